@@ -1,0 +1,52 @@
+"""Every diagnostic code, with its title and the exit code of the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+USAGE = 2
+UNREADABLE = 3
+UNSUPPORTED = 4
+MISSING_DEPENDENCY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code stands for."""
+
+    title: str
+    exit_code: int
+
+
+CODES: Mapping[str, Code] = {
+    # What the user typed or passed.
+    "SNN001": Code("an option does not fit the model or the data", USAGE),
+    "SNN002": Code("the output cannot be written", USAGE),
+    "SNN003": Code("the model factory cannot be imported or called", USAGE),
+    # Files.
+    "SNN010": Code("a checkpoint cannot be read", UNREADABLE),
+    "SNN011": Code("a checkpoint would run code", UNREADABLE),
+    "SNN012": Code("a checkpoint does not fit the model", UNREADABLE),
+    "SNN013": Code("a checkpoint is not of a known network", UNREADABLE),
+    "SNN015": Code("a data file cannot be read", UNREADABLE),
+    "SNN016": Code("data do not fit the program", UNREADABLE),
+    "SNN017": Code("a program file is damaged or not a program", UNREADABLE),
+    # The model: frontend.
+    "SNN020": Code("a normalisation divides by data", UNSUPPORTED),
+    "SNN021": Code("an operation has no integer form", UNSUPPORTED),
+    "SNN022": Code("control flow depends on data", UNSUPPORTED),
+    "SNN023": Code("the model is random", UNSUPPORTED),
+    "SNN024": Code("a tensor comes from code that cannot be seen", UNSUPPORTED),
+    "SNN025": Code("a module is not ready for inference", UNSUPPORTED),
+    "SNN026": Code("a module keeps state and has no handler", UNSUPPORTED),
+    "SNN027": Code("the trace does not reproduce the model", UNSUPPORTED),
+    "SNN028": Code("the model fails on the example input", UNSUPPORTED),
+    "SNN029": Code("axes of the model cannot be told apart", UNSUPPORTED),
+    # The model: lowering.
+    "SNN030": Code("a linear map reads real currents", UNSUPPORTED),
+    "SNN031": Code("the network has no readout that can be summed", UNSUPPORTED),
+    "SNN032": Code("a neuron's parameters cannot be lowered", UNSUPPORTED),
+    "SNN033": Code("a constant does not fit the widest integer", UNSUPPORTED),
+    "SNN034": Code("values of a tensor are not finite", UNREADABLE),
+    # Environment.
+    "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
+}

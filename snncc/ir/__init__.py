@@ -1,0 +1,33 @@
+"""The graph IR: values with named axes, ops in three dialects, graphs, text form, verifier."""
+
+from snncc.ir.dialect import DIALECTS, INTEGER, SPIKING, TRACED, Dialect
+from snncc.ir.graph import Graph, GraphBuilder, Node, params_of
+from snncc.ir.loc import Loc, fuse
+from snncc.ir.op import Array, Context, Op, Param, TypeRuleError
+from snncc.ir.types import TIME, Axis, Kind, ValueType
+from snncc.ir.verifier import VerifyError, verify
+
+__all__ = [
+    "DIALECTS",
+    "INTEGER",
+    "SPIKING",
+    "TIME",
+    "TRACED",
+    "Array",
+    "Axis",
+    "Context",
+    "Dialect",
+    "Graph",
+    "GraphBuilder",
+    "Kind",
+    "Loc",
+    "Node",
+    "Op",
+    "Param",
+    "TypeRuleError",
+    "ValueType",
+    "VerifyError",
+    "fuse",
+    "params_of",
+    "verify",
+]

@@ -1,0 +1,139 @@
+"""Ops and locations as JSON-like values: one codec for the text form and for the artefact."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from snncc.ir.loc import Loc
+from snncc.ir.op import Op, Param
+from snncc.ir.types import Axis, Kind, ValueType
+
+Json = Any
+"""None, bool, int, float, str, list of these, or dict from str to these."""
+
+
+class CodecError(ValueError):
+    """A JSON value does not describe what it should."""
+
+
+def encode_op(op: Op) -> dict[str, Json]:
+    """Fields of an op that differ from their defaults, constants as {"@": name, "axes": [...]}."""
+    fields = dataclasses.fields(op)
+    return {
+        f.name: encode_value(getattr(op, f.name))
+        for f in fields
+        if f.default is dataclasses.MISSING or getattr(op, f.name) != f.default
+    }
+
+
+def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
+    """The op of a class from its fields.
+
+    Raises:
+        CodecError: a field is unknown, missing or of the wrong form.
+    """
+    hints = typing.get_type_hints(cls)
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    unknown = set(fields) - set(known)
+    if unknown:
+        raise CodecError(f"{cls.mnemonic} has no field {sorted(unknown)}")
+    missing = [n for n, f in known.items() if f.default is dataclasses.MISSING and n not in fields]
+    if missing:
+        raise CodecError(f"{cls.mnemonic} lacks {missing}")
+    return cls(**{name: _decode(fields[name], hints[name], name) for name in fields})
+
+
+def encode_value(value: object) -> Json:
+    if isinstance(value, Param):
+        return {"@": value.name, "axes": list(value.axes)}
+    if isinstance(value, tuple):
+        return [encode_value(v) for v in typing.cast("tuple[object, ...]", value)]
+    return value
+
+
+def _decode(value: Json, hint: Any, name: str) -> Any:
+    """A field's value, held against its annotation, so that no other type can slip in."""
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    for option in options:
+        found = _decode_one(value, option)
+        if found is not _NO:
+            return found
+    raise CodecError(f"field {name!r} is {value!r}, which is not {hint}")
+
+
+_NO = object()
+
+
+def _decode_one(value: Json, hint: Any) -> Any:
+    if hint is type(None):
+        return None if value is None else _NO
+    if hint is Param:
+        return _decode_param(value)
+    if typing.get_origin(hint) is tuple:
+        return _decode_tuple(value, typing.get_args(hint))
+    if hint is float and type(value) is int:
+        return float(value)
+    return value if type(value) is hint else _NO
+
+
+def _decode_param(value: Json) -> Any:
+    if not isinstance(value, dict):
+        return _NO
+    record = typing.cast("dict[str, Json]", value)
+    if set(record) != {"@", "axes"}:
+        return _NO
+    name, axes = record["@"], record["axes"]
+    if not isinstance(name, str) or not isinstance(axes, list):
+        return _NO
+    names = typing.cast("list[Json]", axes)
+    return Param(name, tuple(names)) if all(isinstance(a, str) for a in names) else _NO
+
+
+def _decode_tuple(value: Json, items: tuple[Any, ...]) -> Any:
+    if not isinstance(value, list):
+        return _NO
+    values = typing.cast("list[Json]", value)
+    hints = items[:1] * len(values) if items[1:] == (Ellipsis,) else items
+    if len(hints) != len(values):
+        return _NO
+    decoded = tuple(_decode_one(v, h) for v, h in zip(values, hints, strict=True))
+    return _NO if _NO in decoded else decoded
+
+
+def _is_union(hint: Any) -> bool:
+    return type(None) in typing.get_args(hint)
+
+
+def encode_type(value: ValueType) -> dict[str, Json]:
+    record: dict[str, Json] = {
+        "kind": value.kind.value,
+        "axes": [[a.name, a.size] for a in value.axes],
+    }
+    if value.range is not None:
+        record["range"] = list(value.range)
+    return record
+
+
+def decode_type(record: Json) -> ValueType:
+    """Raises CodecError when the record is no type."""
+    try:
+        axes = tuple(Axis(str(n), int(s)) for n, s in record["axes"])
+        bounds = record.get("range")
+        pair = None if bounds is None else (int(bounds[0]), int(bounds[1]))
+        return ValueType(Kind(record["kind"]), axes, pair)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise CodecError(f"not a type: {record!r}") from error
+
+
+def encode_loc(loc: Loc) -> list[Json]:
+    return [loc.module_path, loc.file, loc.line, loc.call, loc.source]
+
+
+def decode_loc(record: Json) -> Loc:
+    """Raises CodecError when the record is no location."""
+    try:
+        path, file, line, call, source = record
+        return Loc(str(path), str(file), int(line), str(call), str(source))
+    except (TypeError, ValueError) as error:
+        raise CodecError(f"not a location: {record!r}") from error

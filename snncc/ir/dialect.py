@@ -1,0 +1,72 @@
+"""The three dialects, each a table of legal ops."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snncc.ir import integer_ops, projections, spiking_ops, traced_ops
+from snncc.ir.op import Op
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A named table of legal ops.
+
+    Attributes:
+        name: as in `Graph.dialect`.
+        ops: op classes by mnemonic; anything else is illegal.
+        integer: whether every constant must be integer.
+    """
+
+    name: str
+    ops: Mapping[str, type[Op]]
+    integer: bool = False
+
+
+def _dialect(name: str, *ops: type[Op], integer: bool = False) -> Dialect:
+    return Dialect(name, {op.mnemonic: op for op in ops}, integer)
+
+
+TRACED = _dialect(
+    "traced",
+    traced_ops.Input,
+    traced_ops.Constant,
+    traced_ops.Linear,
+    traced_ops.Conv,
+    traced_ops.BatchNorm,
+    traced_ops.Lif,
+    traced_ops.Add,
+    traced_ops.Scale,
+    traced_ops.TracedConcat,
+    traced_ops.Rearrange,
+    traced_ops.Repeat,
+    traced_ops.Mean,
+    traced_ops.Total,
+    traced_ops.Foreign,
+)
+
+SPIKING = _dialect(
+    "spiking",
+    projections.Pixels,
+    projections.Contract,
+    projections.Convolve,
+    projections.Concat,
+    projections.Sum,
+    spiking_ops.Affine,
+    spiking_ops.Population,
+    spiking_ops.Readout,
+)
+
+INTEGER = _dialect(
+    "integer",
+    projections.Pixels,
+    projections.Contract,
+    projections.Convolve,
+    projections.Concat,
+    projections.Sum,
+    integer_ops.Gain,
+    integer_ops.IntegerPopulation,
+    integer_ops.IntegerReadout,
+    integer=True,
+)
+
+DIALECTS: Mapping[str, Dialect] = {d.name: d for d in (TRACED, SPIKING, INTEGER)}

@@ -1,0 +1,184 @@
+"""Ops of the integer dialect beyond the shared projections: gain, integer population, readout."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from snncc.ir.op import Context, Op, Param, is_integer, require, require_axes
+from snncc.ir.spiking_ops import over_time
+from snncc.ir.types import TIME, Kind, ValueType
+
+
+@dataclass(frozen=True)
+class Gain(Op):
+    """A constant dyadic gain: y = (mantissa * x + 2^(shift-1)) >> shift, floor; shift 0: y = m*x.
+
+    The product is with a compile-time constant and is carried out as shifted additions, one for
+    each signed power of two of the mantissa (canonical signed digits).
+
+    Attributes:
+        mantissa: integers over any of the current's axes.
+        shift: right shift, at least 0.
+    """
+
+    mnemonic: ClassVar[str] = "gain"
+    mantissa: Param
+    shift: int = 0
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (source,) = inputs
+        require(source.kind is Kind.CURRENT, f"a gain scales a current, not {source}")
+        mantissa = require_axes(self.mantissa, source.without(TIME), context)
+        require(is_integer(mantissa), "the mantissa of a gain must be integer")
+        require(self.shift >= 0, "the shift of a gain must be at least 0")
+        require(source.range is not None, f"{source} has no integer range")
+        bounds = None if source.range is None else gain_range(mantissa, self.shift, source.range)
+        return ValueType(Kind.CURRENT, source.axes, bounds)
+
+
+@dataclass(frozen=True)
+class IntegerPopulation(Op):
+    """Neurons in integers.
+
+    leak(V) = (decay[0] * V) >> decay[1], floor; with compare "gt": -((decay[0] * -V) >> decay[1])
+    Z[t] = leak(V[t-1]) + polarity * X[t] + bias
+    S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
+    V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
+
+    With decay 1/2^k the floor is exact: floor(floor(a)/m) = floor(a/m), so Z is the floor of the
+    real membrane and decides as it does (for "gt" the ceiling, likewise).
+
+    Attributes:
+        threshold, bias, polarity: integers over any of the current's axes; polarity in {-1, 0, 1}.
+        decay: (p, k) for p * 2^-k; (1, 0) never forgets.
+        membrane: declared closed interval of Z and V, proved by the verifier.
+    """
+
+    mnemonic: ClassVar[str] = "integer_population"
+    threshold: Param
+    bias: Param | None = None
+    polarity: Param | None = None
+    decay: tuple[int, int] = (1, 1)
+    reset: str = "hard"
+    compare: str = "ge"
+    membrane: tuple[int, int] = (0, 0)
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (current,) = inputs
+        require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
+        require(current.range is not None, f"{current} has no integer range")
+        for param in (self.threshold, self.bias, self.polarity):
+            if param is not None:
+                array = require_axes(param, current.without(TIME), context)
+                require(is_integer(array), f"{param} must be integer")
+        if self.polarity is not None:
+            values = set(np.unique(context.array(self.polarity)).tolist())
+            require(values <= {-1, 0, 1}, f"polarity has values {sorted(values)}")
+        factor, shift = self.decay
+        require(0 <= factor <= 1 << shift, f"decay {factor} * 2^-{shift} is outside [0, 1]")
+        require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
+        require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
+        return ValueType(Kind.SPIKE, over_time(current, context), (0, 1))
+
+    def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
+        low, high = self.membrane_range(inputs[0], context)
+        require(
+            self.membrane[0] <= low and high <= self.membrane[1],
+            f"the membrane can reach {low}..{high}, declared is {self.membrane[0]}.."
+            f"{self.membrane[1]}",
+        )
+
+    def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
+        """Interval of Z and V over T steps from V = 0, for any current within its range.
+
+        Interval arithmetic with the leak; a spike can only bring the upper end down to the
+        threshold (hard: 0; soft: Z - threshold), so the bound of a silent neuron covers both,
+        except for a soft reset by a negative threshold, which adds to the membrane.
+        """
+        require(current.range is not None, f"{current} has no integer range")
+        low, high = current.range or (0, 0)
+        names = tuple(n for n in current.names if n != TIME)
+        threshold = spread(self.threshold, names, context)
+        bias = spread(self.bias, names, context) if self.bias else np.zeros(1, np.int64)
+        sign = spread(self.polarity, names, context) if self.polarity else np.ones(1, np.int64)
+        bottom = np.minimum(sign * low, sign * high) + bias
+        top = np.maximum(sign * low, sign * high) + bias
+        factor, shift = self.decay
+        v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        least, most = 0, 0
+        for _ in range(context.steps):
+            if self.compare == "ge":
+                z_low, z_high = (factor * v_low >> shift), (factor * v_high >> shift)
+            else:
+                z_low, z_high = -(factor * -v_low >> shift), -(factor * -v_high >> shift)
+            z_low, z_high = z_low + bottom, z_high + top
+            below = threshold - (1 if self.compare == "ge" else 0)
+            silent_high = np.minimum(z_high, below)
+            v_low = np.where(z_low <= below, z_low, 0)
+            v_high = np.where(z_low <= below, silent_high, 0)
+            fires = z_high > below
+            if self.reset == "hard":
+                v_low = np.where(fires, np.minimum(v_low, 0), v_low)
+                v_high = np.where(fires, np.maximum(v_high, 0), v_high)
+            else:
+                first = np.maximum(z_low, below + 1) - threshold
+                v_low = np.where(
+                    fires, np.where(z_low <= below, np.minimum(v_low, first), first), v_low
+                )
+                v_high = np.where(
+                    fires,
+                    np.where(
+                        z_low <= below, np.maximum(v_high, z_high - threshold), z_high - threshold
+                    ),
+                    v_high,
+                )
+            least = min(least, int(z_low.min()), int(v_low.min()))
+            most = max(most, int(z_high.max()), int(v_high.max()))
+        return least, most
+
+
+@dataclass(frozen=True)
+class IntegerReadout(Op):
+    """What the network answers: y[k] = sum over t of x[t, k] + offset[k]; logits = unit * y.
+
+    Attributes:
+        offset: integers over the current's axes, or None.
+        unit: real size of one step of y; positive, so the largest y is the largest logit.
+    """
+
+    mnemonic: ClassVar[str] = "integer_readout"
+    offset: Param | None = None
+    unit: float = 1.0
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (current,) = inputs
+        require(current.kind is Kind.CURRENT, f"a readout sums a current, not {current}")
+        require(current.range is not None, f"{current} has no integer range")
+        require(self.unit > 0.0, f"unit {self.unit} is not positive")
+        low, high = current.range or (0, 0)
+        low, high = low * context.steps, high * context.steps
+        if self.offset is not None:
+            offset = require_axes(self.offset, current.without(TIME), context)
+            require(is_integer(offset), f"{self.offset} must be integer")
+            low, high = low + int(offset.min()), high + int(offset.max())
+        return ValueType(Kind.READOUT, current.without(TIME).axes, (low, high))
+
+
+def gain_range(mantissa: np.ndarray, shift: int, source: tuple[int, int]) -> tuple[int, int]:
+    """Interval of a gain: monotone in x for each mantissa, so the ends decide."""
+    half = (1 << shift) >> 1
+    ends = [
+        (int(m) * x + half) >> shift
+        for m in (mantissa.min(initial=0), mantissa.max(initial=0))
+        for x in source
+    ]
+    return min(ends), max(ends)
+
+
+def spread(param: Param, names: tuple[str, ...], context: Context) -> np.ndarray:
+    """The array of a constant as int64 over all these axes, with length 1 where it lacks one."""
+    array = context.array(param).astype(np.int64)
+    order = [param.axes.index(n) for n in names if n in param.axes]
+    shape = [array.shape[param.axes.index(n)] if n in param.axes else 1 for n in names]
+    return array.transpose(order).reshape(shape)

@@ -1,0 +1,298 @@
+"""Linear maps between named axes: the ops that the spiking and the integer dialect share."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from snncc.ir.op import Array, Context, Op, Param, TypeRuleError, is_integer, require
+from snncc.ir.types import Axis, Kind, ValueType
+
+PIXEL_RANGE = (0, 255)
+SPIKE_RANGE = (0, 1)
+
+
+@dataclass(frozen=True)
+class Contract(Op):
+    """A linear map that contracts named axes of its source.
+
+    y[carried, shared, out] = sum over `into` and `summed` of
+        weight[shared, out, into] * x[carried, shared, into, summed]
+
+    Every source axis that is not named is carried. Roles, not names, say what is contracted:
+    `out` may hold a name that `into` holds too. In the integer dialect x is a bit (or, for
+    pixels, eight bits) and the product is a selection.
+
+    Attributes:
+        weight: axes are shared + out + into, in this order.
+        into: source axes that are contracted with the weight.
+        out: axes that take their place; one for one in place, otherwise at the end.
+        shared: source axes along which the weight differs and which are kept.
+        summed: source axes along which the source is simply added up.
+    """
+
+    mnemonic: ClassVar[str] = "contract"
+    weight: Param
+    into: tuple[str, ...] = ()
+    out: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    summed: tuple[str, ...] = ()
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (source,) = inputs
+        weight = context.array(self.weight)
+        roles = (*self.shared, *self.out, *self.into)
+        require(
+            self.weight.axes == roles, f"weight lies over {self.weight.axes}, roles say {roles}"
+        )
+        sizes = dict(zip(self.out, weight.shape[len(self.shared) :], strict=False))
+        for name, size in (
+            *zip(self.shared, weight.shape, strict=False),
+            *zip(self.into, weight.shape[len(self.shared) + len(self.out) :], strict=True),
+        ):
+            require(name in source.names, f"source {source} has no axis {name!r}")
+            require(
+                source.size(name) == size,
+                f"weight has {size} elements on axis {name!r}, the source {source.size(name)}",
+            )
+        require(set(self.summed) <= set(source.names), f"{source} lacks one of {self.summed}")
+        gone = {*self.into, *self.summed}
+        require(len(gone) == len(self.into) + len(self.summed), "an axis is contracted twice")
+        axes: list[Axis] = []
+        if len(self.into) == len(self.out):
+            place = dict(zip(self.into, self.out, strict=True))
+            axes = [
+                Axis(place[a.name], sizes[place[a.name]]) if a.name in place else a
+                for a in source.axes
+                if a.name not in self.summed
+            ]
+        else:
+            axes = [a for a in source.axes if a.name not in gone]
+            axes += [Axis(name, sizes[name]) for name in self.out]
+        _require_distinct(axes)
+        return ValueType(Kind.CURRENT, tuple(axes), self._range(source, weight))
+
+    def _range(self, source: ValueType, weight: Array) -> tuple[int, int] | None:
+        if not is_integer(weight):
+            return None
+        rows = weight.reshape(*weight.shape[: len(self.shared) + len(self.out)], -1)
+        count = int(np.prod([source.size(name) for name in self.summed], dtype=np.int64))
+        return selected_range(rows, source, count)
+
+
+@dataclass(frozen=True)
+class Convolve(Op):
+    """A two-dimensional convolution over named axes (cross-correlation, as in PyTorch).
+
+    y[o, i, j] = sum over c, p, q of
+        weight[o, c, p, q] * x[c, stride_h*i + dilation_h*p - pad_h, stride_w*j + dilation_w*q - pad_w]
+
+    with x = 0 outside the image and c running over the group of o. Axes of the result are the
+    carried ones, then (out_height, out_width, out_channel).
+
+    Attributes:
+        weight: axes (out_channel, in_channel of one group, kernel height, kernel width).
+        channel, height, width: source axes.
+        out_channel, out_height, out_width: names of the result's axes.
+    """
+
+    mnemonic: ClassVar[str] = "convolve"
+    weight: Param
+    channel: str
+    height: str
+    width: str
+    out_channel: str
+    out_height: str
+    out_width: str
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (source,) = inputs
+        weight = context.array(self.weight)
+        require(weight.ndim == 4, "a convolution's weight has four axes")
+        for name in (self.channel, self.height, self.width):
+            require(name in source.names, f"source {source} has no axis {name!r}")
+        channels = source.size(self.channel)
+        require(
+            weight.shape[1] * self.groups == channels and weight.shape[0] % self.groups == 0,
+            f"weight {weight.shape} in {self.groups} groups does not fit {channels} channels",
+        )
+        height, width = self.output_size(source, weight)
+        require(height > 0 and width > 0, f"kernel {weight.shape[2:]} is larger than the image")
+        carried = [a for a in source.axes if a.name not in (self.channel, self.height, self.width)]
+        axes = [
+            *carried,
+            Axis(self.out_height, height),
+            Axis(self.out_width, width),
+            Axis(self.out_channel, weight.shape[0]),
+        ]
+        _require_distinct(axes)
+        bounds = None
+        if is_integer(weight):
+            bounds = selected_range(weight.reshape(weight.shape[0], -1), source, 1)
+        return ValueType(Kind.CURRENT, tuple(axes), bounds)
+
+    def output_size(self, source: ValueType, weight: Array) -> tuple[int, int]:
+        """Height and width of the result."""
+        height, width = (
+            (source.size(name) + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
+            for name, pad, dilation, kernel, stride in zip(
+                (self.height, self.width),
+                self.padding,
+                self.dilation,
+                weight.shape[2:],
+                self.stride,
+                strict=True,
+            )
+        )
+        return height, width
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """Currents (or spikes) side by side along one axis.
+
+    y[offset_i + c] = x_i[c] on axis `out`, where source i calls that axis `along[i]`.
+    Sources without the time axis are repeated when another one has it.
+    """
+
+    mnemonic: ClassVar[str] = "concat"
+    along: tuple[str, ...]
+    out: str
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        require(len(inputs) == len(self.along) > 0, "one axis name per source is needed")
+        first = next((i for i in inputs if i.temporal), inputs[0])
+        lead = self.along[inputs.index(first)]
+        total = sum(i.size(a) for i, a in zip(inputs, self.along, strict=True))
+        rest = {a for a in first.axes if a.name != lead}
+        for source, along in zip(inputs, self.along, strict=True):
+            require(along in source.names, f"source {source} has no axis {along!r}")
+            other = {a for a in source.axes if a.name != along}
+            require(
+                other == rest or other == {a for a in rest if a.name != "t"},
+                f"{source} and {first} differ on an axis that is not concatenated",
+            )
+        axes = tuple(Axis(self.out, total) if a.name == lead else a for a in first.axes)
+        _require_distinct(axes)
+        kinds = {i.kind for i in inputs}
+        require(len(kinds) == 1, "sources of one concat must be of one kind")
+        return ValueType(first.kind, axes, hull([i.range for i in inputs]))
+
+
+@dataclass(frozen=True)
+class Sum(Op):
+    """Currents that meet: y = sum over i of x_i * 2^shifts[i].
+
+    An axis that a source lacks is broadcast. Shifts align grids in the integer dialect and are
+    zero elsewhere (an empty tuple means all zero).
+    """
+
+    mnemonic: ClassVar[str] = "sum"
+    shifts: tuple[int, ...] = ()
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        require(len(inputs) > 0, "a sum needs a source")
+        require(
+            not self.shifts or (len(self.shifts) == len(inputs) and min(self.shifts) >= 0),
+            "one shift of at least 0 per source is needed",
+        )
+        for source in inputs:
+            require(source.kind is Kind.CURRENT, f"only currents can be summed, not {source}")
+        axes = join_axes(inputs)
+        ranges = [i.range for i in inputs]
+        bounds = None
+        if all(r is not None for r in ranges):
+            shifts = self.shifts or (0,) * len(inputs)
+            pairs = [r for r in ranges if r is not None]
+            bounds = (
+                sum(r[0] << s for r, s in zip(pairs, shifts, strict=True)),
+                sum(r[1] << s for r, s in zip(pairs, shifts, strict=True)),
+            )
+        return ValueType(Kind.CURRENT, axes, bounds)
+
+
+def join_axes(inputs: tuple[ValueType, ...]) -> tuple[Axis, ...]:
+    """Axes of an elementwise result: those of the widest source, in its order.
+
+    Raises:
+        TypeRuleError: a source has an axis that the widest one lacks.
+    """
+    widest = max(inputs, key=lambda i: len(i.axes))
+    missing = {a for i in inputs for a in i.axes} - set(widest.axes)
+    if missing == {a for i in inputs for a in i.axes if a.name == "t"} and missing:
+        return (*missing, *widest.axes)
+    if missing:
+        raise TypeRuleError(f"axes {sorted(map(str, missing))} do not occur in {widest}")
+    return widest.axes
+
+
+def selected_range(rows: Array, source: ValueType, count: int) -> tuple[int, int]:
+    """Interval of a selection: each row sums any choice of its weights, `count` times each.
+
+    Args:
+        rows: integer weights, the last axis is what one neuron adds up.
+        source: type of what selects: a spike takes a weight once, a pixel up to 255 times.
+        count: how many source elements share one weight.
+
+    Raises:
+        TypeRuleError: the source is neither spikes nor pixels: that would be a multiplication.
+    """
+    if source.kind not in (Kind.PIXEL, Kind.SPIKE):
+        raise TypeRuleError(f"integer weights select with spikes or pixels, not with {source}")
+    low, high = PIXEL_RANGE if source.kind is Kind.PIXEL else SPIKE_RANGE
+    if rows.size == 0:
+        return (0, 0)
+    wide = rows.astype(np.int64)
+    positive = np.maximum(wide, 0).sum(axis=-1)
+    negative = np.minimum(wide, 0).sum(axis=-1)
+    upper = int((positive * high + negative * low).max()) * count
+    lower = int((positive * low + negative * high).min()) * count
+    return lower, upper
+
+
+def hull(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The smallest interval around all of them, or None if one is unknown."""
+    known = [r for r in ranges if r is not None]
+    if len(known) < len(ranges) or not known:
+        return None
+    return min(r[0] for r in known), max(r[1] for r in known)
+
+
+def _require_distinct(axes: list[Axis] | tuple[Axis, ...]) -> None:
+    names = [axis.name for axis in axes]
+    require(len(set(names)) == len(names), f"the result would have an axis twice: {names}")
+
+
+Encoding = Literal["bit-planes", "host"]
+"""How an image enters: as eight binary planes, or as a current that the host computes."""
+
+
+@dataclass(frozen=True)
+class Pixels(Op):
+    """The image: unsigned 8-bit elements, the same at every step.
+
+    `bit-planes`: every reader adds, for b = 0..7, its weights selected by bit b, shifted left by
+    b, which is exactly weight * pixel. `host`: the readers' currents are computed outside, with
+    the same integers.
+
+    Attributes:
+        axes: names of the image's axes, in the order of the user's array.
+        shape: their lengths.
+        encoding: "bit-planes" or "host".
+    """
+
+    mnemonic: ClassVar[str] = "pixels"
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    encoding: str = "bit-planes"
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        require(not inputs, "an image has no source")
+        require(self.encoding in ("bit-planes", "host"), f"unknown encoding {self.encoding!r}")
+        axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
+        _require_distinct(axes)
+        return ValueType(Kind.PIXEL, axes, PIXEL_RANGE)

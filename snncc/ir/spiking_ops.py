@@ -1,0 +1,91 @@
+"""Ops of the spiking dialect: populations and what shapes their currents, in real numbers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snncc.ir.op import Context, Op, Param, require, require_axes
+from snncc.ir.types import TIME, Axis, Kind, ValueType
+
+
+@dataclass(frozen=True)
+class Affine(Op):
+    """y = scale * x + offset, elementwise; what a BatchNorm is at inference.
+
+    Legal on currents and pixels. Each of the two may be absent. Passes fold affines away; those
+    that cannot be folded are lowered to gains.
+    """
+
+    mnemonic: ClassVar[str] = "affine"
+    scale: Param | None = None
+    offset: Param | None = None
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (source,) = inputs
+        for param in (self.scale, self.offset):
+            if param is not None:
+                require_axes(param, source, context)
+        kind = Kind.REAL if source.kind is Kind.PIXEL else source.kind
+        return source.with_kind(kind)
+
+
+@dataclass(frozen=True)
+class Population(Op):
+    """Neurons with leak, threshold and reset, in the form without input decay.
+
+    Y[t] = decay * V[t-1] + polarity * X[t] + bias
+    S[t] = 1 if Y[t] >= threshold (compare "ge"; "gt": if Y[t] > threshold) else 0
+    V[t] = 0 where S[t] = 1 (reset "hard"), or Y[t] - S[t] * threshold (reset "soft"); V[-1] = 0
+
+    SpikingJelly's V' = V + (X - V)/tau is this with decay = 1 - 1/tau and threshold tau * v_th,
+    membrane Y = tau * V (substitute; design of the field's LIF in discrete time).
+
+    Attributes:
+        threshold: over any of the current's axes.
+        bias: added at every step, or None.
+        polarity: -1, 0 or 1 over any of the current's axes, or None for 1 everywhere.
+        decay: what remains of the membrane from one step to the next, in [0, 1].
+        reset: "hard" or "soft".
+        compare: "ge" or "gt".
+    """
+
+    mnemonic: ClassVar[str] = "population"
+    threshold: Param
+    bias: Param | None = None
+    polarity: Param | None = None
+    decay: float = 0.5
+    reset: str = "hard"
+    compare: str = "ge"
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (current,) = inputs
+        require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
+        for param in (self.threshold, self.bias, self.polarity):
+            if param is not None:
+                require_axes(param, current.without(TIME), context)
+        require(0.0 <= self.decay <= 1.0, f"decay {self.decay} is outside [0, 1]")
+        require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
+        require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
+        return ValueType(Kind.SPIKE, over_time(current, context))
+
+
+@dataclass(frozen=True)
+class Readout(Op):
+    """What the network answers: y[k] = sum over t of x[t, k] + offset[k].
+
+    A current that does not change counts T times.
+    """
+
+    mnemonic: ClassVar[str] = "readout"
+    offset: Param | None = None
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        (current,) = inputs
+        require(current.kind is Kind.CURRENT, f"a readout sums a current, not {current}")
+        if self.offset is not None:
+            require_axes(self.offset, current.without(TIME), context)
+        return ValueType(Kind.READOUT, current.without(TIME).axes)
+
+
+def over_time(current: ValueType, context: Context) -> tuple[Axis, ...]:
+    """Axes of a result that changes from step to step although its source may not."""
+    return current.axes if current.temporal else (Axis(TIME, context.steps), *current.axes)

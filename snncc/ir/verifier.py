@@ -1,0 +1,90 @@
+"""The verifier: a graph is legal when every node matches its dialect's table and type rules."""
+
+import numpy as np
+
+from snncc.ir.dialect import DIALECTS
+from snncc.ir.graph import Graph, Node, params_of
+from snncc.ir.op import TypeRuleError, is_integer
+from snncc.ir.types import Kind
+
+WIDEST = 62
+"""No integer of a program may need more bits: executors hold sums in 64-bit registers."""
+
+
+class VerifyError(ValueError):
+    """A graph breaks a rule of its dialect.
+
+    Attributes:
+        problems: one line for each broken rule, with the node's name and place.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def verify(graph: Graph) -> None:
+    """Checks a whole graph and reports every problem at once.
+
+    Raises:
+        VerifyError: naming every node that breaks a rule.
+    """
+    problems = [*_structure_problems(graph)]
+    if not problems:
+        problems = [text for node in graph.nodes for text in _node_problems(graph, node)]
+    if problems:
+        raise VerifyError(problems)
+
+
+def _structure_problems(graph: Graph) -> list[str]:
+    if graph.dialect not in DIALECTS:
+        return [f"unknown dialect {graph.dialect!r}"]
+    found: list[str] = []
+    if graph.steps < 1:
+        found.append(f"a program needs at least one time step, not {graph.steps}")
+    seen: set[str] = set()
+    for node in graph.nodes:
+        if node.name in seen:
+            found.append(f"%{node.name}: the name is used twice")
+        found += [
+            f"%{node.name}: reads %{i} before it exists" for i in node.inputs if i not in seen
+        ]
+        seen.add(node.name)
+    if graph.output not in seen:
+        found.append(f"the output %{graph.output} does not exist")
+    elif graph.dialect != "traced" and graph[graph.output].type.kind is not Kind.READOUT:
+        found.append(f"the output %{graph.output} is {graph[graph.output].type}, not a readout")
+    return found
+
+
+def _node_problems(graph: Graph, node: Node) -> list[str]:
+    dialect = DIALECTS[graph.dialect]
+    place = f"%{node.name} ({node.locs[0]})" if node.locs else f"%{node.name}"
+    if dialect.ops.get(node.op.mnemonic) is not type(node.op):
+        return [f"{place}: {node.op.mnemonic} is not an op of the {dialect.name} dialect"]
+    found: list[str] = []
+    for param in params_of(node.op):
+        array = graph.constants.get(param.name)
+        if array is None:
+            found.append(f"{place}: constant @{param.name} is missing")
+        elif dialect.integer and not is_integer(array):
+            found.append(f"{place}: @{param.name} is {array.dtype}, the dialect is integer")
+        elif not dialect.integer and not np.isfinite(array).all():
+            found.append(f"{place}: @{param.name} holds a value that is not finite")
+    if found:
+        return found
+    inputs = graph.input_types(node)
+    try:
+        inferred = node.op.infer(inputs, graph.context)
+        node.op.verify(inputs, graph.context)
+    except (TypeRuleError, ValueError, KeyError) as error:
+        return [f"{place}: {node.op.mnemonic}: {error}"]
+    if inferred != node.type:
+        found.append(f"{place}: the type says {node.type}, the type rule gives {inferred}")
+    if inferred.range is not None and max(map(_bits, inferred.range)) > WIDEST:
+        found.append(f"{place}: {inferred} needs more than {WIDEST} bits")
+    return found
+
+
+def _bits(value: int) -> int:
+    return (value if value >= 0 else ~value).bit_length() + 1
