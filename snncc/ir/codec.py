@@ -86,14 +86,14 @@ def _decode_param(value: Json) -> Any:
     name, axes = record["@"], record["axes"]
     if not isinstance(name, str) or not isinstance(axes, list):
         return _NO
-    names = typing.cast("list[Json]", axes)
-    return Param(name, tuple(names)) if all(isinstance(a, str) for a in names) else _NO
+    names = typing.cast("list[object]", axes)
+    return Param(name, tuple(map(str, names))) if all(isinstance(a, str) for a in names) else _NO
 
 
 def _decode_tuple(value: Json, items: tuple[Any, ...]) -> Any:
     if not isinstance(value, list):
         return _NO
-    values = typing.cast("list[Json]", value)
+    values = typing.cast("list[object]", value)
     hints = items[:1] * len(values) if items[1:] == (Ellipsis,) else items
     if len(hints) != len(values):
         return _NO

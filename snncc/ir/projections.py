@@ -85,10 +85,10 @@ class Convolve(Op):
     """A two-dimensional convolution over named axes (cross-correlation, as in PyTorch).
 
     y[o, i, j] = sum over c, p, q of
-        weight[o, c, p, q] * x[c, stride_h*i + dilation_h*p - pad_h, stride_w*j + dilation_w*q - pad_w]
+        weight[o, c, p, q] * x[c, s_h * i + d_h * p - pad_h, s_w * j + d_w * q - pad_w]
 
-    with x = 0 outside the image and c running over the group of o. Axes of the result are the
-    carried ones, then (out_height, out_width, out_channel).
+    with stride s, dilation d, x = 0 outside the image and c running over the group of o. Axes of
+    the result are the carried ones, then (out_height, out_width, out_channel).
 
     Attributes:
         weight: axes (out_channel, in_channel of one group, kernel height, kernel width).

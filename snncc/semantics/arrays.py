@@ -1,0 +1,63 @@
+"""Linear algebra on arrays with named axes; the batch axis is unnamed and leads."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+
+
+def align(array: Real, axes: Sequence[str], target: Sequence[str], batched: bool = True) -> Real:
+    """The array with its axes in the order of `target` and length 1 where it lacks one.
+
+    Args:
+        array: [batch, *axes], or [*axes] when not batched.
+        axes: names of the array's axes; each occurs in `target`.
+        target: names wanted, in order.
+        batched: whether a batch axis leads.
+    """
+    lead = 1 if batched else 0
+    order = [lead + list(axes).index(name) for name in target if name in axes]
+    moved = array.transpose([*range(lead), *order])
+    shape = [moved.shape[0]] if batched else []
+    sizes = iter(moved.shape[lead:])
+    return moved.reshape([*shape, *(next(sizes) if name in axes else 1 for name in target)])
+
+
+def windows(
+    image: Real,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+) -> Real:
+    """Patches under a kernel: [n, h, w, c] to [n, h', w', kernel h, kernel w, c], zero padded."""
+    (ph, pw), (kh, kw), (dh, dw) = padding, kernel, dilation
+    padded = np.pad(image, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+    extent = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+    view = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(1, 2))
+    view = view[:, :: stride[0], :: stride[1], :, ::dh, ::dw]
+    return view.transpose(0, 1, 2, 4, 5, 3)
+
+
+def convolve(
+    image: Real,
+    weight: Real,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Real:
+    """Convolution of [n, h, w, c] with [o, c/groups, kh, kw], giving [n, h', w', o]."""
+    patches = windows(image, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
+    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
+    parts = [
+        np.tensordot(
+            patches[..., g * inputs : (g + 1) * inputs],
+            weight[g * outputs : (g + 1) * outputs],
+            axes=([3, 4, 5], [2, 3, 1]),
+        )
+        for g in range(groups)
+    ]
+    return np.concatenate(parts, axis=-1)
