@@ -21,11 +21,11 @@ class Affine(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
+        require(source.kind is not Kind.SPIKE, "a scaled spike is a projection, not an affine")
         for param in (self.scale, self.offset):
             if param is not None:
-                require_axes(param, source, context)
-        kind = Kind.REAL if source.kind is Kind.PIXEL else source.kind
-        return source.with_kind(kind)
+                require_axes(param, source.without(TIME), context)
+        return source.with_kind(Kind.REAL if source.kind is Kind.PIXEL else source.kind)
 
 
 @dataclass(frozen=True)

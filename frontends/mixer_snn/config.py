@@ -1,0 +1,147 @@
+"""What a Mixer-SNN checkpoint says about its network, read from names and shapes alone."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.ir import Loc
+
+State = Mapping[str, torch.Tensor]
+HELP = "give --model pkg.module:factory to compile a network of your own"
+
+
+@dataclass(frozen=True)
+class MixerConfig:
+    """Shape of a Mixer-SNN.
+
+    Attributes:
+        dim: channels of the first stage; stage i has dim * 2^i.
+        depths: blocks per stage.
+        alpha: hidden channels of the channel mixing, in multiples of the stage's channels.
+        patch_size: side of the first stage's patches, pixels.
+        image_size: side of the image, pixels; the token-axis norms tie the network to it.
+        in_channels: of the image.
+        num_classes: of the answer.
+        patch_cell: spiking patch encoding between stages; otherwise a strided convolution.
+    """
+
+    dim: int
+    depths: tuple[int, ...]
+    alpha: int = 3
+    patch_size: int = 4
+    image_size: int = 224
+    in_channels: int = 3
+    num_classes: int = 1000
+    patch_cell: bool = True
+
+
+def is_mixer(state: State) -> bool:
+    """Whether the names are those of a Mixer-SNN, of any variant."""
+    return "to_patch_embedding.0.0.weight" in state and "mlp_head.1.weight" in state
+
+
+def infer_config(state: State) -> MixerConfig:
+    """The configuration of a plain-keyed state_dict (see `plain_keys`).
+
+    Raises:
+        SnnccError: SNN013 when it is no Mixer-SNN, or a variant that is not supported; SNN020 for
+            the LayerNorm variant, naming every module.
+    """
+    if not is_mixer(state):
+        raise SnnccError(
+            "SNN013",
+            "the checkpoint is not of a network that is recognised",
+            why="it lacks to_patch_embedding.0.0.weight or mlp_head.1.weight",
+            help=HELP,
+        )
+    _refuse_variants(state)
+    try:
+        return _infer(state)
+    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+        raise SnnccError(
+            "SNN012",
+            f"the network's shape cannot be told from the checkpoint: {error}",
+            why="tensors of a Mixer-SNN are missing or have an unexpected shape",
+            help="check that the file was written completely",
+        ) from error
+
+
+def _infer(state: State) -> MixerConfig:
+    stem = state["to_patch_embedding.0.0.weight"]
+    dim, channels, patch = (int(n) for n in stem.shape[:3])
+    stages = 1 + max(
+        int(key.split(".")[1]) for key in state if key.startswith("to_patch_embedding.")
+    )
+    widths = Counter(
+        int(tensor.shape[0]) // dim
+        for key, tensor in state.items()
+        if re.fullmatch(r"token_mix\.\d+\.fuse\.0\.weight", key)
+    )
+    depths = tuple(widths.get(2**i, 0) for i in range(stages))
+    first = next((i for i, depth in enumerate(depths) if depth), None)
+    if first is None:
+        raise ValueError("it has no mixing block")
+    tokens = int(state["token_mix.0.proj_h.1.weight"].shape[0])
+    hidden = int(state["channel_mix.0.1.net.0.weight"].shape[0])
+    return MixerConfig(
+        dim=dim,
+        depths=depths,
+        alpha=hidden // (dim * 2**first),
+        patch_size=patch,
+        image_size=tokens * 2**first * patch,
+        in_channels=channels,
+        num_classes=int(state["mlp_head.1.weight"].shape[0]),
+        patch_cell=stages == 1 or any(".cell2node." in key for key in state),
+    )
+
+
+def _refuse_variants(state: State) -> None:
+    layer_norms = sorted(
+        key.removesuffix(".weight")
+        for key in state
+        if re.fullmatch(
+            r"(token_mix\.\d+\.proj_[hw]\.2|channel_mix\.\d+\.1\.net\.[14])\.weight", key
+        )
+        and key.replace(".weight", ".running_mean") not in state
+    )
+    if layer_norms:
+        raise SnnccError.of(
+            Finding(
+                "SNN020",
+                "LayerNorm needs a division by data",
+                Loc(path, call="LayerNorm"),
+                "mean and variance depend on the input, so no constant threshold can absorb them",
+                "train with BatchNorm, which folds",
+            )
+            for path in layer_norms
+        )
+    for mark, variant in (
+        (".scale", "temporal effective BN"),
+        (".BN", "mixer_sparse's identity BN"),
+    ):
+        found = [key for key in state if key.endswith(mark) or f"{mark}." in key]
+        if found:
+            raise SnnccError(
+                "SNN013",
+                f"Mixer-SNN with {variant} is not supported yet",
+                Loc(found[0].rsplit(".", 1)[0]),
+                why=f"the checkpoint holds {found[0]}",
+                help="train the variant with plain BatchNorm and the patch cell",
+            )
+
+
+def plain_keys(state: State) -> dict[str, torch.Tensor]:
+    """Names without the level that SyncBatchNorm conversion inserts (`.1.0.weight`)."""
+    wrapped = {
+        key.rsplit(".", 1)[0].removesuffix(".0") for key in state if key.endswith(".0.running_mean")
+    }
+    plain: dict[str, torch.Tensor] = {}
+    for key, tensor in state.items():
+        module, _, leaf = key.rpartition(".")
+        parent = module.removesuffix(".0")
+        plain[f"{parent}.{leaf}" if parent != module and parent in wrapped else key] = tensor
+    return plain

@@ -1,0 +1,185 @@
+"""Mixer-SNN in PyTorch, with the parameter names of its public implementation.
+
+Source: "Efficient Deep Spiking Multi-Layer Perceptrons with Multiplication-Free Inference". Every tensor is [T, B, ...]. Skips add membrane currents, never spikes: a stage's entry current is
+added again before each of its neurons.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.neuron import LIF
+
+
+class PerStep(nn.Sequential):
+    """Layers for [N, ...] applied to [T, B, ...]: time and batch are merged around them."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = super().forward(input.flatten(0, 1))
+        return y.unflatten(0, (input.shape[0], input.shape[1]))
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int) -> PerStep:
+    padding = 1 if kernel == 3 else 0
+    return PerStep(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False), nn.BatchNorm2d(outputs)
+    )
+
+
+class PatchCell(nn.Module):
+    """Spiking patch encoding: [T, B, C, H, W] spikes to [T, B, 2C, H/2, W/2] currents."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        width = outputs // 3
+        self.cell2node = nn.ModuleList(conv_bn(inputs, width, 3, 2) for _ in range(3))
+        self.node1_node2 = conv_bn(width, width, 3, 1)
+        self.node2_node3 = conv_bn(width, width, 3, 1)
+        self.lif = nn.ModuleList(LIF() for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        node1 = self.cell2node[0](x)
+        node2 = self.cell2node[1](x) + self.node1_node2(self.lif[0](node1))
+        node3 = self.cell2node[2](x) + node1 + self.node2_node3(self.lif[1](node2))
+        return torch.cat([node1, node2, node3], dim=2)
+
+
+class Permute(nn.Module):
+    """Another order of the dimensions."""
+
+    def __init__(self, *order: int) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(self.order)
+
+
+class AxisMix(nn.Sequential):
+    """Mixes along one image axis: the axis stands in the channel's place for a 1x1 convolution."""
+
+    def __init__(self, size: int, order: tuple[int, ...]) -> None:
+        back = tuple(order.index(i) for i in range(5))
+        super().__init__(
+            Permute(*order), nn.Conv2d(size, size, 1), nn.BatchNorm2d(size), LIF(), Permute(*back)
+        )
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        into, conv, norm, fire, back = self
+        x = into(input)
+        y = norm(conv(x.flatten(0, 1))).unflatten(0, (x.shape[0], x.shape[1]))
+        spikes: torch.Tensor = back(fire(y))
+        return spikes
+
+
+class TokenMix(nn.Module):
+    """Mixes along height and width; [T, B, C, H, W] spikes to currents of the same shape."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.proj_w = AxisMix(width, (0, 1, 4, 2, 3))
+        self.proj_h = AxisMix(height, (0, 1, 3, 2, 4))
+        self.fuse = conv_bn(3 * channels, channels, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.fuse(torch.cat([x, self.proj_h(x), self.proj_w(x)], dim=2))
+        return y
+
+
+class FeedForward(nn.Module):
+    """Mixes channels; its BatchNorms run over tokens. [T, B, N, C] spikes to currents."""
+
+    def __init__(self, channels: int, hidden: int, tokens: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(channels, hidden),
+            nn.BatchNorm1d(tokens),
+            LIF(),
+            nn.Linear(hidden, channels),
+            nn.BatchNorm1d(tokens),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, norm1, fire, second, norm2 = self.net
+        steps = (x.shape[0], x.shape[1])
+        y = norm1(first(x).flatten(0, 1)).unflatten(0, steps)
+        y = norm2(second(fire(y)).flatten(0, 1)).unflatten(0, steps)
+        return y
+
+
+class ToTokens(nn.Module):
+    """[T, B, C, H, W] to [T, B, H*W, C]."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(3).transpose(2, 3)
+
+
+class FromTokens(nn.Module):
+    """[T, B, H*W, C] to [T, B, C, H, W]."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.size = (height, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(2, 3).unflatten(3, self.size)
+
+
+class MeanOverSpace(nn.Module):
+    """[T, B, C, H, W] to [T, B, C]."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((3, 4))
+
+
+class MixerSNN(nn.Module):
+    """The network. Input [T, B, in_channels, image_size, image_size], output [T, B, classes].
+
+    Raises:
+        ValueError: dim is no multiple of 3 with the patch cell, or the image does not divide.
+    """
+
+    def __init__(self, config: MixerConfig) -> None:
+        super().__init__()
+        stages = len(config.depths)
+        side = config.image_size // config.patch_size
+        if config.patch_cell and stages > 1 and config.dim % 3:
+            raise ValueError(f"dim {config.dim} is no multiple of 3, which the patch cell needs")
+        if config.image_size % (config.patch_size * 2 ** (stages - 1)):
+            raise ValueError(f"an image of side {config.image_size} does not divide into patches")
+        self.depths = config.depths
+        channels = [config.dim * 2**i for i in range(stages)]
+        stem = conv_bn(config.in_channels, config.dim, config.patch_size, config.patch_size)
+        pairs = pairwise(channels)
+        later = [PatchCell(a, b) if config.patch_cell else conv_bn(a, b, 2, 2) for a, b in pairs]
+        self.to_patch_embedding = nn.ModuleList([stem, *later])
+        self.to_patch_embedding_lif = nn.ModuleList(LIF() for _ in channels)
+        self.token_mix, self.channel_mix = nn.ModuleList(), nn.ModuleList()
+        for i, depth in enumerate(config.depths):
+            size, width = side // 2**i, channels[i]
+            for _ in range(depth):
+                self.token_mix.append(TokenMix(width, size, size))
+                mixer = FeedForward(width, config.alpha * width, size * size)
+                self.channel_mix.append(nn.Sequential(ToTokens(), mixer, FromTokens(size, size)))
+        blocks = sum(config.depths)
+        self.token_mix_lif = nn.ModuleList(LIF() for _ in range(blocks))
+        self.channel_mix_lif = nn.ModuleList(LIF() for _ in range(blocks))
+        self.batch_norm = nn.BatchNorm2d(channels[-1])
+        self.mlp_head = nn.Sequential(MeanOverSpace(), nn.Linear(channels[-1], config.num_classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        block = 0
+        for stage, depth in enumerate(self.depths):
+            entry = self.to_patch_embedding[stage](x)
+            x = self.to_patch_embedding_lif[stage](entry)
+            for _ in range(depth):
+                tokens = self.token_mix[block](x)
+                x = self.token_mix_lif[block](entry + tokens)
+                channels = self.channel_mix[block](x)
+                x = self.channel_mix_lif[block](entry + tokens + channels)
+                block += 1
+        y = self.batch_norm(x.flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[1]))
+        logits: torch.Tensor = self.mlp_head(y)
+        return logits

@@ -1,0 +1,301 @@
+"""The recorder: one real run of a model, noted call by call."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._pytree import tree_flatten
+
+from snncc.diagnostics import Finding
+from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
+from snncc.frontends.torch_recorder.functions import HANDLERS, Call
+from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.source_lines import user_line
+from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
+from snncc.ir import Loc, Op
+from snncc.ir import traced_ops as ops
+
+READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
+RANDOM = {
+    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
+    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
+}
+
+
+class Recorder(TorchFunctionMode):
+    """Notes every torch function that touches a value, and every neuron module as one step.
+
+    Attributes:
+        steps: what was noted, in order.
+        findings: what cannot be compiled, all of it.
+        failed_at: path of the innermost module that raised, "" if none did.
+    """
+
+    def __init__(self, model: nn.Module, solver: AxisSolver, time_atom: int) -> None:
+        super().__init__()
+        self.solver = solver
+        self.time_atom = time_atom
+        self.steps: list[Step] = []
+        self.findings: list[Finding] = []
+        self._values: dict[int, Value] = {}
+        self._known = {id(t) for t in (*model.parameters(), *model.buffers())}
+        self._alive: list[Any] = []  # ids stay unique while their objects live
+        self._paths = {id(m): path for path, m in model.named_modules()}
+        self._stack: list[nn.Module] = []
+        self._muted = 0
+        self.failed_at = ""
+        self._calls: dict[int, int] = {}
+        for module in model.modules():
+            attributes = [v for k, v in vars(module).items() if not k.startswith("_")]
+            for tensor in tree_flatten(attributes)[0]:
+                if isinstance(tensor, torch.Tensor):
+                    self._know(tensor)
+
+    def bind(self, tensor: torch.Tensor, value: Value) -> None:
+        self._alive.append(tensor)
+        self._values[id(tensor)] = value
+
+    def value_of(self, thing: Any) -> Value | None:
+        return self._values.get(id(thing)) if isinstance(thing, torch.Tensor) else None
+
+    def run(self, model: nn.Module, example: torch.Tensor) -> Any:
+        """Runs the model under the recorder; exceptions of the model pass through."""
+        with ExitStack() as stack:
+            for hook in (
+                register_module_forward_pre_hook(self._enter),
+                register_module_forward_hook(self._leave, always_call=True),
+            ):
+                stack.callback(hook.remove)
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(self)
+            return model(example)
+
+    def place(self, call: str) -> Loc:
+        file, line, source = user_line()
+        return Loc(self.path(), file, line, call, source)
+
+    def path(self) -> str:
+        return self._paths.get(id(self._stack[-1]), "") if self._stack else ""
+
+    def find(self, code: str, message: str, call: str, why: str = "", help: str = "") -> None:
+        finding = Finding(code, message, self.place(call), why, help)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    # Modules.
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        self._stack.append(module)
+        if handler_for(module) is not None:
+            self._muted += 1
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        handler = handler_for(module)
+        if handler is not None:
+            self._muted -= 1
+            if self._muted == 0 and isinstance(output, torch.Tensor):
+                self._neuron(module, handler(module), args, output)
+        if output is None and not self.failed_at:
+            self.failed_at = self.path()
+        self._stack.pop()
+
+    def _neuron(self, module: nn.Module, op: Op, args: Any, output: torch.Tensor) -> None:
+        source = self.value_of(args[0]) if args else None
+        path = self.path()
+        call = f"{type(module).__name__}()"
+        if source is None:
+            self._know(output)
+            return
+        self._calls[id(module)] = self._calls.get(id(module), 0) + 1
+        if self._calls[id(module)] > 1:
+            self.find(
+                "SNN026",
+                "a neuron module is called more than once in one run",
+                call,
+                "its membrane carries over from one call to the next",
+                "give the model all time steps at once (functional.set_step_mode(net, 'm')), or "
+                "use one neuron module for each call",
+            )
+        dims = source.dims
+        has_time = any(self.time_atom in self.solver.roots(d) for d in dims)
+        if is_multi_step(module) and (not dims or self.solver.roots(dims[0]) != (self.time_atom,)):
+            self.find(
+                "SNN029",
+                "a multi-step neuron reads a value whose first dimension is not time",
+                call,
+                help="give the model [T, B, ...], or set step_mode 's'",
+            )
+        elif not is_multi_step(module) and has_time:
+            self.find(
+                "SNN029",
+                "a single-step neuron reads a value that has a time axis",
+                call,
+                help="set step_mode 'm' with functional.set_step_mode(net, 'm')",
+            )
+        name = self._note(path or "neuron", (source,), dims, lambda _n: op, call)
+        self.bind(output, Value(name, dims))
+
+    # Functions.
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._muted:
+            return func(*args, **kwargs)
+        full = resolve_name(func) or getattr(func, "__qualname__", repr(func))
+        raw = full.split(".")[-2] if full.endswith("__get__") else full.split(".")[-1]
+        tensors = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
+        dynamic = any(self.value_of(t) is not None for t in tensors)
+        if dynamic and raw in READS_DATA:
+            self._reads_data(raw)
+        out = func(*args, **kwargs)
+        results = [o for o in tree_flatten(out)[0] if isinstance(o, torch.Tensor)]
+        if not results:
+            return out
+        name = raw.strip("_")
+        if name in RANDOM:
+            self.find(
+                "SNN023",
+                "the model draws random numbers",
+                raw,
+                "a compiled program gives the same answer for the same image",
+                "remove the randomness at inference",
+            )
+        if not dynamic:
+            for result in results:
+                self._know(result)
+            return out
+        self._check_tensors(tensors, raw)
+        if name == "dropout" and results[0] is not tensors[0] and self._dropout_is_on(args, kwargs):
+            self.find("SNN023", "dropout is active", raw, help="call model.eval()")
+        for result in results:
+            self._function(name, args, kwargs, result, raw, len(results) == 1)
+        return out
+
+    def _reads_data(self, raw: str) -> None:
+        self.find(
+            "SNN022",
+            f"Python reads the data of a value ({raw})",
+            raw,
+            "control flow or a computation outside torch would be frozen as this example took it",
+            "write the choice with torch.where, or take it out of the model",
+        )
+
+    @staticmethod
+    def _dropout_is_on(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        return bool(kwargs.get("training", args[2] if len(args) > 2 else True))
+
+    def _check_tensors(self, tensors: list[torch.Tensor], raw: str) -> None:
+        for tensor in tensors:
+            if id(tensor) not in self._values and id(tensor) not in self._known:
+                self.find(
+                    "SNN024",
+                    f"a tensor of shape {tuple(tensor.shape)} comes from code that cannot be seen",
+                    raw,
+                    "it was made by torch.jit.script, a C++ extension, or outside the model",
+                    "make it a buffer of the module (register_buffer), or compute it in forward",
+                )
+                self._know(tensor)
+
+    def _function(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: torch.Tensor,
+        raw: str,
+        sole: bool,
+    ) -> None:
+        handler = HANDLERS.get(name) if sole else None
+        if handler is not None and out.is_floating_point():
+            call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
+            try:
+                sources, dims, build = handler(call)
+            except AxisError as error:
+                self._foreign(name, args, kwargs, out, str(error))
+                return
+            if build is None:
+                self.bind(out, Value(sources[0].step, dims))
+                return
+            stem = self._stem(name)
+            step = self._note(stem, sources, dims, build, self._called(raw))
+            self.bind(out, Value(step, dims))
+            return
+        self._foreign(name, args, kwargs, out, "")
+
+    def _foreign(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: torch.Tensor,
+        why: str,
+    ) -> None:
+        """Something without a handler: noted, so that it is reported with everything else."""
+        sources = tuple(
+            v for a in tree_flatten((args, kwargs))[0] if (v := self.value_of(a)) is not None
+        )
+        first = sources[0]
+        shape = tuple(self.solver.length(self.solver.roots(d)) for d in first.dims)
+        dims: tuple[Dim, ...] = first.dims
+        if shape != tuple(out.shape):
+            dims = tuple(
+                (self.solver.atom("x", int(size)),) if size != 1 else () for size in out.shape
+            )
+        function = f"{name}: {why}" if why else name
+
+        def build(n: Naming) -> Op:
+            return ops.Foreign(function, n.axes(*dims), n.shape(*dims))
+
+        step = self._note(self._stem(name), sources, dims, build, self._called(name))
+        self.bind(out, Value(step, dims))
+
+    def _stem(self, name: str) -> str:
+        """A library module's own path; a user's module has several calls, so each is named."""
+        path = self.path()
+        library = bool(self._stack) and type(self._stack[-1]).__module__.startswith("torch.nn")
+        return path if path and library else f"{path}.{name}" if path else name
+
+    def _called(self, raw: str) -> str:
+        if self._stack and type(self._stack[-1]).__module__.startswith("torch.nn"):
+            return str(self._stack[-1]).split("\n")[0]
+        return f"torch.{raw.strip('_')}"
+
+    def _note(
+        self,
+        stem: str,
+        sources: tuple[Value, ...],
+        dims: tuple[Dim, ...],
+        build: Build,
+        call: str,
+    ) -> str:
+        taken = {step.name for step in self.steps}
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}_{number}", number + 1
+        inputs = tuple(source.step for source in sources)
+        self.steps.append(Step(name, inputs, dims, build, self.place(call)))
+        return name
+
+    def _know(self, tensor: torch.Tensor) -> None:
+        self._alive.append(tensor)
+        self._known.add(id(tensor))
+
+
+Reset = Callable[[nn.Module], None]
+
+
+def reset_state(model: nn.Module) -> None:
+    """Puts every module with a `reset` method back to its initial state."""
+    for module in model.modules():
+        reset = getattr(module, "reset", None)
+        if callable(reset):
+            reset()

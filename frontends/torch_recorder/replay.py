@@ -1,0 +1,102 @@
+"""The last step of every trace: the graph must answer as the model does, on fresh input."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from snncc.diagnostics import SnnccError
+from snncc.frontends.torch_recorder.recorder import reset_state
+from snncc.ir import Graph
+from snncc.ir.traced_ops import Lif
+from snncc.semantics.arrays import Real
+from snncc.semantics.traced import run_traced
+
+RELATIVE = 1e-9
+"""Both sides compute in float64; they differ by the order of additions only."""
+
+
+def replay(
+    model: nn.Module, graph: Graph, input_shape: tuple[int, ...], sequence: bool, seed: int
+) -> None:
+    """Runs both on three fresh samples and compares spikes and outputs.
+
+    Raises:
+        SnnccError: SNN027 naming the first neuron, or the output, that differs.
+    """
+    images = np.random.default_rng(seed).standard_normal((3, *input_shape))
+    time = sequence
+    inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
+    values = run_traced(graph, inputs)
+    recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence)
+    for node in graph.select(Lif):
+        spikes = recorded.get(node.locs[0].module_path)
+        if spikes is None:
+            continue
+        mine = np.moveaxis(values[node.name], 1 + node.type.names.index("t"), 0)
+        if mine.size != spikes.size or not np.array_equal(mine.reshape(-1), spikes.reshape(-1)):
+            raise SnnccError(
+                "SNN027",
+                "the traced graph does not spike as the model does",
+                node.locs[0],
+                "a module behaves in a way that the recorder does not see",
+                "report this with the model, or write the module with plain torch functions",
+            )
+    last = graph[graph.output]
+    mine = values[graph.output]
+    if "t" in last.type.names:
+        mine = np.moveaxis(mine, 1 + last.type.names.index("t"), 0)
+    scale = max(1.0, float(np.abs(outputs).max(initial=0.0)))
+    if mine.size != outputs.size or not np.allclose(
+        mine.reshape(-1), outputs.reshape(-1), rtol=0.0, atol=RELATIVE * scale
+    ):
+        raise SnnccError(
+            "SNN027",
+            "the traced graph does not answer as the model does",
+            last.locs[0] if last.locs else None,
+            "something in the model depends on more than its input",
+            "look for state that is kept between calls, or for constants computed from data",
+        )
+
+
+def _run_model(
+    model: nn.Module, images: torch.Tensor, graph: Graph, sequence: bool
+) -> tuple[dict[str, Real], Real]:
+    """Spikes by module path with time leading, and outputs, of the model itself."""
+    paths = {node.locs[0].module_path for node in graph.select(Lif)}
+    parts: dict[str, list[torch.Tensor]] = {path: [] for path in paths}
+    modules = dict(model.named_modules())
+
+    def keep(path: str):  # type: ignore[no-untyped-def]  # a torch hook is untyped
+        return lambda _m, _a, out: parts[path].append(out)
+
+    hooks = [modules[path].register_forward_hook(keep(path)) for path in paths if path in modules]
+    reset_state(model)
+    try:
+        with torch.no_grad():
+            if sequence:
+                answers = [model(torch.stack([images] * graph.steps))]
+            elif "t" in graph[graph.output].type.names and not _shows_time(model, images, graph):
+                reset_state(model)
+                for found in parts.values():
+                    found.clear()
+                answers = [torch.stack([model(images) for _ in range(graph.steps)])]
+            else:
+                reset_state(model)
+                for found in parts.values():
+                    found.clear()
+                answers = [model(images)]
+    finally:
+        for hook in hooks:
+            hook.remove()
+        reset_state(model)
+    spikes = {
+        path: np.asarray((torch.stack(p) if len(p) > 1 else p[0]).numpy(), np.float64)
+        for path, p in parts.items()
+        if p
+    }
+    return spikes, np.asarray(answers[0].numpy(), np.float64)
+
+
+def _shows_time(model: nn.Module, images: torch.Tensor, graph: Graph) -> bool:
+    """Whether one call of a model that takes a frame already answers for all steps."""
+    return bool(model(images).shape[0] == graph.steps and images.shape[0] != graph.steps)

@@ -1,0 +1,284 @@
+"""From what the model says to populations and projections; nothing is folded yet."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir import traced_ops as traced
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.passes.named import Named
+from snncc.passes.pipeline import PassResult
+from snncc.passes.rewriter import Rewriter
+
+
+@dataclass(frozen=True)
+class ConvertModulesIntoPopulations:
+    """Traced dialect to spiking dialect, op by op.
+
+    The input becomes the 8-bit image and its normalisation x/255 -> (x/255 - mean)/std; a linear
+    map becomes a projection and an affine, a BatchNorm an affine, a neuron module a population in
+    the form Y = tau * V, an add a sum of currents. Permutes and reshapes vanish: axes have names.
+    A mean over time is held back until the readout, which sums over time.
+
+    Attributes:
+        means, stds: of the normalisation, one for every channel or one for all.
+        encoding: how the image enters, "bit-planes" or "host".
+    """
+
+    name: ClassVar[str] = "convert_modules_into_populations"
+    means: tuple[float, ...] = (0.0,)
+    stds: tuple[float, ...] = (1.0,)
+    encoding: str = "bit-planes"
+
+    def run(self, graph: Graph) -> PassResult:
+        """Converts.
+
+        Raises:
+            SnnccError: SNN001 when the normalisation does not fit the channels, SNN021 and SNN031
+                for what has no form in the spiking dialect; all findings at once.
+        """
+        work = _Conversion(self, Rewriter(graph, "spiking"))
+        for node in graph.nodes:
+            work.convert(node)
+        if work.findings:
+            raise SnnccError.of(work.findings)
+        work.close()
+        return PassResult(work.rewriter.finish())
+
+
+@dataclass
+class _Conversion:
+    """State of one run: where values are, which are already averaged over time."""
+
+    options: ConvertModulesIntoPopulations
+    rewriter: Rewriter
+    averaged: set[str] = field(default_factory=set[str])
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    def convert(self, node: Node) -> None:
+        if any(name not in self.rewriter.value for name in node.inputs):
+            return  # an input was refused; its finding says it all
+        sources = self.rewriter.inputs(node)
+        averaged = {name in self.averaged for name in sources}
+        if len(averaged) > 1:
+            self.refuse(node, "a value that is averaged over time meets one that is not", "SNN031")
+            return
+        result = self.lower(node, sources, averaged == {True})
+        if result is not None:
+            self.rewriter.value[node.name] = result
+            if averaged == {True}:
+                self.averaged.add(result)
+
+    def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str | None:
+        """The new name of a node's value, or None when it was refused."""
+        match node.op:
+            case traced.Input():
+                return self.image(node, node.op)
+            case traced.Linear(weight=weight, into=into, out=out, bias=bias):
+                op = Contract(weight, into=into, out=out)
+                return self.shifted(node, op, sources[0], bias, averaged)
+            case traced.Conv():
+                return self.convolution(node, node.op, sources[0], averaged)
+            case traced.BatchNorm(step_scale=None):
+                return self.batchnorm(node, node.op, sources[0], averaged)
+            case traced.Scale(scale=scale, offset=offset):
+                return self.affine(
+                    node,
+                    sources[0],
+                    self.rewriter.named(scale, 1.0),
+                    self.rewriter.named(offset, 0.0),
+                    averaged,
+                )
+            case traced.Lif():
+                return self.neurons(node, node.op, sources[0], averaged)
+            case traced.Add():
+                return self.add(node, sources, averaged)
+            case traced.TracedConcat(along=along, out=out):
+                return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
+            case traced.Rearrange() | traced.Repeat():
+                return sources[0]
+            case traced.Mean(axes=axes):
+                return self.reduce(node, sources[0], axes, mean=True, averaged=averaged)
+            case traced.Total(axes=axes):
+                return self.reduce(node, sources[0], axes, mean=False, averaged=averaged)
+            case traced.Constant():
+                return ""
+            case _:
+                return self.refuse(node, f"{node.op.mnemonic} has no form as populations", "SNN021")
+
+    def close(self) -> None:
+        """Ends the program in a readout: the mean over time of what the model returns."""
+        old = self.rewriter.old
+        name = self.rewriter.value[old.output]
+        last = old[old.output]
+        value = self.current(last, name)
+        if name not in self.averaged:
+            share = Named.scalar(1.0 / old.steps)
+            value = self.affine(last, value, share, Named.scalar(0.0), False) or value
+        self.rewriter.value[old.output] = self.rewriter.emit(last, Readout(), value, name="readout")
+
+    def image(self, node: Node, op: traced.Input) -> str | None:
+        axes = tuple((n, s) for n, s in zip(op.axes, op.shape, strict=True) if n != TIME)
+        names, shape = tuple(n for n, _ in axes), tuple(s for _, s in axes)
+        pixels = self.rewriter.emit(node, Pixels(names, shape, self.options.encoding), name="image")
+        channels = shape[0]
+        for what, values in (("means", self.options.means), ("stds", self.options.stds)):
+            if len(values) not in (1, channels):
+                raise SnnccError(
+                    "SNN001",
+                    f"{len(values)} {what} were given for an image with {channels} channels",
+                    help="give one value for all channels or one for each",
+                )
+        if min(self.options.stds) <= 0.0:
+            raise SnnccError("SNN001", "a standard deviation must be positive")
+        stds = self.per_channel(self.options.stds, names[0], channels)
+        means = self.per_channel(self.options.means, names[0], channels)
+        scale = Named.scalar(1.0 / 255.0) / stds
+        offset = Named.scalar(-1.0) * means / stds
+        return self.affine(node, pixels, scale, offset, False)
+
+    @staticmethod
+    def per_channel(values: tuple[float, ...], axis: str, size: int) -> Named:
+        full = values * size if len(values) == 1 else values
+        return Named((axis,), np.array(full, np.float64)).compact()
+
+    def convolution(self, node: Node, op: traced.Conv, source: str, averaged: bool) -> str | None:
+        map_ = Convolve(
+            op.weight,
+            op.channel,
+            op.height,
+            op.width,
+            op.out_channel,
+            op.out_height,
+            op.out_width,
+            op.stride,
+            op.padding,
+            op.dilation,
+            op.groups,
+        )
+        return self.shifted(node, map_, source, op.bias, averaged)
+
+    def batchnorm(
+        self, node: Node, op: traced.BatchNorm, source: str, averaged: bool
+    ) -> str | None:
+        named = self.rewriter.named
+        deviation = named(op.var, 1.0) + Named.scalar(op.eps)
+        scale = named(op.weight, 1.0) / Named(deviation.axes, np.sqrt(deviation.array))
+        offset = named(op.bias, 0.0) + Named.scalar(-1.0) * scale * named(op.mean, 0.0)
+        return self.affine(node, source, scale, offset, averaged)
+
+    def shifted(
+        self,
+        node: Node,
+        op: Contract | Convolve,
+        source: str,
+        bias: Param | None,
+        averaged: bool,
+    ) -> str | None:
+        """A linear map followed by its bias."""
+        mapped = self.rewriter.emit(node, op, source)
+        offset = self.rewriter.named(bias, 0.0)
+        return self.affine(node, mapped, Named.scalar(1.0), offset, averaged)
+
+    def affine(
+        self, node: Node, source: str, scale: Named, offset: Named, averaged: bool
+    ) -> str | None:
+        """Gives scale * source + offset; what does nothing is left out; scaled spikes project."""
+        if TIME in (*scale.axes, *offset.axes):
+            return self.refuse(node, "a scale or an offset differs from step to step", "SNN021")
+        new = self.rewriter.new
+        if averaged:  # the readout will add this up T times
+            offset = offset * Named.scalar(1.0 / self.rewriter.old.steps)
+        scale, offset = scale.compact(), offset.compact()
+        trivial = not scale.axes and float(scale.array) == 1.0
+        stem = node.name
+        if new[source].type.kind is Kind.SPIKE and not (trivial and offset.is_zero()):
+            order = tuple(n for n in new[source].type.names if n in scale.axes)
+            weight = new.constant(f"{stem}.weight", scale.over(order), order)
+            source = self.rewriter.emit(node, Contract(weight, shared=order), source)
+            trivial = True
+        if trivial and offset.is_zero():
+            return source
+        op = Affine(
+            None if trivial else scale.store(new, f"{stem}.scale"),
+            None if offset.is_zero() else offset.store(new, f"{stem}.offset"),
+        )
+        return self.rewriter.emit(node, op, source)
+
+    def neurons(self, node: Node, op: traced.Lif, source: str, averaged: bool) -> str | None:
+        if averaged:
+            return self.refuse(node, "a neuron reads a value averaged over time", "SNN031")
+        rest = op.v_reset or 0.0
+        decay = 1.0 if op.tau is None else 1.0 - 1.0 / op.tau
+        threshold = op.v_threshold - rest
+        if op.tau is not None and op.decay_input:
+            threshold *= op.tau
+        new = self.rewriter.new
+        return self.rewriter.emit(
+            node,
+            Population(
+                threshold=new.constant(f"{node.name}.threshold", np.array(threshold)),
+                decay=decay,
+                reset="soft" if op.v_reset is None else "hard",
+                compare=op.compare,
+            ),
+            self.current(node, source),
+        )
+
+    def add(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str | None:
+        constants = [n for n in node.inputs if isinstance(self.rewriter.old[n].op, traced.Constant)]
+        if constants:
+            values = [n for n in node.inputs if n not in constants]
+            if len(values) != 1:
+                return self.refuse(node, "constants are added to each other", "SNN021")
+            offset = Named.scalar(0.0)
+            for name in constants:
+                op = self.rewriter.old[name].op
+                if isinstance(op, traced.Constant):
+                    offset = offset + self.rewriter.named(op.value, 0.0)
+            return self.affine(
+                node, self.rewriter.value[values[0]], Named.scalar(1.0), offset, averaged
+            )
+        return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
+
+    def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:
+        """Sources of one concat: spikes stay spikes only if all are."""
+        kinds = {self.rewriter.new[s].type.kind for s in sources}
+        return sources if len(kinds) == 1 else tuple(self.current(node, s) for s in sources)
+
+    def current(self, node: Node, source: str) -> str:
+        """The value as a current: a spike arrives through a synapse of weight one."""
+        new = self.rewriter.new
+        if new[source].type.kind is Kind.CURRENT:
+            return source
+        weight = new.constant("one", np.array(1.0))
+        return self.rewriter.emit(node, Contract(weight), source, name=f"{node.name}.synapse")
+
+    def reduce(
+        self, node: Node, source: str, axes: tuple[str, ...], *, mean: bool, averaged: bool
+    ) -> str | None:
+        """A mean or a sum: over time it is left to the readout, elsewhere it is a projection."""
+        value = self.rewriter.new[source].type
+        factor = 1.0
+        if TIME in axes:
+            if averaged:
+                return self.refuse(node, "time is averaged twice", "SNN031")
+            factor = 1.0 / self.rewriter.old.steps if mean else 1.0
+        summed = tuple(n for n in axes if n != TIME)
+        for name in summed:
+            factor /= value.size(name) if mean else 1
+        weight = self.rewriter.new.constant(f"{node.name}.share", np.array(factor))
+        result = self.rewriter.emit(node, Contract(weight, summed=summed), source)
+        if TIME in axes:
+            self.averaged.add(result)
+        return result
+
+    def refuse(self, node: Node, message: str, code: str) -> str | None:
+        """Notes a finding; the value stays unknown, and so does what reads it."""
+        loc = node.locs[0] if node.locs else None
+        self.findings.append(Finding(code, message, loc))
+        return None

@@ -1,0 +1,84 @@
+"""What a pass is, and the one driver that runs passes, verifies after each and reports."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from snncc.ir import Graph, VerifyError, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a rule did at one site, or why it did not fire there.
+
+    Attributes:
+        site: name of the node.
+        fired: whether the rule changed something there.
+        text: what it did, or the reason why not.
+    """
+
+    site: str
+    fired: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.text}" if self.fired else f"{self.site}: not here: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """A pass's new graph and what it has to say."""
+
+    graph: Graph
+    notes: tuple[Note, ...] = ()
+
+
+class Pass(Protocol):
+    """One move on a graph: functional, its fields are its options, its name says the move.
+
+    A pass may assume a verified graph and must leave one behind.
+    """
+
+    name: ClassVar[str]
+
+    def run(self, graph: Graph) -> PassResult:
+        """The new graph. Raises SnnccError when the user's model cannot be lowered."""
+        ...
+
+
+@dataclass(frozen=True)
+class PassEvent:
+    """What the observer learns after a pass: graph is already verified."""
+
+    name: str
+    graph: Graph
+    seconds: float
+    notes: tuple[Note, ...] = field(default=())
+
+
+Observer = Callable[[PassEvent], None]
+
+
+class PassError(RuntimeError):
+    """A pass left an illegal graph behind: a bug of snncc."""
+
+
+def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = None) -> Graph:
+    """Runs passes in order; after each one verifies the graph and calls the observer.
+
+    Raises:
+        SnnccError: the user's model cannot be lowered.
+        PassError: a pass broke a rule of the dialect.
+    """
+    for step in passes:
+        start = time.perf_counter()
+        result = step.run(graph)
+        graph = result.graph
+        try:
+            verify(graph)
+        except VerifyError as error:
+            raise PassError(f"after {step.name}:\n{error}") from error
+        if observe is not None:
+            observe(PassEvent(step.name, graph, time.perf_counter() - start, result.notes))
+    return graph

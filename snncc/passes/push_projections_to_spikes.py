@@ -1,0 +1,198 @@
+"""Every projection reads spikes or pixels: linear maps are pushed through what stands between."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.ir import Graph, Kind, Node
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.spiking_ops import Affine
+from snncc.ir.types import TIME
+from snncc.passes.dense_map import DenseMap, NotComposable
+from snncc.passes.named import Named
+from snncc.passes.pipeline import Note, PassResult
+from snncc.passes.rewriter import Rewriter
+from snncc.semantics.arrays import convolve
+
+
+@dataclass(frozen=True)
+class PushProjectionsToSpikes:
+    """W(a*x + d) = (W*a)x + Wd; W(x1 + x2) = Wx1 + Wx2; W[x1; x2] = W1 x1 + W2 x2; W(Vx) = (WV)x.
+
+    After it the input's normalisation sits in the first projection (with a bias of its own for
+    every border position), a BatchNorm on spikes and a mean over space in the readout's, counts of
+    spikes are distributed over their sources, and concatenated spikes are several projections.
+    """
+
+    name: ClassVar[str] = "push_projections_to_spikes"
+
+    def run(self, graph: Graph) -> PassResult:
+        """Pushes.
+
+        Raises:
+            SnnccError: SNN030 for every projection that still reads a real current.
+        """
+        rewriter = Rewriter(graph)
+        findings: list[Finding] = []
+        notes: list[Note] = []
+        for node in graph.nodes:
+            sources = rewriter.inputs(node)
+            if not isinstance(node.op, Contract | Convolve):
+                rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
+                continue
+            push = _Push(rewriter, node)
+            try:
+                rewriter.value[node.name] = push.apply(node.op, sources[0])
+            except NotComposable as error:
+                findings.append(_real_current(node, str(error)))
+                rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
+            if push.through:
+                through = " and ".join(dict.fromkeys(push.through))
+                notes.append(Note(node.name, True, f"pushed through {through}"))
+        if findings:
+            raise SnnccError.of(findings)
+        return PassResult(rewriter.finish(), tuple(notes))
+
+
+def _real_current(node: Node, reason: str) -> Finding:
+    return Finding(
+        "SNN030",
+        "a linear map reads real-valued currents, not spikes",
+        node.locs[0] if node.locs else None,
+        why=reason,
+        help="put a spiking neuron before it, or compose the two maps in the model",
+    )
+
+
+class _Push:
+    """One projection on its way to the spikes."""
+
+    def __init__(self, rewriter: Rewriter, site: Node) -> None:
+        self.rewriter = rewriter
+        self.new = rewriter.new
+        self.site = site
+        self.through: list[str] = []
+
+    def apply(self, op: Contract | Convolve, source: str) -> str:
+        """The new name of op(source).
+
+        Raises:
+            NotComposable: a real current stays in between.
+        """
+        node = self.new[source]
+        if isinstance(node.op, Concat):
+            return self.concat(op, node, node.op)
+        if node.type.kind in (Kind.SPIKE, Kind.PIXEL):
+            return self.rewriter.emit(self.site, op, source)
+        self.through.append(node.op.mnemonic)
+        match node.op:
+            case Affine():
+                return self.affine(op, node, node.op)
+            case Sum():
+                return self.sum([self.apply(op, self.spread(s, node)) for s in node.inputs])
+            case Contract() | Convolve():
+                return self.apply(self.compose(op, node.op, node), node.inputs[0])
+            case _:
+                raise NotComposable(f"its input comes from %{source}, a {node.op.mnemonic}")
+
+    def spread(self, source: str, total: Node) -> str:
+        """One source of a sum, refused when the sum broadcasts it."""
+        names = {n for n in total.type.names if n != TIME}
+        if names != {n for n in self.new[source].type.names if n != TIME}:
+            raise NotComposable(f"%{source} is broadcast in a sum before it")
+        return source
+
+    def sum(self, parts: list[str]) -> str:
+        return parts[0] if len(parts) == 1 else self.rewriter.emit(self.site, Sum(), *parts)
+
+    def concat(self, op: Contract | Convolve, node: Node, cat: Concat) -> str:
+        """Slices the weight, or keeps the concat behind the maps when its axis is carried."""
+        self.through.append("concat")
+        gone = op.into + op.summed if isinstance(op, Contract) else (op.channel,)
+        if isinstance(op, Convolve) and cat.out in (op.height, op.width):
+            raise NotComposable("its input is concatenated along height or width")
+        if isinstance(op, Convolve) and cat.out == op.channel and op.groups > 1:
+            raise NotComposable("a grouped convolution reads concatenated channels")
+        parts: list[str] = []
+        start = 0
+        for source, along in zip(node.inputs, cat.along, strict=True):
+            stop = start + self.new[source].type.size(along)
+            parts.append(self.apply(self.part(op, cat.out, start, stop, along), source))
+            start = stop
+        if cat.out in gone:
+            return self.sum(parts)
+        return self.rewriter.emit(self.site, Concat(cat.along, cat.out), *parts)
+
+    def part(
+        self, op: Contract | Convolve, axis: str, start: int, stop: int, name: str
+    ) -> Contract | Convolve:
+        if isinstance(op, Contract):
+            dense = DenseMap.read(op, self.new).part(axis, start, stop, name)
+            return dense.op(self.new, op.weight.name)
+        if axis != op.channel:
+            return op
+        array = self.rewriter.array(op.weight)[:, start:stop]
+        weight = self.new.constant(op.weight.name, array, op.weight.axes)
+        return replace(op, weight=weight, channel=name)
+
+    def affine(self, op: Contract | Convolve, node: Node, affine: Affine) -> str:
+        """Gives op(scale * x + offset) as one map and a new offset."""
+        source = self.new[node.inputs[0]].type
+        scale = self.rewriter.named(affine.scale, 1.0)
+        offset = self.rewriter.named(affine.offset, 0.0)
+        if isinstance(op, Contract):
+            dense = DenseMap.read(op, self.new)
+            bias = dense.of_constant(offset, source)
+            inner: Contract | Convolve = dense.scaled_source(scale, source).op(
+                self.new, op.weight.name
+            )
+        else:
+            bias = self.border_bias(op, offset, node)
+            inner = self.scaled_channels(op, scale)
+        mapped = self.apply(inner, node.inputs[0])
+        if affine.offset is None:
+            return mapped
+        stored = bias.store(self.new, f"{self.site.name}.offset")
+        return self.rewriter.emit(self.site, Affine(offset=stored), mapped)
+
+    def scaled_channels(self, op: Convolve, scale: Named) -> Convolve:
+        if not set(scale.axes) <= {op.channel}:
+            raise NotComposable(f"its input is scaled along {scale.axes}, not along its channels")
+        weight = np.asarray(self.rewriter.array(op.weight), np.float64)
+        per_channel = np.broadcast_to(scale.over((op.channel,)), (weight.shape[1] * op.groups,))
+        groups = np.repeat(per_channel.reshape(op.groups, -1), weight.shape[0] // op.groups, axis=0)
+        param = self.new.constant(op.weight.name, weight * groups[:, :, None, None], op.weight.axes)
+        return replace(op, weight=param)
+
+    def border_bias(self, op: Convolve, offset: Named, node: Node) -> Named:
+        """What a constant input adds at every position: less where zero padding is met."""
+        axes = (op.height, op.width, op.channel)
+        if not set(offset.axes) <= set(axes):
+            raise NotComposable(f"its input has an offset along {offset.axes}")
+        shape = tuple(node.type.size(n) for n in axes)
+        image = np.broadcast_to(offset.over(axes), shape)[None]
+        weight = np.asarray(self.rewriter.array(op.weight), np.float64)
+        result = convolve(image, weight, op.stride, op.padding, op.dilation, op.groups)[0]
+        return Named((op.out_height, op.out_width, op.out_channel), result)
+
+    def compose(
+        self, op: Contract | Convolve, inner: Contract | Convolve, node: Node
+    ) -> Contract | Convolve:
+        """One map that does op after inner."""
+        if isinstance(op, Contract) and isinstance(inner, Contract):
+            outer = DenseMap.read(op, self.new)
+            return outer.after(DenseMap.read(inner, self.new)).op(self.new, op.weight.name)
+        if isinstance(op, Convolve) and isinstance(inner, Contract):
+            if inner.into or inner.out or inner.summed:
+                raise NotComposable("a convolution follows a linear map without a neuron between")
+            return self.scaled_channels(op, self.rewriter.named(inner.weight, 1.0))
+        if isinstance(op, Contract) and isinstance(inner, Convolve):
+            if op.into or op.out or op.summed or not set(op.shared) <= {inner.out_channel}:
+                raise NotComposable("a linear map follows a convolution without a neuron between")
+            scale = self.rewriter.named(op.weight, 1.0)
+            weight = Named((inner.out_channel, "in", "kh", "kw"), self.rewriter.array(inner.weight))
+            param = self.new.constant(inner.weight.name, (weight * scale).array, inner.weight.axes)
+            return replace(inner, weight=param)
+        raise NotComposable("a convolution follows a convolution without a neuron between")

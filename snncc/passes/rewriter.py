@@ -1,0 +1,57 @@
+"""Rebuilding a graph node by node: the one way in which passes change graphs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from snncc.ir import Array, Graph, GraphBuilder, Node, Op, Param
+from snncc.passes.named import Named
+
+
+class Rewriter:
+    """A builder beside the old graph, and where each old value is found in the new one.
+
+    Attributes:
+        old: the graph that is rewritten.
+        new: the graph that grows; it shares the old one's constants.
+        value: new name of each old value that was visited.
+    """
+
+    def __init__(self, old: Graph, dialect: str = "", profile: str = "") -> None:
+        self.old = old
+        self.new = GraphBuilder(dialect or old.dialect, old.steps, profile or old.profile)
+        self.new.share(old)
+        self.value: dict[str, str] = {}
+
+    def inputs(self, node: Node) -> tuple[str, ...]:
+        """New names of an old node's inputs."""
+        return tuple(self.value[name] for name in node.inputs)
+
+    def emit(self, like: Node, op: Op, *inputs: str, name: str = "") -> str:
+        """Appends an op at the place of an old node; `name` defaults to the old node's."""
+        return self.new.add(op, inputs, like.locs, name or like.name)
+
+    def array(self, param: Param) -> Array:
+        return self.new.context.array(param)
+
+    def named(self, param: Param | None, default: float) -> Named:
+        if param is None:
+            return Named.scalar(default)
+        return Named(param.axes, np.asarray(self.array(param), np.float64))
+
+    def finish(self) -> Graph:
+        return self.new.finish(self.value[self.old.output])
+
+
+Visit = Callable[[Rewriter, Node], str | None]
+
+
+def rebuild(graph: Graph, visit: Visit, dialect: str = "") -> Graph:
+    """Visits nodes in order; `visit` gives a value's new name, or None to keep the node."""
+    rewriter = Rewriter(graph, dialect)
+    for node in graph.nodes:
+        found = visit(rewriter, node)
+        if found is None:
+            found = rewriter.emit(node, node.op, *rewriter.inputs(node))
+        rewriter.value[node.name] = found
+    return rewriter.finish()

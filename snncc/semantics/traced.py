@@ -1,0 +1,115 @@
+"""The traced dialect in real numbers: what the model computes, in float64."""
+
+import numpy as np
+
+from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir import traced_ops as ops
+from snncc.ir.projections import Contract, Convolve
+from snncc.semantics import spiking
+from snncc.semantics.arrays import Real, align
+
+
+def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
+    """Every value by name, [batch, *axes], for inputs [batch, *axes of the input].
+
+    Raises:
+        TypeError: the graph holds an op without real-valued meaning here (`Foreign`).
+    """
+    values: dict[str, Real] = {}
+    for node in graph.nodes:
+        sources = [values[name] for name in node.inputs]
+        values[node.name] = inputs if isinstance(node.op, ops.Input) else _one(graph, node, sources)
+    return values
+
+
+def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
+    names = [graph[n].type.names for n in node.inputs]
+    match node.op:
+        case ops.Constant(value=value):
+            return _constant(graph, value)[None]
+        case ops.Linear(weight=weight, into=into, out=out, bias=bias):
+            op = Contract(weight, into, out)
+            y = spiking.contract(op, _constant(graph, weight), inputs[0], names[0], node)
+            return _plus(graph, y, bias, node)
+        case ops.Conv():
+            c = node.op
+            op = Convolve(
+                c.weight,
+                c.channel,
+                c.height,
+                c.width,
+                c.out_channel,
+                c.out_height,
+                c.out_width,
+                c.stride,
+                c.padding,
+                c.dilation,
+                c.groups,
+            )
+            weight = _constant(graph, c.weight)
+            y = spiking.convolution(op, weight, inputs[0], names[0], node)
+            return _plus(graph, y, c.bias, node)
+        case ops.BatchNorm():
+            return _batchnorm(graph, node, node.op, inputs[0])
+        case ops.Lif():
+            return _lif(node.op, inputs[0], names[0], node, graph.steps)
+        case ops.Add():
+            return spiking.add(inputs, names, node)
+        case ops.Scale(scale=scale, offset=offset):
+            y = inputs[0] if scale is None else inputs[0] * _spread(graph, scale, node)
+            return _plus(graph, y, offset, node)
+        case ops.TracedConcat(along=along, out=out):
+            return spiking.concat(inputs, names, along, out, node)
+        case ops.Rearrange(order=order):
+            return inputs[0].transpose([0, *(1 + names[0].index(n) for n in order)])
+        case ops.Repeat():
+            x = inputs[0]
+            return np.repeat(x[:, None], graph.steps, axis=1)
+        case ops.Mean(axes=axes):
+            mean: Real = inputs[0].mean(axis=tuple(1 + names[0].index(n) for n in axes))
+            return mean
+        case ops.Total(axes=axes):
+            total: Real = inputs[0].sum(axis=tuple(1 + names[0].index(n) for n in axes))
+            return total
+        case _:
+            raise TypeError(f"{node.op.mnemonic} has no real-valued meaning")
+
+
+def _constant(graph: Graph, param: Param) -> Real:
+    return np.asarray(graph.constants[param.name], np.float64)
+
+
+def _spread(graph: Graph, param: Param, node: Node) -> Real:
+    return align(_constant(graph, param), param.axes, node.type.names, batched=False)
+
+
+def _plus(graph: Graph, y: Real, param: Param | None, node: Node) -> Real:
+    return y if param is None else y + _spread(graph, param, node)
+
+
+def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
+    deviation = np.sqrt(_spread(graph, op.var, node) + op.eps)
+    y: Real = (x - _spread(graph, op.mean, node)) / deviation
+    if op.weight is not None:
+        y = y * _spread(graph, op.weight, node)
+    y = _plus(graph, y, op.bias, node)
+    return y if op.step_scale is None else y * _spread(graph, op.step_scale, node)
+
+
+def _lif(op: ops.Lif, x: Real, names: tuple[str, ...], node: Node, steps: int) -> Real:
+    """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
+    current = spiking.over_steps(x, names, steps)
+    rest = op.v_reset or 0.0
+    v = np.full((current.shape[0], *current.shape[2:]), rest)
+    spikes = np.empty(current.shape)
+    for t in range(steps):
+        if op.tau is None:
+            v = v + current[:, t]
+        elif op.decay_input:
+            v = v + (current[:, t] - (v - rest)) / op.tau
+        else:
+            v = v - (v - rest) / op.tau + current[:, t]
+        fires = v - op.v_threshold >= 0 if op.compare == "ge" else v > op.v_threshold
+        spikes[:, t] = fires
+        v = v - op.v_threshold * fires if op.v_reset is None else np.where(fires, rest, v)
+    return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))
