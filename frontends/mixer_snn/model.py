@@ -1,7 +1,8 @@
 """Mixer-SNN in PyTorch, with the parameter names of its public implementation.
 
-Source: "Efficient Deep Spiking Multi-Layer Perceptrons with Multiplication-Free Inference". Every tensor is [T, B, ...]. Skips add membrane currents, never spikes: a stage's entry current is
-added again before each of its neurons.
+Source: "Efficient Deep Spiking Multi-Layer Perceptrons with Multiplication-Free Inference". Every
+tensor is [T, B, ...]. Skips add membrane currents, never spikes: a stage's entry current is added
+again before each of its neurons.
 """
 
 from itertools import pairwise

@@ -1,0 +1,1 @@
+"""From real weights to integers: units, rounding that uses calibration images, lowering."""

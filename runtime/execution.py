@@ -1,0 +1,81 @@
+"""What running a program gives, and what it takes."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Pixels
+
+Ints = NDArray[np.int64]
+Images = NDArray[np.uint8]
+ALL: Collection[str] = ("*",)
+"""Record every population."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Results for a batch.
+
+    Attributes:
+        readout: [batch, *axes of the output], integers.
+        logits: readout in real units, float64.
+        spikes: 0 or 1 by population, [batch, *axes of its type]; only what was recorded.
+        membranes: Z of each recorded population at the comparison, before the reset; same shape.
+        spike_counts: spikes of every population, over the whole batch.
+    """
+
+    readout: Ints
+    logits: NDArray[np.float64]
+    spikes: Mapping[str, NDArray[np.uint8]]
+    membranes: Mapping[str, Ints]
+    spike_counts: Mapping[str, int]
+
+
+def check_images(graph: Graph, images: NDArray[np.generic]) -> Images:
+    """The images, when they are what the program takes.
+
+    Raises:
+        SnnccError: SNN016 saying what is expected and what came.
+    """
+    for node in graph.select(Pixels):
+        op = node.op
+        if not isinstance(op, Pixels):
+            continue
+        wanted = f"uint8 [n, {', '.join(map(str, op.shape))}] ({', '.join(op.axes)})"
+        if images.dtype != np.uint8 or images.shape[1:] != op.shape:
+            raise SnnccError(
+                "SNN016",
+                f"the program takes images {wanted}, not {images.dtype} {list(images.shape)}",
+                help="give 8-bit images as they are stored; normalisation is part of the program",
+            )
+    return images.view(np.uint8)
+
+
+def readout_of(graph: Graph) -> IntegerReadout:
+    """The op that answers. Raises SnnccError (SNN017) when the program has none."""
+    op = graph[graph.output].op
+    if not isinstance(op, IntegerReadout):
+        raise SnnccError("SNN017", f"the program answers with a {op.mnemonic}, not a readout")
+    return op
+
+
+def recorded_names(graph: Graph, record: Collection[str] | None) -> frozenset[str]:
+    """Names of the populations to record.
+
+    Raises:
+        SnnccError: SNN001 for a name that no population has.
+    """
+    names = [node.name for node in graph.select(IntegerPopulation)]
+    if record is None:
+        return frozenset()
+    if record is ALL:
+        return frozenset(names)
+    unknown = sorted(set(record) - set(names))
+    if unknown:
+        raise SnnccError("SNN001", f"no population is called {unknown[0]!r}")
+    return frozenset(record)

@@ -1,0 +1,270 @@
+"""The interpreter: what an integer program means, in plain NumPy and without a multiplication.
+
+A synapse is a selected addition: the weight rows of the active inputs are gathered and added. A
+gain is shifted additions. Nothing here multiplies, divides, or uses floating point, except for the
+logits' real unit at the very end, outside the program.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.runtime.digits import signed_digits
+from snncc.runtime.execution import (
+    Execution,
+    Images,
+    Ints,
+    check_images,
+    readout_of,
+    recorded_names,
+)
+
+CHUNK = 1 << 22
+"""Gathered weights at a time: bounds memory."""
+PIXEL_BITS = 8
+
+
+def interpret(graph: Graph, images: Images, record: Collection[str] | None = None) -> Execution:
+    """Runs a program.
+
+    Args:
+        graph: integer dialect.
+        images: uint8, [batch, *axes of the image].
+        record: populations whose spikes and membranes are kept; None for none, `ALL` for all.
+
+    Raises:
+        SnnccError: SNN016 when the images are not what the program takes.
+    """
+    images = check_images(graph, images)
+    wanted = recorded_names(graph, record)
+    unit = readout_of(graph).unit
+    values: dict[str, Array] = {}
+    membranes: dict[str, Ints] = {}
+    counts: dict[str, int] = {}
+    last = {name: node.name for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        sources = [values[name] for name in node.inputs]
+        if isinstance(node.op, IntegerPopulation):
+            spikes, levels = _population(graph, node, node.op, sources[0])
+            values[node.name] = spikes
+            counts[node.name] = int(spikes.sum())
+            if node.name in wanted:
+                membranes[node.name] = levels
+        else:
+            values[node.name] = _value(graph, node, sources, images)
+        for name in set(node.inputs):
+            if last[name] == node.name and name not in wanted:
+                del values[name]
+    readout = values[graph.output]
+    return Execution(
+        readout, readout * unit, {n: values[n] for n in sorted(wanted)}, membranes, counts
+    )
+
+
+def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
+    names = [graph[n].type.names for n in node.inputs]
+    match node.op:
+        case Pixels():
+            return images
+        case Contract() | Convolve():
+            return _projection(graph, node, node.op, sources[0])
+        case Concat(along=along, out=out):
+            return _concat(sources, names, along, out, node)
+        case Sum(shifts=shifts):
+            total = np.zeros((), np.int64)
+            for x, axes, shift in zip(sources, names, shifts or (0,) * len(sources), strict=True):
+                total = total + (align(x, axes, node.type.names) << shift)
+            return total
+        case Gain(mantissa=mantissa, shift=shift):
+            digits = signed_digits(graph.constants[mantissa.name].astype(np.int64))
+            half = (1 << shift) >> 1
+            spread = [_digits_over(d, mantissa.axes, node.type.names) for d in digits]
+            return (_times(sources[0], spread) + half) >> shift
+        case IntegerReadout(offset=offset):
+            total = _over_steps(sources[0], names[0], graph.steps).sum(axis=1)
+            return total if offset is None else total + _spread(graph, offset, node.type.names)
+        case _:
+            raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
+
+
+def align(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array:
+    """[batch, *axes] with its axes in the order of `target`, length 1 where it lacks one."""
+    moved = array.transpose([0, *(1 + axes.index(n) for n in target if n in axes)])
+    sizes = iter(moved.shape[1:])
+    return moved.reshape([moved.shape[0], *(next(sizes) if n in axes else 1 for n in target)])
+
+
+def _spread(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
+    """A constant over the axes of a value, without the batch."""
+    array = graph.constants[param.name].astype(np.int64)
+    return align(array[None], param.axes, target)[0]
+
+
+def _digits_over(
+    digit: NDArray[np.int8], axes: tuple[str, ...], target: tuple[str, ...]
+) -> NDArray[np.int8]:
+    return align(digit[None], axes, target)[0]
+
+
+def _times(x: Ints, digits: list[NDArray[np.int8]]) -> Ints:
+    """The product with a constant as shifted additions."""
+    total = np.zeros_like(x)
+    for shift, digit in enumerate(digits):
+        moved = x << shift
+        total = total + np.where(digit == 0, 0, np.where(digit > 0, moved, -moved))
+    return total
+
+
+def _over_steps(x: Array, names: tuple[str, ...], steps: int) -> Array:
+    """[batch, t, ...]; a value without time is the same at every step."""
+    if TIME in names:
+        return np.moveaxis(x, 1 + names.index(TIME), 1)
+    return np.broadcast_to(x[:, None], (x.shape[0], steps, *x.shape[1:]))
+
+
+def _concat(
+    sources: list[Array],
+    names: list[tuple[str, ...]],
+    along: tuple[str, ...],
+    out: str,
+    node: Node,
+) -> Array:
+    target = node.type.names
+    parts: list[Array] = []
+    for x, axes, name in zip(sources, names, along, strict=True):
+        renamed = tuple(out if n == name else n for n in axes)
+        part = align(x, renamed, target)
+        if TIME in target and TIME not in renamed:
+            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
+        parts.append(part)
+    return np.concatenate(parts, axis=1 + target.index(out))
+
+
+# Projections: bring the source to rows of inputs, select and add weight rows, put axes back.
+
+
+def _projection(graph: Graph, node: Node, op: Contract | Convolve, source: Array) -> Ints:
+    """Bit planes of pixels are projected one by one and shifted; spikes are one plane."""
+    weight = graph.constants[op.weight.name].astype(np.int64)
+    kind = graph[node.inputs[0]].type
+    apply = _contract if isinstance(op, Contract) else _convolve
+    if kind.kind is not Kind.PIXEL:
+        return apply(op, weight, source != 0, kind.names, node)  # type: ignore[arg-type]
+    total: Ints | None = None
+    for bit in range(PIXEL_BITS):
+        plane = (source >> bit) & 1 != 0
+        current = apply(op, weight, plane, kind.names, node) << bit  # type: ignore[arg-type]
+        total = current if total is None else total + current
+    return total if total is not None else np.zeros((), np.int64)
+
+
+def _contract(
+    op: Contract, weight: Ints, bits: NDArray[np.bool_], names: tuple[str, ...], node: Node
+) -> Ints:
+    gone = {*op.into, *op.summed, *op.shared}
+    carried = [n for n in names if n not in gone]
+    order = [*op.shared, *carried, *op.summed, *op.into]
+    x = bits.transpose([0, *(1 + names.index(n) for n in order)])
+    split = [len(op.shared), len(op.shared) + len(carried), len(order) - len(op.into)]
+    sizes = x.shape[1:]
+    lead, rows, inner = sizes[: split[0]], sizes[split[0] : split[1]], sizes[split[2] :]
+    out = weight.shape[len(op.shared) : len(op.shared) + len(op.out)]
+    blocks, inputs = _count(lead), _count(inner)
+    again = _count(sizes[split[1] : split[2]])
+    flat = x.reshape(x.shape[0], blocks, _count(rows), again, inputs)
+    by_input = weight.reshape(blocks, _count(out), inputs).transpose(0, 2, 1)
+    parts = [
+        _select_and_add(flat[:, b].reshape(-1, again, inputs), by_input[b]) for b in range(blocks)
+    ]
+    y = np.stack([p.reshape(x.shape[0], *rows, *out) for p in parts], axis=1)
+    y = y.reshape(x.shape[0], *lead, *rows, *out)
+    have = [*op.shared, *carried, *op.out]
+    return y.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _convolve(
+    op: Convolve, weight: Ints, bits: NDArray[np.bool_], names: tuple[str, ...], node: Node
+) -> Ints:
+    carried = [n for n in names if n not in (op.channel, op.height, op.width)]
+    order = [*carried, op.height, op.width, op.channel]
+    x = bits.transpose([0, *(1 + names.index(n) for n in order)])
+    lead, image = x.shape[: 1 + len(carried)], x.reshape(-1, *x.shape[-3:])
+    outputs, inputs, kh, kw = weight.shape
+    (ph, pw), (dh, dw), (sh, sw) = op.padding, op.dilation, op.stride
+    padded = np.pad(image, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+    height, width = node.type.size(op.out_height), node.type.size(op.out_width)
+    taps = [
+        padded[:, i * dh :, j * dw :][:, ::sh, ::sw][:, :height, :width]
+        for i in range(kh)
+        for j in range(kw)
+    ]
+    patches = np.stack(taps, axis=3)
+    per_group, parts = outputs // op.groups, list[Ints]()
+    for g in range(op.groups):
+        chosen = patches[..., g * inputs : (g + 1) * inputs]
+        rows = chosen.reshape(-1, 1, kh * kw * inputs)
+        kernel = weight[g * per_group : (g + 1) * per_group].transpose(2, 3, 1, 0)
+        parts.append(_select_and_add(rows, kernel.reshape(-1, per_group)))
+    y = np.concatenate(parts, axis=1).reshape(*lead, height, width, outputs)
+    have = [*carried, op.out_height, op.out_width, op.out_channel]
+    return y.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _count(sizes: tuple[int, ...]) -> int:
+    return int(np.prod(sizes, dtype=np.int64))
+
+
+def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
+    """For every row the sum of the weight rows that its active inputs select.
+
+    Args:
+        bits: [rows, again, inputs]; the same weights are used for each of `again`.
+        weight: [inputs, outputs].
+    """
+    rows, again, inputs = bits.shape
+    result = np.zeros((rows, weight.shape[1]), np.int64)
+    active = bits.reshape(rows, -1)
+    busiest = max(1, again * inputs * max(1, weight.shape[1]))
+    step = max(1, CHUNK // busiest)
+    for start in range(0, rows, step):
+        row, column = np.nonzero(active[start : start + step])
+        if row.size == 0:
+            continue
+        first = np.flatnonzero(np.diff(row, prepend=-1))
+        gathered = weight[column % inputs if again > 1 else column]
+        result[start + row[first]] = np.add.reduceat(gathered, first, axis=0)
+    return result
+
+
+def _population(
+    graph: Graph, node: Node, op: IntegerPopulation, current: Array
+) -> tuple[NDArray[np.uint8], Ints]:
+    """Spikes and membranes, both in the axes of the node's type; see `IntegerPopulation`."""
+    names = graph[node.inputs[0]].type.names
+    rest = tuple(n for n in names if n != TIME)
+    x = _over_steps(current, names, graph.steps)
+    if op.polarity is not None:
+        sign = _spread(graph, op.polarity, rest)
+        x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
+    bias = _spread(graph, op.bias, rest) if op.bias is not None else np.zeros((), np.int64)
+    threshold = _spread(graph, op.threshold, rest)
+    factor, shift = op.decay
+    digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
+    state = np.zeros((x.shape[0], *x.shape[2:]), np.int64)
+    spikes, levels = np.empty(x.shape, np.uint8), np.empty(x.shape, np.int64)
+    for t in range(graph.steps):
+        if op.compare == "ge":
+            leaked = _times(state, digits) >> shift
+        else:
+            leaked = -(_times(-state, digits) >> shift)
+        level = leaked + x[:, t] + bias
+        spike = level >= threshold if op.compare == "ge" else level > threshold
+        after = np.zeros_like(level) if op.reset == "hard" else level - threshold
+        state = np.where(spike, after, level)
+        spikes[:, t], levels[:, t] = spike, level
+    place = 1 + node.type.names.index(TIME)
+    return np.moveaxis(spikes, 1, place), np.moveaxis(levels, 1, place)

@@ -1,0 +1,226 @@
+"""From the spiking dialect to the integer dialect, profile `exact`."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.diagnostics import SnnccError
+from snncc.ir import Array, Graph, Kind, Node, Param
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.passes.named import Named, join
+from snncc.passes.pipeline import Note, PassResult
+from snncc.passes.rewriter import Rewriter
+from snncc.quantize.calibration import Rounded
+
+DECAY_BITS = 12
+"""A decay that is no power of two becomes a multiple of 2^-12, as on Loihi."""
+LARGEST = 2**48
+"""No threshold or bias is larger; no membrane of 62 bits gets near it within T steps."""
+
+
+@dataclass(frozen=True)
+class LowerToIntegers:
+    """Writes every number of the network as an integer of its unit.
+
+    A projection's weights are integers of its grid, unit * 2^-exponent; its current then has
+    `exponent` fractional bits. Sums shift all sources to the finest grid among them. Populations
+    work with at least `fraction_bits` fractional bits. With hard reset a threshold K of the real
+    membrane, in units, becomes ceil(K): an integer membrane decides alike (>=; floor for >).
+
+    Attributes:
+        rounded: units, integer weights and bias corrections.
+        weight_bits: of the signed weights.
+    """
+
+    name: ClassVar[str] = "lower_to_integers"
+    rounded: Rounded
+    weight_bits: int
+
+    @property
+    def fraction_bits(self) -> int:
+        """Below the weight grid, for biases and thresholds."""
+        return max(2, 16 - self.weight_bits)
+
+    @property
+    def gain_bits(self) -> int:
+        """Of a gain's mantissa."""
+        return max(8, self.weight_bits + 2)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Lowers a spiking graph without offsets.
+
+        Raises:
+            SnnccError: SNN032 for a neuron without an integer form, SNN033 for a constant that is
+                too large.
+        """
+        lowering = _Lowering(self, graph)
+        for node in graph.nodes:
+            lowering.lower(node)
+        return PassResult(lowering.rewriter.finish(), tuple(lowering.notes))
+
+
+class _Lowering:
+    def __init__(self, options: LowerToIntegers, graph: Graph) -> None:
+        self.options = options
+        self.units = options.rounded.units
+        self.rewriter = Rewriter(graph, "integer", "exact")
+        self.fraction: dict[str, int] = {}
+        self.notes: list[Note] = []
+
+    def lower(self, node: Node) -> None:
+        sources = self.rewriter.inputs(node)
+        match node.op:
+            case Contract() | Convolve():
+                result = self.projection(node, node.op, sources[0])
+            case Affine():
+                result = self.gain(node, node.op, sources[0])
+            case Sum():
+                result = self.aligned(node, sources)
+            case Concat() if node.type.kind is Kind.CURRENT:
+                finest = max(self.fraction[s] for s in sources)
+                sources = tuple(self.raised(node, s, finest) for s in sources)
+                result = self.rewriter.emit(node, node.op, *sources)
+                self.fraction[result] = finest
+            case Population():
+                result = self.population(node, node.op, sources[0])
+            case Readout():
+                result = self.readout(node, node.op, sources[0])
+            case _:
+                result = self.rewriter.emit(node, node.op, *sources)
+        self.rewriter.value[node.name] = result
+
+    def projection(self, node: Node, op: Contract | Convolve, source: str) -> str:
+        weight = self.integers(op.weight, self.options.rounded.integers[node.name])
+        result = self.rewriter.emit(node, replace(op, weight=weight), source)
+        self.fraction[result] = self.units.exponent[node.name]
+        return result
+
+    def gain(self, node: Node, op: Affine, source: str) -> str:
+        """A real factor between two units as mantissa * 2^-shift, over the axes where it varies."""
+        scale = self.rewriter.named(op.scale, 1.0)
+        before = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+        bits = self.options.fraction_bits
+        after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
+        factor = (scale * before / after).compact()
+        largest = float(np.abs(factor.array).max(initial=0.0))
+        shift = 0 if largest == 0.0 else self.options.gain_bits - 1 - math.floor(math.log2(largest))
+        shift = max(0, shift)
+        mantissa = np.round(factor.array * 2.0**shift)
+        param = self.integers(Param(f"{node.name}.gain", factor.axes), mantissa)
+        result = self.rewriter.emit(node, Gain(param, shift), source)
+        self.fraction[result] = bits
+        return result
+
+    def aligned(self, node: Node, sources: tuple[str, ...]) -> str:
+        finest = max(self.fraction[s] for s in sources)
+        shifts = tuple(finest - self.fraction[s] for s in sources)
+        result = self.rewriter.emit(node, Sum(shifts if any(shifts) else ()), *sources)
+        self.fraction[result] = finest
+        return result
+
+    def raised(self, node: Node, source: str, bits: int) -> str:
+        """The current with at least so many fractional bits."""
+        if self.fraction[source] >= bits:
+            return source
+        shift = bits - self.fraction[source]
+        result = self.rewriter.emit(node, Sum((shift,)), source, name=f"{source}.fine")
+        self.fraction[result] = bits
+        return result
+
+    def population(self, node: Node, op: Population, source: str) -> str:
+        current = self.raised(node, source, self.options.fraction_bits)
+        threshold = self.rewriter.named(op.threshold, 0.0)
+        bias = self.rewriter.named(op.bias, 0.0)
+        polarity = self.rewriter.named(op.polarity, 1.0)
+        correction = self.options.rounded.corrections.get(node.name)
+        if correction is not None:
+            bias = bias + polarity * correction
+        unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[current])
+        unit = _own_unit_where_silent(unit, polarity, threshold)
+        level = threshold / unit
+        soft = op.reset == "soft"
+        rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
+        axes = node.type.names
+        result = IntegerPopulation(
+            threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
+            bias=self.field(node, "bias", _round(bias / unit), axes) if bias.array.any() else None,
+            polarity=(
+                self.field(node, "polarity", polarity, axes) if op.polarity is not None else None
+            ),
+            decay=self.decay(node, op.decay),
+            reset=op.reset,
+            compare=op.compare,
+        )
+        context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
+        membrane = result.membrane_range(input_type, context)
+        return self.rewriter.emit(node, replace(result, membrane=membrane), current)
+
+    def decay(self, node: Node, decay: float) -> tuple[int, int]:
+        """(p, k) with p * 2^-k = decay, or near it, with a note that says how near."""
+        for shift in range(DECAY_BITS + 1):
+            if decay * 2**shift == 1.0:
+                return 1, shift
+        if decay == 0.0:
+            return 0, 0
+        factor = round(decay * 2**DECAY_BITS)
+        error = abs(factor / 2**DECAY_BITS - decay)
+        text = f"decay {decay:.6g} is {factor}/2^{DECAY_BITS}, {error:.2g} away"
+        self.notes.append(Note(node.name, True, text))
+        return factor, DECAY_BITS
+
+    def readout(self, node: Node, op: Readout, source: str) -> str:
+        unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+        step = float(unit.array.reshape(-1)[0])
+        offset = self.rewriter.named(op.offset, 0.0)
+        correction = self.options.rounded.corrections.get(node.name)
+        if correction is not None:
+            offset = offset + Named.scalar(self.rewriter.old.steps) * correction
+        stored = None
+        if offset.array.any():
+            rounded = _round(offset / Named.scalar(step))
+            stored = self.field(node, "offset", rounded, node.type.names)
+        return self.rewriter.emit(node, IntegerReadout(stored, step), source)
+
+    def field(self, node: Node, what: str, value: Named, axes: tuple[str, ...]) -> Param:
+        small = value.compact()
+        order = tuple(n for n in axes if n in small.axes)
+        param = Param(f"{node.name}.{what}", order)
+        return self.integers(param, np.clip(small.over(order), -LARGEST, LARGEST))
+
+    def integers(self, like: Param, values: Array) -> Param:
+        """Stores integers in the smallest type that holds them.
+
+        Raises:
+            SnnccError: SNN033 when one is too large to be exact.
+        """
+        if not np.isfinite(values).all() or float(np.abs(values).max(initial=0.0)) > LARGEST:
+            raise SnnccError("SNN033", f"{like.name} holds a number beyond {LARGEST}")
+        return self.rewriter.new.constant(like.name, narrow(values.astype(np.int64)), like.axes)
+
+
+def narrow(values: NDArray[np.int64]) -> Array:
+    """The same integers in the smallest signed type."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    for dtype in (np.int8, np.int16, np.int32):
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max:
+            return values.astype(dtype)
+    return values
+
+
+def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Named:
+    """A neuron that reads nothing (polarity 0) is measured in a fine part of its threshold."""
+    if polarity.array.all():
+        return unit
+    axes = join(unit.axes, polarity.axes, threshold.axes)
+    own = np.maximum(np.abs(threshold.over(axes)), 1e-30) * 2.0**-20
+    return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
+
+
+def _round(value: Named) -> Named:
+    return Named(value.axes, np.round(value.array))

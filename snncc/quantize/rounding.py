@@ -1,0 +1,48 @@
+"""Rounding that makes up for its own error: each weight's loss is spread over later weights."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+DAMPING = 0.01
+BLOCK = 64
+
+
+def round_to_nearest(rows: Real, grid: Real, largest: float) -> Real:
+    """Integers round(rows / grid), clipped to what the bits hold. rows [o, k], grid [o, 1]."""
+    return np.clip(np.round(rows / grid), -largest, largest)
+
+
+def round_with_compensation(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
+    """Integers q that keep grid * q @ x near rows @ x for inputs x with Gram matrix E[x x^T].
+
+    Column by column, most used first: round, then move the error of the output onto the columns
+    that are still free, by the inverse of the Gram matrix (optimal brain quantisation as in GPTQ,
+    Frantar et al. 2022, arXiv 2210.17323).
+
+    Args:
+        rows: [o, k] real weights.
+        grid: [o, 1] step of each row.
+        largest: largest integer.
+        gram: [k, k].
+    """
+    use = np.diag(gram)
+    order = np.argsort(-use, kind="stable")
+    damped = gram[np.ix_(order, order)].copy()
+    damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-12)
+    factor = np.linalg.cholesky(np.linalg.inv(damped)).T
+    free = rows[:, order].copy()
+    result = np.empty_like(free)
+    count = free.shape[1]
+    for start in range(0, count, BLOCK):
+        stop = min(start + BLOCK, count)
+        errors = np.empty((free.shape[0], stop - start))
+        for k in range(start, stop):
+            result[:, k] = np.clip(np.round(free[:, k] / grid[:, 0]), -largest, largest)
+            error = (free[:, k] - result[:, k] * grid[:, 0]) / factor[k, k]
+            free[:, k + 1 : stop] -= np.outer(error, factor[k, k + 1 : stop])
+            errors[:, k - start] = error
+        free[:, stop:] -= errors @ factor[start:stop, stop:]
+    back = np.empty_like(result)
+    back[:, order] = result
+    return back

@@ -1,0 +1,212 @@
+"""In which real unit each current is counted: one joint scale per channel of whatever meets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.ir import Graph, Node, TypeRuleError
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.spiking_ops import Affine, Readout
+from snncc.passes.named import Named
+
+Ids = NDArray[np.int64]
+CANDIDATES = np.linspace(0.5, 1.0, 26)
+"""Shares of the largest weight that are tried as the end of the grid."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of all currents.
+
+    Attributes:
+        unit: of each current, over at most one axis; the grid of the class that it belongs to.
+        exponent: of each projection: its weights lie on unit * 2^-exponent.
+    """
+
+    unit: Mapping[str, Named]
+    exponent: Mapping[str, int]
+
+    def grid(self, name: str) -> Named:
+        """The step between two neighbouring weights of a projection."""
+        return self.unit[name] * Named.scalar(2.0 ** -self.exponent[name])
+
+
+def output_axis(node: Node) -> str | None:
+    """The axis along which a projection's rows can have units of their own."""
+    match node.op:
+        case Contract(out=(axis,)):
+            return axis
+        case Convolve(out_channel=axis):
+            return axis
+        case _:
+            return None
+
+
+def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
+    """Weights of a projection as [output element, shared and source elements]."""
+    op = node.op
+    if not isinstance(op, Contract | Convolve):
+        raise TypeRuleError(f"{node.name} is no projection")
+    array = np.asarray(graph.constants[op.weight.name], np.float64)
+    if isinstance(op, Contract) and output_axis(node) is not None:
+        array = np.moveaxis(array, len(op.shared), 0)
+    return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
+
+
+class _Classes:
+    """Union-find over elements of currents."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+
+    def new(self, count: int) -> Ids:
+        start = len(self.parent)
+        self.parent += range(start, start + count)
+        return np.arange(start, start + count)
+
+    def find(self, i: int) -> int:
+        while self.parent[i] != i:
+            self.parent[i] = self.parent[self.parent[i]]
+            i = self.parent[i]
+        return i
+
+    def unify(self, left: Ids, right: Ids) -> None:
+        for a, b in np.broadcast(left, right):
+            x, y = self.find(int(a)), self.find(int(b))
+            self.parent[max(x, y)] = min(x, y)
+
+    def roots(self, ids: Ids) -> Ids:
+        return np.array([self.find(int(i)) for i in ids], np.int64)
+
+
+def choose_units(
+    graph: Graph, weight_bits: int, importance: Mapping[str, NDArray[np.float64]]
+) -> Units:
+    """Units such that every weight fits its bits and what is rounded away matters least.
+
+    Currents that meet in a sum share a unit per channel (union-find over channels, through
+    concats). A class's unit is the candidate share of its largest weight that loses least, weighted
+    by how often each synapse is used. A projection whose weights are all much smaller than its
+    class's gets an exponent: its own grid, finer by a power of two.
+
+    Args:
+        graph: spiking graph without offsets.
+        weight_bits: of the signed weights.
+        importance: of each source element of a projection, as the columns of `rows_of`; ones when
+            a projection is missing.
+    """
+    classes = _Classes()
+    ids, axes = _assign(graph, classes)
+    largest = 2.0 ** (weight_bits - 1) - 1
+    projections = graph.select(Contract, Convolve)
+    top = np.zeros(len(classes.parent))
+    for node in projections:
+        np.maximum.at(top, classes.roots(ids[node.name]), np.abs(rows_of(graph, node)).max(axis=1))
+    _scale_bare_gains(graph, classes, ids, top)
+    top[top == 0.0] = 1.0
+    exponent = _exponents(graph, projections, classes, ids, top)
+    share = _best_shares(graph, projections, classes, ids, top, exponent, largest, importance)
+    unit: dict[str, Named] = {}
+    for name, elements in ids.items():
+        roots = classes.roots(elements)
+        values = (top * share)[roots] / largest
+        axis = axes[name]
+        unit[name] = Named.scalar(float(values[0])) if axis is None else Named((axis,), values)
+    return Units(unit, exponent)
+
+
+def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, str | None]]:
+    """Element ids of every current along its unit axis; None: one unit for the whole current."""
+    ids: dict[str, Ids] = {}
+    axes: dict[str, str | None] = {}
+
+    def flatten(name: str) -> Ids:
+        """One unit for the whole of a current."""
+        classes.unify(ids[name][:1], ids[name])
+        return ids[name][:1]
+
+    for node in graph.nodes:
+        match node.op:
+            case Contract() | Convolve():
+                axis = output_axis(node)
+                axes[node.name] = axis
+                ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
+            case Affine():
+                axis = axes[node.inputs[0]]
+                axes[node.name] = axis
+                ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
+            case Sum():
+                shared = {axes[name] for name in node.inputs}
+                axis = shared.pop() if len(shared) == 1 else None
+                axes[node.name] = axis
+                parts = [ids[name] if axis is not None else flatten(name) for name in node.inputs]
+                for part in parts[1:]:
+                    classes.unify(parts[0], part)
+                ids[node.name] = parts[0]
+            case Concat(along=along, out=out) if all(n in ids for n in node.inputs):
+                lined = all(axes[n] == a for n, a in zip(node.inputs, along, strict=True))
+                if lined:
+                    ids[node.name] = np.concatenate([ids[n] for n in node.inputs])
+                    axes[node.name] = out
+                else:
+                    parts = [flatten(name) for name in node.inputs]
+                    for part in parts[1:]:
+                        classes.unify(parts[0], part)
+                    ids[node.name], axes[node.name] = parts[0], None
+            case Readout():
+                classes.unify(ids[node.inputs[0]][:1], ids[node.inputs[0]])
+            case _:
+                pass
+    return ids, axes
+
+
+def _scale_bare_gains(
+    graph: Graph, classes: _Classes, ids: dict[str, Ids], top: NDArray[np.float64]
+) -> None:
+    """A class that only gains lead into takes the size of what they give."""
+    for node in graph.select(Affine):
+        if not isinstance(node.op, Affine) or node.op.scale is None:
+            continue
+        factor = float(np.abs(graph.constants[node.op.scale.name]).max())
+        roots = classes.roots(ids[node.name])
+        source = top[classes.roots(ids[node.inputs[0]])]
+        top[roots] = np.where(top[roots] == 0.0, factor * source, top[roots])
+
+
+def _exponents(
+    graph: Graph,
+    projections: tuple[Node, ...],
+    classes: _Classes,
+    ids: dict[str, Ids],
+    top: NDArray[np.float64],
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for node in projections:
+        room = np.abs(rows_of(graph, node)).max(axis=1) / top[classes.roots(ids[node.name])]
+        most = float(room.max())
+        found[node.name] = 0 if most == 0.0 else max(0, int(np.floor(-np.log2(most))))
+    return found
+
+
+def _best_shares(
+    graph: Graph,
+    projections: tuple[Node, ...],
+    classes: _Classes,
+    ids: dict[str, Ids],
+    top: NDArray[np.float64],
+    exponent: Mapping[str, int],
+    largest: float,
+    importance: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    loss = np.zeros((len(CANDIDATES), len(top)))
+    for node in projections:
+        rows = rows_of(graph, node)
+        roots = classes.roots(ids[node.name])
+        weight = importance.get(node.name, np.ones(rows.shape[1]))
+        for i, candidate in enumerate(CANDIDATES):
+            grid = (top[roots] * candidate / largest * 2.0 ** -exponent[node.name])[:, None]
+            kept = np.clip(np.round(rows / grid), -largest, largest) * grid
+            np.add.at(loss[i], roots, ((rows - kept) ** 2 * weight).sum(axis=1))
+    return CANDIDATES[loss.argmin(axis=0)]
