@@ -1,0 +1,137 @@
+"""Compiled loops of the simulator: integers only, work proportional to spikes.
+
+Every array is contiguous. Sums of integers are exact in any order, so these give the bits of the
+interpreter. Threads share rows, never an element of a result.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba as nb
+import numpy as np
+
+Kernel = TypeVar("Kernel", bound=Callable[..., None])
+
+
+def _compiled(function: Kernel) -> Kernel:
+    """Compiles on first use; the machine code is cached where the folder can be written."""
+    options: dict[str, Any] = {"nogil": True, "fastmath": False, "boundscheck": False}
+    try:
+        return cast("Kernel", nb.njit(parallel=True, cache=True, **options)(function))
+    except RuntimeError:  # no place for the cache: compile in every process
+        return cast("Kernel", nb.njit(parallel=True, **options)(function))
+
+
+@_compiled
+def contract_events(source: Any, weight: Any, out: Any) -> None:
+    """Adds, for every active input, its weight row.
+
+    Args:
+        source: uint8 [rows, again, inputs, inner]; zero means silent.
+        weight: [inputs, outputs].
+        out: int32 or int64 [rows, outputs, inner]; overwritten.
+    """
+    rows, again, inputs, inner = source.shape
+    outputs = weight.shape[1]
+    for r in nb.prange(rows):
+        out[r] = 0
+        if inner == 1:
+            target = out[r, :, 0]
+            for a in range(again):
+                for k in range(inputs):
+                    if source[r, a, k, 0] != 0:
+                        for o in range(outputs):
+                            target[o] += weight[k, o]
+        else:
+            for a in range(again):
+                for k in range(inputs):
+                    for i in range(inner):
+                        if source[r, a, k, i] != 0:
+                            for o in range(outputs):
+                                out[r, o, i] += weight[k, o]
+
+
+@_compiled
+def convolve_events(
+    source: Any, weight: Any, out: Any, stride: Any, padding: Any, dilation: Any
+) -> None:
+    """Scatters, for every active pixel, its weight rows to the positions that see it.
+
+    Args:
+        source: uint8 [images, height, width, channels].
+        weight: [groups, channels of a group, kernel height, kernel width, outputs of a group].
+        out: int32 or int64 [images, height', width', groups * outputs of a group]; overwritten.
+        stride, padding, dilation: int64 [2].
+    """
+    images, height, width, _ = source.shape
+    groups, inputs, kh, kw, outputs = weight.shape
+    rows, columns = out.shape[1], out.shape[2]
+    for n in nb.prange(images):
+        out[n] = 0
+        for y in range(height):
+            for x in range(width):
+                for g in range(groups):
+                    for c in range(inputs):
+                        if source[n, y, x, g * inputs + c] == 0:
+                            continue
+                        for p in range(kh):
+                            top = y + padding[0] - p * dilation[0]
+                            if top < 0 or top % stride[0] != 0 or top // stride[0] >= rows:
+                                continue
+                            for q in range(kw):
+                                left = x + padding[1] - q * dilation[1]
+                                if left < 0 or left % stride[1] != 0:
+                                    continue
+                                if left // stride[1] >= columns:
+                                    continue
+                                target = out[n, top // stride[0], left // stride[1]]
+                                row = weight[g, c, p, q]
+                                for o in range(outputs):
+                                    target[g * outputs + o] += row[o]
+
+
+@_compiled
+def fire(
+    current: Any,
+    threshold: Any,
+    bias: Any,
+    polarity: Any,
+    rules: Any,
+    spikes: Any,
+    membranes: Any,
+) -> None:
+    """Updates neurons over all steps; the membrane stays in a register.
+
+    Args:
+        current: [batch, steps or 1, neurons]; one step stands for all.
+        threshold, bias, polarity: int64 [neurons].
+        rules: int64 (decay factor, decay shift, 1 for soft reset, 1 for compare >).
+        spikes: uint8 [batch, steps, neurons]; overwritten.
+        membranes: int64 [batch, steps, neurons] or [0, 0, 0] when they are not kept.
+    """
+    batch, steps, neurons = spikes.shape
+    factor, shift, soft, strict = rules[0], rules[1], rules[2], rules[3]
+    keep = membranes.shape[0] > 0
+    static = current.shape[1] == 1
+    for b in nb.prange(batch):
+        state = np.zeros(neurons, np.int64)
+        for t in range(steps):
+            step = 0 if static else t
+            for i in range(neurons):
+                v = state[i]
+                if factor == 1:
+                    leaked = -((-v) >> shift) if strict else v >> shift
+                else:
+                    leaked = -((factor * -v) >> shift) if strict else (factor * v) >> shift
+                x = np.int64(current[b, step, i])
+                sign = polarity[i]
+                x = x if sign > 0 else (-x if sign < 0 else np.int64(0))
+                level = leaked + x + bias[i]
+                spike = level > threshold[i] if strict else level >= threshold[i]
+                spikes[b, t, i] = spike
+                if keep:
+                    membranes[b, t, i] = level
+                if spike:
+                    state[i] = level - threshold[i] if soft else 0
+                else:
+                    state[i] = level

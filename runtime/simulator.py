@@ -1,0 +1,291 @@
+"""The event simulator: runs a program layer by layer with compiled kernels that skip silence."""
+
+from collections.abc import Callable, Collection
+
+import numba as nb
+import numpy as np
+
+from snncc.backends.cpu import plan_for_cpu
+from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.runtime import kernels
+from snncc.runtime.execution import (
+    Execution,
+    Images,
+    Ints,
+    check_images,
+    readout_of,
+    recorded_names,
+)
+from snncc.runtime.interpreter import align
+
+PIXEL_BITS = 8
+
+
+class Simulator:
+    """A program made ready for this machine.
+
+    Gives the bits of `interpret` for any number of threads and any split of the batch.
+
+    Args:
+        graph: integer dialect, verified.
+        threads: how many; None for as many as the machine gives.
+    """
+
+    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+        self.graph = graph
+        self.plan = plan_for_cpu(graph)
+        available = int(nb.config.NUMBA_NUM_THREADS)
+        self.threads = max(1, min(threads or available, available))
+        self.unit = readout_of(graph).unit
+        self._neurons = {
+            node.name: _neuron_constants(graph, node) for node in graph.select(IntegerPopulation)
+        }
+
+    def run(
+        self,
+        images: Images,
+        record: Collection[str] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Execution:
+        """Runs a batch.
+
+        Args:
+            images: uint8, [batch, *axes of the image].
+            record: populations whose spikes and membranes are kept; None for none, `ALL` for all.
+            progress: called with the number of images done so far.
+
+        Raises:
+            SnnccError: SNN016 when the images are not what the program takes.
+        """
+        images = check_images(self.graph, images)
+        wanted = recorded_names(self.graph, record)
+        before = nb.get_num_threads()
+        nb.set_num_threads(self.threads)
+        try:
+            parts: list[Execution] = []
+            for start in range(0, max(1, len(images)), self.plan.images):
+                parts.append(self._chunk(images[start : start + self.plan.images], wanted))
+                if progress is not None:
+                    progress(min(len(images), start + self.plan.images))
+        finally:
+            nb.set_num_threads(before)
+        return _join(parts)
+
+    def _chunk(self, images: Images, wanted: frozenset[str]) -> Execution:
+        graph = self.graph
+        values: dict[str, Array] = {}
+        membranes: dict[str, Ints] = {}
+        counts: dict[str, int] = {}
+        last = {name: node.name for node in graph.nodes for name in node.inputs}
+        for node in graph.nodes:
+            sources = [values[name] for name in node.inputs]
+            if isinstance(node.op, IntegerPopulation):
+                keep = node.name in wanted
+                spikes, levels = self._population(node, node.op, sources[0], keep)
+                values[node.name] = spikes
+                counts[node.name] = int(np.count_nonzero(spikes))
+                if keep:
+                    membranes[node.name] = levels
+            else:
+                values[node.name] = self._value(node, sources, images)
+            for name in set(node.inputs):
+                if last[name] == node.name and name not in wanted:
+                    del values[name]
+        readout = values[graph.output].astype(np.int64)
+        spikes_kept = {name: values[name] for name in sorted(wanted)}
+        return Execution(readout, readout * self.unit, spikes_kept, membranes, counts)
+
+    def _value(self, node: Node, sources: list[Array], images: Images) -> Array:
+        names = [self.graph[n].type.names for n in node.inputs]
+        match node.op:
+            case Pixels():
+                return images
+            case Contract() | Convolve():
+                return self._projection(node, node.op, sources[0], names[0])
+            case Concat(along=along, out=out):
+                return _concat(sources, names, along, out, node)
+            case Sum(shifts=shifts):
+                dtype = self.plan.formats[node.name]
+                total: Array = np.zeros((), dtype)
+                for x, axes, shift in zip(
+                    sources, names, shifts or (0,) * len(sources), strict=True
+                ):
+                    part = align(x, axes, node.type.names).astype(dtype, copy=False)
+                    total = total + (part << shift if shift else part)
+                return total
+            case Gain(mantissa=mantissa, shift=shift):
+                factor = self.graph.constants[mantissa.name].astype(np.int64)
+                factor = align(factor[None], mantissa.axes, node.type.names)[0]
+                scaled = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
+                return scaled.astype(self.plan.formats[node.name], copy=False)
+            case IntegerReadout(offset=offset):
+                x = sources[0].astype(np.int64)
+                if TIME in names[0]:
+                    total = x.sum(axis=1 + names[0].index(TIME))
+                else:
+                    total = x * self.graph.steps
+                if offset is None:
+                    return total
+                constant = self.graph.constants[offset.name].astype(np.int64)
+                return total + align(constant[None], offset.axes, node.type.names)[0]
+            case _:
+                raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
+
+    def _projection(
+        self, node: Node, op: Contract | Convolve, source: Array, names: tuple[str, ...]
+    ) -> Array:
+        """Spikes are one plane of events; a pixel is eight, each shifted by its weight."""
+        if self.graph[node.inputs[0]].type.kind is not Kind.PIXEL:
+            return self._events(node, op, source, names)
+        total: Array | None = None
+        for bit in range(PIXEL_BITS):
+            plane = (source >> np.uint8(bit)) & np.uint8(1)
+            current = self._events(node, op, plane, names) << bit
+            total = current if total is None else total + current
+        return total if total is not None else np.zeros(())
+
+    def _events(
+        self, node: Node, op: Contract | Convolve, source: Array, names: tuple[str, ...]
+    ) -> Array:
+        weight, dtype = self.plan.weights[node.name], self.plan.formats[node.name]
+        if isinstance(op, Contract):
+            return _contract(node, op, source, names, weight, dtype)
+        return _convolve(node, op, source, names, weight, dtype)
+
+    def _population(
+        self, node: Node, op: IntegerPopulation, current: Array, keep: bool
+    ) -> tuple[Array, Ints]:
+        names = self.graph[node.inputs[0]].type.names
+        if TIME in names:
+            x = np.moveaxis(current, 1 + names.index(TIME), 1)
+        else:
+            x = current[:, None]
+        shape = (x.shape[0], self.graph.steps, *x.shape[2:])
+        flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
+        neurons = flat.shape[2]
+        spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
+        levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
+        threshold, bias, polarity, rules = self._neurons[node.name]
+        kernels.fire(flat, threshold, bias, polarity, rules, spikes, levels)
+        place = 1 + node.type.names.index(TIME)
+        grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
+        return np.moveaxis(spikes.reshape(shape), 1, place), grid
+
+
+def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]:
+    """Threshold, bias, polarity of every neuron, and the population's rules."""
+    op, current = node.op, graph[node.inputs[0]].type.without(TIME)
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+
+    def full(param: object, default: int) -> Ints:
+        from snncc.ir import Param
+
+        if not isinstance(param, Param):
+            return np.full(current.neurons, default, np.int64)
+        array = graph.constants[param.name].astype(np.int64)
+        spread = align(array[None], param.axes, current.names)[0]
+        return np.ascontiguousarray(np.broadcast_to(spread, current.shape)).reshape(-1)
+
+    rules = np.array([*op.decay, op.reset == "soft", op.compare == "gt"], np.int64)
+    return full(op.threshold, 0), full(op.bias, 0), full(op.polarity, 1), rules
+
+
+def _contract(
+    node: Node,
+    op: Contract,
+    source: Array,
+    names: tuple[str, ...],
+    weight: Array,
+    dtype: type[np.generic],
+) -> Array:
+    """Views the source as [rows, again, inputs, inner] and the result as [rows, outputs, inner]."""
+    gone = {*op.into, *op.summed, *op.shared}
+    carried = [n for n in names if n not in gone]
+    after: list[str] = []
+    if len(op.into) == 1 and not op.summed and not op.shared and len(op.out) == 1:
+        after = [n for n in names[names.index(op.into[0]) + 1 :] if n in carried]
+    before = [n for n in carried if n not in after]
+    order = [*op.shared, *before, *op.summed, *op.into, *after]
+    x = source.transpose([0, *(1 + names.index(n) for n in order)])
+    sizes = dict(zip(order, x.shape[1:], strict=True))
+    blocks, inputs, outputs = weight.shape
+
+    def shape(group: list[str] | tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(sizes[n] for n in group)
+
+    rows, inner = _count(shape(before)), _count(shape(after))
+    x = x.reshape(x.shape[0], blocks, rows, _count(shape(op.summed)), inputs, inner)
+    parts: list[Array] = []
+    for block in range(blocks):
+        part = np.ascontiguousarray(x[:, block]).reshape(-1, *x.shape[3:])
+        out = np.empty((part.shape[0], outputs, inner), dtype)
+        kernels.contract_events(part, weight[block], out)
+        parts.append(out.reshape(x.shape[0], rows, outputs, inner))
+    out_sizes = tuple(node.type.size(n) for n in op.out)
+    result = np.stack(parts, axis=1) if blocks > 1 else parts[0][:, None]
+    result = result.reshape(
+        x.shape[0], *shape(op.shared), *shape(before), *out_sizes, *shape(after)
+    )
+    have = [*op.shared, *before, *op.out, *after]
+    return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _convolve(
+    node: Node,
+    op: Convolve,
+    source: Array,
+    names: tuple[str, ...],
+    weight: Array,
+    dtype: type[np.generic],
+) -> Array:
+    carried = [n for n in names if n not in (op.channel, op.height, op.width)]
+    order = [*carried, op.height, op.width, op.channel]
+    x = source.transpose([0, *(1 + names.index(n) for n in order)])
+    images = np.ascontiguousarray(x).reshape(-1, *x.shape[-3:])
+    height, width, outputs = (
+        node.type.size(n) for n in (op.out_height, op.out_width, op.out_channel)
+    )
+    out = np.empty((images.shape[0], height, width, outputs), dtype)
+    rules = (np.array(pair, np.int64) for pair in (op.stride, op.padding, op.dilation))
+    kernels.convolve_events(images, weight, out, *rules)
+    have = [*carried, op.out_height, op.out_width, op.out_channel]
+    result = out.reshape(*x.shape[:-3], height, width, outputs)
+    return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _concat(
+    sources: list[Array],
+    names: list[tuple[str, ...]],
+    along: tuple[str, ...],
+    out: str,
+    node: Node,
+) -> Array:
+    target = node.type.names
+    parts: list[Array] = []
+    for x, axes, name in zip(sources, names, along, strict=True):
+        renamed = tuple(out if n == name else n for n in axes)
+        part = align(x, renamed, target)
+        if TIME in target and TIME not in renamed:
+            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
+        parts.append(part)
+    return np.concatenate(parts, axis=1 + target.index(out))
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _join(parts: list[Execution]) -> Execution:
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return Execution(
+        np.concatenate([p.readout for p in parts]),
+        np.concatenate([p.logits for p in parts]),
+        {n: np.concatenate([p.spikes[n] for p in parts]) for n in first.spikes},
+        {n: np.concatenate([p.membranes[n] for p in parts]) for n in first.membranes},
+        {n: sum(p.spike_counts[n] for p in parts) for n in first.spike_counts},
+    )
