@@ -1,0 +1,95 @@
+"""A user's own model: a factory that is named on the command line, and its weights."""
+
+import ast
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from snncc.diagnostics import Finding, SnnccError
+
+HELP = "give --model package.module:factory, a callable that returns a torch.nn.Module"
+
+
+def load_factory(spec: str, arguments: Mapping[str, str]) -> nn.Module:
+    """Imports and calls a factory; this runs the user's code.
+
+    Args:
+        spec: "package.module:factory", found as `python -m` finds modules (working folder first).
+        arguments: keyword arguments; Python literals are read as such, the rest is text.
+
+    Raises:
+        SnnccError: SNN003 with what went wrong and the user's line.
+    """
+    module_name, colon, name = spec.partition(":")
+    if not colon or not module_name or not name:
+        raise SnnccError("SNN003", f"--model {spec} is not of the form module:factory", help=HELP)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        factory: object = importlib.import_module(module_name)
+        for part in name.split("."):
+            factory = getattr(factory, part)
+    except Exception as error:  # importing runs the user's code
+        raise _failed(f"{spec} cannot be imported", error) from error
+    if not callable(factory):
+        raise SnnccError("SNN003", f"{spec} cannot be called", help=HELP)
+    values = {key: _literal(text) for key, text in arguments.items()}
+    try:
+        model: object = factory(**values)
+    except Exception as error:
+        raise _failed(f"{spec} raised an exception", error) from error
+    if not isinstance(model, nn.Module):
+        raise SnnccError(
+            "SNN003", f"{spec} returned a {type(model).__name__}, not a module", help=HELP
+        )
+    return model
+
+
+def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Loads a state_dict strictly.
+
+    Raises:
+        SnnccError: SNN012 with every missing, unexpected and wrongly shaped tensor.
+    """
+    own = model.state_dict()
+    found: list[Finding] = []
+
+    def add(message: str, why: str = "") -> None:
+        help_ = "the file belongs to another network, or to another configuration of this one"
+        found.append(Finding("SNN012", f"{path.name}: {message}", None, why, help_))
+
+    for name in own:
+        if name not in state:
+            add(f"tensor {name} is missing")
+        elif state[name].shape != own[name].shape:
+            shapes = f"{list(state[name].shape)}, the network has {list(own[name].shape)}"
+            add(f"tensor {name} has shape {shapes}")
+    for name in state:
+        if name not in own:
+            add(f"tensor {name} is not part of the network")
+    if found:
+        raise SnnccError.of(found)
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _literal(text: str) -> object:
+    try:
+        value: object = ast.literal_eval(text)
+        return value
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _failed(message: str, error: Exception) -> SnnccError:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = str(Path(__file__).resolve())
+    users = [f for f in frames if f.filename != own and not f.filename.startswith("<")]
+    where = f" ({Path(users[-1].filename).name}:{users[-1].lineno})" if users else ""
+    text = str(error).strip().split("\n")[0]
+    return SnnccError("SNN003", message, why=f"{type(error).__name__}: {text}{where}", help=HELP)

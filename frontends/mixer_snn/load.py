@@ -1,0 +1,50 @@
+"""From a checkpoint of the public training script to a Mixer-SNN ready for tracing."""
+
+from collections.abc import Mapping
+
+import torch
+
+from snncc.diagnostics import SnnccError
+from snncc.frontends.checkpoint import Checkpoint
+from snncc.frontends.factory import load_state
+from snncc.frontends.mixer_snn.config import MixerConfig, infer_config, is_mixer, plain_keys
+from snncc.frontends.mixer_snn.model import MixerSNN
+
+
+def recognise(state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a state_dict is that of a Mixer-SNN, of any variant."""
+    return is_mixer(state)
+
+
+def steps_of(checkpoint: Checkpoint) -> int | None:
+    """T as the training script was given it, or None."""
+    steps = checkpoint.arguments.get("T")
+    return steps if isinstance(steps, int) and steps > 0 else None
+
+
+def load_mixer(checkpoint: Checkpoint) -> tuple[MixerSNN, MixerConfig, tuple[str, ...]]:
+    """Infers the configuration, builds the network and loads it strictly.
+
+    Returns:
+        The network in evaluation mode, its configuration, and what was assumed.
+
+    Raises:
+        SnnccError: SNN012, SNN013 or SNN020; see `infer_config` and `load_state`.
+    """
+    state = plain_keys(checkpoint.state)
+    config = infer_config(state)
+    try:
+        model = MixerSNN(config)
+    except (ValueError, RuntimeError) as error:
+        raise SnnccError(
+            "SNN012",
+            f"{checkpoint.path.name} does not describe a network that can be built",
+            why=str(error),
+            help="the file belongs to another network, or its tensors have been changed",
+        ) from error
+    load_state(model, state, checkpoint.path)
+    notes = (
+        "neurons as in the public implementation: tau 2, threshold 1, hard reset to 0",
+        "readout: mean over time of the logits",
+    )
+    return model.eval(), config, notes

@@ -1,0 +1,119 @@
+"""Images, labels and results in NumPy files."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.artifact.writing import write_atomically
+from snncc.diagnostics import SnnccError
+
+Array = NDArray[Any]
+
+
+def split_spec(spec: str) -> tuple[Path, str]:
+    """A path and a key from "file.npz:KEY"; the key is "" when there is none."""
+    head, colon, key = spec.rpartition(":")
+    if colon and not Path(spec).exists() and (head.endswith(".npz") or Path(head).exists()):
+        return Path(head), key
+    return Path(spec), ""
+
+
+def read_array(spec: str) -> Array:
+    """An array from "file.npz:KEY", "file.npz" with one array, or "file.npy".
+
+    Raises:
+        SnnccError: SNN015 with the reason; for a missing key, the keys there are.
+    """
+    path, key = split_spec(spec)
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            if key:
+                raise _unreadable(path, f"it holds one array, not a key {key!r}")
+            return np.asarray(loaded)
+        with loaded:
+            keys = list(loaded.files)
+            if not key and len(keys) == 1:
+                key = keys[0]
+            if key not in keys:
+                what = f"it has no array {key!r}" if key else "it holds several arrays"
+                raise _unreadable(path, f"{what}; there are: {', '.join(keys)}", f"{path}:KEY")
+            return np.asarray(loaded[key])
+    except SnnccError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+
+
+def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:
+    """Labels from a key in the data's own file, or from a spec of their own.
+
+    Raises:
+        SnnccError: SNN015 when they cannot be read, SNN016 when they are not 1-D integers.
+    """
+    own = Path(spec).exists() or ":" in spec or spec.endswith((".npy", ".npz"))
+    labels = read_array(spec if own else f"{split_spec(data_spec)[0]}:{spec}")
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise SnnccError(
+            "SNN016",
+            f"labels are {labels.dtype} {list(labels.shape)}",
+            help="give one integer for each image",
+        )
+    return labels.astype(np.int64)
+
+
+def images_for(array: Array, shape: tuple[int, ...], what: str) -> NDArray[np.uint8]:
+    """The array as images of a shape.
+
+    Raises:
+        SnnccError: SNN016 when type, shape or range do not fit, saying what to give.
+    """
+    wanted = f"uint8 [n, {', '.join(map(str, shape))}]"
+    if array.dtype != np.uint8:
+        hint = "give 8-bit images 0..255 as they are stored; normalisation is part of the program"
+        if np.issubdtype(array.dtype, np.integer) and array.size:
+            low, high = int(array.min()), int(array.max())
+            if 0 <= low and high <= 255:
+                hint = f"its values are {low}..{high}: give it as uint8 (array.astype('uint8'))"
+            else:
+                hint = f"its values are {low}..{high}, beyond 0..255"
+        raise SnnccError(
+            "SNN016", f"{what} is {array.dtype} {list(array.shape)}, not {wanted}", help=hint
+        )
+    if array.shape[1:] != shape:
+        hint = f"give images of shape {list(shape)}"
+        if array.shape[1:] == shape[1:]:
+            hint = f"it has no channel axis: repeat it to {shape[0]} channels if that is meant"
+        raise SnnccError(
+            "SNN016", f"{what} is {array.dtype} {list(array.shape)}, not {wanted}", help=hint
+        )
+    return array.view(np.uint8)
+
+
+def write_arrays(path: Path, **arrays: Array) -> None:
+    """Writes an .npz atomically; equal arrays give equal bytes.
+
+    Raises:
+        SnnccError: SNN002 when the file cannot be written.
+    """
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in sorted(arrays.items()):
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asanyarray(array), allow_pickle=False)
+                entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, buffer.getvalue())
+
+    write_atomically(path, write)
+
+
+def _unreadable(path: Path, reason: str, help: str = "") -> SnnccError:
+    return SnnccError("SNN015", f"{path} cannot be read", why=reason, help=help)

@@ -1,0 +1,122 @@
+"""The `.snncc` file: safetensors with a canonical manifest and a sha256 over all of it.
+
+No pickle, no zip. The hash is not decoration: without it a fifth of damaged safetensors files load
+as other numbers.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
+
+from snncc.artifact.program import (
+    Program,
+    canonical,
+    digest,
+    from_manifest,
+    to_manifest,
+)
+from snncc.artifact.writing import write_atomically
+from snncc.diagnostics import SnnccError
+from snncc.ir import Array, VerifyError, verify
+from snncc.ir.codec import CodecError
+
+LARGEST_HEADER = 1 << 26
+LARGEST_FILE = 1 << 33
+DTYPES = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
+
+
+def save_program(path: Path, program: Program) -> str:
+    """Writes a program atomically; equal programs give equal bytes.
+
+    Returns:
+        The sha256 over manifest and constants.
+
+    Raises:
+        SnnccError: SNN002 when the file cannot be written.
+    """
+    manifest = canonical(to_manifest(program))
+    arrays = {n: a.copy(order="C") for n, a in sorted(program.graph.constants.items())}
+    sha = digest(manifest, arrays)
+    content = save(arrays, metadata={"sha256": sha, "snncc": manifest})
+    write_atomically(path, lambda file: file.write(content))
+    return sha
+
+
+def load_program(path: Path) -> Program:
+    """Reads and verifies a program.
+
+    Raises:
+        SnnccError: SNN015 when there is no such file, SNN017 when it is damaged, foreign, of
+            another version, or holds an illegal program.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise _damaged(path, f"it is {size} bytes long")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SnnccError(
+            "SNN015",
+            f"{path} cannot be read",
+            why=error.strerror or str(error),
+            help="give a file that `snncc compile` wrote",
+        ) from error
+    program = _parse(path, content)
+    try:
+        verify(program.graph)
+    except VerifyError as error:
+        raise _damaged(path, f"its program is not legal: {error.problems[0]}") from error
+    return program
+
+
+def _parse(path: Path, content: bytes) -> Program:
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > LARGEST_HEADER or 8 + length > len(content):
+        raise _damaged(path, "it is not a .snncc file, or it is cut off")
+    try:
+        header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=_no_duplicates)
+        metadata = header["__metadata__"]
+        text, sha = metadata["snncc"], metadata["sha256"]
+        arrays = _arrays(content)
+        if digest(text, arrays) != sha:
+            raise CodecError("its content does not match its sha256")
+        manifest = json.loads(text, object_pairs_hook=_no_duplicates)
+        if canonical(manifest) != text:
+            raise CodecError("its manifest is not canonical")
+        return from_manifest(manifest, arrays)
+    except (CodecError, SafetensorError) as error:
+        raise _damaged(path, str(error)) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(path, "it is not a .snncc file") from error
+
+
+def _arrays(content: bytes) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for name, record in deserialize(content):
+        fields: dict[str, Any] = dict(record)
+        if fields["dtype"] not in DTYPES:
+            raise CodecError(f"constant {name} is {fields['dtype']}, not an integer")
+        array = np.frombuffer(fields["data"], DTYPES[fields["dtype"]]).reshape(fields["shape"])
+        array.setflags(write=False)
+        found[name] = array
+    return found
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _damaged(path: Path, reason: str) -> SnnccError:
+    return SnnccError(
+        "SNN017",
+        f"{path} is not a readable program",
+        why=reason,
+        help="compile it again, or copy the file again from where it came",
+    )

@@ -1,0 +1,119 @@
+"""A program and its canonical JSON form."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snncc.ir import DIALECTS, Array, Graph, Node
+from snncc.ir.codec import (
+    CodecError,
+    decode_loc,
+    decode_op,
+    decode_type,
+    encode_loc,
+    encode_op,
+    encode_type,
+)
+
+Json = Any
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Program:
+    """An integer program and where it comes from.
+
+    Attributes:
+        graph: integer dialect, verified.
+        provenance: facts in JSON form: network, options, folds.
+    """
+
+    graph: Graph
+    provenance: Mapping[str, Json]
+
+
+def canonical(value: Json) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def to_manifest(program: Program) -> dict[str, Json]:
+    graph = program.graph
+    return {
+        "schema": SCHEMA,
+        "dialect": graph.dialect,
+        "steps": graph.steps,
+        "profile": graph.profile,
+        "output": graph.output,
+        "nodes": [
+            {
+                "name": node.name,
+                "op": node.op.mnemonic,
+                "fields": encode_op(node.op),
+                "inputs": list(node.inputs),
+                "type": encode_type(node.type),
+                "locs": [encode_loc(loc) for loc in node.locs],
+            }
+            for node in graph.nodes
+        ],
+        "provenance": dict(program.provenance),
+    }
+
+
+def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
+    """The program of a manifest.
+
+    Raises:
+        CodecError: the manifest does not have the form of `to_manifest`.
+    """
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        found = manifest.get("schema") if isinstance(manifest, dict) else None
+        raise CodecError(f"schema {found!r}, this version of snncc reads {SCHEMA}")
+    wanted = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
+    if set(manifest) != wanted:
+        raise CodecError(f"fields {sorted(set(manifest) ^ wanted)} are missing or unknown")
+    dialect, steps = manifest["dialect"], manifest["steps"]
+    if dialect != "integer" or type(steps) is not int or not isinstance(manifest["nodes"], list):
+        raise CodecError(f"not an integer program: {dialect!r}")
+    texts = (manifest["profile"], manifest["output"])
+    if not all(isinstance(t, str) for t in texts) or not isinstance(manifest["provenance"], dict):
+        raise CodecError("profile, output or provenance has the wrong form")
+    nodes = tuple(_node(record, dialect) for record in manifest["nodes"])
+    graph = Graph(dialect, steps, nodes, texts[1], constants, texts[0])
+    return Program(graph, manifest["provenance"])
+
+
+def _node(record: Json, dialect: str) -> Node:
+    try:
+        op = DIALECTS[dialect].ops[record["op"]]
+        inputs = record["inputs"]
+        if not isinstance(record["name"], str) or not all(isinstance(i, str) for i in inputs):
+            raise CodecError(f"not a node: {record['name']!r}")
+        return Node(
+            record["name"],
+            decode_op(op, record["fields"]),
+            tuple(inputs),
+            decode_type(record["type"]),
+            tuple(decode_loc(loc) for loc in record["locs"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CodecError(f"not a node: {str(record)[:80]}") from error
+
+
+def digest(manifest: str, constants: Mapping[str, Array]) -> str:
+    """sha256 over the canonical manifest and every constant's name, type, shape and bytes."""
+    state = hashlib.sha256(manifest.encode())
+    for name in sorted(constants):
+        array = constants[name]
+        state.update(canonical([name, array.dtype.str, list(array.shape)]).encode())
+        state.update(array.tobytes())
+    return state.hexdigest()
+
+
+def program_digest(program: Program) -> str:
+    """The sha256 that `save_program` writes into the file."""
+    return digest(canonical(to_manifest(program)), program.graph.constants)

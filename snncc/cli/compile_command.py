@@ -1,0 +1,195 @@
+"""`snncc compile`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snncc.cli.output import print_facts, print_json, progress
+from snncc.diagnostics import SnnccError
+
+
+def _shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("give whole numbers, e.g. 3,32,32") from error
+    if not shape or min(shape) < 1:
+        raise click.BadParameter("every length must be at least 1")
+    return shape
+
+
+def _normalize(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) != 2:
+        raise click.BadParameter("give MEAN,STD, e.g. 0.1307,0.3081 or 0.5/0.4/0.4,0.2/0.2/0.2")
+    try:
+        means, stds = (tuple(float(n) for n in part.split("/")) for part in parts)
+    except ValueError as error:
+        raise click.BadParameter("a mean or a standard deviation is not a number") from error
+    return means, stds
+
+
+def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
+    pairs = [value.partition("=") for value in values]
+    if any(not key or not equals for key, equals, _ in pairs):
+        raise click.BadParameter("give KEY=VALUE")
+    return {key: text for key, _, text in pairs}
+
+
+@click.command("compile")
+@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Program.")
+@click.option("--model", help="mixer-snn, or pkg.module:factory (this runs that code).")
+@click.option(
+    "--arg", "model_arguments", multiple=True, callback=_arguments, help="KEY=VALUE for --model."
+)
+@click.option("--input-shape", callback=_shape, metavar="C,H,W", help="Shape of one image.")
+@click.option(
+    "--normalize", callback=_normalize, metavar="MEAN,STD", help="Of pixels/255; per channel a/b/c."
+)
+@click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
+@click.option("--weight-bits", type=click.IntRange(2, 24), default=8, show_default=True)
+@click.option("--calibrate", metavar="NPZ[:KEY]", help="Images that rounding may look at.")
+@click.option("--profile", default="exact", show_default=True, help="Integer semantics.")
+@click.option(
+    "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
+)
+@click.option(
+    "--encoding", type=click.Choice(["bit-planes", "host"]), default="bit-planes", show_default=True
+)
+@click.option(
+    "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+)
+@click.option("--dump-ir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--time-passes", is_flag=True, help="Seconds of every pass, on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    checkpoint: Path | None,
+    output: Path,
+    model: str | None,
+    model_arguments: dict[str, str],
+    input_shape: tuple[int, ...] | None,
+    normalize: Any,
+    steps: int | None,
+    weight_bits: int,
+    calibrate: str | None,
+    profile: str,
+    gain: str,
+    encoding: str,
+    layout: str,
+    dump_ir: Path | None,
+    time_passes: bool,
+    as_json: bool,
+) -> None:
+    """Compile a trained network to an integer program.
+
+    CHECKPOINT is a state_dict (.pth, .pt, .safetensors), bare or as the public Mixer-SNN training
+    script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
+    """
+    from snncc.artifact import check_writable, save_program
+    from snncc.ir.text import print_graph
+    from snncc.mfi import prove
+    from snncc.passes.pipeline import PassEvent
+    from snncc.runtime.data_files import read_array
+
+    start = time.perf_counter()
+    check_writable(output)
+    images = None if calibrate is None else read_array(calibrate)
+    try:
+        from snncc.compile import CompileOptions, compile_checkpoint
+    except ModuleNotFoundError as error:
+        raise SnnccError(
+            "SNN050",
+            f"compiling needs {error.name}, which is not installed",
+            help="pip install 'snncc[compile]'",
+        ) from error
+    if dump_ir is not None:
+        dump_ir.mkdir(parents=True, exist_ok=True)
+    count = 0
+
+    def observe(event: PassEvent) -> None:
+        nonlocal count
+        if dump_ir is not None:
+            (dump_ir / f"{count:02d}-{event.name}.txt").write_text(print_graph(event.graph))
+        if time_passes:
+            click.echo(f"{event.seconds:8.3f} s  {event.name}", err=True)
+        count += 1
+
+    options = CompileOptions(
+        input_shape, normalize, steps, weight_bits, gain, encoding, profile, layout
+    )
+    with progress("calibrating", quiet=as_json) as advance:
+        compiled = compile_checkpoint(
+            checkpoint,
+            options,
+            model=model,
+            model_arguments=model_arguments,
+            calibration=images,
+            observe=observe,
+            progress=advance,
+        )
+    sha = save_program(output, compiled.program)
+    verdict = prove(compiled.program.graph)
+    seconds = time.perf_counter() - start
+    size = output.stat().st_size
+    report = {
+        "schema": 1,
+        **compiled.report,
+        "notes": list(compiled.notes),
+        "level": verdict.level.label,
+        "file": str(output),
+        "bytes": size,
+        "sha256": sha,
+        "seconds": seconds,
+    }
+    if as_json:
+        print_json(report)
+        return
+    for note in compiled.notes:
+        click.echo(f"note: {note}", err=True)
+    fired = compiled.report["fired"]
+    graph = compiled.program.graph
+    populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
+    print_facts(
+        [
+            ("network", compiled.report["network"]),
+            ("parameters", f"{compiled.report['parameters']:,}"),
+            (
+                "populations",
+                f"{len(populations)} with {sum(p.type.neurons for p in populations):,} neurons",
+            ),
+            ("time steps", compiled.report["steps"]),
+            ("weights", f"{weight_bits} bits"),
+            ("BatchNorm", _folds(fired, graph)),
+            ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
+            ("input", verdict.encoding.split(",")[0]),
+            ("program", f"{output}  {size:,} bytes  sha256 {sha[:16]}…"),
+            ("time", f"{seconds:.1f} s"),
+        ]
+    )
+
+
+def _folds(fired: dict[str, int], graph: Any) -> str:
+    gains = sum(node.op.mnemonic == "gain" for node in graph.nodes)
+    parts = [
+        (fired.get("fold_batchnorm_into_weights", 0), "into weights"),
+        (fired.get("fold_batchnorm_into_thresholds", 0), "into thresholds"),
+        (fired.get("unshare_weights_under_gains", 0), "into unshared weights"),
+        (gains, "as shift-add gains"),
+    ]
+    return ", ".join(f"{count} {what}" for count, what in parts if count) or "none"
+
+
+def _meaning(level: str) -> str:
+    return {
+        "strict": "select, add, compare, shift; no multiplication",
+        "shift-add": "no multiplication; constants as shifted additions",
+        "bit-serial": "no multiplier; data times data bit by bit",
+        "none": "a multiplication remains",
+    }[level]

@@ -1,0 +1,125 @@
+"""`snncc inspect`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snncc.cli.output import print_facts, print_json, print_table
+from snncc.diagnostics import SnnccError
+
+
+@click.command("inspect")
+@click.argument("program", type=click.Path(path_type=Path))
+@click.option("--node", metavar="NAME", help="Everything about one node.")
+@click.option("--text", is_flag=True, help="The program's text form.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(program: Path, node: str | None, text: bool, as_json: bool) -> None:
+    """Show what a program consists of: populations, widths, and what became of every BatchNorm."""
+    from snncc.artifact import load_program, program_digest
+    from snncc.ir.text import print_graph
+
+    loaded = load_program(program)
+    graph = loaded.graph
+    if text:
+        click.echo(print_graph(graph), nl=False)
+        return
+    if node is not None:
+        _one(graph, node, as_json)
+        return
+    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.mfi.prover import bits
+
+    populations = [
+        {
+            "name": each.name,
+            "axes": {axis.name: axis.size for axis in each.type.axes},
+            "neurons": each.type.neurons,
+            "membrane_bits": bits(each.op.membrane),
+        }
+        for each in graph.select(IntegerPopulation)
+        if isinstance(each.op, IntegerPopulation)
+    ]
+    constants = sum(int(a.size) for a in graph.constants.values())
+    record: dict[str, Any] = {
+        "schema": 1,
+        "program": str(program),
+        "sha256": program_digest(loaded),
+        "profile": graph.profile,
+        "steps": graph.steps,
+        "nodes": len(graph.nodes),
+        "neurons": sum(int(p["neurons"]) for p in populations),
+        "constants": constants,
+        "populations": populations,
+        "provenance": dict(loaded.provenance),
+    }
+    if as_json:
+        print_json(record)
+        return
+    _print(record)
+
+
+def _print(record: dict[str, Any]) -> None:
+    origin = record["provenance"]
+    print_facts(
+        [
+            ("program", f"{record['program']}  sha256 {record['sha256'][:16]}…"),
+            ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
+            ("parameters", f"{origin.get('parameters', 0):,} in the original"),
+            ("constants", f"{record['constants']:,} integers in the program"),
+            ("profile", f"{record['profile']}, {record['steps']} time steps"),
+            ("weights", f"{origin.get('weight_bits', '?')} bits"),
+            ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
+        ]
+    )
+    click.echo()
+    rows = [
+        (
+            p["name"],
+            "x".join(map(str, list(p["axes"].values())[1:])),
+            f"{p['neurons']:,}",
+            p["membrane_bits"],
+        )
+        for p in record["populations"]
+    ]
+    print_table(rows, ("population", "shape", "neurons", "membrane bits"))
+    folds = [
+        fold
+        for fold in origin.get("folds", [])
+        if "fold" in fold["pass"] or "unshare" in fold["pass"]
+    ]
+    if folds:
+        click.echo()
+        rows = [
+            (f["site"], f["pass"], ("" if f["fired"] else "not here: ") + f["text"]) for f in folds
+        ]
+        print_table(rows, ("site", "rule", "what it did"), left=3)
+
+
+def _one(graph: Any, name: str, as_json: bool) -> None:
+    from snncc.artifact.program import to_manifest
+    from snncc.ir import params_of
+    from snncc.ir.text import print_node
+
+    if name not in graph.by_name:
+        close = [n for n in graph.by_name if name in n][:5]
+        raise SnnccError(
+            "SNN001",
+            f"no node is called {name!r}",
+            help=f"perhaps {', '.join(close)}" if close else "see `snncc inspect --text`",
+        )
+    node = graph[name]
+    if as_json:
+        from snncc.artifact import Program
+
+        manifest = to_manifest(Program(graph, {}))
+        print_json(next(n for n in manifest["nodes"] if n["name"] == name))
+        return
+    click.echo(print_node(node))
+    for param in params_of(node.op):
+        array = graph.constants[param.name]
+        click.echo(f"  {param}: {array.dtype} {list(array.shape)}, {array.min()}..{array.max()}")
+    for loc in node.locs:
+        click.echo(f"  from {loc} {loc.call}".rstrip())
+    readers = ", ".join(f"%{n.name}" for n in graph.readers.get(name, ()))
+    click.echo(f"  read by {readers or 'nobody: it is the answer'}")

@@ -1,0 +1,120 @@
+"""Commands by name, loaded when used; exit codes and errors in one place."""
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+
+import click
+
+from snncc import __version__
+from snncc.diagnostics import SnnccError
+
+COMMANDS = {
+    "compile": "snncc.cli.compile_command",
+    "verify": "snncc.cli.verify_command",
+    "run": "snncc.cli.run_command",
+    "inspect": "snncc.cli.inspect_command",
+}
+SUMMARIES = {
+    "compile": "Compile a trained network to an integer program.",
+    "verify": "Say whether a program is multiplication-free.",
+    "run": "Run a program on images.",
+    "inspect": "Show what a program consists of.",
+}
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when the command is used: `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="snncc")
+def cli() -> None:
+    """Compile trained spiking networks to integer programs without multiplication.
+
+    Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 unreadable or damaged file, 4 the model has
+    something unsupported, 5 an optional dependency is missing, 70 internal error.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; never ends in a bare traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and gives its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="snncc", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return int(stop.exit_code)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SnnccError as error:
+        return _report(error, "--json" in arguments)
+    except Exception:
+        return _crashed(arguments)
+
+
+def _report(error: SnnccError, as_json: bool) -> int:
+    click.echo(str(error), err=True)
+    count = len(error.findings)
+    if count > 1:
+        click.echo(f"{count} errors", err=True)
+    if as_json:
+        findings = [
+            {
+                "code": f.code,
+                "message": f.message,
+                "module": f.loc.module_path if f.loc else None,
+                "file": f.loc.file if f.loc else None,
+                "line": f.loc.line if f.loc else None,
+                "why": f.why,
+                "help": f.help,
+            }
+            for f in error.findings
+        ]
+        click.echo(json.dumps({"schema": 1, "errors": findings}))
+    return error.exit_code
+
+
+def _crashed(arguments: list[str]) -> int:
+    """Writes the traceback to a file that can be sent with a report."""
+    error = sys.exc_info()[1]
+    handle, path = tempfile.mkstemp(prefix="snncc-crash-", suffix=".txt")
+    with os.fdopen(handle, "w") as file:
+        file.write(f"snncc {__version__} {arguments}\n{traceback.format_exc()}")
+    click.echo(
+        f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        f"\nThis is a bug of snncc. Details are in {path}; please report them.",
+        err=True,
+    )
+    return INTERNAL_ERROR

@@ -1,0 +1,147 @@
+"""`snncc run`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from snncc.cli.output import print_facts, print_json, print_table, progress
+from snncc.diagnostics import SnnccError
+
+
+@click.command("run")
+@click.argument("program", type=click.Path(path_type=Path))
+@click.argument("data", metavar="DATA.npz[:KEY]")
+@click.option("--labels", metavar="KEY|NPZ:KEY", help="For the accuracy.")
+@click.option("--reference", metavar="KEY|NPZ:KEY", help="Logits to compare predictions with.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="logits, predictions (.npz).")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N")
+@click.option(
+    "--executor",
+    type=click.Choice(["simulator", "interpreter"]),
+    default="simulator",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(
+    program: Path,
+    data: str,
+    labels: str | None,
+    reference: str | None,
+    output: Path | None,
+    limit: int | None,
+    threads: int | None,
+    executor: str,
+    as_json: bool,
+) -> None:
+    """Run a program on images.
+
+    DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
+    Writes `logits` (float64, real units) and `predictions` with -o.
+    """
+    from snncc.artifact import check_writable, load_program
+    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.ir.projections import Pixels
+    from snncc.runtime.data_files import images_for, read_array, read_labels, write_arrays
+
+    if output is not None:
+        check_writable(output)
+    graph = load_program(program).graph
+    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
+    images = images_for(read_array(data), shape, data)[:limit]
+    if len(images) == 0:
+        raise SnnccError("SNN016", f"{data} holds no images")
+    classes = graph[graph.output].type.shape[0]
+    truth = None if labels is None else _labels(read_labels(labels, data), limit, images, classes)
+    wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)
+    with progress("running", quiet=as_json) as advance:
+        start = time.perf_counter()
+        execution = _execute(graph, images, executor, threads, advance)
+        seconds = time.perf_counter() - start
+    predictions = execution.logits.argmax(axis=1)
+    if output is not None:
+        write_arrays(output, logits=execution.logits, predictions=predictions)
+    rates = {
+        node.name: execution.spike_counts[node.name]
+        / (len(images) * graph.steps * node.type.neurons)
+        for node in graph.select(IntegerPopulation)
+    }
+    sites = sum(node.type.neurons for node in graph.select(IntegerPopulation))
+    total = sum(execution.spike_counts.values()) / max(1, len(images) * graph.steps * sites)
+    record: dict[str, Any] = {"schema": 1, "images": len(images)}
+    if truth is not None:
+        record["accuracy"] = float((predictions == truth).mean())
+    if wanted is not None:
+        own = wanted.argmax(axis=1)
+        record["agreement"] = float((predictions == own).mean())
+        if truth is not None:
+            record["reference_accuracy"] = float((own == truth).mean())
+    record |= {
+        "spike_rate": total,
+        "spike_rates": rates,
+        "seconds": seconds,
+        "executor": executor,
+    }
+    if as_json:
+        print_json(record)
+    else:
+        _print(record, output)
+
+
+def _execute(graph: Any, images: Any, executor: str, threads: int | None, advance: Any) -> Any:
+    if executor == "interpreter":
+        from snncc.runtime.interpreter import interpret
+
+        return interpret(graph, images)
+    from snncc.runtime.simulator import Simulator
+
+    total = len(images)
+    return Simulator(graph, threads).run(images, progress=lambda done: advance(done, total))
+
+
+def _labels(labels: Any, limit: int | None, images: Any, classes: int) -> Any:
+    labels = labels[:limit]
+    if len(labels) != len(images):
+        raise SnnccError("SNN016", f"{len(labels)} labels for {len(images)} images")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise SnnccError(
+            "SNN016",
+            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}",
+        )
+    return labels
+
+
+def _reference(spec: str, data: str, limit: int | None, count: int, classes: int) -> Any:
+    from snncc.runtime.data_files import read_array, split_spec
+
+    own = Path(spec).exists() or ":" in spec
+    logits = read_array(spec if own else f"{split_spec(data)[0]}:{spec}")[:limit]
+    if logits.shape != (count, classes) or not np.issubdtype(logits.dtype, np.floating):
+        raise SnnccError(
+            "SNN016",
+            f"reference logits are {logits.dtype} {list(logits.shape)}, not float [{count}, "
+            f"{classes}]",
+        )
+    return logits
+
+
+def _print(record: dict[str, Any], output: Path | None) -> None:
+    facts: list[tuple[str, object]] = [("images", f"{record['images']:,}")]
+    if "accuracy" in record:
+        facts.append(("accuracy", f"{record['accuracy']:.2%}"))
+    if "reference_accuracy" in record:
+        facts.append(("original network", f"{record['reference_accuracy']:.2%}"))
+    if "agreement" in record:
+        facts.append(("agreement", f"{record['agreement']:.2%} of predictions are the original's"))
+    each = 1000.0 * record["seconds"] / record["images"]
+    facts.append(("spike rate", f"{record['spike_rate']:.2%} of neurons at a step"))
+    facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
+    if output is not None:
+        facts.append(("written", output))
+    print_facts(facts)
+    click.echo()
+    rows = [(name, f"{rate:.2%}") for name, rate in record["spike_rates"].items()]
+    print_table(rows, ("population", "spike rate"))
