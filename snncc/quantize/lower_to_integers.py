@@ -33,7 +33,7 @@ class LowerToIntegers:
     membrane, in units, becomes ceil(K): an integer membrane decides alike (>=; floor for >).
 
     Attributes:
-        rounded: units, integer weights and bias corrections.
+        rounded: units and integer weights.
         weight_bits: of the signed weights.
     """
 
@@ -44,12 +44,12 @@ class LowerToIntegers:
     @property
     def fraction_bits(self) -> int:
         """Below the weight grid, for biases and thresholds."""
-        return max(2, 16 - self.weight_bits)
+        return max(2, 20 - self.weight_bits)
 
     @property
     def gain_bits(self) -> int:
         """Of a gain's mantissa."""
-        return max(8, self.weight_bits + 2)
+        return max(8, self.weight_bits + 4)
 
     def run(self, graph: Graph) -> PassResult:
         """Lowers a spiking graph without offsets.
@@ -137,9 +137,6 @@ class _Lowering:
         threshold = self.rewriter.named(op.threshold, 0.0)
         bias = self.rewriter.named(op.bias, 0.0)
         polarity = self.rewriter.named(op.polarity, 1.0)
-        correction = self.options.rounded.corrections.get(node.name)
-        if correction is not None:
-            bias = bias + polarity * correction
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[current])
         unit = _own_unit_where_silent(unit, polarity, threshold)
         level = threshold / unit
@@ -177,9 +174,6 @@ class _Lowering:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         step = float(unit.array.reshape(-1)[0])
         offset = self.rewriter.named(op.offset, 0.0)
-        correction = self.options.rounded.corrections.get(node.name)
-        if correction is not None:
-            offset = offset + Named.scalar(self.rewriter.old.steps) * correction
         stored = None
         if offset.array.any():
             rounded = _round(offset / Named.scalar(step))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
-DAMPING = 0.01
+DAMPING = 0.003
 BLOCK = 64
 
 
@@ -29,7 +29,7 @@ def round_with_compensation(rows: Real, grid: Real, largest: float, gram: Real) 
     use = np.diag(gram)
     order = np.argsort(-use, kind="stable")
     damped = gram[np.ix_(order, order)].copy()
-    damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-12)
+    damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-9)
     factor = np.linalg.cholesky(np.linalg.inv(damped)).T
     free = rows[:, order].copy()
     result = np.empty_like(free)

@@ -1,6 +1,6 @@
 """In which real unit each current is counted: one joint scale per channel of whatever meets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,11 @@ from snncc.ir.spiking_ops import Affine, Readout
 from snncc.passes.named import Named
 
 Ids = NDArray[np.int64]
-CANDIDATES = np.linspace(0.5, 1.0, 26)
+CANDIDATES = np.linspace(0.7, 1.0, 16)
 """Shares of the largest weight that are tried as the end of the grid."""
+
+Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +84,18 @@ class _Classes:
         return np.array([self.find(int(i)) for i in ids], np.int64)
 
 
-def choose_units(
-    graph: Graph, weight_bits: int, importance: Mapping[str, NDArray[np.float64]]
-) -> Units:
+def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
-    concats). A class's unit is the candidate share of its largest weight that loses least, weighted
-    by how often each synapse is used. A projection whose weights are all much smaller than its
-    class's gets an exponent: its own grid, finer by a power of two.
+    concats). A class's unit is the candidate share of its largest weight with which its members lose
+    least together. A projection whose weights are all much smaller than its class's gets an
+    exponent: its own grid, finer by a power of two.
 
     Args:
         graph: spiking graph without offsets.
         weight_bits: of the signed weights.
-        importance: of each source element of a projection, as the columns of `rows_of`; ones when
-            a projection is missing.
+        loss: judges a grid, see `Loss`.
     """
     classes = _Classes()
     ids, axes = _assign(graph, classes)
@@ -107,7 +107,7 @@ def choose_units(
     _scale_bare_gains(graph, classes, ids, top)
     top[top == 0.0] = 1.0
     exponent = _exponents(graph, projections, classes, ids, top)
-    share = _best_shares(graph, projections, classes, ids, top, exponent, largest, importance)
+    share = _best_shares(graph, projections, classes, ids, top, exponent, largest, loss)
     unit: dict[str, Named] = {}
     for name, elements in ids.items():
         roots = classes.roots(elements)
@@ -198,15 +198,17 @@ def _best_shares(
     top: NDArray[np.float64],
     exponent: Mapping[str, int],
     largest: float,
-    importance: Mapping[str, NDArray[np.float64]],
+    loss: Loss,
 ) -> NDArray[np.float64]:
-    loss = np.zeros((len(CANDIDATES), len(top)))
+    """For every class the candidate that loses least, summed over its rows."""
+    total = np.zeros((len(CANDIDATES), len(top)))
     for node in projections:
         rows = rows_of(graph, node)
         roots = classes.roots(ids[node.name])
-        weight = importance.get(node.name, np.ones(rows.shape[1]))
-        for i, candidate in enumerate(CANDIDATES):
-            grid = (top[roots] * candidate / largest * 2.0 ** -exponent[node.name])[:, None]
-            kept = np.clip(np.round(rows / grid), -largest, largest) * grid
-            np.add.at(loss[i], roots, ((rows - kept) ** 2 * weight).sum(axis=1))
-    return CANDIDATES[loss.argmin(axis=0)]
+        steps = top[roots] / largest * 2.0 ** -exponent[node.name]
+        grids = (CANDIDATES[:, None] * steps).reshape(-1, 1)
+        lost = loss(node, np.tile(rows, (len(CANDIDATES), 1)), grids)
+        for i, part in enumerate(lost.reshape(len(CANDIDATES), -1)):
+            np.add.at(total[i], roots, part)
+    best: NDArray[np.float64] = CANDIDATES[total.argmin(axis=0)]
+    return best

@@ -1,0 +1,58 @@
+# Two commands do everything on a machine with Python 3.11 or later, pip and make: `make demo`, `make test`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+# torch without this pin brings gigabytes of CUDA; pip's own cache makes a second environment quick.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+BUILD := build/demo
+
+.PHONY: help demo test lint format clean
+.DELETE_ON_ERROR:
+
+help: ## Show what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(STAMP) ## Compile the shipped example, prove it multiplication-free, run it on real images
+	@mkdir -p $(BUILD)
+	@echo "== Compile the trained network to 8-bit integers"
+	$(BIN)/snncc compile examples/digits_mixer.pth -o $(BUILD)/digits.snncc \
+	    --normalize 0.3,0.35 --calibrate examples/digits.npz:x_cal
+	@echo
+	@echo "== Is it multiplication-free?"
+	$(BIN)/snncc verify $(BUILD)/digits.snncc
+	@echo
+	@echo "== Run it on 500 images it has never seen, beside the original network"
+	$(BIN)/snncc run $(BUILD)/digits.snncc examples/digits.npz:x_test --labels y_test \
+	    --reference logits -o $(BUILD)/outputs.npz
+
+test: $(DEV_STAMP) ## Run the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(DEV_STAMP) ## Format, lint and type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: $(DEV_STAMP) ## Put the code in the house's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[compile]'
+	@touch $@
+
+# spikingjelly asks for torchvision and torchaudio, which it does not need here: --no-deps.
+$(DEV_STAMP): $(STAMP)
+	$(PIP) -e '.[compile,dev]'
+	$(PIP) --no-deps spikingjelly
+	@touch $@
