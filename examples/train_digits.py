@@ -1,10 +1,11 @@
 """Trains the small Mixer-SNN that ships as an example, on scikit-learn's handwritten digits.
 
-The images (8x8, 17 grey levels, 1,797 of them) are enlarged to 32x32 bytes. Writes digits_mixer.pth,
-in the format of the public training script, and digits.npz with calibration and test images and the
-trained network's own logits on the test images (float64), to compare a compiled program with.
+The images (8x8, 17 grey levels, 1,797 of them) are enlarged to 32x32 bytes. Writes
+digits_mixer.pth, in the format of the public training script, and digits.npz with calibration and
+test images and the trained network's own logits on the test images (float64), to compare a compiled
+program with.
 
-    python examples/train_digits.py [--epochs 40] [--out examples]
+    python examples/train_digits.py [--epochs 30] [--out examples]
 """
 
 import argparse
@@ -71,7 +72,7 @@ def train(net: nn.Module, images: np.ndarray, labels: np.ndarray, epochs: int) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

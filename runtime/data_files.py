@@ -79,7 +79,7 @@ def images_for(array: Array, shape: tuple[int, ...], what: str) -> NDArray[np.ui
         hint = "give 8-bit images 0..255 as they are stored; normalisation is part of the program"
         if np.issubdtype(array.dtype, np.integer) and array.size:
             low, high = int(array.min()), int(array.max())
-            if 0 <= low and high <= 255:
+            if low >= 0 and high <= 255:
                 hint = f"its values are {low}..{high}: give it as uint8 (array.astype('uint8'))"
             else:
                 hint = f"its values are {low}..{high}, beyond 0..255"

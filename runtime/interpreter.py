@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.runtime.arrays import align, concat, count, over_steps
 from snncc.runtime.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
@@ -60,9 +61,8 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
             if last[name] == node.name and name not in wanted:
                 del values[name]
     readout = values[graph.output]
-    return Execution(
-        readout, readout * unit, {n: values[n] for n in sorted(wanted)}, membranes, counts
-    )
+    logits = readout.astype(np.float64) * unit
+    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
 
 
 def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
@@ -73,9 +73,9 @@ def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Ar
         case Contract() | Convolve():
             return _projection(graph, node, node.op, sources[0])
         case Concat(along=along, out=out):
-            return _concat(sources, names, along, out, node)
+            return concat(sources, names, along, out, node)
         case Sum(shifts=shifts):
-            total = np.zeros((), np.int64)
+            total: Array = np.zeros((), np.int64)
             for x, axes, shift in zip(sources, names, shifts or (0,) * len(sources), strict=True):
                 total = total + (align(x, axes, node.type.names) << shift)
             return total
@@ -83,31 +83,27 @@ def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Ar
             digits = signed_digits(graph.constants[mantissa.name].astype(np.int64))
             half = (1 << shift) >> 1
             spread = [_digits_over(d, mantissa.axes, node.type.names) for d in digits]
-            return (_times(sources[0], spread) + half) >> shift
+            scaled: Array = (_times(sources[0], spread) + half) >> shift
+            return scaled
         case IntegerReadout(offset=offset):
-            total = _over_steps(sources[0], names[0], graph.steps).sum(axis=1)
+            total = over_steps(sources[0], names[0], graph.steps).sum(axis=1)
             return total if offset is None else total + _spread(graph, offset, node.type.names)
         case _:
             raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
 
 
-def align(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array:
-    """[batch, *axes] with its axes in the order of `target`, length 1 where it lacks one."""
-    moved = array.transpose([0, *(1 + axes.index(n) for n in target if n in axes)])
-    sizes = iter(moved.shape[1:])
-    return moved.reshape([moved.shape[0], *(next(sizes) if n in axes else 1 for n in target)])
-
-
 def _spread(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
     """A constant over the axes of a value, without the batch."""
     array = graph.constants[param.name].astype(np.int64)
-    return align(array[None], param.axes, target)[0]
+    spread: Ints = align(array[None], param.axes, target)[0]
+    return spread
 
 
 def _digits_over(
     digit: NDArray[np.int8], axes: tuple[str, ...], target: tuple[str, ...]
 ) -> NDArray[np.int8]:
-    return align(digit[None], axes, target)[0]
+    spread: NDArray[np.int8] = align(digit[None], axes, target)[0]
+    return spread
 
 
 def _times(x: Ints, digits: list[NDArray[np.int8]]) -> Ints:
@@ -119,31 +115,6 @@ def _times(x: Ints, digits: list[NDArray[np.int8]]) -> Ints:
     return total
 
 
-def _over_steps(x: Array, names: tuple[str, ...], steps: int) -> Array:
-    """[batch, t, ...]; a value without time is the same at every step."""
-    if TIME in names:
-        return np.moveaxis(x, 1 + names.index(TIME), 1)
-    return np.broadcast_to(x[:, None], (x.shape[0], steps, *x.shape[1:]))
-
-
-def _concat(
-    sources: list[Array],
-    names: list[tuple[str, ...]],
-    along: tuple[str, ...],
-    out: str,
-    node: Node,
-) -> Array:
-    target = node.type.names
-    parts: list[Array] = []
-    for x, axes, name in zip(sources, names, along, strict=True):
-        renamed = tuple(out if n == name else n for n in axes)
-        part = align(x, renamed, target)
-        if TIME in target and TIME not in renamed:
-            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
-        parts.append(part)
-    return np.concatenate(parts, axis=1 + target.index(out))
-
-
 # Projections: bring the source to rows of inputs, select and add weight rows, put axes back.
 
 
@@ -151,13 +122,17 @@ def _projection(graph: Graph, node: Node, op: Contract | Convolve, source: Array
     """Bit planes of pixels are projected one by one and shifted; spikes are one plane."""
     weight = graph.constants[op.weight.name].astype(np.int64)
     kind = graph[node.inputs[0]].type
-    apply = _contract if isinstance(op, Contract) else _convolve
+
+    def apply(plane: NDArray[np.bool_]) -> Ints:
+        if isinstance(op, Contract):
+            return _contract(op, weight, plane, kind.names, node)
+        return _convolve(op, weight, plane, kind.names, node)
+
     if kind.kind is not Kind.PIXEL:
-        return apply(op, weight, source != 0, kind.names, node)  # type: ignore[arg-type]
+        return apply(source != 0)
     total: Ints | None = None
     for bit in range(PIXEL_BITS):
-        plane = (source >> bit) & 1 != 0
-        current = apply(op, weight, plane, kind.names, node) << bit  # type: ignore[arg-type]
+        current = apply((source >> bit) & 1 != 0) << bit
         total = current if total is None else total + current
     return total if total is not None else np.zeros((), np.int64)
 
@@ -173,10 +148,10 @@ def _contract(
     sizes = x.shape[1:]
     lead, rows, inner = sizes[: split[0]], sizes[split[0] : split[1]], sizes[split[2] :]
     out = weight.shape[len(op.shared) : len(op.shared) + len(op.out)]
-    blocks, inputs = _count(lead), _count(inner)
-    again = _count(sizes[split[1] : split[2]])
-    flat = x.reshape(x.shape[0], blocks, _count(rows), again, inputs)
-    by_input = weight.reshape(blocks, _count(out), inputs).transpose(0, 2, 1)
+    blocks, inputs = count(lead), count(inner)
+    again = count(sizes[split[1] : split[2]])
+    flat = x.reshape(x.shape[0], blocks, count(rows), again, inputs)
+    by_input = weight.reshape(blocks, count(out), inputs).transpose(0, 2, 1)
     parts = [
         _select_and_add(flat[:, b].reshape(-1, again, inputs), by_input[b]) for b in range(blocks)
     ]
@@ -214,10 +189,6 @@ def _convolve(
     return y.transpose([0, *(1 + have.index(n) for n in node.type.names)])
 
 
-def _count(sizes: tuple[int, ...]) -> int:
-    return int(np.prod(sizes, dtype=np.int64))
-
-
 def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
     """For every row the sum of the weight rows that its active inputs select.
 
@@ -246,7 +217,7 @@ def _population(
     """Spikes and membranes, both in the axes of the node's type; see `IntegerPopulation`."""
     names = graph[node.inputs[0]].type.names
     rest = tuple(n for n in names if n != TIME)
-    x = _over_steps(current, names, graph.steps)
+    x = over_steps(current, names, graph.steps)
     if op.polarity is not None:
         sign = _spread(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))

@@ -61,7 +61,9 @@ def convolve_events(
         source: uint8 [images, height, width, channels].
         weight: [groups, channels of a group, kernel height, kernel width, outputs of a group].
         out: int32 or int64 [images, height', width', groups * outputs of a group]; overwritten.
-        stride, padding, dilation: int64 [2].
+        stride: int64 [2].
+        padding: int64 [2].
+        dilation: int64 [2].
     """
     images, height, width, _ = source.shape
     groups, inputs, kh, kw, outputs = weight.shape
@@ -104,7 +106,9 @@ def fire(
 
     Args:
         current: [batch, steps or 1, neurons]; one step stands for all.
-        threshold, bias, polarity: int64 [neurons].
+        threshold: int64 [neurons].
+        bias: int64 [neurons].
+        polarity: int64 [neurons].
         rules: int64 (decay factor, decay shift, 1 for soft reset, 1 for compare >).
         spikes: uint8 [batch, steps, neurons]; overwritten.
         membranes: int64 [batch, steps, neurons] or [0, 0, 0] when they are not kept.

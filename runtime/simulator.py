@@ -6,10 +6,11 @@ import numba as nb
 import numpy as np
 
 from snncc.backends.cpu import plan_for_cpu
-from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
+from snncc.runtime.arrays import align, concat, count, over_steps
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -18,7 +19,6 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
-from snncc.runtime.interpreter import align
 
 PIXEL_BITS = 8
 
@@ -36,7 +36,7 @@ class Simulator:
     def __init__(self, graph: Graph, threads: int | None = None) -> None:
         self.graph = graph
         self.plan = plan_for_cpu(graph)
-        available = int(nb.config.NUMBA_NUM_THREADS)
+        available = int(nb.get_num_threads())
         self.threads = max(1, min(threads or available, available))
         self.unit = readout_of(graph).unit
         self._neurons = {
@@ -95,7 +95,8 @@ class Simulator:
                     del values[name]
         readout = values[graph.output].astype(np.int64)
         spikes_kept = {name: values[name] for name in sorted(wanted)}
-        return Execution(readout, readout * self.unit, spikes_kept, membranes, counts)
+        logits = readout.astype(np.float64) * self.unit
+        return Execution(readout, logits, spikes_kept, membranes, counts)
 
     def _value(self, node: Node, sources: list[Array], images: Images) -> Array:
         names = [self.graph[n].type.names for n in node.inputs]
@@ -105,7 +106,7 @@ class Simulator:
             case Contract() | Convolve():
                 return self._projection(node, node.op, sources[0], names[0])
             case Concat(along=along, out=out):
-                return _concat(sources, names, along, out, node)
+                return concat(sources, names, along, out, node)
             case Sum(shifts=shifts):
                 dtype = self.plan.formats[node.name]
                 total: Array = np.zeros((), dtype)
@@ -118,18 +119,16 @@ class Simulator:
             case Gain(mantissa=mantissa, shift=shift):
                 factor = self.graph.constants[mantissa.name].astype(np.int64)
                 factor = align(factor[None], mantissa.axes, node.type.names)[0]
-                scaled = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
+                scaled: Ints = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
                 return scaled.astype(self.plan.formats[node.name], copy=False)
             case IntegerReadout(offset=offset):
-                x = sources[0].astype(np.int64)
-                if TIME in names[0]:
-                    total = x.sum(axis=1 + names[0].index(TIME))
-                else:
-                    total = x * self.graph.steps
+                each = over_steps(sources[0], names[0], self.graph.steps)
+                total = each.sum(axis=1, dtype=np.int64)
                 if offset is None:
                     return total
                 constant = self.graph.constants[offset.name].astype(np.int64)
-                return total + align(constant[None], offset.axes, node.type.names)[0]
+                total = total + align(constant[None], offset.axes, node.type.names)[0]
+                return total
             case _:
                 raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
 
@@ -158,10 +157,9 @@ class Simulator:
         self, node: Node, op: IntegerPopulation, current: Array, keep: bool
     ) -> tuple[Array, Ints]:
         names = self.graph[node.inputs[0]].type.names
+        x = current[:, None]
         if TIME in names:
             x = np.moveaxis(current, 1 + names.index(TIME), 1)
-        else:
-            x = current[:, None]
         shape = (x.shape[0], self.graph.steps, *x.shape[2:])
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
         neurons = flat.shape[2]
@@ -180,10 +178,8 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
-    def full(param: object, default: int) -> Ints:
-        from snncc.ir import Param
-
-        if not isinstance(param, Param):
+    def full(param: Param | None, default: int) -> Ints:
+        if param is None:
             return np.full(current.neurons, default, np.int64)
         array = graph.constants[param.name].astype(np.int64)
         spread = align(array[None], param.axes, current.names)[0]
@@ -216,8 +212,8 @@ def _contract(
     def shape(group: list[str] | tuple[str, ...]) -> tuple[int, ...]:
         return tuple(sizes[n] for n in group)
 
-    rows, inner = _count(shape(before)), _count(shape(after))
-    x = x.reshape(x.shape[0], blocks, rows, _count(shape(op.summed)), inputs, inner)
+    rows, inner = count(shape(before)), count(shape(after))
+    x = x.reshape(x.shape[0], blocks, rows, count(shape(op.summed)), inputs, inner)
     parts: list[Array] = []
     for block in range(blocks):
         part = np.ascontiguousarray(x[:, block]).reshape(-1, *x.shape[3:])
@@ -254,28 +250,6 @@ def _convolve(
     have = [*carried, op.out_height, op.out_width, op.out_channel]
     result = out.reshape(*x.shape[:-3], height, width, outputs)
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
-
-
-def _concat(
-    sources: list[Array],
-    names: list[tuple[str, ...]],
-    along: tuple[str, ...],
-    out: str,
-    node: Node,
-) -> Array:
-    target = node.type.names
-    parts: list[Array] = []
-    for x, axes, name in zip(sources, names, along, strict=True):
-        renamed = tuple(out if n == name else n for n in axes)
-        part = align(x, renamed, target)
-        if TIME in target and TIME not in renamed:
-            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
-        parts.append(part)
-    return np.concatenate(parts, axis=1 + target.index(out))
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
 
 
 def _join(parts: list[Execution]) -> Execution:

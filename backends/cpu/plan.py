@@ -1,10 +1,9 @@
-"""The plan of a program for the CPU: number formats, weight layouts, and how many images at once."""
+"""The plan of a program for the CPU: number formats, weight layouts, images at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.projections import Contract, Convolve
@@ -39,7 +38,7 @@ def plan_for_cpu(graph: Graph) -> CpuPlan:
 
 def _format(node: Node) -> type[np.generic]:
     low, high = node.type.range or (-(2**62), 2**62)
-    return np.int32 if -(2**31) <= low and high < 2**31 else np.int64
+    return np.int32 if low >= -(2**31) and high < 2**31 else np.int64
 
 
 def _layout(graph: Graph, node: Node) -> Array:

@@ -14,12 +14,19 @@ from snncc.frontends.mixer_snn.config import MixerConfig
 from snncc.frontends.mixer_snn.neuron import LIF
 
 
+def split_steps(y: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """[T*B, ...] as [T, B, ...] again."""
+    return y.view(like.shape[0], like.shape[1], *y.shape[1:])
+
+
 class PerStep(nn.Sequential):
     """Layers for [N, ...] applied to [T, B, ...]: time and batch are merged around them."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = super().forward(input.flatten(0, 1))
-        return y.unflatten(0, (input.shape[0], input.shape[1]))
+        y = input.flatten(0, 1)
+        for layer in self:
+            y = layer(y)
+        return split_steps(y, input)
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int) -> PerStep:
@@ -44,7 +51,8 @@ class PatchCell(nn.Module):
         node1 = self.cell2node[0](x)
         node2 = self.cell2node[1](x) + self.node1_node2(self.lif[0](node1))
         node3 = self.cell2node[2](x) + node1 + self.node2_node3(self.lif[1](node2))
-        return torch.cat([node1, node2, node3], dim=2)
+        currents: torch.Tensor = torch.cat([node1, node2, node3], dim=2)
+        return currents
 
 
 class Permute(nn.Module):
@@ -70,7 +78,7 @@ class AxisMix(nn.Sequential):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         into, conv, norm, fire, back = self
         x = into(input)
-        y = norm(conv(x.flatten(0, 1))).unflatten(0, (x.shape[0], x.shape[1]))
+        y = split_steps(norm(conv(x.flatten(0, 1))), x)
         spikes: torch.Tensor = back(fire(y))
         return spikes
 
@@ -104,10 +112,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         first, norm1, fire, second, norm2 = self.net
-        steps = (x.shape[0], x.shape[1])
-        y = norm1(first(x).flatten(0, 1)).unflatten(0, steps)
-        y = norm2(second(fire(y)).flatten(0, 1)).unflatten(0, steps)
-        return y
+        y = split_steps(norm1(first(x).flatten(0, 1)), x)
+        return split_steps(norm2(second(fire(y)).flatten(0, 1)), x)
 
 
 class ToTokens(nn.Module):
@@ -125,7 +131,8 @@ class FromTokens(nn.Module):
         self.size = (height, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.transpose(2, 3).unflatten(3, self.size)
+        y = x.transpose(2, 3)
+        return y.reshape(*y.shape[:3], *self.size)
 
 
 class MeanOverSpace(nn.Module):
@@ -181,6 +188,6 @@ class MixerSNN(nn.Module):
                 channels = self.channel_mix[block](x)
                 x = self.channel_mix_lif[block](entry + tokens + channels)
                 block += 1
-        y = self.batch_norm(x.flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[1]))
+        y = split_steps(self.batch_norm(x.flatten(0, 1)), x)
         logits: torch.Tensor = self.mlp_head(y)
         return logits

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, deserialize
+import safetensors
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from snncc.artifact.program import (
@@ -24,6 +25,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Array, VerifyError, verify
 from snncc.ir.codec import CodecError
 
+_deserialize: Any = getattr(safetensors, "deserialize")  # noqa: B009  # it is not typed
 LARGEST_HEADER = 1 << 26
 LARGEST_FILE = 1 << 33
 DTYPES = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
@@ -96,8 +98,8 @@ def _parse(path: Path, content: bytes) -> Program:
 
 def _arrays(content: bytes) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    for name, record in deserialize(content):
-        fields: dict[str, Any] = dict(record)
+    records: list[tuple[str, dict[str, Any]]] = _deserialize(content)
+    for name, fields in records:
         if fields["dtype"] not in DTYPES:
             raise CodecError(f"constant {name} is {fields['dtype']}, not an integer")
         array = np.frombuffer(fields["data"], DTYPES[fields["dtype"]]).reshape(fields["shape"])

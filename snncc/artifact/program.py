@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from snncc.ir import DIALECTS, Array, Graph, Node
 from snncc.ir.codec import (
@@ -70,24 +70,26 @@ def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
     Raises:
         CodecError: the manifest does not have the form of `to_manifest`.
     """
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, dict) else None
+    record = cast("dict[str, Json]", manifest) if isinstance(manifest, dict) else {}
+    if record.get("schema") != SCHEMA:
+        found = record.get("schema")
         raise CodecError(f"schema {found!r}, this version of snncc reads {SCHEMA}")
     wanted = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
-    if set(manifest) != wanted:
-        raise CodecError(f"fields {sorted(set(manifest) ^ wanted)} are missing or unknown")
-    dialect, steps = manifest["dialect"], manifest["steps"]
-    if dialect != "integer" or type(steps) is not int or not isinstance(manifest["nodes"], list):
+    if set(record) != wanted:
+        raise CodecError(f"fields {sorted(set(record) ^ wanted)} are missing or unknown")
+    dialect, steps = record["dialect"], record["steps"]
+    if dialect != "integer" or type(steps) is not int or not isinstance(record["nodes"], list):
         raise CodecError(f"not an integer program: {dialect!r}")
-    texts = (manifest["profile"], manifest["output"])
-    if not all(isinstance(t, str) for t in texts) or not isinstance(manifest["provenance"], dict):
+    texts = (record["profile"], record["output"])
+    if not all(isinstance(t, str) for t in texts) or not isinstance(record["provenance"], dict):
         raise CodecError("profile, output or provenance has the wrong form")
-    nodes = tuple(_node(record, dialect) for record in manifest["nodes"])
+    nodes = tuple(_node(each, dialect) for each in cast("list[object]", record["nodes"]))
     graph = Graph(dialect, steps, nodes, texts[1], constants, texts[0])
-    return Program(graph, manifest["provenance"])
+    return Program(graph, cast("dict[str, object]", record["provenance"]))
 
 
-def _node(record: Json, dialect: str) -> Node:
+def _node(given: object, dialect: str) -> Node:
+    record: Json = given
     try:
         op = DIALECTS[dialect].ops[record["op"]]
         inputs = record["inputs"]

@@ -30,7 +30,7 @@ def command(program: Path, node: str | None, text: bool, as_json: bool) -> None:
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.mfi.prover import bits
 
-    populations = [
+    populations: list[dict[str, Any]] = [
         {
             "name": each.name,
             "axes": {axis.name: axis.size for axis in each.type.axes},
@@ -90,10 +90,10 @@ def _print(record: dict[str, Any]) -> None:
     ]
     if folds:
         click.echo()
-        rows = [
+        lines = [
             (f["site"], f["pass"], ("" if f["fired"] else "not here: ") + f["text"]) for f in folds
         ]
-        print_table(rows, ("site", "rule", "what it did"), left=3)
+        print_table(lines, ("site", "rule", "what it did"), left=3)
 
 
 def _one(graph: Any, name: str, as_json: bool) -> None:

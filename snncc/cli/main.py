@@ -113,8 +113,8 @@ def _crashed(arguments: list[str]) -> int:
     with os.fdopen(handle, "w") as file:
         file.write(f"snncc {__version__} {arguments}\n{traceback.format_exc()}")
     click.echo(
-        f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        f"\nThis is a bug of snncc. Details are in {path}; please report them.",
+        f"internal error: {type(error).__name__}: {str(error).partition(chr(10))[0]}\n"
+        f"This is a bug of snncc. Details are in {path}; please report them.",
         err=True,
     )
     return INTERNAL_ERROR

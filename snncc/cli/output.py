@@ -1,7 +1,7 @@
 """What commands share: progress on stderr, tables on stdout."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(what: str, quiet: bool = False) -> Iterator[Advance]:
+def progress(what: str, quiet: bool = False) -> Generator[Advance]:
     """A bar on a terminal's stderr; nothing elsewhere."""
     console = Console(stderr=True)
     columns = (

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -74,10 +74,12 @@ def _word(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"@", "axes"}:
-        return f"@{_word(value['@'])}[{', '.join(map(_word, value['axes']))}]"
+    if isinstance(value, dict):
+        record = cast("dict[str, Any]", value)
+        return f"@{_word(record['@'])}[{', '.join(map(_word, record['axes']))}]"
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+        items = cast("list[object]", value)
+        return f"[{', '.join(map(_value, items))}]"
     if isinstance(value, str) and value not in ("null", "true", "false"):
         return _word(value)
     return json.dumps(value)
@@ -90,7 +92,8 @@ def _print_type(value: ValueType) -> str:
 
 
 def _print_loc(loc: Loc) -> str:
-    return f"<{', '.join(json.dumps(v) for v in (loc.module_path, loc.file, loc.line, loc.call, loc.source))}>"
+    parts = (loc.module_path, loc.file, loc.line, loc.call, loc.source)
+    return f"<{', '.join(map(json.dumps, parts))}>"
 
 
 def _print_constant(name: str, array: Array) -> str:

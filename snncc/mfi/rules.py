@@ -46,10 +46,11 @@ def need_of(graph: Graph, node: Node) -> Need:
     return rule(graph, node)
 
 
-def digits_of(values: Array) -> np.ndarray:
+def digits_of(values: Array) -> Array:
     """Nonzero canonical signed digits of each integer: popcount(3n xor n)."""
     wide = np.abs(values.astype(np.int64))
-    return np.bitwise_count((wide + (wide << 1)) ^ wide)
+    digits: Array = np.bitwise_count((wide + (wide << 1)) ^ wide)
+    return digits
 
 
 def _projection(graph: Graph, node: Node) -> Need:

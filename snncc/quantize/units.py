@@ -88,8 +88,8 @@ def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
-    concats). A class's unit is the candidate share of its largest weight with which its members lose
-    least together. A projection whose weights are all much smaller than its class's gets an
+    concats). A class's unit is the candidate share of its largest weight with which its members
+    lose least together. A projection whose weights are all much smaller than its class's gets an
     exponent: its own grid, finer by a power of two.
 
     Args:

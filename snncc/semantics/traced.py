@@ -28,8 +28,8 @@ def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
         case ops.Constant(value=value):
             return _constant(graph, value)[None]
         case ops.Linear(weight=weight, into=into, out=out, bias=bias):
-            op = Contract(weight, into, out)
-            y = spiking.contract(op, _constant(graph, weight), inputs[0], names[0], node)
+            map_ = Contract(weight, into, out)
+            y = spiking.contract(map_, _constant(graph, weight), inputs[0], names[0], node)
             return _plus(graph, y, bias, node)
         case ops.Conv():
             c = node.op
@@ -46,8 +46,8 @@ def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
                 c.dilation,
                 c.groups,
             )
-            weight = _constant(graph, c.weight)
-            y = spiking.convolution(op, weight, inputs[0], names[0], node)
+            kernel = _constant(graph, c.weight)
+            y = spiking.convolution(op, kernel, inputs[0], names[0], node)
             return _plus(graph, y, c.bias, node)
         case ops.BatchNorm():
             return _batchnorm(graph, node, node.op, inputs[0])

@@ -1,0 +1,41 @@
+"""Arrays with named axes, [batch, *axes], for both executors."""
+
+import numpy as np
+
+from snncc.ir import TIME, Array, Node
+
+
+def align(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array:
+    """[batch, *axes] with its axes in the order of `target`, length 1 where it lacks one."""
+    moved = array.transpose([0, *(1 + axes.index(n) for n in target if n in axes)])
+    sizes = iter(moved.shape[1:])
+    return moved.reshape([moved.shape[0], *(next(sizes) if n in axes else 1 for n in target)])
+
+
+def over_steps(x: Array, names: tuple[str, ...], steps: int) -> Array:
+    """[batch, t, ...]; a value without time is the same at every step."""
+    if TIME in names:
+        return np.moveaxis(x, 1 + names.index(TIME), 1)
+    return np.broadcast_to(x[:, None], (x.shape[0], steps, *x.shape[1:]))
+
+
+def concat(
+    sources: list[Array],
+    names: list[tuple[str, ...]],
+    along: tuple[str, ...],
+    out: str,
+    node: Node,
+) -> Array:
+    target = node.type.names
+    parts: list[Array] = []
+    for x, axes, name in zip(sources, names, along, strict=True):
+        renamed = tuple(out if n == name else n for n in axes)
+        part = align(x, renamed, target)
+        if TIME in target and TIME not in renamed:
+            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
+        parts.append(part)
+    return np.concatenate(parts, axis=1 + target.index(out))
+
+
+def count(sizes: tuple[int, ...]) -> int:
+    return int(np.prod(sizes, dtype=np.int64))
