@@ -1,5 +1,8 @@
 """The `.snncc` file: safetensors with a canonical manifest and a sha256 over all of it.
 
+Both stand under one metadata key: safetensors writes several keys in an order that changes from run
+to run, and equal programs must give equal bytes.
+
 No pickle, no zip. The hash is not decoration: without it a fifth of damaged safetensors files load
 as other numbers.
 """
@@ -26,6 +29,7 @@ from snncc.ir import Array, VerifyError, verify
 from snncc.ir.codec import CodecError
 
 _deserialize: Any = getattr(safetensors, "deserialize")  # noqa: B009  # it is not typed
+METADATA_KEY = "snncc"
 LARGEST_HEADER = 1 << 26
 LARGEST_FILE = 1 << 33
 DTYPES = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
@@ -43,7 +47,8 @@ def save_program(path: Path, program: Program) -> str:
     manifest = canonical(to_manifest(program))
     arrays = {n: a.copy(order="C") for n, a in sorted(program.graph.constants.items())}
     sha = digest(manifest, arrays)
-    content = save(arrays, metadata={"sha256": sha, "snncc": manifest})
+    sealed = canonical({"manifest": to_manifest(program), "sha256": sha})
+    content = save(arrays, metadata={METADATA_KEY: sealed})
     write_atomically(path, lambda file: file.write(content))
     return sha
 
@@ -81,15 +86,14 @@ def _parse(path: Path, content: bytes) -> Program:
         raise _damaged(path, "it is not a .snncc file, or it is cut off")
     try:
         header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=_no_duplicates)
-        metadata = header["__metadata__"]
-        text, sha = metadata["snncc"], metadata["sha256"]
-        arrays = _arrays(content)
-        if digest(text, arrays) != sha:
-            raise CodecError("its content does not match its sha256")
-        manifest = json.loads(text, object_pairs_hook=_no_duplicates)
-        if canonical(manifest) != text:
+        text = header["__metadata__"][METADATA_KEY]
+        sealed = json.loads(text, object_pairs_hook=_no_duplicates)
+        if canonical(sealed) != text or set(sealed) != {"manifest", "sha256"}:
             raise CodecError("its manifest is not canonical")
-        return from_manifest(manifest, arrays)
+        arrays = _arrays(content)
+        if digest(canonical(sealed["manifest"]), arrays) != sealed["sha256"]:
+            raise CodecError("its content does not match its sha256")
+        return from_manifest(sealed["manifest"], arrays)
     except (CodecError, SafetensorError) as error:
         raise _damaged(path, str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
