@@ -69,6 +69,15 @@ class AxisSolver:
         a, b = list(self.roots(left)), list(self.roots(right))
         if self.length(a) != self.length(b):
             raise AxisError(f"lengths {self.length(a)} and {self.length(b)} meet")
+        long_a, long_b = self._longer(a), self._longer(b)
+        if long_a and (len(long_a) < len(a) or len(long_b) < len(b)):
+            # Axes of length 1 may sit with another neighbour on the other side: they do not decide.
+            ones = [[x for x in side if self._sizes[x] == 1] for side in (a, b)]
+            self.unify(long_a, long_b)
+            if len(ones[0]) == len(ones[1]):
+                for x, y in zip(*ones, strict=True):
+                    self._merge(x, y)
+            return
         if len(a) == 1 and len(b) != 1:
             a, b = b, a
         if len(b) == 1 and len(a) > 1:
@@ -83,6 +92,9 @@ class AxisSolver:
                 a = [*self.split(x, self._sizes[y]), *a[1:]]
             else:
                 b = [*self.split(y, self._sizes[x]), *b[1:]]
+
+    def _longer(self, dim: Sequence[int]) -> list[int]:
+        return [atom for atom in dim if self._sizes[atom] > 1]
 
     def _merge(self, x: int, y: int) -> None:
         if x != y:

@@ -183,13 +183,25 @@ def concat(call: Call) -> Plan:
         for i in range(rank):
             if i != dim:
                 call.solver.unify(sources[0].dims[i], other.dims[i])
-    joined = (call.solver.atom("c", int(call.out.shape[dim])),)
-    dims = (*sources[0].dims[:dim], joined, *sources[0].dims[dim + 1 :])
+    mains = [_main_atom(call, s.dims[dim]) for s in sources]
+    joined = call.solver.atom("c", int(call.out.shape[dim]))
+    lead = call.solver.roots(sources[0].dims[dim])
+    place = tuple(joined if atom == mains[0] else atom for atom in lead)
+    dims = (*sources[0].dims[:dim], place, *sources[0].dims[dim + 1 :])
 
     def build(n: Naming) -> Op:
-        return ops.TracedConcat(tuple(n.single(s.dims[dim]) for s in sources), n.single(joined))
+        return ops.TracedConcat(tuple(n.single((m,)) for m in mains), n.single((joined,)))
 
     return sources, dims, build
+
+
+def _main_atom(call: Call, dim: Dim) -> int:
+    """The axis that a dimension stands for; axes of length 1 may have been merged into it."""
+    roots = call.solver.roots(dim)
+    long = [a for a in roots if call.solver.size(a) > 1] or list(roots[-1:])
+    if len(long) != 1:
+        raise AxisError("a dimension made of several axes is concatenated")
+    return long[0]
 
 
 def linear(call: Call) -> Plan:

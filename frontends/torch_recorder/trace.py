@@ -59,7 +59,13 @@ def trace_model(
     try:
         model = copy.deepcopy(model).double().eval()
     except (RuntimeError, TypeError) as error:
-        raise SnnccError("SNN025", f"the model cannot be copied: {error}") from error
+        raise SnnccError(
+            "SNN025",
+            "the model cannot be copied",
+            why=str(error).partition("\n")[0],
+            help="reset its neurons (functional.reset_net(model)): a membrane left from training "
+            "belongs to that run",
+        ) from error
     failures: list[SnnccError] = []
     for choice in _layouts(model, layout):
         try:
