@@ -87,6 +87,8 @@ def _infer(state: State) -> MixerConfig:
         raise ValueError("it has no mixing block")
     tokens = int(state["token_mix.0.proj_h.1.weight"].shape[0])
     hidden = int(state["channel_mix.0.1.net.0.weight"].shape[0])
+    if hidden < dim * 2**first:
+        raise ValueError(f"its channel mixing has {hidden} hidden units")
     return MixerConfig(
         dim=dim,
         depths=depths,

@@ -1,0 +1,98 @@
+"""Data flows one way: the imports say so."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from snncc.cli.main import COMMANDS
+from snncc.diagnostics import CODES
+
+ALLOWED = {
+    "snncc.ir": {"snncc.ir"},
+    "snncc.diagnostics": {"snncc.ir", "snncc.diagnostics"},
+    "snncc.semantics": {"snncc.ir", "snncc.semantics"},
+    "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
+    "snncc.quantize": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.quantize"),
+    },
+    "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
+    "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
+    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.backends"},
+    "snncc.runtime": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
+    },
+    "snncc.frontends": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.frontends"),
+    },
+}
+NO_TORCH = [name for name in ALLOWED if name != "snncc.frontends"]
+
+
+def modules(root: Path) -> dict[str, Path]:
+    found = {}
+    for folder in ("snncc", "frontends", "backends", "runtime"):
+        for file in (root / folder).rglob("*.py"):
+            parts = file.relative_to(root).with_suffix("").parts
+            if folder == "snncc" and len(parts) > 1 and (root / "snncc" / parts[1]).is_symlink():
+                continue
+            name = ".".join(parts if folder == "snncc" else ("snncc", *parts))
+            found[name.removesuffix(".__init__")] = file
+    return found
+
+
+def imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_what_is_below_it(root: Path, package: str) -> None:
+    seen = 0
+    for name, file in modules(root).items():
+        if name == package or name.startswith(f"{package}."):
+            seen += 1
+            ours = {i for i in imports(file) if i.split(".")[0] == "snncc" and i != "snncc"}
+            wrong = [i for i in ours if ".".join(i.split(".")[:2]) not in ALLOWED[package]]
+            assert not wrong, f"{name} imports {wrong}"
+    assert seen > 0
+
+
+def test_frontends_do_not_import_each_other(root: Path) -> None:
+    parts = {"mixer_snn", "torch_recorder"}
+    for name, file in modules(root).items():
+        for part in parts:
+            if name.startswith(f"snncc.frontends.{part}"):
+                others = {f"snncc.frontends.{p}" for p in parts - {part}}
+                assert not [i for i in imports(file) if i.startswith(tuple(others))], name
+
+
+def test_torch_stays_in_the_frontends(root: Path) -> None:
+    for name, file in modules(root).items():
+        if name.startswith(tuple(NO_TORCH)):
+            assert not [i for i in imports(file) if i.split(".")[0] == "torch"], name
+
+
+def test_no_second_copy_of_a_module_is_imported(root: Path) -> None:
+    for name, file in modules(root).items():
+        tops = {i.split(".")[0] for i in imports(file)}
+        assert not tops & {"frontends", "backends", "runtime", "pickle"}, name
+
+
+def test_files_are_one_thing_each(root: Path) -> None:
+    for name, file in modules(root).items():
+        assert len(file.read_text().split("\n")) <= 401, name
+        assert file.stem != "utils", name
+
+
+def test_every_command_and_code_is_documented(root: Path) -> None:
+    docs = (root / "docs/diagnostics.md").read_text()
+    assert [code for code in CODES if f"`{code}`" not in docs] == []
+    readme = (root / "README.md").read_text()
+    assert [c for c in COMMANDS if f"snncc {c}" not in readme] == []

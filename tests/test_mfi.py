@@ -1,0 +1,91 @@
+"""The verdict: every op by its table, and nothing else passes."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from random_networks import random_network
+
+from snncc.compile import CompileOptions, spiking_passes
+from snncc.ir import Context, Graph, Op, ValueType
+from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.mfi import Level, prove
+from snncc.mfi.prover import bits
+from snncc.mfi.rules import digits_of
+from snncc.passes.pipeline import run_passes
+from snncc.quantize.calibration import round_plainly
+from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime.digits import signed_digits
+
+
+def lowered(seed: int, gain: str = "shift-add") -> Graph:
+    spiking = run_passes(random_network(seed), spiking_passes(CompileOptions(gain=gain)))
+    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+
+
+def test_levels_are_ordered_and_have_names() -> None:
+    assert Level.STRICT < Level.SHIFT_ADD < Level.BIT_SERIAL < Level.NONE
+    assert [level.label for level in Level] == ["strict", "shift-add", "bit-serial", "none"]
+    assert all(Level.parse(level.label) is level for level in Level)
+
+
+def test_legal_programs_are_never_rejected() -> None:
+    levels = {prove(lowered(seed)).level for seed in range(60)}
+    assert levels == {Level.STRICT, Level.SHIFT_ADD}
+
+
+def test_only_gains_and_odd_leaks_are_above_strict() -> None:
+    for seed in range(30):
+        graph = lowered(seed)
+        for op in prove(graph).above(Level.STRICT):
+            node = graph[op.name]
+            leak = isinstance(node.op, IntegerPopulation) and node.op.decay[0] > 1
+            assert isinstance(node.op, Gain) or leak
+            assert op.need.adders >= 1
+            assert op.need.help
+
+
+@dataclass(frozen=True)
+class Multiply(Op):
+    """What must not pass."""
+
+    mnemonic: ClassVar[str] = "multiply"
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        return inputs[0]
+
+
+def test_a_planted_multiplication_is_found() -> None:
+    graph = lowered(3)
+    for node in graph.nodes:
+        planted = replace(node, op=Multiply())
+        nodes = tuple(planted if n is node else n for n in graph.nodes)
+        verdict = prove(replace(graph, nodes=nodes))
+        assert verdict.level is Level.NONE
+        assert [op.name for op in verdict.above(Level.BIT_SERIAL)] == [node.name]
+
+
+@pytest.mark.parametrize("dialect", ["traced", "spiking"])
+def test_real_numbers_are_never_called_free(dialect: str) -> None:
+    graph = random_network(2)
+    if dialect == "spiking":
+        graph = run_passes(graph, spiking_passes(CompileOptions()))
+    assert prove(graph).level is Level.NONE
+
+
+def test_digits_are_the_fewest_and_add_up() -> None:
+    values = np.arange(-5000, 5000)
+    digits = signed_digits(values)
+    assert np.array_equal(sum(d.astype(np.int64) << k for k, d in enumerate(digits)), values)
+    nonzero = np.stack([d != 0 for d in digits])
+    assert not (nonzero[1:] & nonzero[:-1]).any()
+    assert np.array_equal(nonzero.sum(axis=0), digits_of(values))
+
+
+@pytest.mark.parametrize(
+    ("interval", "wanted"),
+    [((0, 0), 1), ((-1, 0), 1), ((-128, 127), 8), ((0, 128), 9), ((-129, 0), 9)],
+)
+def test_bits_hold_the_interval_and_no_more(interval: tuple[int, int], wanted: int) -> None:
+    assert bits(interval) == wanted
