@@ -145,7 +145,8 @@ class Skips(nn.Module):
         spikes = self.fire[0](current)
         mixed = rearrange(spikes, "t b c h w -> t b (h w) c")
         other = self.norm(self.b(mixed).flatten(0, 2)).view(t, n, 6)
-        other = 0.5 * other + 0.25
+        other = 1.0 - (0.75 - 0.5 * other)
+        other = -(-other / 1.0)
         joined = self.fire[1](current.squeeze(-1).squeeze(-1) + other)
         other += joined
         both = torch.cat([joined, self.fire[2](other)], dim=-1)

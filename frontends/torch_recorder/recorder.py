@@ -1,6 +1,5 @@
 """The recorder: one real run of a model, noted call by call."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,7 +14,8 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
-from snncc.frontends.torch_recorder.functions import HANDLERS, Call
+from snncc.frontends.torch_recorder.call import Call
+from snncc.frontends.torch_recorder.functions import HANDLERS
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import user_line
 from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
@@ -288,9 +288,6 @@ class Recorder(TorchFunctionMode):
     def _know(self, tensor: torch.Tensor) -> None:
         self._alive.append(tensor)
         self._known.add(id(tensor))
-
-
-Reset = Callable[[nn.Module], None]
 
 
 def reset_state(model: nn.Module) -> None:

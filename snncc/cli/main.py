@@ -6,11 +6,14 @@ import os
 import sys
 import tempfile
 import traceback
+from typing import TYPE_CHECKING
 
 import click
 
 from snncc import __version__
-from snncc.diagnostics import SnnccError
+
+if TYPE_CHECKING:
+    from snncc.diagnostics import SnnccError
 
 COMMANDS = {
     "compile": "snncc.cli.compile_command",
@@ -78,13 +81,15 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except SnnccError as error:
-        return _report(error, "--json" in arguments)
-    except Exception:
+    except Exception as error:
+        from snncc.diagnostics import SnnccError  # here, so that --help need not import it
+
+        if isinstance(error, SnnccError):
+            return _report(error, "--json" in arguments)
         return _crashed(arguments)
 
 
-def _report(error: SnnccError, as_json: bool) -> int:
+def _report(error: "SnnccError", as_json: bool) -> int:
     click.echo(str(error), err=True)
     count = len(error.findings)
     if count > 1:

@@ -1,0 +1,117 @@
+"""Torch functions that add, scale and reduce."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.frontends.torch_recorder.call import Call, Plan, like
+from snncc.frontends.torch_recorder.steps import Naming, Value
+from snncc.ir import Op
+from snncc.ir import traced_ops as ops
+
+
+def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
+    def handler(call: Call) -> Plan:
+        x = call.source()
+        gone = call.dim_list(call.arg(1, "dim", call.kwargs.get("axis")))
+        lost = tuple(x.dims[i] for i in gone)
+        keep = len(call.out.shape) == len(x.dims)
+        dims = tuple(() if i in gone else d for i, d in enumerate(x.dims) if keep or i not in gone)
+        return like(x, dims, lambda n: op(n.axes(*lost)))
+
+    return handler
+
+
+def add(call: Call) -> Plan:
+    if call.kwargs.get("alpha", 1) != 1:
+        raise AxisError("an add with alpha")
+    a, b = call.arg(0, "input"), call.arg(1, "other")
+    x, y = call.value_of(a), call.value_of(b)
+    if x is not None and y is not None:
+        return (x, y), _broadcast(call, x, y), lambda n: ops.Add()
+    value, constant = (x, b) if x is not None else (y, a)
+    return _scale(call, value, None, constant, 1.0)
+
+
+def sub(call: Call) -> Plan:
+    a, b = call.arg(0, "input"), call.arg(1, "other")
+    x, y = call.value_of(a), call.value_of(b)
+    if (x is not None and y is not None) or call.kwargs.get("alpha", 1) != 1:
+        raise AxisError("a difference of two values")
+    if x is not None:
+        return _scale(call, x, None, b, -1.0)
+    return _scale(call, y, -1.0, a, 1.0)
+
+
+def rsub(call: Call) -> Plan:
+    """Gives other - input: Python's `constant - value`."""
+    x, other = call.value_of(call.arg(0, "input")), call.arg(1, "other")
+    if call.value_of(other) is not None or call.kwargs.get("alpha", 1) != 1:
+        raise AxisError("a difference of two values")
+    return _scale(call, x, -1.0, other, 1.0)
+
+
+def mul(call: Call) -> Plan:
+    a, b = call.arg(0, "input"), call.arg(1, "other")
+    x, y = call.value_of(a), call.value_of(b)
+    if x is not None and y is not None:
+        raise AxisError("a product of two values")
+    value, constant = (x, b) if x is not None else (y, a)
+    return _scale(call, value, constant, None, 1.0)
+
+
+def div(call: Call) -> Plan:
+    x, divisor = call.value_of(call.arg(0, "input")), call.arg(1, "other")
+    if x is None or call.value_of(divisor) is not None or call.kwargs.get("rounding_mode"):
+        raise AxisError("a division by a value")
+    inverse = 1.0 / divisor.double() if isinstance(divisor, torch.Tensor) else 1.0 / divisor
+    return _scale(call, x, inverse, None, 1.0)
+
+
+def neg(call: Call) -> Plan:
+    return _scale(call, call.source(), -1.0, None, 1.0)
+
+
+def _scale(call: Call, x: Value | None, scale: Any, offset: Any, sign: float) -> Plan:
+    if x is None:
+        raise AxisError("neither argument depends on the input")
+    value = x
+    dims = _broadcast_constant(call, value, scale if offset is None else offset)
+
+    def build(n: Naming) -> Op:
+        return ops.Scale(
+            None if scale is None else _over(n, "scale", scale, value, 1.0),
+            None if offset is None else _over(n, "offset", offset, value, sign),
+        )
+
+    return like(value, dims, build)
+
+
+def _over(n: Naming, what: str, constant: Any, x: Value, sign: float) -> Any:
+    """A constant over those dimensions along which it varies."""
+    tensor = torch.as_tensor(constant, dtype=torch.float64) * sign
+    kept = [i for i in range(-tensor.dim(), 0) if tensor.shape[i] != 1]
+    return n.param(what, tensor, *(x.dims[i] for i in kept))
+
+
+def _broadcast_constant(call: Call, x: Value, constant: Any) -> tuple[Dim, ...]:
+    shape = tuple(constant.shape) if isinstance(constant, torch.Tensor) else ()
+    if tuple(call.out.shape) != tuple(
+        call.solver.length(call.solver.roots(d)) for d in x.dims
+    ) or len(shape) > len(x.dims):
+        raise AxisError("a constant makes a value larger")
+    return x.dims
+
+
+def _broadcast(call: Call, x: Value, y: Value) -> tuple[Dim, ...]:
+    rank = max(len(x.dims), len(y.dims))
+    left: list[Dim] = [*(() for _ in range(rank - len(x.dims))), *x.dims]
+    right: list[Dim] = [*(() for _ in range(rank - len(y.dims))), *y.dims]
+    dims: list[Dim] = []
+    for a, b in zip(left, right, strict=True):
+        if a and b:
+            call.solver.unify(a, b)
+        dims.append(a or b)
+    return tuple(dims)

@@ -1,0 +1,58 @@
+"""One recorded call, and what a handler makes of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
+from snncc.frontends.torch_recorder.steps import Build, Value
+
+Plan = tuple[tuple[Value, ...], tuple[Dim, ...], Build | None]
+"""Sources, dimensions of the result, and how to build the op; None: the same elements."""
+
+
+class Call:
+    """One recorded call with its arguments."""
+
+    def __init__(
+        self,
+        solver: AxisSolver,
+        value_of: Callable[[Any], Value | None],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: torch.Tensor,
+        time_atom: int,
+    ) -> None:
+        self.solver = solver
+        self.value_of = value_of
+        self.args = args
+        self.kwargs = kwargs
+        self.out = out
+        self.time_atom = time_atom
+
+    def arg(self, position: int, name: str, default: Any = None) -> Any:
+        if len(self.args) > position:
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+    def source(self, position: int = 0, name: str = "input") -> Value:
+        """The value of an argument. Raises AxisError when it does not depend on the input."""
+        value = self.value_of(self.arg(position, name))
+        if value is None:
+            raise AxisError("the first argument does not depend on the input")
+        return value
+
+    def rank(self) -> int:
+        return len(self.source().dims)
+
+    def dim_list(self, value: Any) -> tuple[int, ...]:
+        rank = self.rank()
+        if value is None:
+            return tuple(range(rank))
+        listed = (value,) if isinstance(value, int) else tuple(value)
+        return tuple(d % rank for d in listed)
+
+
+def like(x: Value, dims: tuple[Dim, ...], build: Build | None) -> Plan:
+    return (x,), dims, build
