@@ -13,7 +13,10 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
-from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
+from snncc.passes.convert_modules_into_populations import (
+    MEAN_OVER_TIME,
+    ConvertModulesIntoPopulations,
+)
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
@@ -255,7 +258,7 @@ def _report(
         for event in events
         for note in event.notes
     ]
-    fired = Counter(fold["pass"] for fold in folds if fold["fired"])
+    fired = Counter(f["pass"] for f in folds if f["fired"] and f["site"] != MEAN_OVER_TIME)
     means, stds = options.normalize or ((0.0,), (1.0,))
     return {
         "snncc": __version__,

@@ -15,6 +15,10 @@ from snncc.passes.pipeline import PassResult
 from snncc.passes.rewriter import Rewriter
 
 
+MEAN_OVER_TIME = "mean_over_time"
+"""Name of the factor 1/T before a readout that the model left unaveraged."""
+
+
 @dataclass(frozen=True)
 class ConvertModulesIntoPopulations:
     """Traced dialect to spiking dialect, op by op.
@@ -117,8 +121,9 @@ class _Conversion:
         last = old[old.output]
         value = self.current(last, name)
         if name not in self.averaged:
-            share = Named.scalar(1.0 / old.steps)
-            value = self.affine(last, value, share, Named.scalar(0.0), False) or value
+            share = self.rewriter.new.constant(MEAN_OVER_TIME, np.array(1.0 / old.steps))
+            op = Affine(scale=share)
+            value = self.rewriter.emit(last, op, value, name=MEAN_OVER_TIME)
         self.rewriter.value[old.output] = self.rewriter.emit(last, Readout(), value, name="readout")
 
     def image(self, node: Node, op: traced.Input) -> str | None:

@@ -48,7 +48,8 @@ class FoldBatchnormIntoWeights:
         except NotFoldable as reason:
             notes.append(Note(node.name, False, str(reason)))
             return rewriter.emit(node, node.op, *sources)
-        notes.append(Note(node.name, True, f"folded into the weights over {', '.join(scale.axes)}"))
+        over = f" over {', '.join(scale.axes)}" if scale.axes else ""
+        notes.append(Note(node.name, True, f"folded into the weights{over}"))
         if node.op.offset is None:
             return folded
         return rewriter.emit(node, Affine(offset=node.op.offset), folded)
