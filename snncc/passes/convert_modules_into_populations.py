@@ -14,7 +14,6 @@ from snncc.passes.named import Named
 from snncc.passes.pipeline import PassResult
 from snncc.passes.rewriter import Rewriter
 
-
 MEAN_OVER_TIME = "mean_over_time"
 """Name of the factor 1/T before a readout that the model left unaveraged."""
 

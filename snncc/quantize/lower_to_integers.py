@@ -44,7 +44,7 @@ class LowerToIntegers:
     @property
     def fraction_bits(self) -> int:
         """Below the weight grid, for biases and thresholds."""
-        return max(2, 20 - self.weight_bits)
+        return max(4, 16 - self.weight_bits)
 
     @property
     def gain_bits(self) -> int:
