@@ -198,7 +198,7 @@ def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
     """
     rows, again, inputs = bits.shape
     result = np.zeros((rows, weight.shape[1]), np.int64)
-    active = bits.reshape(rows, -1)
+    active = bits.reshape(rows, again * inputs)
     busiest = max(1, again * inputs * max(1, weight.shape[1]))
     step = max(1, CHUNK // busiest)
     for start in range(0, rows, step):

@@ -161,8 +161,8 @@ class Simulator:
         if TIME in names:
             x = np.moveaxis(current, 1 + names.index(TIME), 1)
         shape = (x.shape[0], self.graph.steps, *x.shape[2:])
-        flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
-        neurons = flat.shape[2]
+        neurons = count(shape[2:])
+        flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
         threshold, bias, polarity, rules = self._neurons[node.name]

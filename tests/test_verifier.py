@@ -8,9 +8,9 @@ import pytest
 from random_networks import random_network
 
 from snncc.compile import CompileOptions, spiking_passes
-from snncc.ir import Graph, Kind, Node, ValueType, VerifyError, verify
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir import Graph, GraphBuilder, Kind, Node, ValueType, VerifyError, verify
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Contract, Convolve, Pixels
 from snncc.ir.spiking_ops import Population
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -60,6 +60,23 @@ def huge_weight(graph: Graph) -> Graph:
     return with_constant(graph, name, graph.constants[name].astype(np.int64) + 2**61)
 
 
+def huge_gain(graph: Graph) -> Graph:
+    """A product that needs more than 62 bits before it is shifted down again."""
+    b = GraphBuilder("integer", 2, "exact")
+    image = b.add(Pixels(("f",), (2,)), name="image")
+    current = b.add(
+        Contract(b.constant("w", np.full((1, 2), 2**30), ("k", "f")), ("f",), ("k",)), [image]
+    )
+    scaled = b.add(Gain(b.constant("g", np.array(2**30)), 30), [current], name="scaled")
+    return b.finish(b.add(IntegerReadout(), [scaled]))
+
+
+def huge_leak(graph: Graph) -> Graph:
+    node = first(graph, IntegerPopulation)
+    assert isinstance(node.op, IntegerPopulation)
+    return changed(graph, node, op=replace(node.op, membrane=(-(2**61), 2**61)))
+
+
 def wrong_type(graph: Graph) -> Graph:
     node = first(graph, Contract, Convolve)
     axes = node.type.axes[:-1]
@@ -89,6 +106,8 @@ BROKEN: dict[str, tuple[Callable[[Graph], Graph], str]] = {
     "missing constant": (without_a_constant, "is missing"),
     "float constant": (float_weight, "the dialect is integer"),
     "too wide": (huge_weight, ""),
+    "huge gain": (huge_gain, "before its shift the gain can reach"),
+    "huge leak": (huge_leak, "the membrane's leak can reach"),
     "narrow membrane": (too_narrow, "the membrane can reach"),
     "type": (wrong_type, "the type rule gives"),
     "range": (wrong_range, "the type rule gives"),

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir.op import Context, Op, Param, is_integer, require, require_axes
+from snncc.ir.op import WIDEST, Array, Context, Op, Param, is_integer, require, require_axes
 from snncc.ir.spiking_ops import over_time
 from snncc.ir.types import TIME, Kind, ValueType
 
@@ -35,6 +35,16 @@ class Gain(Op):
         require(source.range is not None, f"{source} has no integer range")
         bounds = None if source.range is None else gain_range(mantissa, self.shift, source.range)
         return ValueType(Kind.CURRENT, source.axes, bounds)
+
+    def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
+        low, high = inputs[0].range or (0, 0)
+        mantissa = context.array(self.mantissa)
+        largest = max(-int(mantissa.min(initial=0)), int(mantissa.max(initial=0)))
+        reach = max(-low, high) * largest + (1 << self.shift)
+        require(
+            reach.bit_length() < WIDEST,
+            f"before its shift the gain can reach {reach}, more than {WIDEST} bits hold",
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,11 @@ class IntegerPopulation(Op):
             self.membrane[0] <= low and high <= self.membrane[1],
             f"the membrane can reach {low}..{high}, declared is {self.membrane[0]}.."
             f"{self.membrane[1]}",
+        )
+        reach = max(-self.membrane[0], self.membrane[1]) * max(1, self.decay[0])
+        require(
+            reach.bit_length() < WIDEST,
+            f"the membrane's leak can reach {reach}, more than {WIDEST} bits hold",
         )
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
@@ -165,7 +180,7 @@ class IntegerReadout(Op):
         return ValueType(Kind.READOUT, current.without(TIME).axes, (low, high))
 
 
-def gain_range(mantissa: np.ndarray, shift: int, source: tuple[int, int]) -> tuple[int, int]:
+def gain_range(mantissa: Array, shift: int, source: tuple[int, int]) -> tuple[int, int]:
     """Interval of a gain: monotone in x for each mantissa, so the ends decide."""
     half = (1 << shift) >> 1
     ends = [
@@ -176,7 +191,7 @@ def gain_range(mantissa: np.ndarray, shift: int, source: tuple[int, int]) -> tup
     return min(ends), max(ends)
 
 
-def spread(param: Param, names: tuple[str, ...], context: Context) -> np.ndarray:
+def spread(param: Param, names: tuple[str, ...], context: Context) -> Array:
     """The array of a constant as int64 over all these axes, with length 1 where it lacks one."""
     array = context.array(param).astype(np.int64)
     order = [param.axes.index(n) for n in names if n in param.axes]

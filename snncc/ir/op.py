@@ -69,6 +69,10 @@ class Op:
         """Checks what `infer` need not look at. Raises TypeRuleError."""
 
 
+WIDEST = 62
+"""No integer of a program may need more bits: executors hold sums in 64-bit registers."""
+
+
 def require(condition: bool, message: str) -> None:
     """Raises TypeRuleError(message) unless the condition holds."""
     if not condition:

@@ -4,11 +4,8 @@ import numpy as np
 
 from snncc.ir.dialect import DIALECTS
 from snncc.ir.graph import Graph, Node, params_of
-from snncc.ir.op import TypeRuleError, is_integer
+from snncc.ir.op import WIDEST, TypeRuleError, is_integer
 from snncc.ir.types import Kind
-
-WIDEST = 62
-"""No integer of a program may need more bits: executors hold sums in 64-bit registers."""
 
 
 class VerifyError(ValueError):

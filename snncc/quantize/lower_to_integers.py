@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.op import WIDEST
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named, join
@@ -108,7 +109,9 @@ class _Lowering:
         after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
         factor = (scale * before / after).compact()
         largest = float(np.abs(factor.array).max(initial=0.0))
-        shift = 0 if largest == 0.0 else self.options.gain_bits - 1 - math.floor(math.log2(largest))
+        reach = max(map(abs, self.rewriter.new[source].type.range or (0, 0)))
+        gain_bits = min(self.options.gain_bits, WIDEST - 2 - reach.bit_length())
+        shift = 0 if largest == 0.0 else gain_bits - 1 - math.floor(math.log2(largest))
         shift = max(0, shift)
         mantissa = np.round(factor.array * 2.0**shift)
         param = self.integers(Param(f"{node.name}.gain", factor.axes), mantissa)
