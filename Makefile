@@ -35,7 +35,7 @@ lint: $(DEV_STAMP) ## Format, lint and type checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(DEV_STAMP) ## Put the code in the house's form
 	$(BIN)/ruff format .
