@@ -55,11 +55,11 @@ def train(net: nn.Module, images: np.ndarray, labels: np.ndarray, epochs: int) -
     for epoch in range(epochs):
         net.train()
         order = torch.randperm(len(images))[: batches * 64].view(batches, 64)
+        # One small shift an epoch: the network sees every digit at several places.
+        shift = tuple(int(s) for s in np.random.default_rng(epoch).integers(-2, 3, 2))
         losses = []
         for batch in order:
-            picked = images[batch.numpy()]
-            shift = np.random.default_rng(epoch).integers(-2, 3, 2)
-            moved = np.roll(picked, tuple(int(s) for s in shift), axis=(2, 3))
+            moved = np.roll(images[batch.numpy()], shift, axis=(2, 3))
             logits = net(network_input(moved, torch.float32)).mean(0)
             loss = nn.functional.cross_entropy(logits, target[batch], label_smoothing=0.1)
             optimiser.zero_grad()

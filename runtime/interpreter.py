@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.arrays import align, concat, count, over_steps, spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.runtime.arrays import align, concat, count, over_steps
 from snncc.runtime.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
@@ -82,28 +82,19 @@ def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Ar
         case Gain(mantissa=mantissa, shift=shift):
             digits = signed_digits(graph.constants[mantissa.name].astype(np.int64))
             half = (1 << shift) >> 1
-            spread = [_digits_over(d, mantissa.axes, node.type.names) for d in digits]
-            scaled: Array = (_times(sources[0], spread) + half) >> shift
+            over = [spread(d, mantissa.axes, node.type.names) for d in digits]
+            scaled: Array = (_times(sources[0], over) + half) >> shift
             return scaled
         case IntegerReadout(offset=offset):
             total = over_steps(sources[0], names[0], graph.steps).sum(axis=1)
-            return total if offset is None else total + _spread(graph, offset, node.type.names)
+            return total if offset is None else total + _constant(graph, offset, node.type.names)
         case _:
             raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
 
 
-def _spread(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
+def _constant(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
     """A constant over the axes of a value, without the batch."""
-    array = graph.constants[param.name].astype(np.int64)
-    spread: Ints = align(array[None], param.axes, target)[0]
-    return spread
-
-
-def _digits_over(
-    digit: NDArray[np.int8], axes: tuple[str, ...], target: tuple[str, ...]
-) -> NDArray[np.int8]:
-    spread: NDArray[np.int8] = align(digit[None], axes, target)[0]
-    return spread
+    return spread(graph.constants[param.name].astype(np.int64), param.axes, target)
 
 
 def _times(x: Ints, digits: list[NDArray[np.int8]]) -> Ints:
@@ -219,10 +210,10 @@ def _population(
     rest = tuple(n for n in names if n != TIME)
     x = over_steps(current, names, graph.steps)
     if op.polarity is not None:
-        sign = _spread(graph, op.polarity, rest)
+        sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    bias = _spread(graph, op.bias, rest) if op.bias is not None else np.zeros((), np.int64)
-    threshold = _spread(graph, op.threshold, rest)
+    bias = _constant(graph, op.bias, rest) if op.bias is not None else np.zeros((), np.int64)
+    threshold = _constant(graph, op.threshold, rest)
     factor, shift = op.decay
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
     state = np.zeros((x.shape[0], *x.shape[2:]), np.int64)

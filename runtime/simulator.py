@@ -7,10 +7,10 @@ import numpy as np
 
 from snncc.backends.cpu import plan_for_cpu
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.arrays import align, concat, count, over_steps, spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
-from snncc.runtime.arrays import align, concat, count, over_steps
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -118,7 +118,7 @@ class Simulator:
                 return total
             case Gain(mantissa=mantissa, shift=shift):
                 factor = self.graph.constants[mantissa.name].astype(np.int64)
-                factor = align(factor[None], mantissa.axes, node.type.names)[0]
+                factor = spread(factor, mantissa.axes, node.type.names)
                 scaled: Ints = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
                 return scaled.astype(self.plan.formats[node.name], copy=False)
             case IntegerReadout(offset=offset):
@@ -127,8 +127,7 @@ class Simulator:
                 if offset is None:
                     return total
                 constant = self.graph.constants[offset.name].astype(np.int64)
-                total = total + align(constant[None], offset.axes, node.type.names)[0]
-                return total
+                return total + spread(constant, offset.axes, node.type.names)
             case _:
                 raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
 
@@ -178,15 +177,20 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
-    def full(param: Param | None, default: int) -> Ints:
+    def of_every_neuron(param: Param | None, default: int) -> Ints:
         if param is None:
             return np.full(current.neurons, default, np.int64)
         array = graph.constants[param.name].astype(np.int64)
-        spread = align(array[None], param.axes, current.names)[0]
-        return np.ascontiguousarray(np.broadcast_to(spread, current.shape)).reshape(-1)
+        full = np.broadcast_to(spread(array, param.axes, current.names), current.shape)
+        return np.ascontiguousarray(full).reshape(-1)
 
     rules = np.array([*op.decay, op.reset == "soft", op.compare == "gt"], np.int64)
-    return full(op.threshold, 0), full(op.bias, 0), full(op.polarity, 1), rules
+    return (
+        of_every_neuron(op.threshold, 0),
+        of_every_neuron(op.bias, 0),
+        of_every_neuron(op.polarity, 1),
+        rules,
+    )
 
 
 def _contract(

@@ -29,7 +29,6 @@ def _dialect(name: str, *ops: type[Op], integer: bool = False) -> Dialect:
 TRACED = _dialect(
     "traced",
     traced_ops.Input,
-    traced_ops.Constant,
     traced_ops.Linear,
     traced_ops.Conv,
     traced_ops.BatchNorm,

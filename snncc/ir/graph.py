@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from snncc.ir.loc import Loc, fuse
+from snncc.ir.loc import Loc
 from snncc.ir.op import Array, Context, Op, Param
 from snncc.ir.types import ValueType
 
@@ -126,11 +126,6 @@ class GraphBuilder:
         """Appends a node under its own name, with its type inferred again."""
         self._constants.update(constants)
         return self.add(node.op, node.inputs, node.locs, node.name)
-
-    def add_locs(self, name: str, locs: tuple[Loc, ...]) -> None:
-        """Notes further places that a node stands for."""
-        node = self._nodes[name]
-        self._nodes[name] = replace(node, locs=fuse(node.locs, locs))
 
     def constant(self, stem: str, array: Array, axes: Iterable[str] = ()) -> Param:
         """Stores an array under a fresh name and returns the reference to it."""

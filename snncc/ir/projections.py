@@ -1,7 +1,7 @@
 """Linear maps between named axes: the ops that the spiking and the integer dialect share."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -265,10 +265,6 @@ def hull(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
 def _require_distinct(axes: list[Axis] | tuple[Axis, ...]) -> None:
     names = [axis.name for axis in axes]
     require(len(set(names)) == len(names), f"the result would have an axis twice: {names}")
-
-
-Encoding = Literal["bit-planes", "host"]
-"""How an image enters: as eight binary planes, or as a current that the host computes."""
 
 
 @dataclass(frozen=True)

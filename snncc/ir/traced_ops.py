@@ -28,20 +28,6 @@ class Input(Op):
 
 
 @dataclass(frozen=True)
-class Constant(Op):
-    """A tensor of the model that does not depend on the input."""
-
-    mnemonic: ClassVar[str] = "constant"
-    value: Param
-
-    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
-        shape = context.array(self.value).shape
-        return ValueType(
-            Kind.REAL, tuple(Axis(n, s) for n, s in zip(self.value.axes, shape, strict=True))
-        )
-
-
-@dataclass(frozen=True)
 class Linear(Op):
     """y[.., out] = sum over `into` of weight[out, into] * x[.., into] + bias[out].
 
@@ -134,7 +120,7 @@ class BatchNorm(Op):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, all over `axes`: by identity, not length.
 
     mean, var, weight, bias are over the same axes; a BatchNorm1d over tokens that the model made
-    of height and width lies over both. step_scale (temporal effective BN) lies over time.
+    of height and width lies over both.
     """
 
     mnemonic: ClassVar[str] = "batchnorm"
@@ -143,11 +129,10 @@ class BatchNorm(Op):
     weight: Param | None
     bias: Param | None
     eps: float
-    step_scale: Param | None = None
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (x,) = inputs
-        for param in (self.mean, self.var, self.weight, self.bias, self.step_scale):
+        for param in (self.mean, self.var, self.weight, self.bias):
             if param is not None:
                 require_axes(param, x, context)
         return x.with_kind(Kind.REAL)

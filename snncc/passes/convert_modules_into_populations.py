@@ -86,7 +86,7 @@ class _Conversion:
                 return self.shifted(node, op, sources[0], bias, averaged)
             case traced.Conv():
                 return self.convolution(node, node.op, sources[0], averaged)
-            case traced.BatchNorm(step_scale=None):
+            case traced.BatchNorm():
                 return self.batchnorm(node, node.op, sources[0], averaged)
             case traced.Scale(scale=scale, offset=offset):
                 return self.affine(
@@ -99,7 +99,7 @@ class _Conversion:
             case traced.Lif():
                 return self.neurons(node, node.op, sources[0], averaged)
             case traced.Add():
-                return self.add(node, sources, averaged)
+                return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
             case traced.Rearrange() | traced.Repeat():
@@ -108,8 +108,6 @@ class _Conversion:
                 return self.reduce(node, sources[0], axes, mean=True, averaged=averaged)
             case traced.Total(axes=axes):
                 return self.reduce(node, sources[0], axes, mean=False, averaged=averaged)
-            case traced.Constant():
-                return ""
             case _:
                 return self.refuse(node, f"{node.op.mnemonic} has no form as populations", "SNN021")
 
@@ -233,20 +231,7 @@ class _Conversion:
             self.current(node, source),
         )
 
-    def add(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str | None:
-        constants = [n for n in node.inputs if isinstance(self.rewriter.old[n].op, traced.Constant)]
-        if constants:
-            values = [n for n in node.inputs if n not in constants]
-            if len(values) != 1:
-                return self.refuse(node, "constants are added to each other", "SNN021")
-            offset = Named.scalar(0.0)
-            for name in constants:
-                op = self.rewriter.old[name].op
-                if isinstance(op, traced.Constant):
-                    offset = offset + self.rewriter.named(op.value, 0.0)
-            return self.affine(
-                node, self.rewriter.value[values[0]], Named.scalar(1.0), offset, averaged
-            )
+    def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
 
     def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Rebuilding a graph node by node: the one way in which passes change graphs."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from snncc.ir import Array, Graph, GraphBuilder, Node, Op, Param
@@ -41,17 +39,3 @@ class Rewriter:
 
     def finish(self) -> Graph:
         return self.new.finish(self.value[self.old.output])
-
-
-Visit = Callable[[Rewriter, Node], str | None]
-
-
-def rebuild(graph: Graph, visit: Visit, dialect: str = "") -> Graph:
-    """Visits nodes in order; `visit` gives a value's new name, or None to keep the node."""
-    rewriter = Rewriter(graph, dialect)
-    for node in graph.nodes:
-        found = visit(rewriter, node)
-        if found is None:
-            found = rewriter.emit(node, node.op, *rewriter.inputs(node))
-        rewriter.value[node.name] = found
-    return rewriter.finish()

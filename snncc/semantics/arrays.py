@@ -1,28 +1,9 @@
-"""Linear algebra on arrays with named axes; the batch axis is unnamed and leads."""
-
-from collections.abc import Sequence
+"""Convolutions of real images."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
-
-
-def align(array: Real, axes: Sequence[str], target: Sequence[str], batched: bool = True) -> Real:
-    """The array with its axes in the order of `target` and length 1 where it lacks one.
-
-    Args:
-        array: [batch, *axes], or [*axes] when not batched.
-        axes: names of the array's axes; each occurs in `target`.
-        target: names wanted, in order.
-        batched: whether a batch axis leads.
-    """
-    lead = 1 if batched else 0
-    order = [lead + list(axes).index(name) for name in target if name in axes]
-    moved = array.transpose([*range(lead), *order])
-    shape = [moved.shape[0]] if batched else []
-    sizes = iter(moved.shape[lead:])
-    return moved.reshape([*shape, *(next(sizes) if name in axes else 1 for name in target)])
 
 
 def windows(

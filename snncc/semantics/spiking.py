@@ -1,14 +1,16 @@
 """The spiking dialect in real numbers: a float64 executor, node by node."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir.arrays import align, concat, over_steps
+from snncc.ir.arrays import spread as spread_over
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
-from snncc.semantics.arrays import Real, align, convolve
+from snncc.semantics.arrays import Real, convolve
 
 
 def run_spiking(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Real]:
@@ -57,7 +59,7 @@ def constant(graph: Graph, param: Param) -> Real:
 
 def spread(graph: Graph, param: Param, node: Node) -> Real:
     """A constant over the axes of a node's value, without the batch."""
-    return align(constant(graph, param), param.axes, node.type.names, batched=False)
+    return spread_over(constant(graph, param), param.axes, node.type.names)
 
 
 def contract(op: Contract, weight: Real, x: Real, names: tuple[str, ...], node: Node) -> Real:
@@ -104,36 +106,11 @@ def convolution(op: Convolve, weight: Real, x: Real, names: tuple[str, ...], nod
     )
 
 
-def concat(
-    inputs: list[Real],
-    names: list[tuple[str, ...]],
-    along: tuple[str, ...],
-    out: str,
-    node: Node,
-) -> Real:
-    target = node.type.names
-    parts: list[Real] = []
-    for x, axes, name in zip(inputs, names, along, strict=True):
-        renamed = tuple(out if n == name else n for n in axes)
-        part = align(x, renamed, target)
-        if TIME in target and TIME not in renamed:
-            part = np.repeat(part, node.type.size(TIME), axis=1 + target.index(TIME))
-        parts.append(part)
-    return np.concatenate(parts, axis=1 + target.index(out))
-
-
 def add(inputs: list[Real], names: list[tuple[str, ...]], node: Node) -> Real:
     total = align(inputs[0], names[0], node.type.names)
     for x, axes in zip(inputs[1:], names[1:], strict=True):
         total = total + align(x, axes, node.type.names)
     return total
-
-
-def over_steps(x: Real, names: tuple[str, ...], steps: int) -> Real:
-    """[batch, t, ...]; a value without time is the same at every step."""
-    if TIME in names:
-        return np.moveaxis(x, 1 + names.index(TIME), 1)
-    return np.broadcast_to(x[:, None], (x.shape[0], steps, *x.shape[1:]))
 
 
 def membranes(
@@ -145,7 +122,7 @@ def membranes(
     def value(param: Param | None, default: float) -> Real:
         if param is None:
             return np.asarray(default)
-        return align(constant(graph, param), param.axes, rest, batched=False)
+        return spread_over(constant(graph, param), param.axes, rest)
 
     threshold, bias = value(op.threshold, 0.0), value(op.bias, 0.0)
     x = over_steps(current, names, graph.steps)
@@ -168,8 +145,3 @@ def population(
 ) -> Real:
     spikes, _ = membranes(graph, op, current, names)
     return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))
-
-
-def logits(graph: Graph, values: Mapping[str, Real]) -> Real:
-    """What the network answers, [batch, classes]."""
-    return values[graph.output]

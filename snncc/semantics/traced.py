@@ -4,9 +4,10 @@ import numpy as np
 
 from snncc.ir import TIME, Graph, Node, Param
 from snncc.ir import traced_ops as ops
+from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.projections import Contract, Convolve
 from snncc.semantics import spiking
-from snncc.semantics.arrays import Real, align
+from snncc.semantics.arrays import Real
 
 
 def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
@@ -25,8 +26,6 @@ def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
 def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
     names = [graph[n].type.names for n in node.inputs]
     match node.op:
-        case ops.Constant(value=value):
-            return _constant(graph, value)[None]
         case ops.Linear(weight=weight, into=into, out=out, bias=bias):
             map_ = Contract(weight, into, out)
             y = spiking.contract(map_, _constant(graph, weight), inputs[0], names[0], node)
@@ -59,7 +58,7 @@ def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
             y = inputs[0] if scale is None else inputs[0] * _spread(graph, scale, node)
             return _plus(graph, y, offset, node)
         case ops.TracedConcat(along=along, out=out):
-            return spiking.concat(inputs, names, along, out, node)
+            return concat(inputs, names, along, out, node)
         case ops.Rearrange(order=order):
             return inputs[0].transpose([0, *(1 + names[0].index(n) for n in order)])
         case ops.Repeat():
@@ -80,7 +79,7 @@ def _constant(graph: Graph, param: Param) -> Real:
 
 
 def _spread(graph: Graph, param: Param, node: Node) -> Real:
-    return align(_constant(graph, param), param.axes, node.type.names, batched=False)
+    return spread(_constant(graph, param), param.axes, node.type.names)
 
 
 def _plus(graph: Graph, y: Real, param: Param | None, node: Node) -> Real:
@@ -92,13 +91,12 @@ def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
     y: Real = (x - _spread(graph, op.mean, node)) / deviation
     if op.weight is not None:
         y = y * _spread(graph, op.weight, node)
-    y = _plus(graph, y, op.bias, node)
-    return y if op.step_scale is None else y * _spread(graph, op.step_scale, node)
+    return _plus(graph, y, op.bias, node)
 
 
 def _lif(op: ops.Lif, x: Real, names: tuple[str, ...], node: Node, steps: int) -> Real:
     """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
-    current = spiking.over_steps(x, names, steps)
+    current = over_steps(x, names, steps)
     rest = op.v_reset or 0.0
     v = np.full((current.shape[0], *current.shape[2:]), rest)
     spikes = np.empty(current.shape)

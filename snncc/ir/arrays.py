@@ -1,8 +1,10 @@
-"""Arrays with named axes, [batch, *axes], for both executors."""
+"""Arrays with named axes, [batch, *axes]: what every executor of every dialect needs."""
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Node
+from snncc.ir.graph import Node
+from snncc.ir.op import Array
+from snncc.ir.types import TIME
 
 
 def align(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array:
@@ -10,6 +12,12 @@ def align(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array
     moved = array.transpose([0, *(1 + axes.index(n) for n in target if n in axes)])
     sizes = iter(moved.shape[1:])
     return moved.reshape([moved.shape[0], *(next(sizes) if n in axes else 1 for n in target)])
+
+
+def spread(array: Array, axes: tuple[str, ...], target: tuple[str, ...]) -> Array:
+    """A constant [*axes] over the axes of a value, [*target] without the batch."""
+    over: Array = align(array[None], axes, target)[0]
+    return over
 
 
 def over_steps(x: Array, names: tuple[str, ...], steps: int) -> Array:
@@ -26,6 +34,7 @@ def concat(
     out: str,
     node: Node,
 ) -> Array:
+    """Values side by side along `out`; one without time is repeated when the result has it."""
     target = node.type.names
     parts: list[Array] = []
     for x, axes, name in zip(sources, names, along, strict=True):
@@ -38,4 +47,5 @@ def concat(
 
 
 def count(sizes: tuple[int, ...]) -> int:
+    """Number of elements of a shape; 1 for none."""
     return int(np.prod(sizes, dtype=np.int64))
