@@ -1,5 +1,6 @@
 """The compiler's driver: a checkpoint or a module goes in, a program comes out."""
 
+import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ def compile_checkpoint(
             read, or the model cannot be lowered.
     """
     _check(options)
+    _require_torch()
     source = _load(path, model, model_arguments or {})
     return compile_module(source, options, calibration, observe, progress)
 
@@ -193,6 +195,18 @@ def _check(options: CompileOptions) -> None:
                 f"--{what} {value} is not supported",
                 help=f"one of: {', '.join(allowed)}",
             )
+
+
+def _require_torch() -> None:
+    try:
+        importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        raise SnnccError(
+            "SNN050",
+            "compiling needs torch, which is not installed",
+            why="programs run without it, but a checkpoint is a torch network",
+            help="pip install -c constraints.txt '.[compile]' (or torch itself)",
+        ) from error
 
 
 def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> None:

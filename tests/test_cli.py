@@ -360,3 +360,17 @@ def test_help_and_reading_import_no_torch_and_no_numba(program: Path) -> None:
         subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, env=environment
         )
+
+
+def test_compiling_without_torch_says_what_to_install(root: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from snncc.cli.main import run\n"
+        f"sys.exit(run(['compile', {str(root / 'examples/digits_mixer.pth')!r}, '-o',"
+        f" {str(tmp_path / 'x.snncc')!r}]))\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 5, result.stderr
+    assert "error[SNN050]" in result.stderr
+    assert "pip install" in result.stderr

@@ -19,6 +19,7 @@ from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime import ALL, interpret
 from snncc.semantics.spiking import run_spiking
 from snncc.semantics.traced import run_traced
 
@@ -258,3 +259,55 @@ def test_unshared_weights_are_strict() -> None:
         spiking = run_passes(graph, spiking_passes(CompileOptions(gain=gain)))
         program = run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
         assert prove(program).level is level
+
+
+def test_a_neuron_behind_the_mean_over_time_is_refused() -> None:
+    b = GraphBuilder("traced", 2)
+    image = b.add(ops.Input(("t", "f"), (2, 4)), name="input")
+    fire = b.add(ops.Lif(), [image])
+    again = b.add(ops.Lif(), [b.add(ops.Mean(("t",)), [fire])], (Loc("again"),), "again")
+    error = refused(b.finish(again))
+    assert error.code == "SNN031"
+    assert error.findings[0].loc == Loc("again")
+
+
+def test_a_number_beyond_every_integer_is_refused() -> None:
+    b = GraphBuilder("traced", 2)
+    image = b.add(ops.Input(("t", "f"), (2, 1)), name="input")
+    head = b.constant("w", np.array([[1e-30], [1.0]]), ("k", "f"))
+    offset = b.constant("b", np.array([0.0, 1e60]), ("k",))
+    fire = b.add(ops.Lif(), [image])
+    graph = b.finish(b.add(ops.Linear(head, ("f",), ("k",), offset), [fire]))
+    spiking = run_passes(graph, spiking_passes(CompileOptions()))
+    with pytest.raises(SnnccError) as caught:
+        run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    assert caught.value.code == "SNN033"
+
+
+def test_a_gain_next_to_zero_is_dropped_with_a_note() -> None:
+    """Weight decay leaves gammas of 1e-20; the neuron then follows its bias alone."""
+    rng = np.random.default_rng(5)
+    b = GraphBuilder("traced", 4)
+    image = b.add(ops.Input(("t", "n", "f"), (4, 3, 4)), name="input")
+    weight = b.constant("w", rng.normal(size=(4, 4)), ("k", "f"))
+    current = b.add(ops.Linear(weight, ("f",), ("k",)), [image])
+    gamma = b.constant("gamma", np.array([1.0, 1e-20, -1e-25]), ("n",))
+    beta = b.constant("beta", np.array([0.1, 0.7, -3.0]), ("n",))
+    zero, one = b.constant("zero", np.zeros(3), ("n",)), b.constant("one", np.ones(3), ("n",))
+    norm = b.add(ops.BatchNorm(zero, one, gamma, beta, 0.0), [current])
+    fire = b.add(ops.Lif(v_threshold=0.5), [norm], name="fire")
+    head = b.constant("h", rng.normal(size=(2, 4)), ("o", "k"))
+    mean = b.add(ops.Mean(("n",)), [fire])
+    graph = b.finish(b.add(ops.Linear(head, ("k",), ("o",)), [mean]))
+    notes = []
+    spiking = run_passes(graph, spiking_passes(CompileOptions()))
+    program = run_passes(
+        spiking, [LowerToIntegers(round_plainly(spiking, 12), 12)], lambda e: notes.extend(e.notes)
+    )
+    assert any("input is dropped" in note.text for note in notes)
+    images = rng.integers(0, 256, (6, 3, 4)).astype(np.uint8)
+    wanted = run_spiking(spiking, images)["fire"]
+    got = interpret(program, images, ALL).spikes["fire"]
+    assert np.array_equal(got[:, :, 1:], wanted[:, :, 1:])
+    assert wanted[:, :, 1].any()
+    assert not wanted[:, :, 1].all()

@@ -220,3 +220,19 @@ def test_reshapes_cut_and_join_axes() -> None:
     assert solver.roots((c,)) == solver.roots((a, b))
     solver.unify((b,), (d,))
     assert solver.roots((d,)) == solver.roots((b,))
+
+
+def test_hidden_state_is_found_by_the_replay() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+            self.head = nn.Linear(2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return self.head(x.mean((2, 3)) * float(self.calls))
+
+    with pytest.raises(SnnccError) as caught:
+        trace_model(Counts(), SHAPE, STEPS)
+    assert caught.value.code == "SNN027"

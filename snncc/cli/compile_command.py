@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from snncc.cli.output import print_facts, print_json, progress
-from snncc.diagnostics import SnnccError
 
 
 def _shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
@@ -93,6 +92,7 @@ def command(
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
     from snncc.artifact import check_writable, save_program
+    from snncc.compile import CompileOptions, compile_checkpoint
     from snncc.ir.text import print_graph
     from snncc.mfi import prove
     from snncc.passes.pipeline import PassEvent
@@ -101,14 +101,6 @@ def command(
     start = time.perf_counter()
     check_writable(output)
     images = None if calibrate is None else read_array(calibrate)
-    try:
-        from snncc.compile import CompileOptions, compile_checkpoint
-    except ModuleNotFoundError as error:
-        raise SnnccError(
-            "SNN050",
-            f"compiling needs {error.name}, which is not installed",
-            help="pip install 'snncc[compile]'",
-        ) from error
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     count = 0

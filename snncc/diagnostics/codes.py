@@ -44,7 +44,6 @@ CODES: Mapping[str, Code] = {
     # The model: lowering.
     "SNN030": Code("a linear map reads real currents", UNSUPPORTED),
     "SNN031": Code("the network has no readout that can be summed", UNSUPPORTED),
-    "SNN032": Code("a neuron's parameters cannot be lowered", UNSUPPORTED),
     "SNN033": Code("a constant does not fit the widest integer", UNSUPPORTED),
     "SNN034": Code("values of a tensor are not finite", UNREADABLE),
     # Environment.

@@ -21,7 +21,8 @@ from snncc.quantize.calibration import Rounded
 DECAY_BITS = 12
 """A decay that is no power of two becomes a multiple of 2^-12, as on Loihi."""
 LARGEST = 2**48
-"""No threshold or bias is larger; no membrane of 62 bits gets near it within T steps."""
+"""No constant is larger: float64 computed it, and membranes stay within 62 bits."""
+FAR = 2.0**40
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,7 @@ class LowerToIntegers:
         """Lowers a spiking graph without offsets.
 
         Raises:
-            SnnccError: SNN032 for a neuron without an integer form, SNN033 for a constant that is
-                too large.
+            SnnccError: SNN033 for a constant that is too large.
         """
         lowering = _Lowering(self, graph)
         for node in graph.nodes:
@@ -141,6 +141,7 @@ class _Lowering:
         bias = self.rewriter.named(op.bias, 0.0)
         polarity = self.rewriter.named(op.polarity, 1.0)
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[current])
+        polarity = self.without_tiny_gains(node, polarity, threshold / unit, current)
         unit = _own_unit_where_silent(unit, polarity, threshold)
         level = threshold / unit
         soft = op.reset == "soft"
@@ -150,7 +151,9 @@ class _Lowering:
             threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
             bias=self.field(node, "bias", _round(bias / unit), axes) if bias.array.any() else None,
             polarity=(
-                self.field(node, "polarity", polarity, axes) if op.polarity is not None else None
+                None
+                if (polarity.array == 1.0).all()
+                else self.field(node, "polarity", polarity, axes)
             ),
             decay=self.decay(node, op.decay),
             reset=op.reset,
@@ -159,6 +162,20 @@ class _Lowering:
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
         membrane = result.membrane_range(input_type, context)
         return self.rewriter.emit(node, replace(result, membrane=membrane), current)
+
+    def without_tiny_gains(self, node: Node, polarity: Named, level: Named, current: str) -> Named:
+        """Polarity 0 where the whole reach of a current is less than 2^-16 of the threshold.
+
+        A folded BatchNorm with a gain next to 0 (weight decay makes such) puts its threshold that
+        far away; beyond 2^40 it is dropped, with a note, as a gain of 0 is.
+        """
+        reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
+        far = np.abs(level.array) > max(FAR, reach * 2.0**16)
+        if not far.any():
+            return polarity
+        text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
+        self.notes.append(Note(node.name, True, text))
+        return polarity * Named(level.axes, np.where(far, 0.0, 1.0))
 
     def decay(self, node: Node, decay: float) -> tuple[int, int]:
         """(p, k) with p * 2^-k = decay, or near it, with a note that says how near."""
@@ -187,7 +204,7 @@ class _Lowering:
         small = value.compact()
         order = tuple(n for n in axes if n in small.axes)
         param = Param(f"{node.name}.{what}", order)
-        return self.integers(param, np.clip(small.over(order), -LARGEST, LARGEST))
+        return self.integers(param, small.over(order))
 
     def integers(self, like: Param, values: Array) -> Param:
         """Stores integers in the smallest type that holds them.
