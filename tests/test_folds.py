@@ -1,5 +1,6 @@
 """The algebra in exact rationals: thresholds and the floor shift decide as real numbers do."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,8 @@ from snncc.compile import CompileOptions, spiking_passes
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Loc
 from snncc.ir import traced_ops as ops
-from snncc.ir.projections import Contract
+from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Contract, Pixels
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
@@ -311,3 +313,50 @@ def test_a_gain_next_to_zero_is_dropped_with_a_note() -> None:
     assert np.array_equal(got[:, :, 1:], wanted[:, :, 1:])
     assert wanted[:, :, 1].any()
     assert not wanted[:, :, 1].all()
+
+
+def test_thresholds_are_rounded_so_that_integers_decide_alike() -> None:
+    """With hard reset K becomes ceil(K / unit) for >=, floor for >: no other integer is right."""
+    seen = {"ge": 0, "gt": 0}
+    for seed in range(40):
+        spiking = run_passes(random_network(seed), spiking_passes(CompileOptions()))
+        rounded = round_plainly(spiking, 8)
+        program = run_passes(spiking, [LowerToIntegers(rounded, 8)])
+        for node in spiking.select(Population):
+            assert isinstance(node.op, Population)
+            lowered = program[node.name].op
+            assert isinstance(lowered, IntegerPopulation)
+            unit = rounded.units.unit[node.inputs[0]]
+            threshold = spiking.constants[node.op.threshold.name]
+            if node.op.reset == "soft" or unit.axes or threshold.ndim or node.op.polarity:
+                continue
+            fraction = 2 ** max(8, rounded.units.exponent.get(node.inputs[0], 0))
+            level = Fraction(float(threshold)) / Fraction(float(unit.array)) * fraction
+            integer = int(program.constants[lowered.threshold.name])
+            wanted = math.ceil(level) if node.op.compare == "ge" else math.floor(level)
+            if abs(level - round(level)) < Fraction(1, 10**9):
+                wanted = round(level)  # the unit is a float64: an integer but for its last bit
+            assert integer == wanted, (seed, node.name)
+            seen[node.op.compare] += level.denominator > 1
+    assert min(seen.values()) > 0
+
+
+def test_the_membranes_bound_is_attained() -> None:
+    """An input that drives a neuron exactly to both ends of its proved interval."""
+    b = GraphBuilder("integer", 4, "exact")
+    image = b.add(Pixels(("f",), (2,)), name="image")
+    weight = b.constant("w", np.array([[3, -2]], np.int16), ("k", "f"))
+    current = b.add(Contract(weight, ("f",), ("k",)), [image], name="current")
+    threshold = b.constant("k", np.array([766], np.int16), ("k",))
+    low, high = IntegerPopulation(threshold, decay=(1, 0)).membrane_range(
+        b[current].type, b.context
+    )
+    op = IntegerPopulation(threshold, decay=(1, 0), membrane=(low, high))
+    fire = b.add(op, [current], name="fire")
+    one = b.constant("one", np.array([[1]], np.int8), ("o", "k"))
+    graph = b.finish(b.add(IntegerReadout(), [b.add(Contract(one, ("k",), ("o",)), [fire])]))
+    images = np.array([[255, 0], [0, 255]], np.uint8)
+    levels = interpret(graph, images, ALL).membranes["fire"]
+    assert (low, high) == (-4 * 510, 765 + 765)
+    assert levels.min() == low
+    assert levels.max() == high
