@@ -6,12 +6,13 @@ logits' real unit at the very end, outside the program.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
-from snncc.ir.arrays import align, concat, count, over_steps, spread
+from snncc.ir.arrays import align, at_step, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime.digits import signed_digits
@@ -83,7 +84,10 @@ def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Ar
             digits = signed_digits(graph.constants[mantissa.name].astype(np.int64))
             half = (1 << shift) >> 1
             over = [spread(d, mantissa.axes, node.type.names) for d in digits]
-            scaled: Array = (_times(sources[0], over) + half) >> shift
+            x = sources[0]
+            if TIME in mantissa.axes:
+                x = align(*timed(x, names[0], graph.steps), node.type.names)
+            scaled: Array = (_times(x, over) + half) >> shift
             return scaled
         case IntegerReadout(offset=offset):
             total = over_steps(sources[0], names[0], graph.steps).sum(axis=1)
@@ -115,9 +119,14 @@ def _projection(graph: Graph, node: Node, op: Contract | Convolve, source: Array
     kind = graph[node.inputs[0]].type
 
     def apply(plane: NDArray[np.bool_]) -> Ints:
+        names = kind.names
         if isinstance(op, Contract):
-            return _contract(op, weight, plane, kind.names, node)
-        return _convolve(op, weight, plane, kind.names, node)
+            if TIME in op.shared:
+                plane, names = timed(plane, names, graph.steps)
+            return _contract(op, weight, plane, names, node)
+        if op.banks:
+            return _banks(op, weight, *timed(plane, names, graph.steps), node)
+        return _convolve(op, weight, plane, names, node)
 
     if kind.kind is not Kind.PIXEL:
         return apply(source != 0)
@@ -150,6 +159,19 @@ def _contract(
     y = y.reshape(x.shape[0], *lead, *rows, *out)
     have = [*op.shared, *carried, *op.out]
     return y.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _banks(
+    op: Convolve, banks: Ints, bits: NDArray[np.bool_], names: tuple[str, ...], node: Node
+) -> Ints:
+    """A convolution with weights of its own for every step."""
+    single = replace(node, type=node.type.without(TIME))
+    rest = tuple(n for n in names if n != TIME)
+    steps = np.moveaxis(bits, 1 + names.index(TIME), 0)
+    parts = [
+        _convolve(op, bank, step, rest, single) for step, bank in zip(steps, banks, strict=True)
+    ]
+    return np.stack(parts, axis=1 + node.type.names.index(TIME))
 
 
 def _convolve(
@@ -207,23 +229,25 @@ def _population(
 ) -> tuple[NDArray[np.uint8], Ints]:
     """Spikes and membranes, both in the axes of the node's type; see `IntegerPopulation`."""
     names = graph[node.inputs[0]].type.names
-    rest = tuple(n for n in names if n != TIME)
+    rest = (TIME, *(n for n in names if n != TIME))
     x = over_steps(current, names, graph.steps)
     if op.polarity is not None:
         sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    bias = _constant(graph, op.bias, rest) if op.bias is not None else np.zeros((), np.int64)
-    threshold = _constant(graph, op.threshold, rest)
-    factor, shift = op.decay
+    zero = np.zeros([1] * len(rest), np.int64)
+    biases = _constant(graph, op.bias, rest) if op.bias is not None else zero
+    thresholds = _constant(graph, op.threshold, rest)
+    (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
     state = np.zeros((x.shape[0], *x.shape[2:]), np.int64)
     spikes, levels = np.empty(x.shape, np.uint8), np.empty(x.shape, np.int64)
     for t in range(graph.steps):
+        threshold = at_step(thresholds, t)
         if op.compare == "ge":
-            leaked = _times(state, digits) >> shift
+            leaked = (_times(state, digits) + offset) >> shift
         else:
-            leaked = -(_times(-state, digits) >> shift)
-        level = leaked + x[:, t] + bias
+            leaked = -((_times(-state, digits) + offset) >> shift)
+        level = leaked + x[:, t] + at_step(biases, t)
         spike = level >= threshold if op.compare == "ge" else level > threshold
         after = np.zeros_like(level) if op.reset == "hard" else level - threshold
         state = np.where(spike, after, level)

@@ -106,36 +106,42 @@ def fire(
 
     Args:
         current: [batch, steps or 1, neurons]; one step stands for all.
-        threshold: int64 [neurons].
-        bias: int64 [neurons].
-        polarity: int64 [neurons].
-        rules: int64 (decay factor, decay shift, 1 for soft reset, 1 for compare >).
+        threshold: int64 [steps or 1, neurons], as the next two.
+        bias: what is added at every step.
+        polarity: -1, 0 or 1.
+        rules: int64 (decay factor, decay shift, 1 for soft reset, 1 for compare >, decay offset).
         spikes: uint8 [batch, steps, neurons]; overwritten.
         membranes: int64 [batch, steps, neurons] or [0, 0, 0] when they are not kept.
     """
     batch, steps, neurons = spikes.shape
-    factor, shift, soft, strict = rules[0], rules[1], rules[2], rules[3]
+    factor, shift, soft, strict, offset = rules[0], rules[1], rules[2], rules[3], rules[4]
     keep = membranes.shape[0] > 0
     static = current.shape[1] == 1
     for b in nb.prange(batch):
         state = np.zeros(neurons, np.int64)
         for t in range(steps):
             step = 0 if static else t
+            limits = threshold[t if threshold.shape[0] > 1 else 0]
+            shifts = bias[t if bias.shape[0] > 1 else 0]
+            signs = polarity[t if polarity.shape[0] > 1 else 0]
             for i in range(neurons):
                 v = state[i]
                 if factor == 1:
-                    leaked = -((-v) >> shift) if strict else v >> shift
+                    leaked = -((offset - v) >> shift) if strict else (v + offset) >> shift
+                elif strict:
+                    leaked = -((factor * -v + offset) >> shift)
                 else:
-                    leaked = -((factor * -v) >> shift) if strict else (factor * v) >> shift
+                    leaked = (factor * v + offset) >> shift
                 x = np.int64(current[b, step, i])
-                sign = polarity[i]
+                sign = signs[i]
                 x = x if sign > 0 else (-x if sign < 0 else np.int64(0))
-                level = leaked + x + bias[i]
-                spike = level > threshold[i] if strict else level >= threshold[i]
+                level = leaked + x + shifts[i]
+                limit = limits[i]
+                spike = level > limit if strict else level >= limit
                 spikes[b, t, i] = spike
                 if keep:
                     membranes[b, t, i] = level
                 if spike:
-                    state[i] = level - threshold[i] if soft else 0
+                    state[i] = level - limit if soft else 0
                 else:
                     state[i] = level

@@ -1,13 +1,14 @@
 """The event simulator: runs a program layer by layer with compiled kernels that skip silence."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numba as nb
 import numpy as np
 
 from snncc.backends.cpu import plan_for_cpu
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
-from snncc.ir.arrays import align, concat, count, over_steps, spread
+from snncc.ir.arrays import align, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
@@ -119,7 +120,10 @@ class Simulator:
             case Gain(mantissa=mantissa, shift=shift):
                 factor = self.graph.constants[mantissa.name].astype(np.int64)
                 factor = spread(factor, mantissa.axes, node.type.names)
-                scaled: Ints = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
+                x = sources[0]
+                if TIME in mantissa.axes:
+                    x = align(*timed(x, names[0], self.graph.steps), node.type.names)
+                scaled: Ints = (x * factor + ((1 << shift) >> 1)) >> shift
                 return scaled.astype(self.plan.formats[node.name], copy=False)
             case IntegerReadout(offset=offset):
                 each = over_steps(sources[0], names[0], self.graph.steps)
@@ -149,7 +153,11 @@ class Simulator:
     ) -> Array:
         weight, dtype = self.plan.weights[node.name], self.plan.formats[node.name]
         if isinstance(op, Contract):
+            if TIME in op.shared:
+                source, names = timed(source, names, self.graph.steps)
             return _contract(node, op, source, names, weight, dtype)
+        if op.banks:
+            return _banks(node, op, *timed(source, names, self.graph.steps), weight, dtype)
         return _convolve(node, op, source, names, weight, dtype)
 
     def _population(
@@ -172,24 +180,25 @@ class Simulator:
 
 
 def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]:
-    """Threshold, bias, polarity of every neuron, and the population's rules."""
+    """Threshold, bias, polarity of every neuron, [steps or 1, neurons], and the rules."""
     op, current = node.op, graph[node.inputs[0]].type.without(TIME)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
     def of_every_neuron(param: Param | None, default: int) -> Ints:
         if param is None:
-            return np.full(current.neurons, default, np.int64)
+            return np.full((1, current.neurons), default, np.int64)
         array = graph.constants[param.name].astype(np.int64)
-        full = np.broadcast_to(spread(array, param.axes, current.names), current.shape)
-        return np.ascontiguousarray(full).reshape(-1)
+        over = spread(array, param.axes, (TIME, *current.names))
+        full = np.broadcast_to(over, (over.shape[0], *current.shape))
+        return np.ascontiguousarray(full).reshape(over.shape[0], -1)
 
-    rules = np.array([*op.decay, op.reset == "soft", op.compare == "gt"], np.int64)
+    rules = [*op.decay, op.reset == "soft", op.compare == "gt", op.decay_offset]
     return (
         of_every_neuron(op.threshold, 0),
         of_every_neuron(op.bias, 0),
         of_every_neuron(op.polarity, 1),
-        rules,
+        np.array(rules, np.int64),
     )
 
 
@@ -231,6 +240,25 @@ def _contract(
     )
     have = [*op.shared, *before, *op.out, *after]
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _banks(
+    node: Node,
+    op: Convolve,
+    source: Array,
+    names: tuple[str, ...],
+    banks: Array,
+    dtype: type[np.generic],
+) -> Array:
+    """A convolution with weights of its own for every step."""
+    single = replace(node, type=node.type.without(TIME))
+    rest = tuple(n for n in names if n != TIME)
+    steps = np.moveaxis(source, 1 + names.index(TIME), 0)
+    parts = [
+        _convolve(single, op, step, rest, bank, dtype)
+        for step, bank in zip(steps, banks, strict=True)
+    ]
+    return np.stack(parts, axis=1 + node.type.names.index(TIME))
 
 
 def _convolve(

@@ -75,8 +75,9 @@ def round_with_images(
         gram = grams.get(node.name)
         if gram is None:
             return np.zeros(len(rows))
-        error = rows - round_with_compensation(rows, grid, largest, gram) * grid
-        lost: Real = ((error @ gram) * error).sum(axis=1)
+        error = rows - _compensated(rows, grid, largest, gram) * grid
+        blocks = error.reshape(-1, len(gram))
+        lost: Real = ((blocks @ gram) * blocks).sum(axis=1).reshape(len(rows), -1).sum(axis=1)
         return lost
 
     units = choose_units(graph, weight_bits, loss)
@@ -104,7 +105,16 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
         lead = len(op.shared)
         moved = (shape[lead], *shape[:lead], *shape[lead + 1 :])
         return np.moveaxis(rows.reshape(moved), 0, lead)
+    if isinstance(op, Convolve) and op.banks:
+        return np.moveaxis(rows.reshape(shape[1], shape[0], *shape[2:]), 0, 1)
     return rows.reshape(shape)
+
+
+def _compensated(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
+    """Rounds rows [o, blocks * k], each block of unshared weights for itself."""
+    blocks = rows.shape[1] // len(gram)
+    flat, steps = rows.reshape(-1, len(gram)), np.repeat(grid, blocks, axis=0)
+    return round_with_compensation(flat, steps, largest, gram).reshape(rows.shape)
 
 
 def _grid(units: Units, node: Node) -> Real:
@@ -153,7 +163,7 @@ class _Walk:
         rows, gram = rows_of(self.graph, node), self._gram(node, self.values)
         if gram is None:
             return round_to_nearest(rows, grid, largest)
-        return round_with_compensation(rows, grid, largest, gram)
+        return _compensated(rows, grid, largest, gram)
 
     def advance(self, node: Node, weight: Real | None = None) -> None:
         """Computes a node's value, with another weight if one is given."""

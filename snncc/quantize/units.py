@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Graph, Node, TypeRuleError
+from snncc.ir import TIME, Graph, Node, Param, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Readout
 from snncc.passes.named import Named
@@ -55,6 +55,8 @@ def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
     array = np.asarray(graph.constants[op.weight.name], np.float64)
     if isinstance(op, Contract) and output_axis(node) is not None:
         array = np.moveaxis(array, len(op.shared), 0)
+    if isinstance(op, Convolve) and op.banks:
+        array = np.moveaxis(array, 1, 0)
     return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
 
 
@@ -133,6 +135,8 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
                 axis = output_axis(node)
                 axes[node.name] = axis
                 ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
+            case Affine(scale=Param(axes=over)) if over == (TIME,):  # a step's gain is near 1
+                ids[node.name], axes[node.name] = ids[node.inputs[0]], axes[node.inputs[0]]
             case Affine():
                 axis = axes[node.inputs[0]]
                 axes[node.name] = axis
