@@ -47,7 +47,6 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
     values: dict[str, Array] = {}
     membranes: dict[str, Ints] = {}
     counts: dict[str, int] = {}
-    last = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
         if isinstance(node.op, IntegerPopulation):
@@ -58,9 +57,8 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
                 membranes[node.name] = levels
         else:
             values[node.name] = _value(graph, node, sources, images)
-        for name in set(node.inputs):
-            if last[name] == node.name and name not in wanted:
-                del values[name]
+        for name in set(graph.last_uses.get(node.name, ())) - wanted:
+            del values[name]
     readout = values[graph.output]
     logits = readout.astype(np.float64) * unit
     return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
@@ -234,8 +232,9 @@ def _population(
     if op.polarity is not None:
         sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    zero = np.zeros([1] * len(rest), np.int64)
-    biases = _constant(graph, op.bias, rest) if op.bias is not None else zero
+    biases = np.zeros([1] * len(rest), np.int64)
+    for part in op.bias:
+        biases = biases + _constant(graph, part, rest)
     thresholds = _constant(graph, op.threshold, rest)
     (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]

@@ -40,9 +40,6 @@ class Simulator:
         available = int(nb.get_num_threads())
         self.threads = max(1, min(threads or available, available))
         self.unit = readout_of(graph).unit
-        self._neurons = {
-            node.name: _neuron_constants(graph, node) for node in graph.select(IntegerPopulation)
-        }
 
     def run(
         self,
@@ -79,7 +76,6 @@ class Simulator:
         values: dict[str, Array] = {}
         membranes: dict[str, Ints] = {}
         counts: dict[str, int] = {}
-        last = {name: node.name for node in graph.nodes for name in node.inputs}
         for node in graph.nodes:
             sources = [values[name] for name in node.inputs]
             if isinstance(node.op, IntegerPopulation):
@@ -91,9 +87,8 @@ class Simulator:
                     membranes[node.name] = levels
             else:
                 values[node.name] = self._value(node, sources, images)
-            for name in set(node.inputs):
-                if last[name] == node.name and name not in wanted:
-                    del values[name]
+            for name in set(graph.last_uses.get(node.name, ())) - wanted:
+                del values[name]
         readout = values[graph.output].astype(np.int64)
         spikes_kept = {name: values[name] for name in sorted(wanted)}
         logits = readout.astype(np.float64) * self.unit
@@ -172,7 +167,7 @@ class Simulator:
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
-        threshold, bias, polarity, rules = self._neurons[node.name]
+        threshold, bias, polarity, rules = _neuron_constants(self.graph, node)
         kernels.fire(flat, threshold, bias, polarity, rules, spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
@@ -185,19 +180,20 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
-    def of_every_neuron(param: Param | None, default: int) -> Ints:
-        if param is None:
-            return np.full((1, current.neurons), default, np.int64)
-        array = graph.constants[param.name].astype(np.int64)
-        over = spread(array, param.axes, (TIME, *current.names))
-        full = np.broadcast_to(over, (over.shape[0], *current.shape))
-        return np.ascontiguousarray(full).reshape(over.shape[0], -1)
+    def of_every_neuron(default: int, *parts: Param | None) -> Ints:
+        total = np.full([1] * (1 + len(current.axes)), default, np.int64)
+        for part in parts:
+            if part is not None:
+                array = graph.constants[part.name].astype(np.int64)
+                total = total + spread(array, part.axes, (TIME, *current.names))
+        full = np.broadcast_to(total, (total.shape[0], *current.shape))
+        return np.ascontiguousarray(full).reshape(total.shape[0], -1)
 
     rules = [*op.decay, op.reset == "soft", op.compare == "gt", op.decay_offset]
     return (
-        of_every_neuron(op.threshold, 0),
-        of_every_neuron(op.bias, 0),
-        of_every_neuron(op.polarity, 1),
+        of_every_neuron(0, op.threshold),
+        of_every_neuron(0, *op.bias),
+        of_every_neuron(0, op.polarity) if op.polarity else of_every_neuron(1),
         np.array(rules, np.int64),
     )
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -63,6 +64,16 @@ class Graph:
             for name in dict.fromkeys(node.inputs):
                 found[name].append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def last_uses(self) -> Mapping[str, tuple[str, ...]]:
+        """By node: the values that nobody reads after it; an executor may forget them there."""
+        last = {name: node.name for node in self.nodes for name in node.inputs}
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for name, node in last.items():
+            if name != self.output:
+                found[node].append(name)
+        return {node: tuple(names) for node, names in found.items()}
 
     @property
     def context(self) -> Context:
@@ -156,8 +167,12 @@ class GraphBuilder:
 
 def params_of(op: Op) -> tuple[Param, ...]:
     """The constants that an op names, in field order."""
-    values = (getattr(op, name) for name in op.__dataclass_fields__)
-    return tuple(value for value in values if isinstance(value, Param))
+    found: list[Param] = []
+    for name in op.__dataclass_fields__:
+        value: object = getattr(op, name)
+        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        found += [part for part in parts if isinstance(part, Param)]
+    return tuple(found)
 
 
 def _fresh(stem: str, taken: Mapping[str, object]) -> str:

@@ -53,7 +53,7 @@ class IntegerPopulation(Op):
     """Neurons in integers.
 
     leak(V) = (p * V + c) >> k, floor; with compare "gt": -((p * -V + c) >> k)
-    Z[t] = leak(V[t-1]) + polarity * X[t] + bias
+    Z[t] = leak(V[t-1]) + polarity * X[t] + sum of bias
     S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
 
@@ -64,7 +64,9 @@ class IntegerPopulation(Op):
     p, k and c are chosen so that leak(V) = floor(V / m) for every V of the membrane's interval.
 
     Attributes:
-        threshold, bias, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
+        threshold, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
+        bias: parts that are added together, each over any of the spikes' axes: what tokens and
+            channels contribute apart needs no table over both.
         decay: (p, k); (1, 0) never forgets.
         decay_offset: c, at least 0.
         membrane: declared closed interval of Z and V, proved by the verifier.
@@ -72,7 +74,7 @@ class IntegerPopulation(Op):
 
     mnemonic: ClassVar[str] = "integer_population"
     threshold: Param
-    bias: Param | None = None
+    bias: tuple[Param, ...] = ()
     polarity: Param | None = None
     decay: tuple[int, int] = (1, 1)
     reset: str = "hard"
@@ -85,7 +87,7 @@ class IntegerPopulation(Op):
         require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
         require(current.range is not None, f"{current} has no integer range")
         result = current.with_time(context.steps).with_kind(Kind.SPIKE, (0, 1))
-        for param in (self.threshold, self.bias, self.polarity):
+        for param in (self.threshold, *self.bias, self.polarity):
             if param is not None:
                 array = require_axes(param, result, context)
                 require(is_integer(array), f"{param} must be integer")
@@ -134,8 +136,10 @@ class IntegerPopulation(Op):
         names = (TIME, *(n for n in current.names if n != TIME))
         thresholds = spread(self.threshold, names, context)
         one = np.ones([1] * len(names), np.int64)
-        biases = spread(self.bias, names, context) if self.bias else one * 0
         signs = spread(self.polarity, names, context) if self.polarity else one
+        biases = one * 0
+        for part in self.bias:
+            biases = biases + spread(part, names, context)
         v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
         least, most = 0, 0
         for t in range(context.steps):

@@ -1,6 +1,5 @@
 """Walks the network once with calibration images: the real one beside the rounded one."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -118,9 +117,11 @@ def _compensated(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
 
 
 def _grid(units: Units, node: Node) -> Real:
-    axis = output_axis(node)
-    grid = units.grid(node.name)
-    return grid.over((axis,) if axis is not None else ()).reshape(-1, 1)
+    """The step of every row of a projection, [o, 1]."""
+    axis, grid = output_axis(node), units.grid(node.name)
+    if axis is None:
+        return grid.array.reshape(1, 1)
+    return np.broadcast_to(grid.over((axis,)), (node.type.size(axis),)).reshape(-1, 1)
 
 
 class _Walk:
@@ -130,13 +131,11 @@ class _Walk:
         self.graph = graph
         self.images = images
         self.values: dict[str, Real] = {}
-        self.pending = Counter(name for node in graph.nodes for name in node.inputs)
 
     def grams(self) -> dict[str, Real]:
         """E[x x^T] of every projection's inputs in the real network, on a part of the images."""
         few = self.images[:: max(1, len(self.images) // UNIT_IMAGES)]
         values: dict[str, Real] = {}
-        pending = Counter(self.pending)
         found: dict[str, Real] = {}
         for node in self.graph.nodes:
             gram = self._gram(node, values)
@@ -144,7 +143,8 @@ class _Walk:
                 found[node.name] = gram
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(self.graph, node, sources, few)
-            _forget(values, pending, node)
+            for name in self.graph.last_uses.get(node.name, ()):
+                del values[name]
         return found
 
     def _gram(self, node: Node, values: Mapping[str, Real]) -> Real | None:
@@ -172,11 +172,5 @@ class _Walk:
             graph = replace(graph, constants={**graph.constants, node.op.weight.name: weight})
         sources = [self.values[name] for name in node.inputs]
         self.values[node.name] = evaluate(graph, node, sources, self.images)
-        _forget(self.values, self.pending, node)
-
-
-def _forget(values: dict[str, Real], pending: Counter[str], node: Node) -> None:
-    for name in node.inputs:
-        pending[name] -= 1
-        if pending[name] == 0:
-            del values[name]
+        for name in self.graph.last_uses.get(node.name, ()):
+            del self.values[name]

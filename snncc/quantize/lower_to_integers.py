@@ -23,6 +23,8 @@ DECAY_BITS = 12
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 FAR = 2.0**40
+SAME = 1e-12
+"""Two real numbers that differ by less, relatively, are the same but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,11 @@ class _Lowering:
         axes = node.type.names
         result = IntegerPopulation(
             threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
-            bias=self.field(node, "bias", _round(bias / unit), axes) if bias.array.any() else None,
+            bias=tuple(
+                self.field(node, "bias", _round(part), axes)
+                for part in separate(bias / unit)
+                if part.array.any()
+            ),
             polarity=(
                 None
                 if (polarity.array == 1.0).all()
@@ -215,6 +221,23 @@ class _Lowering:
         if not np.isfinite(values).all() or float(np.abs(values).max(initial=0.0)) > LARGEST:
             raise SnnccError("SNN033", f"{like.name} holds a number beyond {LARGEST}")
         return self.rewriter.new.constant(like.name, narrow(values.astype(np.int64)), like.axes)
+
+
+def separate(value: Named) -> tuple[Named, ...]:
+    """Parts that add up to an array, each over fewer axes, when there are such parts.
+
+    A map's bias lies over its channels, a norm's over tokens: together they need no table of
+    channels times tokens.
+    """
+    for axis in value.axes:
+        at = value.axes.index(axis)
+        along = value.array.mean(axis=tuple(i for i in range(value.array.ndim) if i != at))
+        own = Named((axis,), along - along.mean())
+        rest = (value + Named.scalar(-1.0) * own).total([axis]) * Named.scalar(1.0 / along.size)
+        left = value.array - (rest + own).over(value.axes)
+        if len(value.axes) > 1 and np.abs(left).max() <= SAME * np.abs(value.array).max():
+            return (own, rest)
+    return (value,)
 
 
 def narrow(values: NDArray[np.int64]) -> Array:
