@@ -229,12 +229,13 @@ def _population(
     names = graph[node.inputs[0]].type.names
     rest = (TIME, *(n for n in names if n != TIME))
     x = over_steps(current, names, graph.steps)
+    if op.offset is not None:
+        x = x + _constant(graph, op.offset, rest)
     if op.polarity is not None:
         sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    biases = np.zeros([1] * len(rest), np.int64)
-    for part in op.bias:
-        biases = biases + _constant(graph, part, rest)
+    zero = np.zeros([1] * len(rest), np.int64)
+    biases = _constant(graph, op.bias, rest) if op.bias is not None else zero
     thresholds = _constant(graph, op.threshold, rest)
     (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]

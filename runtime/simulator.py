@@ -180,20 +180,24 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
-    def of_every_neuron(default: int, *parts: Param | None) -> Ints:
-        total = np.full([1] * (1 + len(current.axes)), default, np.int64)
-        for part in parts:
-            if part is not None:
-                array = graph.constants[part.name].astype(np.int64)
-                total = total + spread(array, part.axes, (TIME, *current.names))
-        full = np.broadcast_to(total, (total.shape[0], *current.shape))
-        return np.ascontiguousarray(full).reshape(total.shape[0], -1)
+    def over_neurons(param: Param | None, default: int) -> Ints:
+        """[steps or 1, *axes of the current], with length 1 where it does not vary."""
+        if param is None:
+            return np.full([1] * (1 + len(current.axes)), default, np.int64)
+        array = graph.constants[param.name].astype(np.int64)
+        return spread(array, param.axes, (TIME, *current.names))
 
+    def of_every_neuron(array: Ints) -> Ints:
+        full = np.broadcast_to(array, (array.shape[0], *current.shape))
+        return np.ascontiguousarray(full).reshape(array.shape[0], -1)
+
+    polarity = over_neurons(op.polarity, 1)
+    bias = over_neurons(op.bias, 0) + polarity * over_neurons(op.offset, 0)
     rules = [*op.decay, op.reset == "soft", op.compare == "gt", op.decay_offset]
     return (
-        of_every_neuron(0, op.threshold),
-        of_every_neuron(0, *op.bias),
-        of_every_neuron(0, op.polarity) if op.polarity else of_every_neuron(1),
+        of_every_neuron(over_neurons(op.threshold, 0)),
+        of_every_neuron(bias),
+        of_every_neuron(polarity),
         np.array(rules, np.int64),
     )
 

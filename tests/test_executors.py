@@ -133,8 +133,8 @@ def dense_node(
 
             for t, step in enumerate(x):
                 threshold = of_step(op.threshold, t, 0)
-                bias = sum(of_step(part, t, 0) for part in op.bias)
-                sign = of_step(op.polarity, t, 1)
+                bias, sign = of_step(op.bias, t, 0), of_step(op.polarity, t, 1)
+                step = step + of_step(op.offset, t, 0)
                 divisor = 2 ** op.decay[1]
                 if op.compare == "ge":
                     leak = (op.decay[0] * v + op.decay_offset) // divisor

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -167,12 +166,8 @@ class GraphBuilder:
 
 def params_of(op: Op) -> tuple[Param, ...]:
     """The constants that an op names, in field order."""
-    found: list[Param] = []
-    for name in op.__dataclass_fields__:
-        value: object = getattr(op, name)
-        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-        found += [part for part in parts if isinstance(part, Param)]
-    return tuple(found)
+    values = (getattr(op, name) for name in op.__dataclass_fields__)
+    return tuple(value for value in values if isinstance(value, Param))
 
 
 def _fresh(stem: str, taken: Mapping[str, object]) -> str:

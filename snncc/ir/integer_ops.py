@@ -53,20 +53,20 @@ class IntegerPopulation(Op):
     """Neurons in integers.
 
     leak(V) = (p * V + c) >> k, floor; with compare "gt": -((p * -V + c) >> k)
-    Z[t] = leak(V[t-1]) + polarity * X[t] + sum of bias
+    Z[t] = leak(V[t-1]) + polarity * (X[t] + offset) + bias
     S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
 
-    Threshold, bias and polarity are those of step t where they lie over the time axis.
+    Threshold, polarity, offset and bias are those of step t where they lie over the time axis.
 
     With decay 1/2^k the floor is exact: floor(floor(a)/m) = floor(a/m), so Z is the floor of the
     real membrane and decides as it does (for "gt" the ceiling, likewise). For another 1/m,
     p, k and c are chosen so that leak(V) = floor(V / m) for every V of the membrane's interval.
 
     Attributes:
-        threshold, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
-        bias: parts that are added together, each over any of the spikes' axes: what tokens and
-            channels contribute apart needs no table over both.
+        threshold, bias, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
+        offset: likewise; what a map adds by channel beside what a norm adds by token, so that no
+            table of channels times tokens is needed.
         decay: (p, k); (1, 0) never forgets.
         decay_offset: c, at least 0.
         membrane: declared closed interval of Z and V, proved by the verifier.
@@ -74,20 +74,21 @@ class IntegerPopulation(Op):
 
     mnemonic: ClassVar[str] = "integer_population"
     threshold: Param
-    bias: tuple[Param, ...] = ()
+    bias: Param | None = None
     polarity: Param | None = None
     decay: tuple[int, int] = (1, 1)
     reset: str = "hard"
     compare: str = "ge"
     membrane: tuple[int, int] = (0, 0)
     decay_offset: int = 0
+    offset: Param | None = None
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
         require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
         require(current.range is not None, f"{current} has no integer range")
         result = current.with_time(context.steps).with_kind(Kind.SPIKE, (0, 1))
-        for param in (self.threshold, *self.bias, self.polarity):
+        for param in (self.threshold, self.bias, self.polarity, self.offset):
             if param is not None:
                 array = require_axes(param, result, context)
                 require(is_integer(array), f"{param} must be integer")
@@ -137,15 +138,16 @@ class IntegerPopulation(Op):
         thresholds = spread(self.threshold, names, context)
         one = np.ones([1] * len(names), np.int64)
         signs = spread(self.polarity, names, context) if self.polarity else one
-        biases = one * 0
-        for part in self.bias:
-            biases = biases + spread(part, names, context)
+        biases = spread(self.bias, names, context) if self.bias else one * 0
+        offsets = spread(self.offset, names, context) if self.offset else one * 0
         v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
         least, most = 0, 0
         for t in range(context.steps):
-            threshold, bias, sign = (a[min(t, len(a) - 1)] for a in (thresholds, biases, signs))
-            bottom = np.minimum(sign * low, sign * high) + bias
-            top = np.maximum(sign * low, sign * high) + bias
+            threshold, bias, sign, offset = (
+                a[min(t, len(a) - 1)] for a in (thresholds, biases, signs, offsets)
+            )
+            ends = sign * (low + offset) + bias, sign * (high + offset) + bias
+            bottom, top = np.minimum(*ends), np.maximum(*ends)
             z_low, z_high = self.leak(v_low) + bottom, self.leak(v_high) + top
             below = threshold - (1 if self.compare == "ge" else 0)
             silent_high = np.minimum(z_high, below)
