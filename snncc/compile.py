@@ -24,7 +24,7 @@ from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulation
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
-from snncc.quantize.calibration import round_plainly, round_with_images
+from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
 
 if TYPE_CHECKING:
@@ -159,7 +159,10 @@ def compile_module(
         rounded = round_plainly(spiking, options.weight_bits)
         notes.append("no --calibrate: weights are rounded to nearest")
     else:
-        rounded = round_with_images(spiking, options.weight_bits, calibration, progress)
+        used = images_that_fit(spiking, calibration)
+        if len(used) < len(calibration):
+            notes.append(f"{len(used)} of {len(calibration)} calibration images fit the memory")
+        rounded = round_with_images(spiking, options.weight_bits, used, progress)
     integer = run_passes(spiking, [LowerToIntegers(rounded, options.weight_bits)], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     return Compiled(Program(integer, report), report, tuple(notes))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
+from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import round_to_nearest, round_with_compensation
@@ -16,6 +17,8 @@ from snncc.semantics.spiking import evaluate
 
 UNIT_IMAGES = 256
 """So many images are enough to choose units by."""
+MEMORY = 1 << 30
+"""Values of all images at once, in bytes: more images are thinned out evenly."""
 Progress = Callable[[int, int], None]
 
 
@@ -92,6 +95,30 @@ def round_with_images(
         if progress is not None:
             progress(index + 1, len(graph.nodes))
     return Rounded(units, integers)
+
+
+def images_that_fit(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images, or every k-th of them when the values of all would take more than `MEMORY`."""
+    most = max(1, MEMORY // peak_bytes(graph))
+    count = min(len(images), most)
+    chosen: NDArray[np.uint8] = images[np.linspace(0, len(images) - 1, count).round().astype(int)]
+    return chosen
+
+
+def peak_bytes(graph: Graph) -> int:
+    """Bytes of one image's values in float64 at the node where most of them are alive.
+
+    A node's inputs, its result and two copies that it makes of them count together.
+    """
+    alive: dict[str, int] = {}
+    peak = 1
+    for node in graph.nodes:
+        alive[node.name] = 8 * count(node.type.shape)
+        own = max([alive[node.name], *(alive[name] for name in node.inputs)])
+        peak = max(peak, sum(alive.values()) + 2 * own)
+        for name in graph.last_uses.get(node.name, ()):
+            del alive[name]
+    return peak
 
 
 def shaped(graph: Graph, node: Node, rows: Real) -> Real:

@@ -14,6 +14,9 @@ from snncc.passes.named import Named
 Ids = NDArray[np.int64]
 CANDIDATES = np.linspace(0.7, 1.0, 16)
 """Shares of the largest weight that are tried as the end of the grid."""
+FEWER = CANDIDATES[3::4]
+MUCH = 1 << 33
+"""Beyond so many products of inputs with inputs fewer shares are tried: time grows with both."""
 
 Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
@@ -221,14 +224,16 @@ def _best_shares(
     loss: Loss,
 ) -> NDArray[np.float64]:
     """For every class the candidate that loses least, summed over its rows."""
-    total = np.zeros((len(CANDIDATES), len(top)))
+    work = sum(rows_of(graph, n).size * rows_of(graph, n).shape[1] for n in projections)
+    candidates = CANDIDATES if work < MUCH else FEWER
+    total = np.zeros((len(candidates), len(top)))
     for node in projections:
         rows = rows_of(graph, node)
         roots = classes.roots(ids[node.name])
         steps = top[roots] / largest * 2.0 ** -exponent[node.name]
-        grids = (CANDIDATES[:, None] * steps).reshape(-1, 1)
-        lost = loss(node, np.tile(rows, (len(CANDIDATES), 1)), grids)
-        for i, part in enumerate(lost.reshape(len(CANDIDATES), -1)):
+        grids = (candidates[:, None] * steps).reshape(-1, 1)
+        lost = loss(node, np.tile(rows, (len(candidates), 1)), grids)
+        for i, part in enumerate(lost.reshape(len(candidates), -1)):
             np.add.at(total[i], roots, part)
-    best: NDArray[np.float64] = CANDIDATES[total.argmin(axis=0)]
+    best: NDArray[np.float64] = candidates[total.argmin(axis=0)]
     return best
