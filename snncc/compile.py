@@ -20,6 +20,7 @@ from snncc.passes.convert_modules_into_populations import (
 )
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
+from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
@@ -48,6 +49,9 @@ class CompileOptions:
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
         layout: how the model takes its input, see `trace_model`.
+        decay: "approximate" or "by-step": what becomes of a decay that is no 1/m.
+        neuron: parameters of a recognised network's neurons by name, as text; None for those of
+            the public implementation.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -58,6 +62,8 @@ class CompileOptions:
     encoding: str = "bit-planes"
     profile: str = "exact"
     layout: str = "auto"
+    decay: str = "approximate"
+    neuron: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ class _Source:
     input_shape: tuple[int, ...] | None = None
     steps: int | None = None
     notes: tuple[str, ...] = ()
+    steps_are_fixed: bool = False
 
 
 def compile_checkpoint(
@@ -114,7 +121,7 @@ def compile_checkpoint(
     """
     _check(options)
     _require_torch()
-    source = _load(path, model, model_arguments or {})
+    source = _load(path, model, model_arguments or {}, options.neuron)
     return compile_module(source, options, calibration, observe, progress)
 
 
@@ -137,6 +144,13 @@ def compile_module(
             help="give --input-shape C,H,W",
         )
     steps = options.steps or source.steps or DEFAULT_STEPS
+    if source.steps_are_fixed and steps != source.steps:
+        raise SnnccError(
+            "SNN001",
+            f"--steps {steps}, but the network was trained for {source.steps} time steps",
+            why="its BatchNorms have a scale of their own for every step",
+            help=f"leave --steps out, or give {source.steps}",
+        )
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
@@ -178,6 +192,8 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
         MoveOffsetsIntoPopulations(),
         FoldBatchnormIntoThresholds(),
     )
+    if options.decay == "by-step":
+        passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
 
 
@@ -191,6 +207,7 @@ def _check(options: CompileOptions) -> None:
         ("encoding", options.encoding, ("bit-planes", "host")),
         ("profile", options.profile, ("exact",)),
         ("layout", options.layout, ("auto", "sequence", "frame")),
+        ("decay", options.decay, ("approximate", "by-step")),
     ):
         if value not in allowed:
             raise SnnccError(
@@ -224,12 +241,24 @@ def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...])
         )
 
 
-def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) -> _Source:
+def _load(
+    path: Path | None,
+    model: str | None,
+    arguments: Mapping[str, str],
+    neuron: Mapping[str, str] | None,
+) -> _Source:
     from snncc.frontends.checkpoint import load_checkpoint
     from snncc.frontends.factory import load_factory, load_state
-    from snncc.frontends.mixer_snn import load_mixer, recognise, steps_of
+    from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
 
     if model is not None and model != "mixer-snn":
+        if neuron:
+            raise SnnccError(
+                "SNN001",
+                f"--neuron does not go with --model {model}",
+                why="a module of your own holds its neurons' parameters",
+                help="set them in the factory",
+            )
         module = load_factory(model, arguments)
         source = _Source(module, model)
         if path is not None:
@@ -247,8 +276,9 @@ def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) ->
             why="its tensors are not named as those of a Mixer-SNN",
             help="give --model pkg.module:factory to compile a network of your own",
         )
-    module, config, notes = load_mixer(checkpoint)
+    module, config, notes = load_mixer(checkpoint, neuron_options(neuron))
     facts = {
+        "variant": config.variant,
         "dim": config.dim,
         "depths": list(config.depths),
         "alpha": config.alpha,
@@ -258,7 +288,8 @@ def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) ->
         "checkpoint": path.name,
     }
     shape = (config.in_channels, config.image_size, config.image_size)
-    return _Source(module, "mixer-snn", facts, shape, steps_of(checkpoint), notes)
+    steps = config.scale_steps or steps_of(checkpoint)
+    return _Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))
 
 
 def _report(

@@ -1,11 +1,14 @@
 """The leaky integrate-and-fire neuron of Mixer-SNN, for training and for inference."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import nn
+
+from snncc.diagnostics import SnnccError
 
 SURROGATE_SLOPE = 4.0
 
@@ -48,6 +51,48 @@ class NeuronOptions:
         sign = {"ge": ">=", "gt": ">"}[self.compare]
         text = f"tau {self.tau:g}, V {sign} {self.v_threshold:g}, {reset}"
         return text if self.decay_input else f"{text}, input does not decay"
+
+
+def neuron_options(given: Mapping[str, str] | None) -> NeuronOptions | None:
+    """Options from text, as the command line has them; None for none.
+
+    Raises:
+        SnnccError: SNN001 for a name that is unknown, or a value that makes no neuron.
+    """
+    if not given:
+        return None
+    known = {f.name for f in fields(NeuronOptions)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise SnnccError(
+            "SNN001", f"neurons have no {unknown[0]!r}", help=f"one of: {', '.join(sorted(known))}"
+        )
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        try:
+            values[name] = _PARSERS[name](text)
+        except (ValueError, KeyError) as error:
+            raise SnnccError("SNN001", f"{text!r} is no {name} of a neuron") from error
+    options = NeuronOptions(**values)
+    rest = options.v_reset or 0.0
+    if not (math.isfinite(options.tau) and options.tau >= 1.0):
+        raise SnnccError("SNN001", f"tau {options.tau:g} is below 1, the membrane would oscillate")
+    if not options.v_threshold > rest:
+        raise SnnccError(
+            "SNN001",
+            f"the threshold {options.v_threshold:g} is not above the reset {rest:g}",
+            why="such neurons fire without input at every step",
+        )
+    return options
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "tau": float,
+    "v_threshold": float,
+    "v_reset": lambda text: None if text == "none" else float(text),
+    "decay_input": {"true": True, "false": False}.__getitem__,
+    "compare": {"ge": "ge", "gt": "gt", ">=": "ge", ">": "gt"}.__getitem__,
+}
 
 
 class LIF(nn.Module):

@@ -65,6 +65,20 @@ def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 @click.option(
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
 )
+@click.option(
+    "--decay",
+    type=click.Choice(["approximate", "by-step"]),
+    default="approximate",
+    show_default=True,
+    help="Of membranes, where it is no 1/m.",
+)
+@click.option(
+    "--neuron",
+    multiple=True,
+    callback=_arguments,
+    metavar="KEY=VALUE",
+    help="tau, v_threshold, v_reset (or none), decay_input, compare of a recognised network.",
+)
 @click.option("--dump-ir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option("--time-passes", is_flag=True, help="Seconds of every pass, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -82,6 +96,8 @@ def command(
     gain: str,
     encoding: str,
     layout: str,
+    decay: str,
+    neuron: dict[str, str],
     dump_ir: Path | None,
     time_passes: bool,
     as_json: bool,
@@ -114,7 +130,16 @@ def command(
         count += 1
 
     options = CompileOptions(
-        input_shape, normalize, steps, weight_bits, gain, encoding, profile, layout
+        input_shape,
+        normalize,
+        steps,
+        weight_bits,
+        gain,
+        encoding,
+        profile,
+        layout,
+        decay,
+        neuron,
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Node, fuse
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir.projections import Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
@@ -34,28 +34,43 @@ class UnshareWeightsUnderGains:
         return PassResult(rewriter.finish(), tuple(notes))
 
 
+class _Shared(ValueError):
+    """Why a gain stays."""
+
+
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     if not isinstance(node.op, Affine) or node.op.scale is None:
         return rewriter.emit(node, node.op, *rewriter.inputs(node))
-    old, new = rewriter.old[node.inputs[0]], rewriter.new
-    source = new[rewriter.value[old.name]]
     scale = rewriter.named(node.op.scale, 1.0)
-    op: Contract | Convolve | None = None
-    if rewriter.old.sole_reader(old.name) is None:
-        reason = "others read the same current"
-    elif isinstance(source.op, Contract):
-        reason = ""
-        op = DenseMap.read(source.op, new).scaled_result(scale).op(new, source.op.weight.name)
-    elif isinstance(source.op, Convolve) and set(scale.axes) <= {TIME, source.op.out_channel}:
-        reason = ""
-        op = _banks(rewriter, source.op, scale)
-    else:
-        reason = f"a {source.op.mnemonic} cannot be unshared over {', '.join(scale.axes)}"
-    if op is None:
-        notes.append(Note(node.name, False, reason))
-        return rewriter.emit(node, node.op, source.name)
+    try:
+        unshared = _scaled(rewriter, node, node.inputs[0], scale)
+    except _Shared as reason:
+        notes.append(Note(node.name, False, str(reason)))
+        return rewriter.emit(node, node.op, *rewriter.inputs(node))
     notes.append(Note(node.name, True, f"weights unshared over {', '.join(scale.axes)}"))
-    return new.add(op, source.inputs, fuse(source.locs, node.locs), old.name)
+    return unshared
+
+
+def _scaled(rewriter: Rewriter, site: Node, name: str, scale: Named) -> str:
+    """New name of scale * value; a sum of maps is scaled map by map.
+
+    Raises:
+        _Shared: the value is no map, or has another reader.
+    """
+    if rewriter.old.sole_reader(name) is None:
+        raise _Shared("others read the same current")
+    new, old = rewriter.new, rewriter.old[name]
+    source = new[rewriter.value[name]]
+    locs = fuse(source.locs, site.locs)
+    if isinstance(source.op, Contract):
+        op = DenseMap.read(source.op, new).scaled_result(scale).op(new, source.op.weight.name)
+        return new.add(op, source.inputs, locs, name)
+    if isinstance(source.op, Convolve) and set(scale.axes) <= {TIME, source.op.out_channel}:
+        return new.add(_banks(rewriter, source.op, scale), source.inputs, locs, name)
+    if isinstance(source.op, Sum) and isinstance(old.op, Sum):
+        parts = [_scaled(rewriter, site, part, scale) for part in old.inputs]
+        return new.add(Sum(), parts, locs, name)
+    raise _Shared(f"a {source.op.mnemonic} cannot be unshared over {', '.join(scale.axes)}")
 
 
 def _banks(rewriter: Rewriter, op: Convolve, scale: Named) -> Convolve:

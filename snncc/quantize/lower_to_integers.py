@@ -17,10 +17,9 @@ from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
+from snncc.quantize.decays import with_decay
 from snncc.quantize.units import output_axis
 
-DECAY_BITS = 12
-"""A decay that is no power of two becomes a multiple of 2^-12, as on Loihi."""
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 FAR = 2.0**40
@@ -151,7 +150,7 @@ class _Lowering:
         soft = op.reset == "soft"
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
-        result = IntegerPopulation(
+        exact = IntegerPopulation(
             threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
             bias=self.field(node, "bias", _round(bias), axes) if bias.array.any() else None,
             polarity=(
@@ -159,12 +158,14 @@ class _Lowering:
                 if (polarity.array == 1.0).all()
                 else self.field(node, "polarity", polarity, axes)
             ),
-            decay=self.decay(node, op.decay),
             reset=op.reset,
             compare=op.compare,
             offset=self.field(node, "offset", _round(own), axes) if own.array.any() else None,
         )
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
+        result, text = with_decay(exact, op.decay, input_type, context)
+        if text:
+            self.notes.append(Note(node.name, True, text))
         membrane = result.membrane_range(input_type, context)
         return self.rewriter.emit(node, replace(result, membrane=membrane), current)
 
@@ -181,19 +182,6 @@ class _Lowering:
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
         self.notes.append(Note(node.name, True, text))
         return polarity * Named(level.axes, np.where(far, 0.0, 1.0))
-
-    def decay(self, node: Node, decay: float) -> tuple[int, int]:
-        """(p, k) with p * 2^-k = decay, or near it, with a note that says how near."""
-        for shift in range(DECAY_BITS + 1):
-            if decay * 2**shift == 1.0:
-                return 1, shift
-        if decay == 0.0:
-            return 0, 0
-        factor = round(decay * 2**DECAY_BITS)
-        error = abs(factor / 2**DECAY_BITS - decay)
-        text = f"decay {decay:.6g} is {factor}/2^{DECAY_BITS}, {error:.2g} away"
-        self.notes.append(Note(node.name, True, text))
-        return factor, DECAY_BITS
 
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
