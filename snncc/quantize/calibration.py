@@ -11,7 +11,14 @@ from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import round_to_nearest, round_with_compensation
-from snncc.quantize.units import Units, choose_units, output_axis, rows_of
+from snncc.quantize.units import (
+    Bits,
+    Units,
+    choose_units,
+    largest_weight,
+    output_axis,
+    rows_of,
+)
 from snncc.semantics.arrays import Real
 from snncc.semantics.spiking import evaluate
 
@@ -30,26 +37,27 @@ class Rounded:
     integers: Mapping[str, NDArray[np.int64]]
 
 
-def round_plainly(graph: Graph, weight_bits: int) -> Rounded:
+def round_plainly(graph: Graph, weight_bits: int | Bits) -> Rounded:
     """Rounds every weight to the nearest integer of its grid; needs no data."""
-    largest = 2.0 ** (weight_bits - 1) - 1
+    bits = every(graph, weight_bits)
 
-    def loss(_node: Node, rows: Real, grid: Real) -> Real:
+    def loss(node: Node, rows: Real, grid: Real) -> Real:
+        largest = largest_weight(bits[node.name])
         lost: Real = ((rows - round_to_nearest(rows, grid, largest) * grid) ** 2).sum(axis=1)
         return lost
 
-    units = choose_units(graph, weight_bits, loss)
+    units = choose_units(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for node in graph.select(Contract, Convolve):
         rows, grid = rows_of(graph, node), _grid(units, node)
-        rounded = round_to_nearest(rows, grid, largest)
+        rounded = round_to_nearest(rows, grid, largest_weight(bits[node.name]))
         integers[node.name] = shaped(graph, node, rounded).astype(np.int64)
     return Rounded(units, integers)
 
 
 def round_with_images(
     graph: Graph,
-    weight_bits: int,
+    weight_bits: int | Bits,
     images: NDArray[np.uint8],
     progress: Progress | None = None,
 ) -> Rounded:
@@ -65,11 +73,11 @@ def round_with_images(
 
     Args:
         graph: spiking graph without offsets.
-        weight_bits: of the signed weights.
+        weight_bits: of the signed weights, for all or by projection.
         images: [n, *axes of the image].
         progress: called with the number of nodes done and their total.
     """
-    largest = 2.0 ** (weight_bits - 1) - 1
+    bits = every(graph, weight_bits)
     walk = _Walk(graph, images)
     grams = walk.grams()
 
@@ -77,17 +85,18 @@ def round_with_images(
         gram = grams.get(node.name)
         if gram is None:
             return np.zeros(len(rows))
+        largest = largest_weight(bits[node.name])
         error = rows - _compensated(rows, grid, largest, gram) * grid
         blocks = error.reshape(-1, len(gram))
         lost: Real = ((blocks @ gram) * blocks).sum(axis=1).reshape(len(rows), -1).sum(axis=1)
         return lost
 
-    units = choose_units(graph, weight_bits, loss)
+    units = choose_units(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for index, node in enumerate(graph.nodes):
         if isinstance(node.op, Contract | Convolve):
             grid = _grid(units, node)
-            rounded = walk.round(node, grid, largest)
+            rounded = walk.round(node, grid, largest_weight(bits[node.name]))
             integers[node.name] = shaped(graph, node, rounded).astype(np.int64)
             walk.advance(node, shaped(graph, node, rounded * grid))
         else:
@@ -95,6 +104,13 @@ def round_with_images(
         if progress is not None:
             progress(index + 1, len(graph.nodes))
     return Rounded(units, integers)
+
+
+def every(graph: Graph, bits: int | Bits) -> Bits:
+    """Bits by projection."""
+    if not isinstance(bits, int):
+        return bits
+    return {node.name: bits for node in graph.select(Contract, Convolve)}
 
 
 def images_that_fit(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

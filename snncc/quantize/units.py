@@ -18,6 +18,8 @@ FEWER = CANDIDATES[3::4]
 MUCH = 1 << 33
 """Beyond so many products of inputs with inputs fewer shares are tried: time grows with both."""
 
+Bits = Mapping[str, int]
+"""Bits of signed weights by projection."""
 Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
 
@@ -89,7 +91,12 @@ class _Classes:
         return np.array([self.find(int(i)) for i in ids], np.int64)
 
 
-def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
+def largest_weight(bits: int) -> float:
+    """The largest integer of signed weights, which are symmetric."""
+    return 2.0 ** (bits - 1) - 1
+
+
+def choose_units(graph: Graph, bits: Bits, loss: Loss) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
@@ -99,20 +106,24 @@ def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
 
     Args:
         graph: spiking graph without offsets.
-        weight_bits: of the signed weights.
+        bits: of every projection; one with fewer than the most gets a coarser grid.
         loss: judges a grid, see `Loss`.
     """
     classes = _Classes()
     ids, axes = _assign(graph, classes)
     _unite_where_thresholds_differ(graph, classes, ids)
-    largest = 2.0 ** (weight_bits - 1) - 1
+    most = max(bits.values())
+    largest = largest_weight(most)
     projections = graph.select(Contract, Convolve)
     top = np.zeros(len(classes.parent))
     for node in projections:
         np.maximum.at(top, classes.roots(ids[node.name]), np.abs(rows_of(graph, node)).max(axis=1))
     _scale_bare_gains(graph, classes, ids, top)
     top[top == 0.0] = 1.0
-    exponent = _exponents(graph, projections, classes, ids, top)
+    exponent = {
+        name: own - (most - bits[name])
+        for name, own in _exponents(graph, projections, classes, ids, top).items()
+    }
     share = _best_shares(graph, projections, classes, ids, top, exponent, largest, loss)
     unit: dict[str, Named] = {}
     for name, elements in ids.items():

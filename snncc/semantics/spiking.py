@@ -59,7 +59,12 @@ def constant(graph: Graph, param: Param) -> Real:
 
 def spread(graph: Graph, param: Param, node: Node) -> Real:
     """A constant over the axes of a node's value, without the batch."""
-    return spread_over(constant(graph, param), param.axes, node.type.names)
+    return spread_constant(graph, param, node.type.names)
+
+
+def spread_constant(graph: Graph, param: Param, names: tuple[str, ...]) -> Real:
+    """A constant over axes in this order, with length 1 where it lacks one."""
+    return spread_over(constant(graph, param), param.axes, names)
 
 
 def contract(op: Contract, weight: Real, x: Real, names: tuple[str, ...], node: Node) -> Real:
@@ -135,7 +140,7 @@ def membranes(
     def value(param: Param | None, default: float) -> Real:
         if param is None:
             return np.full([1] * (1 + len(rest)), default)
-        return spread_over(constant(graph, param), param.axes, (TIME, *rest))
+        return spread_constant(graph, param, (TIME, *rest))
 
     thresholds, biases = value(op.threshold, 0.0), value(op.bias, 0.0)
     signs = value(op.polarity, 1.0)
