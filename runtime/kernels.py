@@ -61,9 +61,9 @@ def convolve_events(
         source: uint8 [images, height, width, channels].
         weight: [groups, channels of a group, kernel height, kernel width, outputs of a group].
         out: int32 or int64 [images, height', width', groups * outputs of a group]; overwritten.
-        stride: int64 [2].
-        padding: int64 [2].
-        dilation: int64 [2].
+        stride: two ints. Scalars, like the next two, so that no address depends on memory.
+        padding: two ints.
+        dilation: two ints.
     """
     images, height, width, _ = source.shape
     groups, inputs, kh, kw, outputs = weight.shape
@@ -98,6 +98,7 @@ def fire(
     threshold: Any,
     bias: Any,
     polarity: Any,
+    digits: Any,
     rules: Any,
     spikes: Any,
     membranes: Any,
@@ -109,12 +110,14 @@ def fire(
         threshold: int64 [neurons].
         bias: int64 [neurons].
         polarity: int64 [neurons].
-        rules: int64 (decay factor, decay shift, 1 for soft reset, 1 for compare >).
+        digits: int8 [powers], the decay factor as sum(digits[k] << k), each -1, 0 or 1.
+        rules: int64 (decay shift, 1 for soft reset, 1 for compare >).
         spikes: uint8 [batch, steps, neurons]; overwritten.
         membranes: int64 [batch, steps, neurons] or [0, 0, 0] when they are not kept.
     """
     batch, steps, neurons = spikes.shape
-    factor, shift, soft, strict = rules[0], rules[1], rules[2], rules[3]
+    shift, soft, strict = rules[0], rules[1], rules[2]
+    plain = digits.shape[0] == 1  # the factor is 1: nothing to add up
     keep = membranes.shape[0] > 0
     static = current.shape[1] == 1
     for b in nb.prange(batch):
@@ -122,11 +125,17 @@ def fire(
         for t in range(steps):
             step = 0 if static else t
             for i in range(neurons):
-                v = state[i]
-                if factor == 1:
-                    leaked = -((-v) >> shift) if strict else v >> shift
+                v = -state[i] if strict else state[i]
+                if plain:
+                    scaled = v
                 else:
-                    leaked = -((factor * -v) >> shift) if strict else (factor * v) >> shift
+                    scaled = np.int64(0)
+                    for k in range(digits.shape[0]):
+                        if digits[k] > 0:
+                            scaled += v << k
+                        elif digits[k] < 0:
+                            scaled -= v << k
+                leaked = -(scaled >> shift) if strict else scaled >> shift
                 x = np.int64(current[b, step, i])
                 sign = polarity[i]
                 x = x if sign > 0 else (-x if sign < 0 else np.int64(0))
@@ -139,3 +148,35 @@ def fire(
                     state[i] = level - threshold[i] if soft else 0
                 else:
                     state[i] = level
+
+
+@_compiled
+def scale(source: Any, shifts: Any, signs: Any, shift: Any, out: Any) -> None:
+    """Multiplies by constants as shifted additions, rounds to nearest and shifts right.
+
+    Args:
+        source: int32 or int64 [rows, groups, inner].
+        shifts: int8 [groups, terms], the powers of two of each group's constant.
+        signs: int8 [groups, terms], 1 or -1; 0 ends the terms of a group.
+        shift: int, the right shift.
+        out: int32 or int64 [rows, groups, inner]; overwritten.
+    """
+    rows, groups, inner = source.shape
+    terms = shifts.shape[1]
+    half = (np.int64(1) << shift) >> 1
+    for r in nb.prange(rows):
+        total = np.empty(inner, np.int64)
+        for g in range(groups):
+            total[:] = half
+            for term in range(terms):
+                power, sign = np.int64(shifts[g, term]), signs[g, term]
+                if sign > 0:
+                    for i in range(inner):
+                        total[i] += np.int64(source[r, g, i]) << power
+                elif sign < 0:
+                    for i in range(inner):
+                        total[i] -= np.int64(source[r, g, i]) << power
+                else:
+                    break
+            for i in range(inner):
+                out[r, g, i] = total[i] >> shift

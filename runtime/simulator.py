@@ -11,6 +11,7 @@ from snncc.ir.arrays import align, concat, count, over_steps, spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
+from snncc.runtime.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -19,6 +20,7 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.runtime.gains import apply_gain, gain_table
 
 PIXEL_BITS = 8
 
@@ -42,6 +44,7 @@ class Simulator:
         self._neurons = {
             node.name: _neuron_constants(graph, node) for node in graph.select(IntegerPopulation)
         }
+        self._gains = {node.name: gain_table(graph, node) for node in graph.select(Gain)}
 
     def run(
         self,
@@ -116,11 +119,8 @@ class Simulator:
                     part = align(x, axes, node.type.names).astype(dtype, copy=False)
                     total = total + (part << shift if shift else part)
                 return total
-            case Gain(mantissa=mantissa, shift=shift):
-                factor = self.graph.constants[mantissa.name].astype(np.int64)
-                factor = spread(factor, mantissa.axes, node.type.names)
-                scaled: Ints = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
-                return scaled.astype(self.plan.formats[node.name], copy=False)
+            case Gain():
+                return apply_gain(self._gains[node.name], sources[0], self.plan.formats[node.name])
             case IntegerReadout(offset=offset):
                 each = over_steps(sources[0], names[0], self.graph.steps)
                 total = each.sum(axis=1, dtype=np.int64)
@@ -164,15 +164,14 @@ class Simulator:
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
-        threshold, bias, polarity, rules = self._neurons[node.name]
-        kernels.fire(flat, threshold, bias, polarity, rules, spikes, levels)
+        kernels.fire(flat, *self._neurons[node.name], spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
         return np.moveaxis(spikes.reshape(shape), 1, place), grid
 
 
-def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]:
-    """Threshold, bias, polarity of every neuron, and the population's rules."""
+def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, ...]:
+    """Threshold, bias, polarity of every neuron, the leak's digits, the population's rules."""
     op, current = node.op, graph[node.inputs[0]].type.without(TIME)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
@@ -184,11 +183,14 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
         full = np.broadcast_to(spread(array, param.axes, current.names), current.shape)
         return np.ascontiguousarray(full).reshape(-1)
 
-    rules = np.array([*op.decay, op.reset == "soft", op.compare == "gt"], np.int64)
+    factor, shift = op.decay
+    digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
+    rules = np.array([shift, op.reset == "soft", op.compare == "gt"], np.int64)
     return (
         of_every_neuron(op.threshold, 0),
         of_every_neuron(op.bias, 0),
         of_every_neuron(op.polarity, 1),
+        digits,
         rules,
     )
 
@@ -249,8 +251,7 @@ def _convolve(
         node.type.size(n) for n in (op.out_height, op.out_width, op.out_channel)
     )
     out = np.empty((images.shape[0], height, width, outputs), dtype)
-    rules = (np.array(pair, np.int64) for pair in (op.stride, op.padding, op.dilation))
-    kernels.convolve_events(images, weight, out, *rules)
+    kernels.convolve_events(images, weight, out, op.stride, op.padding, op.dilation)
     have = [*carried, op.out_height, op.out_width, op.out_channel]
     result = out.reshape(*x.shape[:-3], height, width, outputs)
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
