@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Array, Graph, Node
-from snncc.ir.arrays import count, spread
+from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain
 from snncc.runtime import kernels
 from snncc.runtime.digits import signed_digits
@@ -16,43 +16,40 @@ class GainTable:
     """The mantissas of one gain, ready for `kernels.scale`.
 
     Attributes:
-        shifts: int8 [groups, terms], powers of two; a group is one mantissa.
-        signs: int8 [groups, terms], 1 or -1; 0 ends the terms of a group.
+        shifts: int8 [terms, elements], powers of two; elements are those of all axes from the
+            first one that the mantissa lies over.
+        signs: int8 [terms, elements], 1, -1, or 0 for no term.
         shift: the right shift.
-        inner: how many neighbouring elements one mantissa holds for.
     """
 
     shifts: Array
     signs: Array
     shift: int
-    inner: int
 
 
 def gain_table(graph: Graph, node: Node) -> GainTable:
-    """Groups run over the axes from the first to the last that the mantissa lies over."""
+    """The table of one gain, with as many terms as its longest mantissa has signed digits."""
     op = node.op
     if not isinstance(op, Gain):
         raise TypeError(op.mnemonic)
     names, shape = node.type.names, node.type.shape
-    places = [i for i, name in enumerate(names) if name in op.mantissa.axes]
-    first, last = (min(places), max(places) + 1) if places else (0, 0)
+    first = min((names.index(name) for name in op.mantissa.axes), default=len(names))
     mantissa = graph.constants[op.mantissa.name].astype(np.int64)
-    over = spread(mantissa, op.mantissa.axes, names[first:last])
-    each = np.broadcast_to(over, shape[first:last]).reshape(-1)
-    digits = np.stack([*signed_digits(each), np.zeros_like(each, np.int8)], axis=1)
-    order = np.argsort(digits == 0, axis=1, kind="stable")  # powers in use first
-    terms = max(1, int((digits != 0).sum(axis=1).max(initial=0)))
-    signs = np.take_along_axis(digits, order, axis=1)[:, :terms]
-    shifts = order[:, :terms].astype(np.int8)
-    inner = count(shape[last:])
-    return GainTable(np.ascontiguousarray(shifts), np.ascontiguousarray(signs), op.shift, inner)
+    over = spread(mantissa, op.mantissa.axes, names[first:])
+    each = np.broadcast_to(over, shape[first:]).reshape(-1)
+    digits = np.stack([*signed_digits(each), np.zeros_like(each, np.int8)])
+    powers = np.argsort(digits == 0, axis=0, kind="stable")  # those in use first
+    terms = int((digits != 0).sum(axis=0).max(initial=0))
+    signs = np.take_along_axis(digits, powers, axis=0)[:terms]
+    shifts = powers[:terms].astype(np.int8)
+    return GainTable(np.ascontiguousarray(shifts), np.ascontiguousarray(signs), op.shift)
 
 
 def apply_gain(table: GainTable, source: Array, dtype: type[np.generic]) -> Array:
     """The current [batch, *axes] times its constants, in the given integer type."""
-    groups = len(table.shifts)
-    rows = source.size // max(1, groups * table.inner)
-    x = np.ascontiguousarray(source).reshape(rows, groups, table.inner)
+    elements = table.shifts.shape[1]
+    rows = source.size // max(1, elements)
+    x = np.ascontiguousarray(source).reshape(rows, elements)
     out = np.empty(x.shape, dtype)
     kernels.scale(x, table.shifts, table.signs, table.shift, out)
     return out.reshape(source.shape)

@@ -11,6 +11,8 @@ import numba as nb
 import numpy as np
 
 Kernel = TypeVar("Kernel", bound=Callable[..., None])
+BLOCK = 1024
+"""Elements of a gain at a time: their sums stay in the first-level cache."""
 
 
 def _compiled(function: Kernel) -> Kernel:
@@ -155,28 +157,23 @@ def scale(source: Any, shifts: Any, signs: Any, shift: Any, out: Any) -> None:
     """Multiplies by constants as shifted additions, rounds to nearest and shifts right.
 
     Args:
-        source: int32 or int64 [rows, groups, inner].
-        shifts: int8 [groups, terms], the powers of two of each group's constant.
-        signs: int8 [groups, terms], 1 or -1; 0 ends the terms of a group.
+        source: int32 or int64 [rows, elements].
+        shifts: int8 [terms, elements], the powers of two of each element's constant.
+        signs: int8 [terms, elements], 1, -1, or 0 for a term that an element does not have.
         shift: int, the right shift.
-        out: int32 or int64 [rows, groups, inner]; overwritten.
+        out: int32 or int64 [rows, elements]; overwritten.
     """
-    rows, groups, inner = source.shape
-    terms = shifts.shape[1]
+    rows, elements = source.shape
     half = (np.int64(1) << shift) >> 1
     for r in nb.prange(rows):
-        total = np.empty(inner, np.int64)
-        for g in range(groups):
+        total = np.empty(BLOCK, np.int64)
+        for start in range(0, elements, BLOCK):
+            size = min(BLOCK, elements - start)
             total[:] = half
-            for term in range(terms):
-                power, sign = np.int64(shifts[g, term]), signs[g, term]
-                if sign > 0:
-                    for i in range(inner):
-                        total[i] += np.int64(source[r, g, i]) << power
-                elif sign < 0:
-                    for i in range(inner):
-                        total[i] -= np.int64(source[r, g, i]) << power
-                else:
-                    break
-            for i in range(inner):
-                out[r, g, i] = total[i] >> shift
+            for term in range(shifts.shape[0]):
+                for i in range(size):
+                    moved = np.int64(source[r, start + i]) << np.int64(shifts[term, start + i])
+                    sign = signs[term, start + i]
+                    total[i] += moved if sign > 0 else (-moved if sign < 0 else np.int64(0))
+            for i in range(size):
+                out[r, start + i] = total[i] >> shift
