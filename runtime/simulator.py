@@ -164,13 +164,14 @@ class Simulator:
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
-        kernels.fire(flat, *self._neurons[node.name], spikes, levels)
+        threshold, bias, polarity, digits, rules = self._neurons[node.name]
+        kernels.fire(flat, threshold, bias, polarity, digits, rules, spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
         return np.moveaxis(spikes.reshape(shape), 1, place), grid
 
 
-def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, ...]:
+def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, Array, Array, Array, Array]:
     """Threshold, bias, polarity of every neuron, the leak's digits, the population's rules."""
     op, current = node.op, graph[node.inputs[0]].type.without(TIME)
     if not isinstance(op, IntegerPopulation):
