@@ -17,6 +17,7 @@ accumulate for each set bit of the pixel: both numbers are given.
 
 from collections import Counter
 from collections.abc import Callable
+
 import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
