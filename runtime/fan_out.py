@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import Graph, Node
+from snncc.ir import TIME, Graph, Node
 from snncc.ir.projections import Contract, Convolve
 from snncc.runtime.execution import Ints
 
@@ -14,7 +14,8 @@ class FanOut:
     """Synapses by source element.
 
     Attributes:
-        axes: the source's axes along which fan-out differs; along all others it repeats.
+        axes: the source's axes along which fan-out differs; along all others it repeats. With
+            weights of their own for every step the time axis is one of them.
         synapses: int64 over these axes, all that exist.
         nonzero: int64 over these axes, those whose weight is not 0.
     """
@@ -47,19 +48,19 @@ def _convolution(graph: Graph, node: Node, op: Convolve) -> FanOut:
     weight = graph.constants[op.weight.name]
     source = graph[node.inputs[0]].type
     channels, height, width = (source.size(n) for n in (op.channel, op.height, op.width))
-    outputs, inputs, kh, kw = weight.shape
+    *banks, outputs, inputs, kh, kw = weight.shape
     rows = _targets(
         height, node.type.size(op.out_height), kh, op.stride[0], op.padding[0], op.dilation[0]
     )
     columns = _targets(
         width, node.type.size(op.out_width), kw, op.stride[1], op.padding[1], op.dilation[1]
     )
-    grouped = (weight != 0).reshape(op.groups, outputs // op.groups, inputs, kh, kw)
-    taps = grouped.sum(axis=1, dtype=np.int64).reshape(channels, kh, kw)
+    grouped = (weight != 0).reshape(*banks, op.groups, outputs // op.groups, inputs, kh, kw)
+    taps = grouped.sum(axis=-4, dtype=np.int64).reshape(*banks, channels, kh, kw)
     every = np.full_like(taps, outputs // op.groups)
-    over = "yp,xq,cpq->cyx"
+    over = "yp,xq,...cpq->...cyx"
     return FanOut(
-        (op.channel, op.height, op.width),
+        (*((TIME,) if op.banks else ()), op.channel, op.height, op.width),
         np.einsum(over, rows, columns, every),
         np.einsum(over, rows, columns, taps),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Array, Graph, Node
-from snncc.ir.arrays import spread
+from snncc.ir.arrays import count, spread
 from snncc.ir.integer_ops import Gain
 from snncc.runtime import kernels
 from snncc.runtime.digits import signed_digits
@@ -16,15 +16,17 @@ class GainTable:
     """The mantissas of one gain, ready for `kernels.scale`.
 
     Attributes:
-        shifts: int8 [terms, elements], powers of two; elements are those of all axes from the
-            first one that the mantissa lies over.
-        signs: int8 [terms, elements], 1, -1, or 0 for no term.
+        shifts: int8 [terms, groups], powers of two; groups are the places of the axes from the
+            first to the last that the mantissa lies over.
+        signs: int8 [terms, groups], 1, -1, or 0 for no term.
         shift: the right shift.
+        inner: how many neighbouring elements share a mantissa.
     """
 
     shifts: Array
     signs: Array
     shift: int
+    inner: int
 
 
 def gain_table(graph: Graph, node: Node) -> GainTable:
@@ -33,23 +35,30 @@ def gain_table(graph: Graph, node: Node) -> GainTable:
     if not isinstance(op, Gain):
         raise TypeError(op.mnemonic)
     names, shape = node.type.names, node.type.shape
-    first = min((names.index(name) for name in op.mantissa.axes), default=len(names))
-    mantissa = graph.constants[op.mantissa.name].astype(np.int64)
-    over = spread(mantissa, op.mantissa.axes, names[first:])
-    each = np.broadcast_to(over, shape[first:]).reshape(-1)
+    places = [names.index(name) for name in op.mantissa.axes] or [-1]
+    over = slice(max(0, min(places)), max(places) + 1)
+    mantissa = spread(
+        graph.constants[op.mantissa.name].astype(np.int64), op.mantissa.axes, names[over]
+    )
+    each = np.broadcast_to(mantissa, shape[over]).reshape(-1)
     digits = np.stack([*signed_digits(each), np.zeros_like(each, np.int8)])
     powers = np.argsort(digits == 0, axis=0, kind="stable")  # those in use first
     terms = int((digits != 0).sum(axis=0).max(initial=0))
     signs = np.take_along_axis(digits, powers, axis=0)[:terms]
     shifts = powers[:terms].astype(np.int8)
-    return GainTable(np.ascontiguousarray(shifts), np.ascontiguousarray(signs), op.shift)
+    return GainTable(
+        np.ascontiguousarray(shifts),
+        np.ascontiguousarray(signs),
+        op.shift,
+        count(shape[over.stop :]),
+    )
 
 
 def apply_gain(table: GainTable, source: Array, dtype: type[np.generic]) -> Array:
     """The current [batch, *axes] times its constants, in the given integer type."""
-    elements = table.shifts.shape[1]
-    rows = source.size // max(1, elements)
-    x = np.ascontiguousarray(source).reshape(rows, elements)
+    groups = table.shifts.shape[1]
+    rows = source.size // max(1, groups * table.inner)
+    x = np.ascontiguousarray(source).reshape(rows, groups, table.inner)
     out = np.empty(x.shape, dtype)
     kernels.scale(x, table.shifts, table.signs, table.shift, out)
     return out.reshape(source.shape)

@@ -15,7 +15,7 @@ plain data could get out, and each result is such an array again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,12 @@ class RefusingArray(NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype[Any]:
         return self._data.dtype
 
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator["RefusingArray"]:
+        return (self[i] for i in range(len(self)))
+
     def transpose(self, *axes: Any) -> "RefusingArray":
         return self._like(self._data.transpose(*axes))
 
@@ -176,8 +182,7 @@ class RefusingArray(NDArrayOperatorsMixin):
                 raise tally.refuse(f"{ufunc.__name__} by data")
             result = np.asarray(ufunc(*operands))
             fixed = all(map(_constant, inputs))
-            idle = kind == "shifts" and not np.any(operands[1])  # a shift by 0 is a wire
-            if not fixed and not idle:
+            if not fixed and not _idle(kind, operands):
                 tally.count(kind, result.size)
             return RefusingArray(result, tally, fixed)
         if method == "reduce" and kind == "adds" and set(options) == {"axis"}:
@@ -256,6 +261,13 @@ class RefusingArray(NDArrayOperatorsMixin):
 
     def _like(self, data: Array) -> "RefusingArray":
         return RefusingArray(data, self._tally, self._constant)
+
+
+def _idle(kind: str, operands: list[Any]) -> bool:
+    """A shift by 0, or the number 0 as a term: a wire, not an operation."""
+    if kind == "shifts":
+        return not np.any(operands[1])
+    return kind == "adds" and any(np.ndim(x) == 0 and x == 0 for x in operands)
 
 
 def _constant(value: Any) -> bool:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
-from snncc.ir.arrays import concat, over_steps, spread
+from snncc.ir.arrays import concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
 from snncc.runtime.digits import signed_digits
@@ -99,12 +99,14 @@ def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
 def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) -> Ints:
     """Events, the synapses they reach, those with a weight, and the same for whole pixels."""
     source = graph[node.inputs[0]]
-    x = values[source.name]
+    x, names = values[source.name], source.type.names
+    if TIME in fan.axes:
+        x, names = timed(x, names, graph.steps)
 
     def reached(events: Array) -> tuple[int, int, int]:
-        over = tuple(1 + i for i, n in enumerate(source.type.names) if n not in fan.axes)
+        over = tuple(1 + i for i, n in enumerate(names) if n not in fan.axes)
         each = events.sum(axis=(0, *over), dtype=np.int64)
-        kept = [n for n in source.type.names if n in fan.axes]
+        kept = [n for n in names if n in fan.axes]
         each = each.transpose([kept.index(n) for n in fan.axes])
         return int(each.sum()), int((each * fan.synapses).sum()), int((each * fan.nonzero).sum())
 
@@ -116,8 +118,9 @@ def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) ->
 def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:
     source = graph[node.inputs[0]].type
     again = source.without(TIME, *fan.axes).neurons
-    synapses = int(fan.synapses.sum()) * again
-    steps = graph.steps if source.temporal else 1
+    banks = TIME in fan.axes
+    synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
+    steps = graph.steps if source.temporal or banks else 1
     pixel = source.kind is Kind.PIXEL
     host = pixel and any(
         isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels)
@@ -160,7 +163,7 @@ def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> i
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
     names = node.type.names
-    rest = tuple(n for n in names if n != TIME)
+    rest = (TIME, *(n for n in names if n != TIME))
     s, z = over_steps(spikes, names, graph.steps), over_steps(levels, names, graph.steps)
     after: Array = np.zeros_like(z)
     if op.reset == "soft":

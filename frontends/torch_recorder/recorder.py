@@ -1,5 +1,6 @@
 """The recorder: one real run of a model, noted call by call."""
 
+import weakref
 from contextlib import ExitStack
 from typing import Any
 
@@ -45,13 +46,15 @@ class Recorder(TorchFunctionMode):
         self.steps: list[Step] = []
         self.findings: list[Finding] = []
         self._values: dict[int, Value] = {}
-        self._known = {id(t) for t in (*model.parameters(), *model.buffers())}
-        self._alive: list[Any] = []  # ids stay unique while their objects live
+        self._known: set[int] = set()
+        self._watched: dict[int, weakref.ref[torch.Tensor]] = {}
         self._paths = {id(m): path for path, m in model.named_modules()}
         self._stack: list[nn.Module] = []
         self._muted = 0
         self.failed_at = ""
         self._calls: dict[int, int] = {}
+        for tensor in (*model.parameters(), *model.buffers()):
+            self._know(tensor)
         for module in model.modules():
             attributes = [v for k, v in vars(module).items() if not k.startswith("_")]
             for tensor in tree_flatten(attributes)[0]:
@@ -59,7 +62,7 @@ class Recorder(TorchFunctionMode):
                     self._know(tensor)
 
     def bind(self, tensor: torch.Tensor, value: Value) -> None:
-        self._alive.append(tensor)
+        self._watch(tensor)
         self._values[id(tensor)] = value
 
     def value_of(self, thing: Any) -> Value | None:
@@ -286,8 +289,19 @@ class Recorder(TorchFunctionMode):
         return name
 
     def _know(self, tensor: torch.Tensor) -> None:
-        self._alive.append(tensor)
+        self._watch(tensor)
         self._known.add(id(tensor))
+
+    def _watch(self, tensor: torch.Tensor) -> None:
+        """Forgets a tensor's id when the tensor goes: another may get that id, and memory."""
+        key = id(tensor)
+
+        def forget(_gone: object) -> None:
+            self._watched.pop(key, None)
+            self._values.pop(key, None)
+            self._known.discard(key)
+
+        self._watched[key] = weakref.ref(tensor, forget)
 
 
 def reset_state(model: nn.Module) -> None:

@@ -1,6 +1,5 @@
 """Walks the network once with calibration images: the real one beside the rounded one."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -75,8 +74,9 @@ def round_with_images(
         gram = grams.get(node.name)
         if gram is None:
             return np.zeros(len(rows))
-        error = rows - round_with_compensation(rows, grid, largest, gram) * grid
-        lost: Real = ((error @ gram) * error).sum(axis=1)
+        error = rows - _compensated(rows, grid, largest, gram) * grid
+        blocks = error.reshape(-1, len(gram))
+        lost: Real = ((blocks @ gram) * blocks).sum(axis=1).reshape(len(rows), -1).sum(axis=1)
         return lost
 
     units = choose_units(graph, weight_bits, loss)
@@ -104,13 +104,24 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
         lead = len(op.shared)
         moved = (shape[lead], *shape[:lead], *shape[lead + 1 :])
         return np.moveaxis(rows.reshape(moved), 0, lead)
+    if isinstance(op, Convolve) and op.banks:
+        return np.moveaxis(rows.reshape(shape[1], shape[0], *shape[2:]), 0, 1)
     return rows.reshape(shape)
 
 
+def _compensated(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
+    """Rounds rows [o, blocks * k], each block of unshared weights for itself."""
+    blocks = rows.shape[1] // len(gram)
+    flat, steps = rows.reshape(-1, len(gram)), np.repeat(grid, blocks, axis=0)
+    return round_with_compensation(flat, steps, largest, gram).reshape(rows.shape)
+
+
 def _grid(units: Units, node: Node) -> Real:
-    axis = output_axis(node)
-    grid = units.grid(node.name)
-    return grid.over((axis,) if axis is not None else ()).reshape(-1, 1)
+    """The step of every row of a projection, [o, 1]."""
+    axis, grid = output_axis(node), units.grid(node.name)
+    if axis is None:
+        return grid.array.reshape(1, 1)
+    return np.broadcast_to(grid.over((axis,)), (node.type.size(axis),)).reshape(-1, 1)
 
 
 class _Walk:
@@ -120,13 +131,11 @@ class _Walk:
         self.graph = graph
         self.images = images
         self.values: dict[str, Real] = {}
-        self.pending = Counter(name for node in graph.nodes for name in node.inputs)
 
     def grams(self) -> dict[str, Real]:
         """E[x x^T] of every projection's inputs in the real network, on a part of the images."""
         few = self.images[:: max(1, len(self.images) // UNIT_IMAGES)]
         values: dict[str, Real] = {}
-        pending = Counter(self.pending)
         found: dict[str, Real] = {}
         for node in self.graph.nodes:
             gram = self._gram(node, values)
@@ -134,7 +143,8 @@ class _Walk:
                 found[node.name] = gram
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(self.graph, node, sources, few)
-            _forget(values, pending, node)
+            for name in self.graph.last_uses.get(node.name, ()):
+                del values[name]
         return found
 
     def _gram(self, node: Node, values: Mapping[str, Real]) -> Real | None:
@@ -153,7 +163,7 @@ class _Walk:
         rows, gram = rows_of(self.graph, node), self._gram(node, self.values)
         if gram is None:
             return round_to_nearest(rows, grid, largest)
-        return round_with_compensation(rows, grid, largest, gram)
+        return _compensated(rows, grid, largest, gram)
 
     def advance(self, node: Node, weight: Real | None = None) -> None:
         """Computes a node's value, with another weight if one is given."""
@@ -162,11 +172,5 @@ class _Walk:
             graph = replace(graph, constants={**graph.constants, node.op.weight.name: weight})
         sources = [self.values[name] for name in node.inputs]
         self.values[node.name] = evaluate(graph, node, sources, self.images)
-        _forget(self.values, self.pending, node)
-
-
-def _forget(values: dict[str, Real], pending: Counter[str], node: Node) -> None:
-    for name in node.inputs:
-        pending[name] -= 1
-        if pending[name] == 0:
-            del values[name]
+        for name in self.graph.last_uses.get(node.name, ()):
+            del self.values[name]

@@ -19,8 +19,8 @@ def synapse_inputs(
 
     `kernel` is a convolution's kernel size.
 
-    None for weights that differ along carried axes or a grouped convolution: each block has inputs
-    of its own.
+    Weights that differ from token to token or from step to step are taken to see what all of them
+    see together: one block alone would have too few samples. None for a grouped convolution.
     """
     op, names = node.op, source.names
     if isinstance(op, Convolve):
@@ -37,7 +37,7 @@ def synapse_inputs(
         patches = windows(image, (kernel[0], kernel[1]), op.stride, op.padding, op.dilation)
         patches = patches.transpose(0, 1, 2, 5, 3, 4)
         return patches.reshape(-1, int(np.prod(patches.shape[3:]))).astype(np.float32)
-    if not isinstance(op, Contract) or op.shared:
+    if not isinstance(op, Contract):
         return None
     x = value.sum(axis=tuple(1 + names.index(n) for n in op.summed)) if op.summed else value
     left = [n for n in names if n not in op.summed]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Graph, Node, TypeRuleError
+from snncc.ir import TIME, Graph, Node, Param, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine, Readout
+from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named
 
 Ids = NDArray[np.int64]
@@ -55,6 +55,8 @@ def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
     array = np.asarray(graph.constants[op.weight.name], np.float64)
     if isinstance(op, Contract) and output_axis(node) is not None:
         array = np.moveaxis(array, len(op.shared), 0)
+    if isinstance(op, Convolve) and op.banks:
+        array = np.moveaxis(array, 1, 0)
     return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
 
 
@@ -99,6 +101,7 @@ def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
     """
     classes = _Classes()
     ids, axes = _assign(graph, classes)
+    _unite_where_thresholds_differ(graph, classes, ids)
     largest = 2.0 ** (weight_bits - 1) - 1
     projections = graph.select(Contract, Convolve)
     top = np.zeros(len(classes.parent))
@@ -110,10 +113,10 @@ def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
     share = _best_shares(graph, projections, classes, ids, top, exponent, largest, loss)
     unit: dict[str, Named] = {}
     for name, elements in ids.items():
-        roots = classes.roots(elements)
-        values = (top * share)[roots] / largest
+        values = (top * share)[classes.roots(elements)] / largest
         axis = axes[name]
-        unit[name] = Named.scalar(float(values[0])) if axis is None else Named((axis,), values)
+        one = axis is None or (values == values[0]).all()
+        unit[name] = Named.scalar(float(values[0])) if one else Named((axis or "",), values)
     return Units(unit, exponent)
 
 
@@ -133,6 +136,8 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
                 axis = output_axis(node)
                 axes[node.name] = axis
                 ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
+            case Affine(scale=Param(axes=over)) if over == (TIME,):  # a step's gain is near 1
+                ids[node.name], axes[node.name] = ids[node.inputs[0]], axes[node.inputs[0]]
             case Affine():
                 axis = axes[node.inputs[0]]
                 axes[node.name] = axis
@@ -160,6 +165,21 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
             case _:
                 pass
     return ids, axes
+
+
+def _unite_where_thresholds_differ(graph: Graph, classes: _Classes, ids: dict[str, Ids]) -> None:
+    """One unit for all channels that are compared with thresholds by token.
+
+    With a unit for each channel the thresholds would need a table of tokens times channels, many
+    times the weights at high resolution. On the trained Mixer-SNN it loses nothing (ADR 4).
+    """
+    for node in graph.select(Population):
+        source = graph[node.inputs[0]]
+        own = output_axis(source)
+        if not isinstance(node.op, Population) or own is None:
+            continue
+        if set(node.op.threshold.axes) - {own, TIME}:
+            classes.unify(ids[source.name][:1], ids[source.name])
 
 
 def _scale_bare_gains(
