@@ -58,7 +58,10 @@ def apply_gain(table: GainTable, source: Array, dtype: type[np.generic]) -> Arra
     """The current [batch, *axes] times its constants, in the given integer type."""
     groups = table.shifts.shape[1]
     rows = source.size // max(1, groups * table.inner)
-    x = np.ascontiguousarray(source).reshape(rows, groups, table.inner)
-    out = np.empty(x.shape, dtype)
-    kernels.scale(x, table.shifts, table.signs, table.shift, out)
+    single = table.inner == 1
+    shape = (rows, groups) if single else (rows, groups, table.inner)
+    x = np.ascontiguousarray(source).reshape(shape)
+    out = np.empty(shape, dtype)
+    kernel = kernels.scale if single else kernels.scale_groups
+    kernel(x, table.shifts, table.signs, table.shift, out)
     return out.reshape(source.shape)

@@ -161,6 +161,38 @@ def scale(source: Any, shifts: Any, signs: Any, shift: Any, out: Any) -> None:
     """Multiplies by constants as shifted additions, rounds to nearest and shifts right.
 
     Args:
+        source: int32 or int64 [rows, elements].
+        shifts: int8 [terms, elements], the powers of two of each element's constant.
+        signs: int8 [terms, elements], 1, -1, or 0 for a term that an element does not have.
+        shift: int, the right shift.
+        out: int32 or int64 [rows, elements]; overwritten.
+    """
+    rows, elements = source.shape
+    half = (np.int64(1) << shift) >> 1
+    for r in nb.prange(rows):
+        total = np.empty(BLOCK, np.int64)
+        for start in range(0, elements, BLOCK):
+            x = source[r, start : start + BLOCK]
+            size = x.shape[0]
+            total[:] = half
+            for term in range(shifts.shape[0]):
+                powers, sides = (
+                    shifts[term, start : start + size],
+                    signs[term, start : start + size],
+                )
+                for i in range(size):
+                    moved = np.int64(x[i]) << np.int64(powers[i])
+                    total[i] += moved if sides[i] > 0 else (-moved if sides[i] < 0 else np.int64(0))
+            y = out[r, start : start + size]
+            for i in range(size):
+                y[i] = total[i] >> shift
+
+
+@_compiled
+def scale_groups(source: Any, shifts: Any, signs: Any, shift: Any, out: Any) -> None:
+    """Like `scale`, for constants that neighbouring elements share.
+
+    Args:
         source: int32 or int64 [rows, groups, inner].
         shifts: int8 [terms, groups], the powers of two of each group's constant.
         signs: int8 [terms, groups], 1, -1, or 0 for a term that a group does not have.
@@ -170,30 +202,16 @@ def scale(source: Any, shifts: Any, signs: Any, shift: Any, out: Any) -> None:
     rows, groups, inner = source.shape
     half = (np.int64(1) << shift) >> 1
     for r in nb.prange(rows):
-        if inner == 1:
-            total = np.empty(BLOCK, np.int64)
-            for start in range(0, groups, BLOCK):
-                size = min(BLOCK, groups - start)
-                total[:] = half
-                for term in range(shifts.shape[0]):
-                    for i in range(size):
-                        g = start + i
-                        moved = np.int64(source[r, g, 0]) << np.int64(shifts[term, g])
-                        sign = signs[term, g]
-                        total[i] += moved if sign > 0 else (-moved if sign < 0 else np.int64(0))
-                for i in range(size):
-                    out[r, start + i, 0] = total[i] >> shift
-        else:
-            total = np.empty(inner, np.int64)
-            for g in range(groups):
-                total[:] = half
-                for term in range(shifts.shape[0]):
-                    power, sign = np.int64(shifts[term, g]), signs[term, g]
-                    if sign > 0:
-                        for i in range(inner):
-                            total[i] += np.int64(source[r, g, i]) << power
-                    elif sign < 0:
-                        for i in range(inner):
-                            total[i] -= np.int64(source[r, g, i]) << power
-                for i in range(inner):
-                    out[r, g, i] = total[i] >> shift
+        total = np.empty(inner, np.int64)
+        for g in range(groups):
+            total[:] = half
+            for term in range(shifts.shape[0]):
+                power, sign = np.int64(shifts[term, g]), signs[term, g]
+                if sign > 0:
+                    for i in range(inner):
+                        total[i] += np.int64(source[r, g, i]) << power
+                elif sign < 0:
+                    for i in range(inner):
+                        total[i] -= np.int64(source[r, g, i]) << power
+            for i in range(inner):
+                out[r, g, i] = total[i] >> shift
