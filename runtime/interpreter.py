@@ -228,7 +228,7 @@ def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
         weight: [inputs, outputs].
     """
     rows, again, inputs = bits.shape
-    result = np.zeros_like(weight, shape=(rows, weight.shape[1]))
+    result = np.zeros_like(weight, order="C", shape=(rows, weight.shape[1]))
     active = bits.reshape(rows, again * inputs)
     busiest = max(1, again * inputs * max(1, weight.shape[1]))
     step = max(1, CHUNK // busiest)
@@ -259,8 +259,8 @@ def _population(
     biases = _constant(graph, op.bias, rest) if op.bias is not None else none
     (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
-    state = np.zeros_like(x[:, 0])
-    spikes, levels = np.empty_like(x, np.uint8), np.empty_like(x)
+    state = np.zeros_like(x[:, 0], order="C")
+    spikes, levels = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
     for t in range(graph.steps):
         threshold = at_step(thresholds, t)
         if op.compare == "ge":
