@@ -2,10 +2,11 @@
 
 A synapse is a selected addition: the weight rows of the active inputs are gathered and added. A
 gain is shifted additions. Nothing here multiplies, divides, or uses floating point, except for the
-logits' real unit at the very end, outside the program.
+logits' real unit at the very end, outside the program. `run_nodes` also runs on arrays that refuse
+to do so (`refusing_arrays`): every array that holds data is made from one that came in.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
@@ -44,24 +45,43 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
     images = check_images(graph, images)
     wanted = recorded_names(graph, record)
     unit = readout_of(graph).unit
+    values, membranes, counts = run_nodes(graph, images, wanted)
+    readout = values[graph.output]
+    logits = readout.astype(np.float64) * unit
+    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+
+
+def run_nodes(
+    graph: Graph,
+    images: Images,
+    wanted: frozenset[str],
+    before: Callable[[Node], None] = lambda _: None,
+) -> tuple[dict[str, Array], dict[str, Ints], dict[str, int]]:
+    """The values that remain at the end (output, wanted populations), membranes, spike counts.
+
+    Args:
+        graph: integer dialect.
+        images: what `check_images` gives.
+        wanted: populations whose spikes and membranes are kept.
+        before: called before each node is computed.
+    """
     values: dict[str, Array] = {}
     membranes: dict[str, Ints] = {}
     counts: dict[str, int] = {}
     for node in graph.nodes:
+        before(node)
         sources = [values[name] for name in node.inputs]
         if isinstance(node.op, IntegerPopulation):
             spikes, levels = _population(graph, node, node.op, sources[0])
             values[node.name] = spikes
-            counts[node.name] = int(spikes.sum())
+            counts[node.name] = int(np.count_nonzero(spikes))
             if node.name in wanted:
                 membranes[node.name] = levels
         else:
             values[node.name] = _value(graph, node, sources, images)
         for name in set(graph.last_uses.get(node.name, ())) - wanted:
             del values[name]
-    readout = values[graph.output]
-    logits = readout.astype(np.float64) * unit
-    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+    return values, membranes, counts
 
 
 def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
@@ -208,7 +228,7 @@ def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
         weight: [inputs, outputs].
     """
     rows, again, inputs = bits.shape
-    result = np.zeros((rows, weight.shape[1]), np.int64)
+    result = np.zeros_like(weight, order="C", shape=(rows, weight.shape[1]))
     active = bits.reshape(rows, again * inputs)
     busiest = max(1, again * inputs * max(1, weight.shape[1]))
     step = max(1, CHUNK // busiest)
@@ -234,13 +254,13 @@ def _population(
     if op.polarity is not None:
         sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    zero = np.zeros([1] * len(rest), np.int64)
-    biases = _constant(graph, op.bias, rest) if op.bias is not None else zero
     thresholds = _constant(graph, op.threshold, rest)
+    none = np.zeros_like(thresholds)
+    biases = _constant(graph, op.bias, rest) if op.bias is not None else none
     (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
-    state = np.zeros((x.shape[0], *x.shape[2:]), np.int64)
-    spikes, levels = np.empty(x.shape, np.uint8), np.empty(x.shape, np.int64)
+    state = np.zeros_like(x[:, 0], order="C")
+    spikes, levels = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
     for t in range(graph.steps):
         threshold = at_step(thresholds, t)
         if op.compare == "ge":

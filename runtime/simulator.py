@@ -12,6 +12,7 @@ from snncc.ir.arrays import align, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
+from snncc.runtime.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -20,6 +21,7 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.runtime.gains import apply_gain, gain_table
 
 PIXEL_BITS = 8
 
@@ -40,6 +42,7 @@ class Simulator:
         available = int(nb.get_num_threads())
         self.threads = max(1, min(threads or available, available))
         self.unit = readout_of(graph).unit
+        self._gains = {node.name: gain_table(graph, node) for node in graph.select(Gain)}
 
     def run(
         self,
@@ -112,14 +115,11 @@ class Simulator:
                     part = align(x, axes, node.type.names).astype(dtype, copy=False)
                     total = total + (part << shift if shift else part)
                 return total
-            case Gain(mantissa=mantissa, shift=shift):
-                factor = self.graph.constants[mantissa.name].astype(np.int64)
-                factor = spread(factor, mantissa.axes, node.type.names)
+            case Gain(mantissa=mantissa):
                 x = sources[0]
                 if TIME in mantissa.axes:
                     x = align(*timed(x, names[0], self.graph.steps), node.type.names)
-                scaled: Ints = (x * factor + ((1 << shift) >> 1)) >> shift
-                return scaled.astype(self.plan.formats[node.name], copy=False)
+                return apply_gain(self._gains[node.name], x, self.plan.formats[node.name])
             case IntegerReadout(offset=offset):
                 each = over_steps(sources[0], names[0], self.graph.steps)
                 total = each.sum(axis=1, dtype=np.int64)
@@ -167,15 +167,15 @@ class Simulator:
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
-        threshold, bias, polarity, rules = _neuron_constants(self.graph, node)
-        kernels.fire(flat, threshold, bias, polarity, rules, spikes, levels)
+        threshold, bias, polarity, digits, rules = _neuron_constants(self.graph, node)
+        kernels.fire(flat, threshold, bias, polarity, digits, rules, spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
         return np.moveaxis(spikes.reshape(shape), 1, place), grid
 
 
-def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]:
-    """Threshold, bias, polarity of every neuron, [steps or 1, neurons], and the rules."""
+def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, Array, Array, Array, Array]:
+    """Threshold, bias, polarity by neuron, [steps or 1, neurons], the leak's digits, the rules."""
     op, current = node.op, graph[node.inputs[0]].type.without(TIME)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
@@ -193,11 +193,14 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]
 
     polarity = over_neurons(op.polarity, 1)
     bias = over_neurons(op.bias, 0) + polarity * over_neurons(op.offset, 0)
-    rules = [*op.decay, op.reset == "soft", op.compare == "gt", op.decay_offset]
+    factor, shift = op.decay
+    digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
+    rules = [shift, op.reset == "soft", op.compare == "gt", op.decay_offset]
     return (
         of_every_neuron(over_neurons(op.threshold, 0)),
         of_every_neuron(bias),
         of_every_neuron(polarity),
+        digits,
         np.array(rules, np.int64),
     )
 
@@ -277,8 +280,7 @@ def _convolve(
         node.type.size(n) for n in (op.out_height, op.out_width, op.out_channel)
     )
     out = np.empty((images.shape[0], height, width, outputs), dtype)
-    rules = (np.array(pair, np.int64) for pair in (op.stride, op.padding, op.dilation))
-    kernels.convolve_events(images, weight, out, *rules)
+    kernels.convolve_events(images, weight, out, op.stride, op.padding, op.dilation)
     have = [*carried, op.out_height, op.out_width, op.out_channel]
     result = out.reshape(*x.shape[:-3], height, width, outputs)
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])

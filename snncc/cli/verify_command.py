@@ -14,20 +14,41 @@ LEVELS = ["strict", "shift-add", "bit-serial"]
 @click.option(
     "--level", type=click.Choice(LEVELS), default="shift-add", show_default=True, help="Wanted."
 )
+@click.option(
+    "--run",
+    "data",
+    metavar="DATA.npz[:KEY]",
+    help="Also run it on these images, on arrays that refuse to multiply; count what is done.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Images for --run.",
+)
+@click.option("--kernels", is_flag=True, help="Also inspect the simulator's compiled code.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(program: Path, level: str, as_json: bool) -> int:
+def command(
+    program: Path, level: str, data: str | None, limit: int, kernels: bool, as_json: bool
+) -> int:
     """Say whether a program is multiplication-free.
 
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
     from snncc.artifact import load_program, program_digest
+    from snncc.cli.evidence import kernels_record, print_kernels, print_run, run_record
     from snncc.mfi import Level, prove
 
     loaded = load_program(program)
     verdict = prove(loaded.graph)
     wanted = Level.parse(level)
-    holds = verdict.level <= wanted
+    run = run_record(loaded.graph, data, limit) if data is not None else None
+    code = kernels_record(loaded.graph) if kernels else None
+    evidence = {k: v for k, v in (("run", run), ("kernels", code)) if v is not None}
+    holds = verdict.level <= wanted and all(e["holds"] for e in evidence.values())
     if as_json:
         print_json(
             {
@@ -55,6 +76,7 @@ def command(program: Path, level: str, as_json: bool) -> int:
                     for op in verdict.ops
                 ],
             }
+            | evidence
         )
         return 0 if holds else 1
     free = verdict.level <= Level.BIT_SERIAL
@@ -72,11 +94,15 @@ def command(program: Path, level: str, as_json: bool) -> int:
         f"  widths  currents {verdict.current_bits} bits, membranes {verdict.membrane_bits} bits: "
         "no input can overflow them"
     )
+    if run is not None:
+        print_run(run)
+    if code is not None:
+        print_kernels(code)
     for op in verdict.above(Level.STRICT):
         click.echo(f"{op.need.level.label}: {op.module_path or op.name} ({op.op})")
         click.echo(f"  = why: {op.need.reason}; {op.need.adders} adders an element at most")
         if op.need.help:
             click.echo(f"  = help: {op.need.help}")
-    if not holds:
+    if verdict.level > wanted:
         click.echo(f"no: {len(verdict.above(wanted))} operations are above {level}")
     return 0 if holds else 1
