@@ -99,7 +99,7 @@ def _trace(
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(EXAMPLE_BATCH, *input_shape, dtype=torch.float64, generator=generator)
     example = torch.stack([image] * steps) if sequence else image
-    recorder = Recorder(model, solver, time)
+    recorder = Recorder(model, solver, time, batch)
     recorder.bind(example, Value("input", dims))
     reset_state(model)
     with _double():
@@ -191,7 +191,7 @@ def _build(
             shape = bound.shape(*step.dims)
             axes = bound.axes(*step.dims)
             if TIME not in axes:
-                op = Foreign(op.function, (TIME, *axes), (steps, *shape))
+                op = Foreign(op.function, (TIME, *axes), (steps, *shape), op.terms)
         name = builder.add(op, step.inputs, (step.loc,), step.name)
         found = builder[name].type
         if len(set(found.names)) != len(found.names):

@@ -269,12 +269,14 @@ class Foreign(Op):
     Attributes:
         function: what was called, e.g. "layernorm", "softmax", "torch.matmul".
         axes, shape: the result's axes.
+        terms: how many products are added up for one element, where products of values are.
     """
 
     mnemonic: ClassVar[str] = "foreign"
     function: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
+    terms: int = 1
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))

@@ -1,0 +1,26 @@
+"""What a product with a compile-time constant costs in shifted additions."""
+
+import numpy as np
+
+from snncc.ir import Array
+from snncc.mfi.rules import digits_of
+
+WEIGHT_BITS = 8
+"""Of the weights that the adders of a model that is not compiled yet are counted for."""
+GAIN_BITS = 12
+"""Likewise of gains: lowering gives them four bits more than the weights."""
+
+
+def powers_of_two(values: Array) -> bool:
+    """Whether every number is 0 or a signed power of two: a shift."""
+    mantissas, _ = np.frexp(np.abs(values))
+    return bool(np.isin(mantissas, (0.0, 0.5)).all())
+
+
+def adders_of(values: Array, bits: int) -> int:
+    """Most additions beyond the first of any constant, rounded to so many signed bits."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0:
+        return 0
+    integers = np.round(values / largest * ((1 << (bits - 1)) - 1))
+    return max(int(digits_of(integers).max()) - 1, 0)
