@@ -143,7 +143,8 @@ def affine(source: Domain, scale: Array, offset: Array, *, paired: bool = False)
 
     Args:
         source: of x.
-        scale, offset: not empty.
+        scale: at least one number.
+        offset: at least one number.
         paired: whether element i of one always meets element i of the other.
     """
     low, high = _bounds(source, scale, offset if paired else np.array([offset.min(), offset.max()]))

@@ -59,9 +59,7 @@ def _product(operands: Operands) -> Result:
     return result, _need_of_product(left, right, terms, operands.inverted)
 
 
-def _need_of_product(
-    left: Domain, right: Domain, terms: int, inverted: tuple[bool, ...]
-) -> Need:
+def _need_of_product(left: Domain, right: Domain, terms: int, inverted: tuple[bool, ...]) -> Need:
     adds = ("add",) if terms > 1 else ()
     if left.binary and right.binary:
         gate = "ANDN" if any(inverted) and not all(inverted) else "AND"

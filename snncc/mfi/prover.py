@@ -1,8 +1,9 @@
 """The verdict: the level of every op, of the input and output on their own lines, of the whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from snncc.diagnostics import Finding
 from snncc.ir import Graph, Loc, Node, Op
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
@@ -26,6 +27,8 @@ INTEGER_READOUT = (
     "integers, summed over time inside the program; the largest integer is the prediction. "
     "Reading logits in real units takes one multiplication a class, by the host, afterwards"
 )
+UNSEEN = ("SNN022", "SNN023", "SNN024")
+"""Data read by Python, random numbers, tensors from nowhere: one run does not show the model."""
 FIRES = (*NEURONS, IntegerPopulation)
 REAL_RULES: Mapping[str, Mapping[type[Op], RealRule]] = {
     "traced": TRACED_RULES,
@@ -85,12 +88,16 @@ class Verdict:
         return tuple(op for op in self.ops if op.need.level > level)
 
 
-def prove(graph: Graph, image: tuple[float, float] | None = None) -> Verdict:
+def prove(
+    graph: Graph, image: tuple[float, float] | None = None, findings: Sequence[Finding] = ()
+) -> Verdict:
     """Holds every node of a verified graph against the table of its dialect.
 
     Args:
         graph: of any dialect. A traced or spiking graph is judged by what compiling can make of it.
         image: bounds of a traced model's input; None for pixels / 255.
+        findings: of the recorder. Those that say that the graph is not the whole model have level
+            none: nothing is known about what it did not see.
     """
     domains = domains_of(graph, image)
     need = _rule(graph, domains)
@@ -105,7 +112,7 @@ def prove(graph: Graph, image: tuple[float, float] | None = None) -> Verdict:
             _encodes(graph, node, domains),
         )
         for node in graph.nodes
-    )
+    ) + tuple(_unseen(finding) for finding in findings if finding.code in UNSEEN)
     ranges = [node.type.range for node in graph.nodes if node.type.range is not None]
     membranes = [
         node.op.membrane
@@ -124,6 +131,13 @@ def prove(graph: Graph, image: tuple[float, float] | None = None) -> Verdict:
         encoding_level,
         readout_level,
     )
+
+
+def _unseen(finding: Finding) -> OpVerdict:
+    loc = finding.loc
+    call = loc.call if loc else "?"
+    need = Need(Level.NONE, ("unknown",), reason=finding.message, help=finding.help)
+    return OpVerdict(call, loc.module_path if loc else "", call, need, loc)
 
 
 def called(node: Node) -> str:
@@ -159,7 +173,9 @@ def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
         names = ", ".join(op.module_path or op.name for op in first)
         how = "as bit planes: " + ENCODINGS["bit-planes"].partition(": ")[2]
         if level > Level.STRICT:
-            how = f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
+            how = (
+                f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
+            )
         return f"8-bit pixels into {names or 'nothing'}; {how}", level
     for node in graph.select(Pixels):
         if isinstance(node.op, Pixels):

@@ -75,7 +75,9 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
         adders=0 if shifts else adders_of(weights, WEIGHT_BITS),
         reason=f"constant weights meet {source}: {reason}"
         + ("; every weight is a power of two" if shifts else ""),
-        help="" if shifts else f"compose the maps into one that reads spikes (strict, more "
+        help=""
+        if shifts
+        else f"compose the maps into one that reads spikes (strict, more "
         f"synapses), or {SPIKE_BEFORE}",
     )
 
@@ -124,9 +126,7 @@ def factor(structure: Structure, node: Node) -> Need:
     return constant_factor(structure, node, axes, values)
 
 
-def constant_factor(
-    structure: Structure, node: Node, axes: tuple[str, ...], values: Array
-) -> Need:
+def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], values: Array) -> Need:
     """A number times a constant: folded into weights or thresholds, shifted, or multiplied."""
     source = structure.domains[node.inputs[0]]
     over = f" over {', '.join(axes)}" if axes else ""

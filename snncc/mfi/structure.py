@@ -100,8 +100,8 @@ class Structure:
         match op:
             case traced.Linear(out=out):
                 return _outside(axes, out, "linear map")
-            case Contract(out=out, shared=shared):
-                return _outside(axes, (*out, *shared), "linear map")
+            case Contract(out=out, shared=kept):
+                return _outside(axes, (*out, *kept), "linear map")
             case traced.Conv(out_channel=channel) | Convolve(out_channel=channel):
                 return _outside(axes, (channel,), "convolution")
             case traced.Mean() | traced.Total():
@@ -169,8 +169,9 @@ class Structure:
     def _composes(self, op: Op, node: Node) -> str:
         inner = node.op
         if isinstance(op, CONVOLUTIONS) or isinstance(inner, CONVOLUTIONS):
-            names = tuple("convolution" if isinstance(o, CONVOLUTIONS) else "linear map"
-                          for o in (op, inner))
+            names = tuple(
+                "convolution" if isinstance(o, CONVOLUTIONS) else "linear map" for o in (op, inner)
+            )
             return f"a {names[0]} follows the {names[1]} {node.name} without a neuron between"
         outer = _weights(self.graph, op, "out:", "mid:")
         inside = _weights(self.graph, inner, "mid:", "in:")
