@@ -1,8 +1,6 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +9,7 @@ from torch import nn
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.recorder import Recorder, reset_state
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import BATCH, Naming, Value
@@ -102,7 +101,7 @@ def _trace(
     recorder = Recorder(model, solver, time, batch)
     recorder.bind(example, Value("input", dims))
     reset_state(model)
-    with _double():
+    with in_double():
         try:
             output = recorder.run(model, example)
         except Exception as error:  # the user's code may raise anything
@@ -133,7 +132,7 @@ def _trace(
         ) from error
     findings = (*recorder.findings, *foreign_findings(graph))
     if not findings:
-        with _double():
+        with in_double():
             replay(model, graph, input_shape, sequence, seed + 1)
     return Trace(graph, findings)
 
@@ -141,17 +140,6 @@ def _trace(
 def _stems(shape: tuple[int, ...]) -> tuple[str, ...]:
     named = {1: ("f",), 2: ("n", "f"), 3: ("c", "h", "w")}
     return named.get(len(shape), tuple(f"i{i}_" for i in range(len(shape))))
-
-
-@contextmanager
-def _double() -> Iterator[None]:
-    """New tensors of the model are float64 as its parameters are."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _model_failed(recorder: Recorder, error: Exception, shape: tuple[int, ...]) -> SnnccError:

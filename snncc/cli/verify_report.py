@@ -46,6 +46,8 @@ def print_verdict(
     )
     if explain:
         _explain(verdict, judgement)
+        _print_refusals(judgement, policy, findings)
+        return
     click.echo(f"  input   {verdict.encoding} (level {verdict.encoding_level.label})")
     click.echo(f"  output  {verdict.readout} (level {verdict.readout_level.label})")
     for each in Level:
@@ -59,6 +61,10 @@ def print_verdict(
         )
     _print_rewrites(verdict)
     _print_findings(verdict.above(Level.STRICT))
+    _print_refusals(judgement, policy, findings)
+
+
+def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:
     if findings:
         codes = ", ".join(sorted({f.code for f in findings}))
         click.echo(f"snncc compile refuses this model as yet: {len(findings)} findings ({codes})")
@@ -143,15 +149,24 @@ def _print_findings(ops: Sequence[OpVerdict]) -> None:
 
 
 def _explain(verdict: Verdict, judgement: Judgement) -> None:
-    asked = "" if judgement.level is verdict.level else " The image's way in decides that."
+    asked = "" if judgement.level is verdict.level else " The way in of the image decides that."
     _paragraph(PROSE)
     _paragraph(f"This one is {judgement.level.label}.{asked} {MEANING[judgement.level]}")
-    for level in (Level.NONE, Level.BIT_SERIAL, Level.SHIFT_ADD):
-        for op in verdict.ops:
-            if op.need.level is level:
-                where = f", {op.loc.file} line {op.loc.line}" if op.loc and op.loc.file else ""
-                told = f"{_place(op)} ({op.op}{where}) is {level.label}: {op.need.reason}."
-                _paragraph(f"{told} To lower it: {op.need.help}." if op.need.help else told)
+    for what, text, level in (
+        ("How the image enters", verdict.encoding, verdict.encoding_level),
+        ("How the answer leaves", verdict.readout, verdict.readout_level),
+    ):
+        _paragraph(f"{what} ({level.label}): {text}.")
+    for op in sorted(verdict.above(Level.STRICT), key=lambda o: -o.need.level):
+        where = f", {op.loc.file} line {op.loc.line}" if op.loc and op.loc.file else ""
+        told = f"{_place(op)} ({op.op}{where}) is {op.need.level.label}: {op.need.reason}."
+        _paragraph(f"{told} To lower it: {op.need.help}." if op.need.help else told)
+    if any(op.need.rewrite for op in verdict.ops):
+        _paragraph(
+            "The level holds for what compiling makes of the network, not for the network as it "
+            "is written. These are the moves it rests on, each of which gives the same numbers:"
+        )
+        _print_rewrites(verdict)
     click.echo()
 
 

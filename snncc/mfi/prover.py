@@ -7,14 +7,13 @@ from snncc.diagnostics import Finding
 from snncc.ir import Graph, Loc, Node, Op
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
-from snncc.ir.traced_ops import Foreign
 from snncc.mfi.analysis import domains_of
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import Need, need_of
 from snncc.mfi.spiking_rules import SPIKING_RULES
-from snncc.mfi.structure import NEURONS, Structure
+from snncc.mfi.structure import NEURONS, Structure, called
 from snncc.mfi.traced_rules import TRACED_RULES
 
 ENCODINGS = {
@@ -138,11 +137,6 @@ def _unseen(finding: Finding) -> OpVerdict:
     call = loc.call if loc else "?"
     need = Need(Level.NONE, ("unknown",), reason=finding.message, help=finding.help)
     return OpVerdict(call, loc.module_path if loc else "", call, need, loc)
-
-
-def called(node: Node) -> str:
-    """The op's mnemonic, or the name of a function that no pass lowers."""
-    return node.op.function.partition(":")[0] if isinstance(node.op, Foreign) else node.op.mnemonic
 
 
 def _rule(graph: Graph, domains: Mapping[str, Domain]) -> Callable[[Node], Need]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from snncc.ir import Array, Node
+from snncc.ir import TIME, Array, Node
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
@@ -16,7 +16,7 @@ from snncc.mfi.constants import GAIN_BITS, WEIGHT_BITS, adders_of, powers_of_two
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import Need, digits_of
-from snncc.mfi.structure import MAPS, SUMS, Structure, factor_of, offset_of
+from snncc.mfi.structure import MAPS, SUMS, Structure, called, factor_of, offset_of
 
 RealRule = Callable[[Structure, Node], Need]
 SPIKE_BEFORE = "put a spiking neuron before it"
@@ -45,11 +45,11 @@ def projection(structure: Structure, node: Node) -> Need:
             rewrite="bit planes; the normalisation folds into these weights",
         )
     if source.values is Values.REAL:
-        origin = structure.source(node.inputs[0])
+        origin = structure.activation(node.inputs[0])
         return Need(
             Level.NONE,
             ("multiply", "add"),
-            reason=f"weights meet real activations: {source} from {origin.name}",
+            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
             help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
             "selects weights",
         )
@@ -153,7 +153,9 @@ def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], val
         ("shift", "add"),
         adders=adders_of(values, GAIN_BITS),
         reason=f"a constant factor{over} stays on {source}: {stays}, and {meets}",
-        help="--gain unshared stores scaled weights for every position instead (strict); or train "
+        help="one weight bank for every time step (strict), or train with one scale for all steps"
+        if TIME in axes
+        else "--gain unshared stores scaled weights for every position instead (strict); or train "
         "with BatchNorm over the output axis of the map before it, which folds",
     )
 

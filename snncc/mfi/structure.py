@@ -46,6 +46,16 @@ class Structure:
             node = self.graph[node.inputs[0]]
         return node
 
+    def activation(self, name: str) -> Node:
+        """The nearest node that made a value real, going back from a reader of it."""
+        node = self.source(name)
+        while isinstance(node.op, (*MAPS, *AFFINES, *SUMS, *CONCATS)):
+            real = [n for n in node.inputs if self.domains[n].values is Values.REAL]
+            if not real:
+                return node
+            node = self.source(real[-1])
+        return node
+
     def live_readers(self, name: str) -> tuple[Node, ...]:
         """Who still reads a value once every linear map reads spikes instead."""
         if name not in self._live:
@@ -122,7 +132,7 @@ class Structure:
             case _ if self.domains[node.name].values is Values.PIXEL:
                 return "it scales the input itself"
             case _:
-                return f"{node.name} ({_called(node)}) stands before it"
+                return f"{node.name} ({called(node)}) stands before it"
 
     def _first(self, parts: Iterable[tuple[str, tuple[str, ...]]], shared: bool) -> str:
         reasons = (self.into_weights(name, axes, shared=shared) for name, axes in parts)
@@ -161,7 +171,7 @@ class Structure:
         elif domain.binary or domain.values is Values.PIXEL:
             return ""
         else:
-            return f"its input comes from {node.name} ({_called(node)})"
+            return f"its input comes from {node.name} ({called(node)})"
         path.append(node.name)
         reasons = (self.reads_spikes(op, source, path) for source in node.inputs)
         return next((reason for reason in reasons if reason), "")
@@ -264,6 +274,7 @@ def _weights(graph: Graph, op: Op, outputs: str, inputs: str) -> dict[str, int]:
             return {}
 
 
-def _called(node: Node) -> str:
+def called(node: Node) -> str:
+    """The op's mnemonic, or the name of a function that no pass lowers."""
     op = node.op
     return op.function.partition(":")[0] if isinstance(op, traced.Foreign) else op.mnemonic
