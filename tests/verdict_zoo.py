@@ -237,6 +237,44 @@ class Gated(nn.Module):
         return self.head(self.fire[2](product))
 
 
+class Hand(nn.Module):
+    """A neuron written by hand, step by step: leak 1/4, reset to 0, fires above 0.5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = conv_bn(3, 8), conv_bn(8, 8)
+        self.head = Head(8)
+
+    def fire(self, x: torch.Tensor) -> torch.Tensor:
+        membrane, spike = torch.zeros_like(x[0]), torch.zeros_like(x[0])
+        spikes = []
+        for step in range(x.shape[0]):
+            membrane = membrane * 0.25 * (1 - spike) + x[step]
+            spike = membrane.gt(0.5).float()
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.fire(self.second(self.fire(self.first(x)))))
+
+
+class Leaks(nn.Module):
+    """Leaks 2/3 and 1/5 that no shift gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            conv_bn(3, 8),
+            neuron.ParametricLIFNode(init_tau=3.0),
+            conv_bn(8, 8),
+            neuron.LIFNode(tau=1.25),
+        )
+        self.head = Head(8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.net(x))
+
+
 def make(name: str) -> nn.Module:
     torch.manual_seed(0)
     return multi_step(ZOO[name]())
@@ -255,6 +293,8 @@ ZOO = {
     "gelu": lambda: Between(nn.GELU()),
     "relu": lambda: Between(nn.ReLU()),
     "ann_mixer": AnnMixer,
+    "hand_written": Hand,
+    "leaks": Leaks,
     "mask": lambda: Gated("mask"),
     "count_product": lambda: Gated("count"),
     "real_product": lambda: Gated("real"),

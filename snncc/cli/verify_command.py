@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LEVELS = ["strict", "shift-add", "bit-serial"]
 ALLOWANCES = ["encoding=host"]
+CHECKPOINTS = (".pth", ".pt", ".safetensors")
 
 
 @click.command("verify")
@@ -54,7 +55,8 @@ def command(
 ) -> int:
     """Say whether a program, or a model before compiling, is multiplication-free.
 
-    PROGRAM is what `snncc compile` wrote; with --model it is a checkpoint and may be left out.
+    PROGRAM is what `snncc compile` wrote, or a checkpoint: of a Mixer-SNN, which is recognised, or
+    of the network that --model makes; then it may be left out.
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
@@ -62,11 +64,13 @@ def command(
     from snncc.mfi import Level, Policy
 
     findings: Sequence[Finding] = ()
-    if model is not None:
+    if model is not None or (program is not None and program.suffix in CHECKPOINTS):
         subject, verdict, findings = _judge_model(
             program, model, model_arguments, input_shape, normalize, steps, layout
         )
     else:
+        if input_shape or normalize or steps or model_arguments:
+            raise click.UsageError("a compiled program knows its input; these go with --model")
         subject, verdict = _judge_program(program)
     policy = Policy(Level.parse(level), frozenset(allow))
     judgement = policy.judge(verdict)
@@ -89,7 +93,7 @@ def _judge_program(program: Path | None) -> "tuple[dict[str, Any], Verdict]":
 
 def _judge_model(
     checkpoint: Path | None,
-    model: str,
+    model: str | None,
     arguments: dict[str, str],
     input_shape: tuple[int, ...] | None,
     normalize: Any,
