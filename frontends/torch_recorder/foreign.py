@@ -7,11 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_flatten
 
 from snncc.frontends.torch_recorder.axis_solver import Dim
 from snncc.frontends.torch_recorder.call import Call
 from snncc.frontends.torch_recorder.steps import Value
 
+PRODUCTS = frozenset(
+    (
+        *("matmul", "rmatmul", "mm", "bmm", "mv", "dot", "einsum"),
+        *("addmm", "baddbmm", "bilinear", "linear"),
+    )
+)
+"""Functions whose elements are sums of products."""
+POSITIONS = frozenset(("getitem", "index_select", "gather", "take"))
+"""Functions whose constant tensors say where, not what."""
 Shaped = tuple[tuple[Dim, ...], int]
 """Dimensions of the result, and how many products are added up for one element of it."""
 
@@ -30,13 +40,32 @@ def shaped(call: Call, name: str, sources: tuple[Value, ...], batch_atom: int) -
     if found is not None:
         dims, terms = found
         return _checked(call, dims), terms
+    terms = 0 if name in PRODUCTS else 1
     for source in sources:
         if _lengths(call, source.dims) == tuple(call.out.shape):
-            return source.dims, 1
+            return source.dims, terms
     marks = {call.time_atom, batch_atom}
     known = [d if marks & set(call.solver.roots(d)) else None for d in sources[0].dims]
     rest: list[Dim | None] = [None] * max(0, len(call.out.shape) - len(known))
-    return _checked(call, [*known, *rest][: len(call.out.shape)]), 1
+    return _checked(call, [*known, *rest][: len(call.out.shape)]), terms
+
+
+def note_of(call: Call, name: str) -> str:
+    """What a verdict has to know besides the function's name, in words."""
+    fill = call.arg(1 if name == "full_like" else 2, "fill_value")
+    if name in ("full_like", "new_full") and isinstance(fill, int | float):
+        return f"filled with {float(fill)}"
+    return ""
+
+
+def has_constants(call: Call, name: str) -> bool:
+    """Whether numbers of the model, not only of the input, end up in the result."""
+    if name in POSITIONS:
+        return False
+    leaves = tree_flatten((call.args, call.kwargs))[0]
+    tensors = [a for a in leaves if isinstance(a, torch.Tensor)]
+    filled = name == "pad" and bool(call.arg(3, "value", 0))
+    return filled or any(call.value_of(tensor) is None for tensor in tensors)
 
 
 def _checked(call: Call, dims: list[Dim | None]) -> tuple[Dim, ...]:

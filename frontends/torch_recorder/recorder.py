@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_flatten
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call
-from snncc.frontends.torch_recorder.foreign import shaped
+from snncc.frontends.torch_recorder.foreign import has_constants, note_of, shaped
 from snncc.frontends.torch_recorder.functions import HANDLERS
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import user_line
@@ -221,7 +221,7 @@ class Recorder(TorchFunctionMode):
         handler = HANDLERS.get(name) if sole else None
         call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
         if handler is None or not out.is_floating_point():
-            self._foreign(name, call, "")
+            self._foreign(name, call, note_of(call, name))
             return
         try:
             sources, dims, build = handler(call)
@@ -239,10 +239,13 @@ class Recorder(TorchFunctionMode):
         leaves = tree_flatten((call.args, call.kwargs))[0]
         sources = tuple(v for a in leaves if (v := self.value_of(a)) is not None)
         dims, terms = shaped(call, name, sources, self.batch_atom)
+        if name in ("max", "min") and not call.out.is_floating_point():
+            name = f"arg{name}"
+        constants = has_constants(call, name)
         function = f"{name}: {why}" if why else name
 
         def build(n: Naming) -> Op:
-            return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms)
+            return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms, constants)
 
         step = self._note(self._stem(name), sources, dims, build, self._called(name))
         self.bind(call.out, Value(step, dims))

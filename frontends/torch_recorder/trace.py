@@ -1,7 +1,7 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -179,7 +179,7 @@ def _build(
             shape = bound.shape(*step.dims)
             axes = bound.axes(*step.dims)
             if TIME not in axes:
-                op = Foreign(op.function, (TIME, *axes), (steps, *shape), op.terms)
+                op = replace(op, axes=(TIME, *axes), shape=(steps, *shape))
         name = builder.add(op, step.inputs, (step.loc,), step.name)
         found = builder[name].type
         if len(set(found.names)) != len(found.names):

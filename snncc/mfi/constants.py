@@ -10,6 +10,9 @@ WEIGHT_BITS = 8
 GAIN_BITS = 12
 """Likewise of gains: lowering gives them four bits more than the weights."""
 
+CHUNK = 1 << 20
+"""Numbers at a time."""
+
 
 def powers_of_two(values: Array) -> bool:
     """Whether every number is 0 or a signed power of two: a shift."""
@@ -22,5 +25,9 @@ def adders_of(values: Array, bits: int) -> int:
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
         return 0
-    integers = np.round(values / largest * ((1 << (bits - 1)) - 1))
-    return max(int(digits_of(integers).max()) - 1, 0)
+    unit = largest / ((1 << (bits - 1)) - 1)
+    found = np.zeros(1 << bits, np.bool_)
+    for start in range(0, values.size, CHUNK):
+        part = values.reshape(-1)[start : start + CHUNK]
+        found[np.round(np.abs(part) / unit).astype(np.int64)] = True
+    return max(int(digits_of(np.flatnonzero(found)).max()) - 1, 0)

@@ -173,12 +173,12 @@ def mapped(source: Domain, rows: Array, bias: Array, *, padded: bool = False) ->
         source = replace(source, low=min(source.low, 0), high=max(source.high, 0))
     if not math.isfinite(source.low + source.high) or rows.size == 0:
         return ANY_REAL if source.values is Values.REAL else ANY_CURRENT
-    positive, negative = np.maximum(rows, 0).sum(axis=-1), np.minimum(rows, 0).sum(axis=-1)
+    positive, negative = _one_sided(rows)
     low = float((positive * source.low + negative * source.high + bias).min())
     high = float((positive * source.high + negative * source.low + bias).max())
-    used = rows[rows != 0]
-    if source.discrete and used.size and np.ptp(used) == 0 and not bias.any():
-        step = source.step * abs(float(used.flat[0]))
+    weight = float(np.abs(rows).max()) if source.discrete and not bias.any() else 0.0
+    if weight and np.isin(rows, (-weight, 0.0, weight)).all():
+        step = source.step * weight
         return integers(round(low / step) * step, round(high / step) * step, step)
     return _mixed((source,), low, high, grown=True)
 
@@ -212,6 +212,15 @@ def _bounds(source: Domain, scale: Array, offset: Array) -> tuple[float, float]:
     if low.shape == offset.shape:
         return float((low + offset).min()), float((high + offset).max())
     return float(low.min() + offset.min()), float(high.max() + offset.max())
+
+
+def _one_sided(rows: Array) -> tuple[Array, Array]:
+    """Sums of the positive and of the negative numbers of every row, in pieces that fit memory."""
+    piece = max(1, (1 << 22) // rows.shape[-1])
+    parts = [rows[at : at + piece] for at in range(0, len(rows), piece)]
+    positive = np.concatenate([np.maximum(part, 0).sum(axis=-1) for part in parts])
+    negative = np.concatenate([np.minimum(part, 0).sum(axis=-1) for part in parts])
+    return positive, negative
 
 
 def _times(a: float, b: float) -> float:

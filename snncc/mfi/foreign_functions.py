@@ -37,7 +37,9 @@ def judge(operands: Operands) -> Result:
     name = operands.op.function.partition(":")[0]
     handler = FUNCTIONS.get(name)
     if handler is not None:
-        return handler(operands)
+        result, need = handler(operands)
+        mixed = operands.op.constants and handler not in (_comparison, _logic)
+        return (_anywhere(result) if mixed else result), need
     return d.ANY_REAL, Need(
         Level.NONE,
         ("unknown",),
@@ -51,23 +53,26 @@ def judge(operands: Operands) -> Result:
 
 def _product(operands: Operands) -> Result:
     """An elementwise product, or a matrix product: sums of `terms` products."""
-    if len(operands.domains) != 2:
-        return _square(operands) if operands.op.function == "square" else _scaled(operands)
-    left, right = operands.domains
-    terms = operands.op.terms
-    result = d.product(left, right, terms)
-    return result, _need_of_product(left, right, terms, operands.inverted)
+    first, *others = operands.domains
+    if not others:
+        return _square(first) if operands.op.function == "square" else _scaled(operands)
+    terms, worst = operands.op.terms, Need(Level.STRICT, ())
+    for other in others:
+        need = _need_of_product(first, other, terms, operands.inverted)
+        worst = max(worst, need, key=lambda n: n.level) if worst.arithmetic else need
+        first = d.product(first, other, max(terms, 1))
+    return (first if terms else _anywhere(first)), worst
 
 
 def _need_of_product(left: Domain, right: Domain, terms: int, inverted: tuple[bool, ...]) -> Need:
-    adds = ("add",) if terms > 1 else ()
+    adds = () if terms == 1 else ("add",)
     if left.binary and right.binary:
         gate = "ANDN" if any(inverted) and not all(inverted) else "AND"
-        counted = f"{gate} and popcount" if terms > 1 else gate
+        counted = f"{gate} and popcount" if adds else gate
         return Need(
             Level.STRICT,
             ("logic", *adds),
-            reason=f"a product of spikes{f', summed {terms} at a time' if adds else ''}",
+            reason="a product of spikes" + (f", summed {terms} at a time" if terms > 1 else ""),
             rewrite=f"{counted} instead of multiply",
         )
     if left.selects or right.selects:
@@ -96,18 +101,16 @@ def _need_of_product(left: Domain, right: Domain, terms: int, inverted: tuple[bo
     )
 
 
-def _square(operands: Operands) -> Result:
-    (x,) = operands.domains[:1]
+def _square(x: Domain) -> Result:
     if x.binary:
-        return x, Need(Level.STRICT, (), reason="the square of a bit is the bit")
-    need = _need_of_product(x, x, 1, (False, False))
-    return d.product(x, x), need
+        return d.product(x, x), Need(Level.STRICT, (), reason="the square of a bit is the bit")
+    return d.product(x, x), _need_of_product(x, x, 1, (False, False))
 
 
 def _scaled(operands: Operands) -> Result:
     """A value times a constant in a form that the recorder does not follow."""
     (x,) = operands.domains[:1]
-    if x.binary or x.values is Values.PIXEL:
+    if x.selects or x.values is Values.PIXEL:
         return d.ANY_CURRENT, Need(Level.STRICT, ("select", "add"), reason="bits select constants")
     if x.values is Values.REAL:
         return d.ANY_REAL, Need(
@@ -123,7 +126,7 @@ def _scaled(operands: Operands) -> Result:
 
 def _weights(operands: Operands) -> Result:
     """A linear map in a form that the recorder does not follow; its weight may be a value."""
-    return _product(operands) if len(operands.domains) == 2 else _scaled(operands)
+    return _product(operands) if len(operands.domains) > 1 else _scaled(operands)
 
 
 # Sums, selections, logic.
@@ -183,9 +186,14 @@ def _logic(operands: Operands) -> Result:
 
 
 def _selection(operands: Operands) -> Result:
-    values = operands.domains[1:] or operands.domains
-    result = _like(operands, d.hull((*values, BIT))) if len(values) == 1 else d.hull(values)
-    return result, Need(Level.STRICT, ("select",), reason="a bit selects a value")
+    """One of two values by a bit; with fewer operands a constant is one of the two."""
+    result = d.hull(operands.domains)
+    need = Need(Level.STRICT, ("select",), reason="a bit selects a value")
+    return (result if len(operands.domains) > 2 else _anywhere(result)), need
+
+
+def _position(operands: Operands) -> Result:
+    return d.ANY_CURRENT, Need(Level.STRICT, ("compare", "select"), reason="values are compared")
 
 
 def _moved(operands: Operands) -> Result:
@@ -230,8 +238,12 @@ def _sign(_operands: Operands) -> Result:
     return d.integers(-1, 1), Need(Level.STRICT, ("compare",), reason="two comparisons with 0")
 
 
-def _constant(_operands: Operands) -> Result:
-    return BIT, Need(Level.STRICT, (), reason="a constant")
+def _constant(operands: Operands) -> Result:
+    name, _, note = operands.op.function.partition(": filled with ")
+    value = float(note) if note else 1.0 if "ones" in name else 0.0
+    known = name in ("zeros_like", "ones_like", "new_zeros", "new_ones") or note
+    result = BIT if value in (0.0, 1.0) else d.current(value, value)
+    return result if known else d.ANY_CURRENT, Need(Level.STRICT, (), reason="a constant")
 
 
 def _rounded(operands: Operands) -> Result:
@@ -315,9 +327,15 @@ def _like(operands: Operands, result: Domain) -> Domain:
     return d.ANY_REAL if real and result.values is not Values.REAL else result
 
 
+def _anywhere(domain: Domain) -> Domain:
+    """A domain of the same standing without bounds: unknown constants have a part in it."""
+    return d.ANY_REAL if domain.values is Values.REAL else d.ANY_CURRENT
+
+
 _INF = d.UNBOUNDED
 _GROUPS: dict[Callable[[Operands], Result], str] = {
-    _product: "mul imul rmul multiply matmul rmatmul mm bmm mv dot einsum square",
+    _product: "mul imul rmul multiply matmul rmatmul mm bmm mv dot einsum square addmm "
+    "baddbmm addbmm",
     _weights: "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d bilinear",
     _sum: "add iadd radd sum cumsum",
     _difference: "sub isub rsub subtract",
@@ -332,14 +350,15 @@ _GROUPS: dict[Callable[[Operands], Result], str] = {
     _selection: "where masked_fill",
     _moved: "getitem chunk split tensor_split unbind select narrow stack cat concat concatenate "
     "reshape view flatten unflatten squeeze permute transpose expand repeat repeat_interleave "
-    "roll flip index_select gather unfold pixel_shuffle pixel_unshuffle as_strided movedim "
+    "roll flip index_select gather pixel_shuffle pixel_unshuffle as_strided movedim "
     "tile broadcast_to float double half to type",
-    _padded: "pad",
+    _position: "argmax argmin argsort",
+    _padded: "pad unfold",
     _clipped: "relu",
     _bounded: "relu6 hardtanh clamp clip threshold clamp_min clamp_max",
     _magnitude: "abs absolute",
     _sign: "sign sgn",
-    _constant: "zeros_like ones_like new_zeros new_ones",
+    _constant: "zeros_like ones_like new_zeros new_ones full_like new_full",
     _rounded: "round floor ceil trunc int long",
     _real_function(0, 1): "sigmoid hardsigmoid",
     _real_function(-1, 1): "tanh sin cos erf",

@@ -119,7 +119,7 @@ def factor(structure: Structure, node: Node) -> Need:
         return Need(
             Level.STRICT, ("logic",), reason="1 - s of a spike", rewrite="NOT instead of subtract"
         )
-    if source.binary:
+    if source.selects:
         return Need(
             Level.STRICT, ("select", "add"), reason="a scaled spike is a synapse of that weight"
         )
