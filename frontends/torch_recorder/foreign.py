@@ -151,6 +151,13 @@ def _dropped(call: Call, sources: tuple[Value, ...]) -> tuple[list[Dim | None], 
     return [d for i, d in enumerate(sources[0].dims) if i != at], 1
 
 
+def _stacked(call: Call, sources: tuple[Value, ...]) -> tuple[list[Dim | None], int] | None:
+    """Side by side along a new dimension."""
+    known: list[Dim | None] = [*sources[0].dims]
+    at = int(call.arg(1, "dim", 0)) % (len(known) + 1)
+    return [*known[:at], None, *known[at:]], 1
+
+
 def _indexed(call: Call, sources: tuple[Value, ...]) -> tuple[list[Dim | None], int] | None:
     """Python's brackets: numbers drop a dimension, slices keep it."""
     given = call.args[1]
@@ -186,6 +193,7 @@ _GROUPS: dict[Rule, str] = {
     "logical_and logical_or and or xor ge gt le lt eq ne",
     _cut: "chunk split tensor_split",
     _dropped: "unbind select",
+    _stacked: "stack",
     _indexed: "getitem",
 }
 RULES: dict[str, Rule] = {name: rule for rule, names in _GROUPS.items() for name in names.split()}

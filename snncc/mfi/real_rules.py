@@ -132,12 +132,12 @@ def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], val
     over = f" over {', '.join(axes)}" if axes else ""
     stays = structure.into_weights(node.inputs[0], axes)
     if not stays:
-        rewrite = f"fold the factor{over} into the weights before it"
-        return Need(Level.STRICT, ("add",), reason="its constants fold", rewrite=rewrite)
+        rewrite = "fold the factor into the weights before it"
+        return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
     meets = structure.absorbed(node, axes)
     if not meets:
-        rewrite = f"fold the factor{over} into the thresholds or weights that read it"
-        return Need(Level.STRICT, ("add",), reason="its constants fold", rewrite=rewrite)
+        rewrite = "fold the factor into the thresholds or weights that read it"
+        return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
     if not axes and powers_of_two(values):
         reason = "the factor is a power of two"
         return Need(Level.STRICT, ("shift", "add"), reason=reason, rewrite="shift")
@@ -153,10 +153,18 @@ def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], val
         ("shift", "add"),
         adders=adders_of(values, GAIN_BITS),
         reason=f"a constant factor{over} stays on {source}: {stays}, and {meets}",
-        help="one weight bank for every time step (strict), or train with one scale for all steps"
-        if TIME in axes
-        else "--gain unshared stores scaled weights for every position instead (strict); or train "
-        "with BatchNorm over the output axis of the map before it, which folds",
+        help=_factor_help(axes),
+    )
+
+
+def _factor_help(axes: tuple[str, ...]) -> str:
+    if TIME in axes:
+        return "one weight bank for every time step (strict), or train with one scale for all steps"
+    if not axes:
+        return "a power of two makes it a shift"
+    return (
+        "--gain unshared stores scaled weights for every position instead (strict); or train with "
+        "BatchNorm over the output axis of the map before it, which folds"
     )
 
 
