@@ -20,7 +20,7 @@ from snncc.ir import Graph, Node, ValueType, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.traced_ops import Foreign, Lif
 from snncc.mfi import Domain, Level, Policy, Values, Verdict, domains_of, prove
-from snncc.mfi.domains import BIT, affine, current, integers, product, real
+from snncc.mfi.domains import BIT, affine, current, integers, mapped, product, real
 from snncc.mfi.foreign_functions import FUNCTIONS, Operands, judge
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -55,6 +55,7 @@ EXPECTED: dict[str, tuple[Level, set[tuple[str, str]]]] = {
     "sew_and": (STRICT, set()),
     "sew_iand": (STRICT, set()),
     "membrane_shortcut": (SHIFT_ADD, {("shortcut.0", "conv")}),
+    "shared_current": (SHIFT_ADD, {("norm", "batchnorm")}),
     "max_pool": (STRICT, set()),
     "average_pool": (SHIFT_ADD, {("conv.0.0", "conv")}),
     "spiking_attention": (STRICT, set()),
@@ -202,9 +203,10 @@ def test_random_models_are_judged_as_they_compile() -> None:
     assert seen == {STRICT, SHIFT_ADD}
 
 
-def test_mixers_are_judged_as_they_compile() -> None:
-    for variant in ("patch_cell", "strided", "identity_norm"):
-        graph = traced(mixer(variant)).graph
+def test_mixers_and_shared_currents_are_judged_as_they_compile() -> None:
+    nets = [mixer(variant) for variant in ("patch_cell", "strided", "identity_norm")]
+    for net in (*nets, make("shared_current"), make("leaks"), make("sew_add")):
+        graph = traced(net).graph
         _, integer = compiled(graph)
         assert {op.name for op in prove(graph).above(STRICT)} == shift_adds(integer)
 
@@ -315,6 +317,17 @@ def test_every_recorded_tensor_lies_within_its_domain(
             checked += 1
     assert checked > 15
     assert any(domain.values is not Values.REAL for domain in domains.values())
+
+
+def test_padding_and_normalisation_count_in_intervals() -> None:
+    rows, none = np.array([[1.0, 1.0], [2.0, -1.0]]), np.zeros(1)
+    inner = mapped(current(1.0, 2.0), rows, none)
+    assert (inner.low, inner.high) == (0.0, 4.0)
+    border = mapped(current(1.0, 2.0), rows, none, padded=True)
+    assert (border.low, border.high) == (-2.0, 4.0)
+    assert mapped(BIT, np.full((3, 4), 0.25), none) == integers(0, 1, 0.25)
+    assert mapped(BIT, np.full((3, 4), 0.25), np.ones(1)).values is Values.CURRENT
+    assert mapped(real(0, 1), rows, none).values is Values.REAL
 
 
 def operands(function: str, *domains: Domain, terms: int = 1) -> Operands:

@@ -126,6 +126,22 @@ class MembraneShortcut(nn.Module):
         return self.head(self.fire(self.block(current) + self.shortcut(current)))
 
 
+class SharedCurrent(nn.Module):
+    """A BatchNorm over its map's own output axis, whose input has a second reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(conv_bn(3, 8), neuron.LIFNode())
+        self.conv = layer.Conv2d(8, 8, 3, padding=1)
+        self.norm = layer.BatchNorm2d(8)
+        self.fire = neuron.LIFNode()
+        self.head = Head(8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        current = self.conv(self.stem(x))
+        return self.head(self.fire(current + self.norm(current)))
+
+
 class Pooled(nn.Module):
     """A pooling of spikes before a convolution."""
 
@@ -285,6 +301,7 @@ ZOO = {
     "sew_and": lambda: Sew("AND"),
     "sew_iand": lambda: Sew("IAND"),
     "membrane_shortcut": MembraneShortcut,
+    "shared_current": SharedCurrent,
     "max_pool": lambda: Pooled(layer.MaxPool2d(2)),
     "average_pool": lambda: Pooled(layer.AvgPool2d(2)),
     "spiking_attention": lambda: Attention(True),

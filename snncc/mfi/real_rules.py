@@ -153,19 +153,19 @@ def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], val
         ("shift", "add"),
         adders=adders_of(values, GAIN_BITS),
         reason=f"a constant factor{over} stays on {source}: {stays}, and {meets}",
-        help=_factor_help(axes),
+        help=_factor_help(axes, stays),
     )
 
 
-def _factor_help(axes: tuple[str, ...]) -> str:
+def _factor_help(axes: tuple[str, ...], stays: str) -> str:
     if TIME in axes:
         return "one weight bank for every time step (strict), or train with one scale for all steps"
     if not axes:
         return "a power of two makes it a shift"
-    return (
-        "--gain unshared stores scaled weights for every position instead (strict); or train with "
-        "BatchNorm over the output axis of the map before it, which folds"
-    )
+    unshared = "--gain unshared stores scaled weights of its own (strict)"
+    if "runs over" not in stays:
+        return unshared
+    return f"{unshared}; or train with BatchNorm over the output axis of the map before it"
 
 
 def summed(structure: Structure, node: Node) -> Need:
