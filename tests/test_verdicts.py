@@ -21,7 +21,8 @@ from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.traced_ops import Foreign, Lif
 from snncc.mfi import Domain, Level, Policy, Values, Verdict, domains_of, prove
 from snncc.mfi.domains import BIT, affine, current, integers, mapped, product, real
-from snncc.mfi.foreign_functions import FUNCTIONS, Operands, judge
+from snncc.mfi.foreign_functions import FUNCTIONS, judge
+from snncc.mfi.foreign_products import Operands
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

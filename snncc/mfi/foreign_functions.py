@@ -5,31 +5,20 @@ unknown amount of arithmetic: level `none`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from snncc.ir.traced_ops import Foreign
 from snncc.mfi import domains as d
 from snncc.mfi.domains import BIT, Domain, Values
+from snncc.mfi.foreign_products import (
+    SPIKES_INSTEAD,
+    Operands,
+    Result,
+    anywhere,
+    product,
+    scaled,
+    weights,
+)
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import Need
-
-Result = tuple[Domain, Need]
-SPIKES_INSTEAD = "put a spiking neuron in its place"
-
-
-@dataclass(frozen=True)
-class Operands:
-    """What a foreign function is applied to.
-
-    Attributes:
-        op: the node's op.
-        domains: of its data operands, in order; constants are not among them.
-        inverted: which of them are 1 - s of a spike.
-    """
-
-    op: Foreign
-    domains: tuple[Domain, ...]
-    inverted: tuple[bool, ...]
 
 
 def judge(operands: Operands) -> Result:
@@ -39,7 +28,7 @@ def judge(operands: Operands) -> Result:
     if handler is not None:
         result, need = handler(operands)
         mixed = operands.op.constants and handler not in (_comparison, _logic)
-        return (_anywhere(result) if mixed else result), need
+        return (anywhere(result) if mixed else result), need
     return d.ANY_REAL, Need(
         Level.NONE,
         ("unknown",),
@@ -48,100 +37,19 @@ def judge(operands: Operands) -> Result:
     )
 
 
-# Products of two values.
-
-
-def _product(operands: Operands) -> Result:
-    """An elementwise product, or a matrix product: sums of `terms` products."""
-    first, *others = operands.domains
-    if not others:
-        return _square(first) if operands.op.function == "square" else _scaled(operands)
-    terms, worst = operands.op.terms, Need(Level.STRICT, ())
-    for other in others:
-        need = _need_of_product(first, other, terms, operands.inverted)
-        worst = max(worst, need, key=lambda n: n.level) if worst.arithmetic else need
-        first = d.product(first, other, max(terms, 1))
-    return (first if terms else _anywhere(first)), worst
-
-
-def _need_of_product(left: Domain, right: Domain, terms: int, inverted: tuple[bool, ...]) -> Need:
-    adds = () if terms == 1 else ("add",)
-    if left.binary and right.binary:
-        gate = "ANDN" if any(inverted) and not all(inverted) else "AND"
-        counted = f"{gate} and popcount" if adds else gate
-        return Need(
-            Level.STRICT,
-            ("logic", *adds),
-            reason="a product of spikes" + (f", summed {terms} at a time" if terms > 1 else ""),
-            rewrite=f"{counted} instead of multiply",
-        )
-    if left.selects or right.selects:
-        other = right if left.selects else left
-        return Need(
-            Level.STRICT,
-            ("select", *adds),
-            reason=f"a spike selects {other}",
-            rewrite=f"select{' and accumulate' if adds else ''} instead of multiply",
-        )
-    if left.discrete or right.discrete:
-        narrow = min((x for x in (left, right) if x.discrete), key=lambda x: x.bits)
-        return Need(
-            Level.BIT_SERIAL,
-            ("select", "shift", "add"),
-            adders=max(narrow.bits - 1, 0),
-            reason=f"{left} times {right}: both depend on data",
-            help="let one of them be spikes: then the product is a selection",
-            rewrite=f"select and add over the {narrow.bits} bits of {narrow}",
-        )
-    return Need(
-        Level.NONE,
-        ("multiply", *adds),
-        reason=f"{left} times {right}: both depend on data and neither is an integer",
-        help="let one of them be spikes: then the product is a selection (strict)",
-    )
-
-
-def _square(x: Domain) -> Result:
-    if x.binary:
-        return d.product(x, x), Need(Level.STRICT, (), reason="the square of a bit is the bit")
-    return d.product(x, x), _need_of_product(x, x, 1, (False, False))
-
-
-def _scaled(operands: Operands) -> Result:
-    """A value times a constant in a form that the recorder does not follow."""
-    (x,) = operands.domains[:1]
-    if x.selects or x.values is Values.PIXEL:
-        return d.ANY_CURRENT, Need(Level.STRICT, ("select", "add"), reason="bits select constants")
-    if x.values is Values.REAL:
-        return d.ANY_REAL, Need(
-            Level.NONE, ("multiply",), reason=f"a constant meets {x}", help=SPIKES_INSTEAD
-        )
-    return d.ANY_CURRENT, Need(
-        Level.SHIFT_ADD,
-        ("shift", "add"),
-        reason=f"constants meet {x}",
-        help="put a spiking neuron before it",
-    )
-
-
-def _weights(operands: Operands) -> Result:
-    """A linear map in a form that the recorder does not follow; its weight may be a value."""
-    return _product(operands) if len(operands.domains) > 1 else _scaled(operands)
-
-
 # Sums, selections, logic.
 
 
 def _sum(operands: Operands) -> Result:
     if "alpha" in operands.op.function:
-        return _scaled(operands)
+        return scaled(operands)
     result = d.total(operands.domains) if len(operands.domains) > 1 else d.ANY_CURRENT
     return _like(operands, result), Need(Level.STRICT, ("add",), reason="values are added")
 
 
 def _difference(operands: Operands) -> Result:
     if "alpha" in operands.op.function or len(operands.domains) != 2:
-        return _scaled(operands)
+        return scaled(operands)
     left, right = operands.domains
     result = d.total((left, d.negated(right)))
     return result, Need(Level.STRICT, ("subtract",), reason="one value less the other")
@@ -189,7 +97,7 @@ def _selection(operands: Operands) -> Result:
     """One of two values by a bit; with fewer operands a constant is one of the two."""
     result = d.hull(operands.domains)
     need = Need(Level.STRICT, ("select",), reason="a bit selects a value")
-    return (result if len(operands.domains) > 2 else _anywhere(result)), need
+    return (result if len(operands.domains) > 2 else anywhere(result)), need
 
 
 def _position(operands: Operands) -> Result:
@@ -327,16 +235,11 @@ def _like(operands: Operands, result: Domain) -> Domain:
     return d.ANY_REAL if real and result.values is not Values.REAL else result
 
 
-def _anywhere(domain: Domain) -> Domain:
-    """A domain of the same standing without bounds: unknown constants have a part in it."""
-    return d.ANY_REAL if domain.values is Values.REAL else d.ANY_CURRENT
-
-
 _INF = d.UNBOUNDED
 _GROUPS: dict[Callable[[Operands], Result], str] = {
-    _product: "mul imul rmul multiply matmul rmatmul mm bmm mv dot einsum square addmm "
+    product: "mul imul rmul multiply matmul rmatmul mm bmm mv dot einsum square addmm "
     "baddbmm addbmm",
-    _weights: "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d bilinear",
+    weights: "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d bilinear",
     _sum: "add iadd radd sum cumsum",
     _difference: "sub isub rsub subtract",
     _average: "mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "

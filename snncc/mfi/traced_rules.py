@@ -13,7 +13,8 @@ from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
-from snncc.mfi.foreign_functions import Operands, judge
+from snncc.mfi.foreign_functions import judge
+from snncc.mfi.foreign_products import Operands
 from snncc.mfi.ladder import Level
 from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import Need
