@@ -31,6 +31,8 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 if TYPE_CHECKING:
     from torch import nn
 
+    from snncc.frontends.torch_recorder import Trace
+
 Json = Any
 DEFAULT_STEPS = 4
 WEIGHT_BITS = range(2, 25)
@@ -135,22 +137,7 @@ def compile_module(
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
 
-    shape = options.input_shape or source.input_shape
-    if shape is None:
-        raise SnnccError(
-            "SNN001",
-            "the image's shape is not known",
-            why="only a recognised checkpoint says what it takes",
-            help="give --input-shape C,H,W",
-        )
-    steps = options.steps or source.steps or DEFAULT_STEPS
-    if source.steps_are_fixed and steps != source.steps:
-        raise SnnccError(
-            "SNN001",
-            f"--steps {steps}, but the network was trained for {source.steps} time steps",
-            why="its BatchNorms have a scale of their own for every step",
-            help=f"leave --steps out, or give {source.steps}",
-        )
+    shape, steps = _shape_and_steps(source, options)
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
@@ -180,6 +167,50 @@ def compile_module(
     integer = run_passes(spiking, [LowerToIntegers(rounded, options.weight_bits)], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def trace_checkpoint(
+    path: Path | None,
+    options: CompileOptions,
+    *,
+    model: str | None = None,
+    model_arguments: Mapping[str, str] | None = None,
+) -> "tuple[Trace, str]":
+    """Records a checkpoint's network, or a factory's, without compiling it.
+
+    Returns:
+        The traced graph with the recorder's findings, and the network's name.
+
+    Raises:
+        SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
+    """
+    _check(options)
+    _require_torch()
+    from snncc.frontends.torch_recorder import trace_model
+
+    source = _load(path, model, model_arguments or {}, options.neuron)
+    shape, steps = _shape_and_steps(source, options)
+    return trace_model(source.module, shape, steps, options.layout), source.network
+
+
+def _shape_and_steps(source: _Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
+    shape = options.input_shape or source.input_shape
+    if shape is None:
+        raise SnnccError(
+            "SNN001",
+            "the image's shape is not known",
+            why="only a recognised checkpoint says what it takes",
+            help="give --input-shape C,H,W",
+        )
+    steps = options.steps or source.steps or DEFAULT_STEPS
+    if source.steps_are_fixed and steps != source.steps:
+        raise SnnccError(
+            "SNN001",
+            f"--steps {steps}, but the network was trained for {source.steps} time steps",
+            why="its BatchNorms have a scale of their own for every step",
+            help=f"leave --steps out, or give {source.steps}",
+        )
+    return shape, steps
 
 
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:

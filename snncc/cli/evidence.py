@@ -13,6 +13,23 @@ if TYPE_CHECKING:
 OPERATIONS = ("adds", "subtracts", "shifts", "compares", "selects", "logic")
 
 
+def gather_evidence(graph: "Graph", data: str | None, limit: int, kernels: bool) -> dict[str, Any]:
+    """The records that were asked for, by name; each says whether it `holds`."""
+    found: dict[str, Any] = {}
+    if data is not None:
+        found["run"] = run_record(graph, data, limit)
+    if kernels:
+        found["kernels"] = kernels_record(graph)
+    return found
+
+
+def print_evidence(evidence: dict[str, Any]) -> None:
+    if "run" in evidence:
+        print_run(evidence["run"])
+    if "kernels" in evidence:
+        print_kernels(evidence["kernels"])
+
+
 def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
     """What a run on arrays that refuse to multiply did, by layer.
 
