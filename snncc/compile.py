@@ -1,9 +1,8 @@
 """The compiler's driver: a checkpoint or a module goes in, a program comes out."""
 
-import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 
 from snncc import __version__
 from snncc.artifact import Program
+from snncc.bit_widths import Bits, Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
+from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
@@ -27,10 +28,9 @@ from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.sources import Source, load_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from snncc.frontends.torch_recorder import Trace
 
 Json = Any
@@ -47,6 +47,9 @@ class CompileOptions:
         normalize: means and standard deviations, one or one per channel; None for (0, 1).
         steps: T; None to take the checkpoint's, else 4.
         weight_bits: of signed weights, 2 to 24.
+        layer_bits: (pattern, bits) for the maps whose names fit, the last one deciding.
+        agreement: when given, the bits are searched: the fewest with which this share of images is
+            answered as by the network; `weight_bits` and `layer_bits` are not used.
         gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded.
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
@@ -66,6 +69,8 @@ class CompileOptions:
     layout: str = "auto"
     decay: str = "approximate"
     neuron: Mapping[str, str] | None = None
+    layer_bits: tuple[tuple[str, int], ...] = ()
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,19 +88,6 @@ class Compiled:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Source:
-    """A module ready to be traced and where it came from."""
-
-    module: "nn.Module"
-    network: str
-    facts: dict[str, Json] = field(default_factory=dict[str, Json])
-    input_shape: tuple[int, ...] | None = None
-    steps: int | None = None
-    notes: tuple[str, ...] = ()
-    steps_are_fixed: bool = False
-
-
 def compile_checkpoint(
     path: Path | None,
     options: CompileOptions,
@@ -103,6 +95,7 @@ def compile_checkpoint(
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
     calibration: NDArray[np.uint8] | None = None,
+    evaluation: NDArray[np.uint8] | None = None,
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compiled:
@@ -114,6 +107,7 @@ def compile_checkpoint(
         model: None or "mixer-snn" to recognise the checkpoint, else "pkg.module:factory".
         model_arguments: for the factory.
         calibration: uint8 images [n, *input_shape] for rounding; None to round to nearest.
+        evaluation: likewise, to judge the program by; None for some of the calibration images.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
 
@@ -122,15 +116,15 @@ def compile_checkpoint(
             read, or the model cannot be lowered.
     """
     _check(options)
-    _require_torch()
-    source = _load(path, model, model_arguments or {}, options.neuron)
-    return compile_module(source, options, calibration, observe, progress)
+    source = load_source(path, model, model_arguments or {}, options.neuron)
+    return compile_module(source, options, calibration, evaluation, observe, progress)
 
 
 def compile_module(
-    source: _Source,
+    source: Source,
     options: CompileOptions,
     calibration: NDArray[np.uint8] | None,
+    evaluation: NDArray[np.uint8] | None,
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
 ) -> Compiled:
@@ -143,7 +137,8 @@ def compile_module(
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
     if options.normalize is None:
         notes.append("no --normalize: pixels enter as x/255")
-    _check_calibration(calibration, shape)
+    _check_images(calibration, shape, "calibration")
+    _check_images(evaluation, shape, "evaluation")
     trace = trace_model(source.module, shape, steps, options.layout)
     if trace.findings:
         raise SnnccError.of(trace.findings)
@@ -157,16 +152,56 @@ def compile_module(
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking = run_passes(trace.graph, spiking_passes(options), watch)
     if calibration is None:
-        rounded = round_plainly(spiking, options.weight_bits)
         notes.append("no --calibrate: weights are rounded to nearest")
-    else:
-        used = images_that_fit(spiking, calibration)
-        if len(used) < len(calibration):
-            notes.append(f"{len(used)} of {len(calibration)} calibration images fit the memory")
-        rounded = round_with_images(spiking, options.weight_bits, used, progress)
-    integer = run_passes(spiking, [LowerToIntegers(rounded, options.weight_bits)], watch)
+    elif len(images_that_fit(spiking, calibration)) < len(calibration):
+        fitting = images_that_fit(spiking, calibration)
+        notes.append(f"{len(fitting)} of {len(calibration)} calibration images fit the memory")
+        calibration = fitting
+    judged = evaluation if evaluation is not None else some_images(spiking, calibration)
+
+    def lowering(bits: Bits) -> LowerToIntegers:
+        if calibration is None:
+            rounded = round_plainly(spiking, bits)
+        else:
+            rounded = round_with_images(spiking, bits, calibration, progress)
+        return LowerToIntegers(rounded, max(bits.values()))
+
+    bits, trials = _choose_bits(options, spiking, judged, lowering)
+    integer = run_passes(spiking, [lowering(bits)], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
+    report["weight_bits"] = max(bits.values())
+    report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
+    if options.agreement is not None:
+        report["bit_search"] = {"wanted": options.agreement, "trials": [asdict(t) for t in trials]}
+    if judged is None:
+        notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
+    else:
+        by = "evaluation" if evaluation is not None else "calibration"
+        report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def _choose_bits(
+    options: CompileOptions,
+    spiking: Graph,
+    judged: NDArray[np.uint8] | None,
+    lowering: Callable[[Bits], LowerToIntegers],
+) -> tuple[Bits, tuple[Trial, ...]]:
+    """Bits of every map, and what was tried to find them."""
+    if options.agreement is None:
+        return bits_by_layer(spiking, options.weight_bits, options.layer_bits), ()
+    if judged is None:
+        raise SnnccError(
+            "SNN001",
+            "the fewest bits cannot be searched without images",
+            help="give --calibrate, and --evaluate for images that rounding has not seen",
+        )
+
+    def agreement_of(bits: Bits) -> float:
+        integer = run_passes(spiking, [lowering(bits)])
+        return measure_fidelity(spiking, integer, judged).agreement
+
+    return search_bits(spiking, options.agreement, agreement_of)
 
 
 def trace_checkpoint(
@@ -185,15 +220,14 @@ def trace_checkpoint(
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
     _check(options)
-    _require_torch()
     from snncc.frontends.torch_recorder import trace_model
 
-    source = _load(path, model, model_arguments or {}, options.neuron)
+    source = load_source(path, model, model_arguments or {}, options.neuron)
     shape, steps = _shape_and_steps(source, options)
     return trace_model(source.module, shape, steps, options.layout), source.network
 
 
-def _shape_and_steps(source: _Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
+def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
     shape = options.input_shape or source.input_shape
     if shape is None:
         raise SnnccError(
@@ -229,10 +263,11 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
 
 
 def _check(options: CompileOptions) -> None:
-    if options.weight_bits not in WEIGHT_BITS:
-        raise SnnccError(
-            "SNN001", f"weights of {options.weight_bits} bits", help="--weight-bits 2 to 24"
-        )
+    for bits in (options.weight_bits, *(own for _, own in options.layer_bits)):
+        if bits not in WEIGHT_BITS:
+            raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
+    if options.agreement is not None and not 0.0 < options.agreement <= 1.0:
+        raise SnnccError("SNN001", f"an agreement of {options.agreement:g}", help="give 0 to 1")
     for what, value, allowed in (
         ("gain", options.gain, ("shift-add", "unshared")),
         ("encoding", options.encoding, ("bit-planes", "host")),
@@ -248,83 +283,20 @@ def _check(options: CompileOptions) -> None:
             )
 
 
-def _require_torch() -> None:
-    try:
-        importlib.import_module("torch")
-    except ModuleNotFoundError as error:
-        raise SnnccError(
-            "SNN050",
-            "compiling needs torch, which is not installed",
-            why="programs run without it, but a checkpoint is a torch network",
-            help="pip install -c constraints.txt '.[compile]' (or torch itself)",
-        ) from error
-
-
-def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> None:
+def _check_images(images: NDArray[np.uint8] | None, shape: tuple[int, ...], what: str) -> None:
     if images is None:
         return
     if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise SnnccError(
             "SNN016",
-            f"calibration images are {images.dtype} {list(images.shape)}, the network takes "
+            f"{what} images are {images.dtype} {list(images.shape)}, the network takes "
             f"uint8 [n, {', '.join(map(str, shape))}]",
             help="give 8-bit images of the network's size, at least one",
         )
 
 
-def _load(
-    path: Path | None,
-    model: str | None,
-    arguments: Mapping[str, str],
-    neuron: Mapping[str, str] | None,
-) -> _Source:
-    from snncc.frontends.checkpoint import load_checkpoint
-    from snncc.frontends.factory import load_factory, load_state
-    from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
-
-    if model is not None and model != "mixer-snn":
-        if neuron:
-            raise SnnccError(
-                "SNN001",
-                f"--neuron does not go with --model {model}",
-                why="a module of your own holds its neurons' parameters",
-                help="set them in the factory",
-            )
-        module = load_factory(model, arguments)
-        source = _Source(module, model)
-        if path is not None:
-            checkpoint = load_checkpoint(path)
-            load_state(module, checkpoint.state, path)
-            source.facts["checkpoint"] = path.name
-        return source
-    if path is None:
-        raise SnnccError("SNN001", "neither a checkpoint nor --model pkg.module:factory is given")
-    checkpoint = load_checkpoint(path)
-    if model is None and not recognise(checkpoint.state):
-        raise SnnccError(
-            "SNN013",
-            f"{path.name} is not of a network that is recognised",
-            why="its tensors are not named as those of a Mixer-SNN",
-            help="give --model pkg.module:factory to compile a network of your own",
-        )
-    module, config, notes = load_mixer(checkpoint, neuron_options(neuron))
-    facts = {
-        "variant": config.variant,
-        "dim": config.dim,
-        "depths": list(config.depths),
-        "alpha": config.alpha,
-        "patch_size": config.patch_size,
-        "image_size": config.image_size,
-        "classes": config.num_classes,
-        "checkpoint": path.name,
-    }
-    shape = (config.in_channels, config.image_size, config.image_size)
-    steps = config.scale_steps or steps_of(checkpoint)
-    return _Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))
-
-
 def _report(
-    source: _Source,
+    source: Source,
     options: CompileOptions,
     shape: tuple[int, ...],
     steps: int,
@@ -346,7 +318,6 @@ def _report(
         "input_shape": list(shape),
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
-        "weight_bits": options.weight_bits,
         "gain": options.gain,
         "encoding": options.encoding,
         "profile": options.profile,

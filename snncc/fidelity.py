@@ -18,6 +18,9 @@ NEAR = 1.0 / 64.0
 CHUNK = 1 << 28
 """Bytes of the values of so many images are held at once."""
 DIGITS = 6
+JUDGED = 256
+SITES = 1 << 28
+"""Without a choice of the user's, so many images are judged, or so many neurons times steps."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,18 @@ class Fidelity:
         return _rounded(whole)
 
 
+def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+    """As many of the images as can be judged in a short time."""
+    if images is None:
+        return None
+    return images[: max(1, min(JUDGED, SITES // _sites(spiking)))]
+
+
+def _sites(spiking: Graph) -> int:
+    """Neurons times steps of one image."""
+    return sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
+
+
 def measure_fidelity(
     spiking: Graph,
     program: Graph,
@@ -81,8 +96,7 @@ def measure_fidelity(
     wanted: list[Real] = []
     got: list[Real] = []
     simulator = Simulator(program)
-    sites = sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
-    each = max(1, CHUNK // (16 * sites))
+    each = max(1, CHUNK // (16 * _sites(spiking)))
     for start in range(0, len(images), each):
         part = images[start : start + each]
         execution = simulator.run(part, list(tallies))

@@ -154,10 +154,10 @@ def test_every_spike_with_every_neuron(neuron: str, decay: str) -> None:
 
 def test_equal_scales_are_a_batchnorm_like_any_other() -> None:
     config = VARIANTS["temporal 4"]
-    net = lively(config, 4)
+    net = untrained_mixer(config, normal(images(config)), 4, 0.25).double()
     for name, parameter in net.named_parameters():
         if name.endswith(".scale"):
-            parameter.data.fill_(-0.75)
+            parameter.data.fill_(1.125)
     options = CompileOptions(normalize=NORMALIZE)
     spiking = check_every_spike(net, config, 4, options)
     assert not any(
