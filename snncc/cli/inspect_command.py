@@ -90,8 +90,8 @@ def _print(record: dict[str, Any]) -> None:
     print_table(rows, head)
     if found:
         click.echo(
-            f"spike rate of the network on {found['images']} {found['by']} images; flips: where the "
-            "program differs; near: membranes within 1/64 of their threshold"
+            f"spike rate: of the network on {found['images']} {found['by']} images; flips: where "
+            "the program differs; near: membranes within 1/64 of their threshold"
         )
         click.echo(
             f"{found['agreement']:.2%} answered alike; logits differ by {found['logits_rms']:.3g} "
