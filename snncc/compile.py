@@ -14,6 +14,7 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
+from snncc.ir.images import ImageSource
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -26,6 +27,8 @@ from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.preprocessing import PRESETS, Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 Json = Any
 DEFAULT_STEPS = 4
 WEIGHT_BITS = range(2, 25)
+Images = NDArray[np.uint8] | ImageFolder
+"""An array [n, *input_shape], or files that get their size from the network."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class CompileOptions:
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
         layout: how the model takes its input, see `trace_model`.
+        preprocess: a name of `PRESETS`, in place of `normalize`; image files get its geometry.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -58,6 +64,18 @@ class CompileOptions:
     encoding: str = "bit-planes"
     profile: str = "exact"
     layout: str = "auto"
+    preprocess: str | None = None
+
+    @property
+    def preset(self) -> Preprocessing | None:
+        return None if self.preprocess is None else PRESETS[self.preprocess]
+
+    @property
+    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Means and standard deviations of pixels / 255."""
+        if self.preset is not None:
+            return self.preset.normalization
+        return self.normalize or ((0.0,), (1.0,))
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ def compile_checkpoint(
     *,
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
-    calibration: NDArray[np.uint8] | None = None,
+    calibration: Images | None = None,
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compiled:
@@ -104,7 +122,7 @@ def compile_checkpoint(
         options: see `CompileOptions`.
         model: None or "mixer-snn" to recognise the checkpoint, else "pkg.module:factory".
         model_arguments: for the factory.
-        calibration: uint8 images [n, *input_shape] for rounding; None to round to nearest.
+        calibration: images for rounding; None to round to nearest.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
 
@@ -121,14 +139,15 @@ def compile_checkpoint(
 def compile_module(
     source: _Source,
     options: CompileOptions,
-    calibration: NDArray[np.uint8] | None,
+    calibration: Images | None,
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
 ) -> Compiled:
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
 
-    shape = options.input_shape or source.input_shape
+    preset = options.preset
+    shape = options.input_shape or source.input_shape or (preset.shape if preset else None)
     if shape is None:
         raise SnnccError(
             "SNN001",
@@ -136,13 +155,20 @@ def compile_module(
             why="only a recognised checkpoint says what it takes",
             help="give --input-shape C,H,W",
         )
+    if preset is not None and preset.shape != shape:
+        raise SnnccError(
+            "SNN001",
+            f"--preprocess {preset.name} gives images {list(preset.shape)}, the network takes "
+            f"{list(shape)}",
+            help="give --normalize MEAN,STD instead",
+        )
     steps = options.steps or source.steps or DEFAULT_STEPS
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
-    if options.normalize is None:
+    if options.normalize is None and preset is None:
         notes.append("no --normalize: pixels enter as x/255")
-    _check_calibration(calibration, shape)
+    images = _calibration_images(calibration, shape, preset)
     trace = trace_model(source.module, shape, steps, options.layout)
     if trace.findings:
         raise SnnccError.of(trace.findings)
@@ -155,13 +181,13 @@ def compile_module(
 
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking = run_passes(trace.graph, spiking_passes(options), watch)
-    if calibration is None:
+    if images is None:
         rounded = round_plainly(spiking, options.weight_bits)
         notes.append("no --calibrate: weights are rounded to nearest")
     else:
-        used = images_that_fit(spiking, calibration)
-        if len(used) < len(calibration):
-            notes.append(f"{len(used)} of {len(calibration)} calibration images fit the memory")
+        used = images_that_fit(spiking, images)
+        if len(used) < len(images):
+            notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
         rounded = round_with_images(spiking, options.weight_bits, used, progress)
     integer = run_passes(spiking, [LowerToIntegers(rounded, options.weight_bits)], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
@@ -170,7 +196,7 @@ def compile_module(
 
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     """The passes from what the model says to populations and projections without BatchNorm."""
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     passes: tuple[Pass, ...] = (
         ConvertModulesIntoPopulations(means, stds, options.encoding),
         PushProjectionsToSpikes(),
@@ -186,7 +212,15 @@ def _check(options: CompileOptions) -> None:
         raise SnnccError(
             "SNN001", f"weights of {options.weight_bits} bits", help="--weight-bits 2 to 24"
         )
+    if options.normalize is not None and options.preprocess is not None:
+        raise SnnccError(
+            "SNN001",
+            "--normalize and --preprocess are both given",
+            why="a preset brings its own normalisation",
+            help="give one of them",
+        )
     for what, value, allowed in (
+        ("preprocess", options.preprocess, (None, *PRESETS)),
         ("gain", options.gain, ("shift-add", "unshared")),
         ("encoding", options.encoding, ("bit-planes", "host")),
         ("profile", options.profile, ("exact",)),
@@ -196,7 +230,7 @@ def _check(options: CompileOptions) -> None:
             raise SnnccError(
                 "SNN001",
                 f"--{what} {value} is not supported",
-                help=f"one of: {', '.join(allowed)}",
+                help=f"one of: {', '.join(filter(None, allowed))}",
             )
 
 
@@ -212,9 +246,16 @@ def _require_torch() -> None:
         ) from error
 
 
-def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> None:
+def _calibration_images(
+    images: Images | None, shape: tuple[int, ...], preset: Preprocessing | None
+) -> ImageSource | None:
+    """The images to round with; whatever is wrong with one of them is said before the work."""
     if images is None:
-        return
+        return None
+    if isinstance(images, ImageFolder):
+        files = images.images(shape, preset)
+        files.check()
+        return files
     if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise SnnccError(
             "SNN016",
@@ -222,6 +263,7 @@ def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...])
             f"uint8 [n, {', '.join(map(str, shape))}]",
             help="give 8-bit images of the network's size, at least one",
         )
+    return images
 
 
 def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) -> _Source:
@@ -276,7 +318,7 @@ def _report(
         for note in event.notes
     ]
     fired = Counter(f["pass"] for f in folds if f["fired"] and f["site"] != MEAN_OVER_TIME)
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     return {
         "snncc": __version__,
         "network": source.network,
@@ -284,6 +326,7 @@ def _report(
         "input_shape": list(shape),
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
+        "preprocess": options.preprocess,
         "weight_bits": options.weight_bits,
         "gain": options.gain,
         "encoding": options.encoding,

@@ -52,9 +52,14 @@ def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 @click.option(
     "--normalize", callback=_normalize, metavar="MEAN,STD", help="Of pixels/255; per channel a/b/c."
 )
+@click.option(
+    "--preprocess",
+    type=click.Choice(["imagenet224", "cifar224"]),
+    help="Normalisation and geometry by name, in place of --normalize.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
 @click.option("--weight-bits", type=click.IntRange(2, 24), default=8, show_default=True)
-@click.option("--calibrate", metavar="NPZ[:KEY]", help="Images that rounding may look at.")
+@click.option("--calibrate", metavar="NPZ[:KEY]|FOLDER", help="Images that rounding may look at.")
 @click.option("--profile", default="exact", show_default=True, help="Integer semantics.")
 @click.option(
     "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
@@ -75,6 +80,7 @@ def command(
     model_arguments: dict[str, str],
     input_shape: tuple[int, ...] | None,
     normalize: Any,
+    preprocess: str | None,
     steps: int | None,
     weight_bits: int,
     calibrate: str | None,
@@ -96,11 +102,11 @@ def command(
     from snncc.ir.text import print_graph
     from snncc.mfi import prove
     from snncc.passes.pipeline import PassEvent
-    from snncc.runtime.data_files import read_array
+    from snncc.runtime.data_files import open_images
 
     start = time.perf_counter()
     check_writable(output)
-    images = None if calibrate is None else read_array(calibrate)
+    images = None if calibrate is None else open_images(calibrate)
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     count = 0
@@ -114,7 +120,7 @@ def command(
         count += 1
 
     options = CompileOptions(
-        input_shape, normalize, steps, weight_bits, gain, encoding, profile, layout
+        input_shape, normalize, steps, weight_bits, gain, encoding, profile, layout, preprocess
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(
@@ -148,9 +154,11 @@ def command(
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
+    preset = options.preset
     print_facts(
         [
             ("network", compiled.report["network"]),
+            *([("image files", preset)] if preset is not None else []),
             ("parameters", f"{compiled.report['parameters']:,}"),
             (
                 "populations",
