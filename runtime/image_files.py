@@ -126,6 +126,7 @@ class ImageFiles:
         ]
         if self.preset is not None or not wrong:
             return []
+        fit = [name for name, preset in PRESETS.items() if preset.shape == self.shape]
         return [
             Finding(
                 "SNN016",
@@ -133,8 +134,8 @@ class ImageFiles:
                 f"{some_of(wrong)}",
                 None,
                 "the program was compiled without --preprocess, so files enter as they are",
-                f"resize the files to {height} x {width}, or compile with --preprocess "
-                f"{' | '.join(PRESETS)}",
+                f"resize the files to {height} x {width}"
+                + (f", or compile with --preprocess {' | '.join(fit)}" if fit else ""),
             )
         ]
 
