@@ -159,7 +159,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise unreadable(file, "it is not a PNG or JPEG file, or its head is damaged") from error
     except DAMAGE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise unreadable(file, reason) from error
+        raise unreadable(file, reason or type(error).__name__) from error
 
 
 def _read_without_keeping(image: Image.Image) -> None:
