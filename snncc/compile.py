@@ -15,6 +15,8 @@ from snncc.bit_widths import Bits, Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
+from snncc.ir.images import ImageSource
+from snncc.options import CompileOptions, check_options
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -28,6 +30,8 @@ from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.preprocessing import Preprocessing
 from snncc.sources import Source, load_source
 
 if TYPE_CHECKING:
@@ -35,42 +39,8 @@ if TYPE_CHECKING:
 
 Json = Any
 DEFAULT_STEPS = 4
-WEIGHT_BITS = range(2, 25)
-
-
-@dataclass(frozen=True)
-class CompileOptions:
-    """What the user chooses.
-
-    Attributes:
-        input_shape: of one image; None to take it from a recognised checkpoint.
-        normalize: means and standard deviations, one or one per channel; None for (0, 1).
-        steps: T; None to take the checkpoint's, else 4.
-        weight_bits: of signed weights, 2 to 24.
-        layer_bits: (pattern, bits) for the maps whose names fit, the last one deciding.
-        agreement: when given, the bits are searched: the fewest with which this share of images is
-            answered as by the network; `weight_bits` and `layer_bits` are not used.
-        gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded.
-        encoding: "bit-planes" or "host": how the image enters.
-        profile: semantics of the integer program.
-        layout: how the model takes its input, see `trace_model`.
-        decay: "approximate" or "by-step": what becomes of a decay that is no 1/m.
-        neuron: parameters of a recognised network's neurons by name, as text; None for those of
-            the public implementation.
-    """
-
-    input_shape: tuple[int, ...] | None = None
-    normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    steps: int | None = None
-    weight_bits: int = 8
-    gain: str = "shift-add"
-    encoding: str = "bit-planes"
-    profile: str = "exact"
-    layout: str = "auto"
-    decay: str = "approximate"
-    neuron: Mapping[str, str] | None = None
-    layer_bits: tuple[tuple[str, int], ...] = ()
-    agreement: float | None = None
+Images = NDArray[np.uint8] | ImageFolder
+"""An array [n, *input_shape], or files that get their size from the network."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +64,8 @@ def compile_checkpoint(
     *,
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
-    calibration: NDArray[np.uint8] | None = None,
-    evaluation: NDArray[np.uint8] | None = None,
+    calibration: Images | None = None,
+    evaluation: Images | None = None,
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compiled:
@@ -106,7 +76,7 @@ def compile_checkpoint(
         options: see `CompileOptions`.
         model: None or "mixer-snn" to recognise the checkpoint, else "pkg.module:factory".
         model_arguments: for the factory.
-        calibration: uint8 images [n, *input_shape] for rounding; None to round to nearest.
+        calibration: images for rounding; None to round to nearest.
         evaluation: likewise, to judge the program by; None for some of the calibration images.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
@@ -115,7 +85,7 @@ def compile_checkpoint(
         SnnccError: with every finding, when an option does not fit, the checkpoint cannot be
             read, or the model cannot be lowered.
     """
-    _check(options)
+    check_options(options)
     source = load_source(path, model, model_arguments or {}, options.neuron)
     return compile_module(source, options, calibration, evaluation, observe, progress)
 
@@ -123,8 +93,8 @@ def compile_checkpoint(
 def compile_module(
     source: Source,
     options: CompileOptions,
-    calibration: NDArray[np.uint8] | None,
-    evaluation: NDArray[np.uint8] | None,
+    calibration: Images | None,
+    evaluation: Images | None,
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
 ) -> Compiled:
@@ -135,10 +105,10 @@ def compile_module(
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
-    if options.normalize is None:
+    if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
-    _check_images(calibration, shape, "calibration")
-    _check_images(evaluation, shape, "evaluation")
+    images = _images_for(calibration, shape, options.preset, "calibration")
+    evaluated = _images_for(evaluation, shape, options.preset, "evaluation")
     trace = trace_model(source.module, shape, steps, options.layout)
     if trace.findings:
         raise SnnccError.of(trace.findings)
@@ -151,19 +121,18 @@ def compile_module(
 
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking = run_passes(trace.graph, spiking_passes(options), watch)
-    if calibration is None:
+    used = None if images is None else images_that_fit(spiking, images)
+    if images is None or used is None:
         notes.append("no --calibrate: weights are rounded to nearest")
-    elif len(images_that_fit(spiking, calibration)) < len(calibration):
-        fitting = images_that_fit(spiking, calibration)
-        notes.append(f"{len(fitting)} of {len(calibration)} calibration images fit the memory")
-        calibration = fitting
-    judged = evaluation if evaluation is not None else some_images(spiking, calibration)
+    elif len(used) < len(images):
+        notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
+    judged = some_images(spiking, used) if evaluated is None else evaluated
 
     def lowering(bits: Bits) -> LowerToIntegers:
-        if calibration is None:
+        if used is None:
             rounded = round_plainly(spiking, bits)
         else:
-            rounded = round_with_images(spiking, bits, calibration, progress)
+            rounded = round_with_images(spiking, bits, used, progress)
         return LowerToIntegers(rounded, max(bits.values()))
 
     bits, trials = _choose_bits(options, spiking, judged, lowering)
@@ -176,7 +145,7 @@ def compile_module(
     if judged is None:
         notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
     else:
-        by = "evaluation" if evaluation is not None else "calibration"
+        by = "evaluation" if evaluated is not None else "calibration"
         report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
     return Compiled(Program(integer, report), report, tuple(notes))
 
@@ -184,7 +153,7 @@ def compile_module(
 def _choose_bits(
     options: CompileOptions,
     spiking: Graph,
-    judged: NDArray[np.uint8] | None,
+    judged: ImageSource | None,
     lowering: Callable[[Bits], LowerToIntegers],
 ) -> tuple[Bits, tuple[Trial, ...]]:
     """Bits of every map, and what was tried to find them."""
@@ -219,7 +188,7 @@ def trace_checkpoint(
     Raises:
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
-    _check(options)
+    check_options(options)
     from snncc.frontends.torch_recorder import trace_model
 
     source = load_source(path, model, model_arguments or {}, options.neuron)
@@ -228,13 +197,21 @@ def trace_checkpoint(
 
 
 def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
-    shape = options.input_shape or source.input_shape
+    preset = options.preset
+    shape = options.input_shape or source.input_shape or (preset.shape if preset else None)
     if shape is None:
         raise SnnccError(
             "SNN001",
             "the image's shape is not known",
             why="only a recognised checkpoint says what it takes",
             help="give --input-shape C,H,W",
+        )
+    if preset is not None and preset.shape != shape:
+        raise SnnccError(
+            "SNN001",
+            f"--preprocess {preset.name} gives images {list(preset.shape)}, the network takes "
+            f"{list(shape)}",
+            help="give --normalize MEAN,STD instead",
         )
     steps = options.steps or source.steps or DEFAULT_STEPS
     if source.steps_are_fixed and steps != source.steps:
@@ -249,7 +226,7 @@ def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int
 
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     """The passes from what the model says to populations and projections without BatchNorm."""
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     passes: tuple[Pass, ...] = (
         ConvertModulesIntoPopulations(means, stds, options.encoding),
         PushProjectionsToSpikes(),
@@ -262,30 +239,16 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
 
 
-def _check(options: CompileOptions) -> None:
-    for bits in (options.weight_bits, *(own for _, own in options.layer_bits)):
-        if bits not in WEIGHT_BITS:
-            raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
-    if options.agreement is not None and not 0.0 < options.agreement <= 1.0:
-        raise SnnccError("SNN001", f"an agreement of {options.agreement:g}", help="give 0 to 1")
-    for what, value, allowed in (
-        ("gain", options.gain, ("shift-add", "unshared")),
-        ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, ("exact",)),
-        ("layout", options.layout, ("auto", "sequence", "frame")),
-        ("decay", options.decay, ("approximate", "by-step")),
-    ):
-        if value not in allowed:
-            raise SnnccError(
-                "SNN001",
-                f"--{what} {value} is not supported",
-                help=f"one of: {', '.join(allowed)}",
-            )
-
-
-def _check_images(images: NDArray[np.uint8] | None, shape: tuple[int, ...], what: str) -> None:
+def _images_for(
+    images: Images | None, shape: tuple[int, ...], preset: Preprocessing | None, what: str
+) -> ImageSource | None:
+    """The images as the network takes them; what is wrong with any is said before the work."""
     if images is None:
-        return
+        return None
+    if isinstance(images, ImageFolder):
+        files = images.images(shape, preset)
+        files.check()
+        return files
     if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise SnnccError(
             "SNN016",
@@ -293,6 +256,7 @@ def _check_images(images: NDArray[np.uint8] | None, shape: tuple[int, ...], what
             f"uint8 [n, {', '.join(map(str, shape))}]",
             help="give 8-bit images of the network's size, at least one",
         )
+    return images
 
 
 def _report(
@@ -310,7 +274,7 @@ def _report(
         for note in event.notes
     ]
     fired = Counter(f["pass"] for f in folds if f["fired"] and f["site"] != MEAN_OVER_TIME)
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     return {
         "snncc": __version__,
         "network": source.network,
@@ -318,6 +282,7 @@ def _report(
         "input_shape": list(shape),
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
+        "preprocess": options.preprocess,
         "gain": options.gain,
         "encoding": options.encoding,
         "profile": options.profile,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph
+from snncc.ir.images import ImageSource
 from snncc.ir.spiking_ops import Population
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
@@ -81,7 +82,7 @@ def _sites(spiking: Graph) -> int:
 def measure_fidelity(
     spiking: Graph,
     program: Graph,
-    images: NDArray[np.uint8],
+    images: ImageSource,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
     """Runs both on images.
@@ -89,7 +90,7 @@ def measure_fidelity(
     Args:
         spiking: the folded network, spiking dialect.
         program: what it was lowered to; populations have the same names.
-        images: uint8 [n, *axes of the image].
+        images: in order; read in parts.
         progress: called with images done and their total.
     """
     tallies = {node.name: _Tally() for node in spiking.select(Population)}

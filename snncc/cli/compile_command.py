@@ -38,6 +38,11 @@ MOST_BITS = 24
     metavar="MEAN,STD",
     help="Of pixels/255; per channel a/b/c.",
 )
+@click.option(
+    "--preprocess",
+    type=click.Choice(["imagenet224", "cifar224"]),
+    help="Normalisation and geometry by name, in place of --normalize.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
 @click.option(
     "--weight-bits",
@@ -60,8 +65,10 @@ MOST_BITS = 24
     metavar="SHARE",
     help="For --weight-bits auto: of images answered as by the network.  [default: 0.99]",
 )
-@click.option("--calibrate", metavar="NPZ[:KEY]", help="Images that rounding may look at.")
-@click.option("--evaluate", metavar="NPZ[:KEY]", help="Images that the program is judged by.")
+@click.option("--calibrate", metavar="NPZ[:KEY]|FOLDER", help="Images that rounding may look at.")
+@click.option(
+    "--evaluate", metavar="NPZ[:KEY]|FOLDER", help="Images that the program is judged by."
+)
 @click.option("--profile", default="exact", show_default=True, help="Integer semantics.")
 @click.option(
     "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
@@ -96,6 +103,7 @@ def command(
     model_arguments: dict[str, str],
     input_shape: tuple[int, ...] | None,
     normalize: Any,
+    preprocess: str | None,
     steps: int | None,
     weight_bits: int | None,
     layer_bits: tuple[tuple[str, int], ...],
@@ -118,11 +126,12 @@ def command(
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
     from snncc.artifact import check_writable, save_program
-    from snncc.compile import CompileOptions, compile_checkpoint
+    from snncc.compile import compile_checkpoint
     from snncc.ir.text import print_graph
     from snncc.mfi import prove
+    from snncc.options import CompileOptions
     from snncc.passes.pipeline import PassEvent
-    from snncc.runtime.data_files import read_array
+    from snncc.runtime.data_files import open_images
 
     start = time.perf_counter()
     check_writable(output)
@@ -132,8 +141,8 @@ def command(
         raise click.UsageError("--layer-bits does not go with --weight-bits auto")
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
-    images = None if calibrate is None else read_array(calibrate)
-    judged = None if evaluate is None else read_array(evaluate)
+    images = None if calibrate is None else open_images(calibrate)
+    judged = None if evaluate is None else open_images(evaluate)
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     count = 0
@@ -159,6 +168,7 @@ def command(
         neuron,
         layer_bits,
         agreement,
+        preprocess,
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(
@@ -193,9 +203,11 @@ def command(
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
+    preset = options.preset
     print_facts(
         [
             ("network", compiled.report["network"]),
+            *([("image files", preset)] if preset is not None else []),
             ("parameters", f"{compiled.report['parameters']:,}"),
             (
                 "populations",

@@ -70,6 +70,7 @@ def _print(record: dict[str, Any]) -> None:
             ("constants", f"{record['constants']:,} integers in the program"),
             ("profile", f"{record['profile']}, {record['steps']} time steps"),
             ("weights", _widths(origin)),
+            ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
         ]
     )

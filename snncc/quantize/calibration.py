@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
 from snncc.ir.arrays import count
+from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
@@ -109,7 +110,7 @@ def every(graph: Graph, bits: int | Bits) -> Bits:
     return {node.name: bits for node in graph.select(Contract, Convolve)}
 
 
-def images_that_fit(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def images_that_fit(graph: Graph, images: ImageSource) -> NDArray[np.uint8]:
     """The images, or every k-th of them when the values of all would take more than `MEMORY`."""
     most = max(1, MEMORY // peak_bytes(graph))
     count = min(len(images), most)

@@ -69,17 +69,15 @@ def _round_part(columns: Real, grid: Real, largest: float, factor: Real) -> tupl
     """Rounds columns [k, o] in order; a column lies contiguously, a block of them in cache."""
     free: Real = np.array(columns, np.float64, order="C")
     result: Real = np.empty(free.shape)
-    lost: Real = np.zeros(free.shape[1], np.float64)
+    errors: Real = np.empty(free.shape)
     count = len(free)
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
-        errors = np.empty((stop - start, free.shape[1]))
         for k in range(start, stop):
             column: Real = free[k]
             result[k] = np.clip(np.round(column / grid), -largest, largest)
-            error: Real = (column - result[k] * grid) / factor[k, k]
-            free[k + 1 : stop] -= factor[k, k + 1 : stop, None] * error
-            errors[k - start] = error
-        lost = lost + np.asarray(np.square(errors).sum(axis=0), np.float64)
-        free[stop:] -= factor[start:stop, stop:].T @ errors
+            errors[k] = (column - result[k] * grid) / factor[k, k]
+            free[k + 1 : stop] -= factor[k, k + 1 : stop, None] * errors[k]
+        free[stop:] -= factor[start:stop, stop:].T @ errors[start:stop]
+    lost: Real = np.einsum("ko,ko->o", errors, errors)
     return result, lost
