@@ -242,7 +242,7 @@ def _fidelity(found: dict[str, Any] | None) -> str:
     worst = max(found["populations"], key=lambda p: p["flips"])
     return (
         f"{found['agreement']:.2%} of {found['images']} {found['by']} images answered as by the "
-        f"network, {found['flips']:.2%} of spikes differ, most in {worst['name']} "
+        f"network, {found['flips']:.2%} of spike decisions differ, most in {worst['name']} "
         f"({worst['flips']:.2%})"
     )
 

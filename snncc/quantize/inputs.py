@@ -9,7 +9,7 @@ from snncc.semantics.arrays import windows
 
 Real = NDArray[np.float32]
 ROWS = 1 << 16
-WORK = 1 << 34
+WORK = 1 << 33
 """A Gram matrix is made of at most so many rows and products; more rows are thinned out evenly."""
 
 
