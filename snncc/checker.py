@@ -1,0 +1,435 @@
+"""Checks the certificate of a program: python -m snncc.checker PROGRAM.snncc CERTIFICATE.json.
+
+This file is the whole checker. It shares no code with the compiler or the prover: it imports the
+standard library and NumPy, reads the program file by itself, walks its nodes once, and works out
+from the constants alone what every node needs and how large every number can become. It accepts
+if and only if the certificate says exactly that: who trusts this file need not trust the rest of
+snncc. docs/certificate.md explains the rules.
+"""
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Json = Any
+Array = NDArray[Any]
+Axes = tuple[tuple[str, int], ...]
+Interval = tuple[int, int]
+
+WIDEST = 62  # bits of the widest integer that executors hold, sign included
+DTYPES = {"I8": "|i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+LEVELS = ("strict", "shift-add")
+MANIFEST = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
+RECORD = {"name", "op", "fields", "inputs", "type", "locs"}
+
+
+class Rejected(Exception):
+    """The certificate does not hold for the program; the message says why."""
+
+
+def demand(condition: bool, why: str) -> None:
+    if not condition:
+        raise Rejected(why)
+
+
+def canonical(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+# The file: length of the header (8 bytes), the header in JSON, the constants without gaps.
+
+
+def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
+    """Manifest, constants and sha256 of a program file."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length], object_pairs_hook=_once)
+    data, end = content[8 + length :], 0
+    sealed = json.loads(header.pop("__metadata__")["snncc"], object_pairs_hook=_once)
+    constants: dict[str, Array] = {}
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        start, stop = entry["data_offsets"]
+        demand(start == end <= stop <= len(data), f"constant {name} is out of place")
+        flat = np.frombuffer(data[start:stop], DTYPES[entry["dtype"]])
+        constants[name], end = flat.reshape([whole(n) for n in entry["shape"]]), stop
+    demand(end == len(data), "the program file has more bytes than constants")
+    state = hashlib.sha256(canonical(sealed["manifest"]).encode())
+    for name, array in sorted(constants.items()):
+        state.update(canonical([name, array.dtype.str, list(array.shape)]).encode())
+        state.update(array.tobytes())
+    demand(state.hexdigest() == sealed["sha256"], "the program does not match its own sha256")
+    return sealed["manifest"], constants, state.hexdigest()
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    demand(len(dict(pairs)) == len(pairs), "a key stands twice")
+    return dict(pairs)
+
+
+# Small arithmetic, always exact.
+
+
+def whole(value: Json, least: int = 0) -> int:
+    demand(type(value) is int and value >= least, f"{value!r} is no integer of at least {least}")
+    return int(value)
+
+
+def bits(interval: Interval) -> int:
+    return max((n if n >= 0 else ~n).bit_length() + 1 for n in interval)
+
+
+def ends(array: Array) -> Interval:
+    """Least and largest element, and 0."""
+    return int(array.min(initial=0)), int(array.max(initial=0))
+
+
+def exact(array: Array, reach: int) -> Array:
+    """In 64 bits, or as Python's integers where sums up to `reach` could overflow."""
+    return array.astype(np.int64 if reach < 2**62 else object)
+
+
+def digits(constant: int) -> int:
+    """Signed powers of two that make up a constant: its non-adjacent form, digit by digit."""
+    rest, count = abs(constant), 0
+    while rest:
+        if rest & 1:
+            rest -= 2 - (rest & 3)  # 1 or -1, so that the next digit is 0
+            count += 1
+        rest >>= 1
+    return count
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known about a value: its kind, its axes for one sample, where its elements lie."""
+
+    kind: str
+    axes: Axes
+    interval: Interval
+    encoding: str = ""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(self.axes)
+
+    @property
+    def rest(self) -> Axes:
+        """The axes of one step."""
+        return tuple(axis for axis in self.axes if axis[0] != "t")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One node as the file has it: its fields, its sources, all constants, T."""
+
+    fields: dict[str, Json]
+    sources: list[Value]
+    constants: dict[str, Array]
+    steps: int
+
+    def constant(self, field: str) -> tuple[tuple[str, ...], Array]:
+        """Axes and integers of a constant."""
+        axes, array = tuple(self.fields[field]["axes"]), self.constants[self.fields[field]["@"]]
+        demand(array.ndim == len(axes), f"{field} has {array.ndim} axes, {len(axes)} are named")
+        return axes, array
+
+    def over(self, field: str, target: Axes, default: int = 0) -> Array:
+        """A constant over the axes of a value, length 1 where it lacks one."""
+        if self.fields[field] is None:
+            return np.full((1,) * len(target), default, np.int64)
+        axes, array = self.constant(field)
+        fits = set(zip(axes, array.shape, strict=True)) <= set(target)
+        demand(fits and len(set(axes)) == len(axes), f"{field} does not fit {target}")
+        moved = array.transpose([axes.index(name) for name, _ in target if name in axes])
+        return moved.reshape([size if name in axes else 1 for name, size in target])
+
+
+# One function for each op: its result, and what is said about it. An op without one is rejected.
+
+Found = tuple[Value, dict[str, Json]]
+
+
+def says(rule: str, words: str = "", terms: int = 1, **more: Json) -> Json:
+    """More than one term, that is, shifted copies of a number to add: one step up the ladder."""
+    above = terms > 1
+    said = {"rule": f"{rule}-add" if above else rule, "arithmetic": words.split()}
+    costs = {"adders": terms - 1 if above else 0, "level": LEVELS[above]}
+    return {"before_shift": None, "membrane": None, **said, **costs, **more}
+
+
+def pixels(site: Site) -> Found:
+    encoding = site.fields["encoding"]
+    demand(not site.sources and encoding in ("bit-planes", "host"), "this is no image")
+    shape = [whole(size) for size in site.fields["shape"]]
+    axes = tuple(zip(site.fields["axes"], shape, strict=True))
+    return Value("pixel", axes, (0, 255), encoding), says("image")
+
+
+def contract(site: Site) -> Found:
+    """Selects: y[carried, shared, out] = sum of weight[shared, out, into] where the bit is 1."""
+    (source,) = site.sources
+    shared, out, into, summed = (tuple(site.fields[k]) for k in ("shared", "out", "into", "summed"))
+    axes, weight = site.constant("weight")
+    demand(axes == (*shared, *out, *into), "the weight's axes are not shared, out, into")
+    gone, kept = (*into, *summed), len(shared) + len(out)
+    demand(len({*gone, *shared}) == len(gone) + len(shared), "an axis has two roles")
+    sizes = (*weight.shape[: len(shared)], *weight.shape[kept:])
+    fits = set(zip((*shared, *into), sizes, strict=True)) <= set(source.axes)
+    demand(fits and set(summed) <= set(source.sizes), f"the weight does not fit {source.axes}")
+    new = tuple(zip(out, weight.shape[len(shared) : kept], strict=True))
+    if len(into) == len(out):
+        place = dict(zip(into, new, strict=True))
+        result = tuple(place.get(a[0], a) for a in source.axes if a[0] not in summed)
+    else:
+        result = (*(a for a in source.axes if a[0] not in gone), *new)
+    again = math.prod(source.sizes[name] for name in summed)
+    return selected(source, result, weight.reshape(*weight.shape[:kept], -1), again)
+
+
+def convolve(site: Site) -> Found:
+    """As `contract`, for each place of a kernel; outside the image all bits are 0."""
+    (source,) = site.sources
+    field, (_, weight) = site.fields, site.constant("weight")
+    channel, place, groups = field["channel"], (field["height"], field["width"]), field["groups"]
+    demand(len({*place, channel}) == 3, "height, width and channel must be three axes")
+    demand(weight.shape[1] * whole(groups, 1) == source.sizes[channel], "channels do not fit")
+    demand(weight.shape[0] % groups == 0, "groups do not fit")
+    new: list[tuple[str, int]] = []
+    for i, name in enumerate((field["out_height"], field["out_width"])):
+        stride, dilation = whole(field["stride"][i], 1), whole(field["dilation"][i], 1)
+        room = source.sizes[place[i]] + 2 * whole(field["padding"][i])
+        room -= dilation * (weight.shape[2 + i] - 1) + 1
+        new.append((name, whole(room // stride + 1, 1)))
+    carried = [axis for axis in source.axes if axis[0] not in (*place, channel)]
+    result = (*carried, *new, (field["out_channel"], weight.shape[0]))
+    return selected(source, result, weight.reshape(weight.shape[0], -1), 1)
+
+
+def selected(source: Value, axes: Axes, rows: Array, again: int) -> Found:
+    """Each row adds up any choice of its weights, `again` times each; only bits may choose."""
+    demand(source.kind in ("spike", "pixel"), f"weights meet a {source.kind}: a multiplication")
+    wide = exact(rows, max(map(abs, ends(rows))) * max(1, rows.shape[-1]))
+    most = again * source.interval[1]
+    low = ends(np.minimum(wide, 0).sum(axis=-1))[0] * most
+    high = ends(np.maximum(wide, 0).sum(axis=-1))[1] * most
+    value = Value("current", axes, (low, high))
+    if source.kind == "spike":
+        return value, says("spikes-select", "select add")
+    if source.encoding == "host":
+        return value, says("host-current")
+    return value, says("pixel-bits-select", "select add shift")
+
+
+def concat(site: Site) -> Found:
+    pairs = list(zip(site.sources, site.fields["along"], strict=True))
+    first, lead = next(((v, a) for v, a in pairs if "t" in v.sizes), pairs[0])
+    rest = {axis for axis in first.axes if axis[0] != lead}
+    for value, along in pairs:
+        own = {axis for axis in value.axes if axis[0] != along}
+        demand(own in (rest, {a for a in rest if a[0] != "t"}), "sources differ on another axis")
+        demand((value.kind, value.encoding) == (first.kind, first.encoding), "kinds differ")
+    joined = (site.fields["out"], sum(value.sizes[along] for value, along in pairs))
+    axes = tuple(joined if axis[0] == lead else axis for axis in first.axes)
+    low, high = (f(v.interval[i] for v, _ in pairs) for i, f in enumerate((min, max)))
+    return Value(first.kind, axes, (low, high), first.encoding), says("side-by-side")
+
+
+def add(site: Site) -> Found:
+    """Adds: y = sum of x_i << shifts[i]; an axis that a source lacks is broadcast."""
+    demand(all(v.kind == "current" for v in site.sources), "only currents can be added")
+    shifts = [whole(n) for n in site.fields["shifts"]] or [0] * len(site.sources)
+    demand(max(shifts) <= WIDEST, "a shift is too wide")
+    widest = max(site.sources, key=lambda v: len(v.axes))
+    missing = {axis for v in site.sources for axis in v.axes} - set(widest.axes)
+    demand(missing <= {("t", site.steps)}, "sources differ on an axis")
+    pairs = list(zip(site.sources, shifts, strict=True))
+    low, high = (sum(v.interval[i] << n for v, n in pairs) for i in (0, 1))
+    value = Value("current", (*missing, *widest.axes), (low, high))
+    return value, says("add-currents", "add shift" if any(shifts) else "add")
+
+
+def gain(site: Site) -> Found:
+    """Scales: y = (m * x + 2^(shift-1)) >> shift; m * x is one addition for each digit of m."""
+    (source,) = site.sources
+    shift, mantissa = whole(site.fields["shift"]), site.over("mantissa", source.rest)
+    demand(source.kind == "current" and shift <= WIDEST, "a gain scales a current")
+    reach = [m * x + ((1 << shift) >> 1) for m in ends(mantissa) for x in source.interval]
+    low, high = min(reach), max(reach)
+    demand(bits((low, high)) <= WIDEST, f"before its shift the gain reaches {low}..{high}")
+    value = Value("current", source.axes, (low >> shift, high >> shift))
+    most = max(digits(int(m)) for m in np.unique(mantissa))
+    words = "shift add" if most > 1 else "shift"
+    return value, says("gain-by-shift", words, most, before_shift=[low, high])
+
+
+def population(site: Site) -> Found:
+    (source,), field = site.sources, site.fields
+    factor, shift = (whole(n) for n in field["decay"])
+    demand(source.kind == "current", "a population integrates a current")
+    demand(shift <= WIDEST and factor <= 1 << shift, "the decay is outside [0, 1]")
+    demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    low, high = (whole(n, -(1 << WIDEST)) for n in field["membrane"])
+    reached = membrane(site, source, factor, shift)
+    fits = low <= reached[0] and reached[1] <= high
+    demand(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
+    demand(bits((low * max(1, factor), high * max(1, factor))) <= WIDEST, "the leak is too wide")
+    axes = source.axes if "t" in source.sizes else (("t", site.steps), *source.axes)
+    value, both = Value("spike", axes, (0, 1)), {"declared": [low, high], "reached": [*reached]}
+    words = "shift add compare select" if shift else "add compare select"
+    return value, says("leak-by-shift", words, digits(factor), membrane=both)
+
+
+def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
+    """Everything that a membrane can be in T steps from 0, before and after the reset.
+
+    Z = leak(V) + polarity * X + bias. What of it does not fire stays; what fires becomes 0 (hard)
+    or Z - threshold (soft).
+    """
+    fields = [site.over(k, source.rest, d) for k, d in (("threshold", 0), ("bias", 0))]
+    sign, at_least = site.over("polarity", source.rest, 1), site.fields["compare"] == "ge"
+    demand(set(np.unique(sign).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
+    largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval))
+    reach = largest * (site.steps + 1) * max(1, factor)
+    threshold, bias, sign = (exact(array, reach) for array in (*fields, sign))
+    step = [sign * end + bias + 0 * threshold for end in source.interval]
+    last, side = (threshold - 1, 1) if at_least else (threshold, -1)  # last: does not fire
+    low, high = 0 * step[0], 0 * step[0]
+    found = [0]
+    for _ in range(site.steps):
+        low, high = (side * ((factor * side * v) >> shift) for v in (low, high))
+        low, high = low + np.minimum(*step), high + np.maximum(*step)
+        found += [*ends(low), *ends(high)]
+        fired = (0 * low, 0 * low)
+        if site.fields["reset"] == "soft":
+            fired = (np.maximum(low, last + 1) - threshold, high - threshold)
+        stays = np.where(low <= last, (low, np.minimum(high, last)), fired)
+        goes = np.where(high > last, fired, stays)
+        low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
+        found += [*ends(low), *ends(high)]
+    return min(found), max(found)
+
+
+def readout(site: Site) -> Found:
+    """Answers: y = sum of x over T steps, and an offset; its real unit stays outside."""
+    (source,), unit = site.sources, site.fields["unit"]
+    demand(source.kind == "current", "a readout sums a current")
+    demand(type(unit) is float and 0 < unit < math.inf, "the unit is not positive")
+    offset = site.over("offset", source.rest)
+    low = source.interval[0] * site.steps + int(offset.min())
+    high = source.interval[1] * site.steps + int(offset.max())
+    return Value("readout", source.rest, (low, high)), says("sum-over-time", "add")
+
+
+KERNEL = "weight channel height width out_channel out_height out_width"
+ONE, NONE = [1, 1], [0, 0]
+NEURON = {"bias": None, "polarity": None, "decay": ONE, "reset": "hard", "compare": "ge"}
+OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
+    # the function, the fields that must be there, the others with what they are by default
+    "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
+    "contract": (contract, "weight", {"into": [], "out": [], "shared": [], "summed": []}),
+    "convolve": (convolve, KERNEL, {"stride": ONE, "padding": NONE, "dilation": ONE, "groups": 1}),
+    "concat": (concat, "along out", {}),
+    "sum": (add, "", {"shifts": []}),
+    "gain": (gain, "mantissa", {"shift": 0}),
+    "integer_population": (population, "threshold", {**NEURON, "membrane": NONE}),
+    "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),
+}
+
+
+def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], steps: int) -> Json:
+    """What the certificate must say about one node; its value joins `values`."""
+    name, kind = record["name"], record["op"]
+    demand(set(record) == RECORD and name not in values, f"unknown form of node {name}")
+    demand(kind in OPS, f"{kind} is no op of an integer program")
+    rule, required, others = OPS[kind]
+    fields = {**others, **record["fields"]}
+    demand(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
+    value, said = rule(Site(fields, [values[i] for i in record["inputs"]], constants, steps))
+    interval = list(value.interval)
+    demand(len(value.sizes) == len(value.axes), "an axis stands twice")
+    demand(bits(value.interval) <= WIDEST, f"{interval} needs more than {WIDEST} bits")
+    found = {"kind": value.kind, "axes": [list(a) for a in value.axes], "range": interval}
+    demand(record["type"] == found, f"declared {record['type']}, found {found}")
+    values[name] = value
+    return {"name": name, "op": kind, "range": interval, **said}
+
+
+def expected(content: bytes) -> Json:
+    """The one certificate that holds for a program file, worked out from the file alone."""
+    manifest, constants, sha = read_program(content)
+    demand(set(manifest) == MANIFEST and manifest["schema"] == 1, "unknown form of program")
+    form = (manifest["dialect"], manifest["profile"])
+    demand(form == ("integer", "exact"), f"unknown dialect or profile {form}")
+    values: dict[str, Value] = {}
+    nodes: list[Json] = []
+    for record in manifest["nodes"]:
+        try:
+            nodes.append(judge(record, values, constants, whole(manifest["steps"], 1)))
+        except Rejected as reason:
+            raise Rejected(f"{record['name']}: {reason}") from None
+    output = manifest["output"]
+    demand(values[output].kind == "readout", "the output is no readout")
+    encodings = {value.encoding for value in values.values()} - {""}
+    demand(len(encodings) <= 1, "images enter in two ways")
+    (fields,) = (r["fields"] for r in manifest["nodes"] if r["name"] == output)
+    return {
+        "schema": 1,
+        "program": sha,
+        "file": hashlib.sha256(content).hexdigest(),
+        "profile": manifest["profile"],
+        "steps": manifest["steps"],
+        "level": max((node["level"] for node in nodes), key=LEVELS.index),
+        "input": encodings.pop() if encodings else "none",
+        "output": {"node": output, "unit": fields.get("unit", 1.0)},
+        "nodes": nodes,
+    }
+
+
+def check(program: bytes, certificate: bytes) -> Json:
+    """The certificate, when it holds for the program file.
+
+    Raises:
+        Rejected: it does not, or one of the two cannot be read.
+    """
+    try:
+        wanted, given = expected(program), json.loads(certificate, object_pairs_hook=_once)
+        for mine, theirs in zip(wanted["nodes"], given["nodes"], strict=True):
+            wrong = [key for key in mine if mine[key] != theirs[key]]
+            demand(not wrong, f"{mine['name']}: the certificate is wrong about {wrong}")
+        wrong = [key for key in wanted if wanted[key] != given[key]]
+        demand(not wrong, f"the certificate is wrong about {wrong}")
+        same = (canonical(wanted) + "\n").encode() == certificate
+        demand(same, "the certificate is not in canonical form")
+    except Rejected:
+        raise
+    except Exception as error:  # whatever cannot be read is no proof
+        raise Rejected(f"unreadable: {type(error).__name__}: {error}") from error
+    return wanted
+
+
+def main(arguments: list[str]) -> int:
+    """Prints one line. 0: the certificate holds; 1: it does not; 2: usage; 3: no such file."""
+    if len(arguments) != 2:
+        print("usage: python -m snncc.checker PROGRAM.snncc CERTIFICATE.json", file=sys.stderr)
+        return 2
+    try:
+        held = check(*(Path(argument).read_bytes() for argument in arguments))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 3
+    except Rejected as reason:
+        print(f"rejected: {reason}")
+        return 1
+    print(f"accepted: level {held['level']}, {len(held['nodes'])} nodes, {held['program']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
