@@ -28,7 +28,5 @@ def file_of(graph: Graph, folder: Path) -> bytes:
 
 
 def certificate_of(graph: Graph, program: bytes) -> bytes:
-    record = certify(
-        graph, program_digest(Program(graph, {})), hashlib.sha256(program).hexdigest()
-    )
+    record = certify(graph, program_digest(Program(graph, {})), hashlib.sha256(program).hexdigest())
     return (canonical(record) + "\n").encode()

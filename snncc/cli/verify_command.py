@@ -14,20 +14,40 @@ LEVELS = ["strict", "shift-add", "bit-serial"]
 @click.option(
     "--level", type=click.Choice(LEVELS), default="shift-add", show_default=True, help="Wanted."
 )
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JSON",
+    help="Write the proof, for others to check.",
+)
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JSON",
+    help="Only check that a certificate holds for the program.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(program: Path, level: str, as_json: bool) -> int:
+def command(
+    program: Path, level: str, certificate: Path | None, checked: Path | None, as_json: bool
+) -> int:
     """Say whether a program is multiplication-free.
 
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
     from snncc.artifact import load_program, program_digest
+    from snncc.cli.certificates import check_certificate, write_certificate
     from snncc.mfi import Level, prove
 
+    if checked is not None:
+        return check_certificate(checked, program, as_json)
     loaded = load_program(program)
     verdict = prove(loaded.graph)
     wanted = Level.parse(level)
     holds = verdict.level <= wanted
+    if certificate is not None:
+        write_certificate(certificate, program, loaded)
     if as_json:
         print_json(
             {

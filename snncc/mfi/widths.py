@@ -1,4 +1,5 @@
 """Stub replaced below."""
+
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import Gain
 
