@@ -14,6 +14,7 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
+from snncc.mfi.folds import Scales, prove_folds, summary
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -24,7 +25,7 @@ from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulation
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
-from snncc.quantize.calibration import round_plainly, round_with_images
+from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
 
 if TYPE_CHECKING:
@@ -160,9 +161,19 @@ def compile_module(
         notes.append("no --calibrate: weights are rounded to nearest")
     else:
         rounded = round_with_images(spiking, options.weight_bits, calibration, progress)
-    integer = run_passes(spiking, [LowerToIntegers(rounded, options.weight_bits)], watch)
+    lowering = LowerToIntegers(rounded, options.weight_bits)
+    integer = run_passes(spiking, [lowering], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
+    before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
+    scales = scales_of(rounded, lowering)
+    report["fold_proof"] = summary(prove_folds(before, integer, scales))
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def scales_of(rounded: Rounded, lowering: LowerToIntegers) -> Scales:
+    """In what a program's integers are counted, as the fold proof takes it."""
+    units = {name: (unit.axes, unit.array) for name, unit in rounded.units.unit.items()}
+    return Scales(units, rounded.units.exponent, lowering.fraction_bits)
 
 
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
