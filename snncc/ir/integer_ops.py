@@ -105,15 +105,32 @@ class IntegerPopulation(Op):
         )
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
-        """Interval of Z and V over T steps from V = 0, for any current within its range.
+        """Interval of Z and V over T steps from V = 0, for any current within its range."""
+        require(current.range is not None, f"{current} has no integer range")
+        low, high = current.range or (0, 0)
+        names = tuple(n for n in current.names if n != TIME)
+        least, most = self.membrane_bounds(np.int64(low), np.int64(high), names, context)
+        return int(least.min()), int(most.max())
+
+    def membrane_bounds(
+        self,
+        low: Array | np.int64,
+        high: Array | np.int64,
+        names: tuple[str, ...],
+        context: Context,
+    ) -> tuple[Array, Array]:
+        """For each neuron the least and the largest that Z and V can be, over T steps from V = 0.
 
         Interval arithmetic with the leak; a spike can only bring the upper end down to the
         threshold (hard: 0; soft: Z - threshold), so the bound of a silent neuron covers both,
         except for a soft reset by a negative threshold, which adds to the membrane.
+
+        Args:
+            low: least current of each neuron, over `names` or the same for all.
+            high: largest current, likewise.
+            names: axes of one step.
+            context: T and the constants.
         """
-        require(current.range is not None, f"{current} has no integer range")
-        low, high = current.range or (0, 0)
-        names = tuple(n for n in current.names if n != TIME)
         threshold = spread(self.threshold, names, context)
         bias = spread(self.bias, names, context) if self.bias else np.zeros(1, np.int64)
         sign = spread(self.polarity, names, context) if self.polarity else np.ones(1, np.int64)
@@ -121,7 +138,7 @@ class IntegerPopulation(Op):
         top = np.maximum(sign * low, sign * high) + bias
         factor, shift = self.decay
         v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        least, most = 0, 0
+        least, most = v_low, v_high
         for _ in range(context.steps):
             if self.compare == "ge":
                 z_low, z_high = (factor * v_low >> shift), (factor * v_high >> shift)
@@ -148,8 +165,8 @@ class IntegerPopulation(Op):
                     ),
                     v_high,
                 )
-            least = min(least, int(z_low.min()), int(v_low.min()))
-            most = max(most, int(z_high.max()), int(v_high.max()))
+            least = np.minimum(least, np.minimum(z_low, v_low))
+            most = np.maximum(most, np.maximum(z_high, v_high))
         return least, most
 
 
