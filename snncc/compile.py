@@ -14,7 +14,8 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
-from snncc.mfi.folds import Scales, prove_folds, summary
+from snncc.mfi.folds import Scales, fold_summary, prove_folds
+from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -166,7 +167,10 @@ def compile_module(
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
     scales = scales_of(rounded, lowering)
-    report["fold_proof"] = summary(prove_folds(before, integer, scales))
+    report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
+    report["rounding"] = rounding_summary(
+        prove_roundings(spiking, integer, scales, options.weight_bits)
+    )
     return Compiled(Program(integer, report), report, tuple(notes))
 
 

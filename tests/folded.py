@@ -14,9 +14,10 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 
 @dataclass(frozen=True)
 class Lowered:
-    """The graph with offsets in its populations, the program, and its units."""
+    """The graph with offsets in its populations, the folded one, the program, and its units."""
 
     before: Graph
+    spiking: Graph
     program: Graph
     scales: Scales
 
@@ -39,4 +40,5 @@ def lower_graph(traced: Graph, bits: int = 8, gain: str = "shift-add") -> Lowere
     lowering = LowerToIntegers(rounded, bits)
     units = {name: (unit.axes, unit.array) for name, unit in rounded.units.unit.items()}
     scales = Scales(units, rounded.units.exponent, lowering.fraction_bits)
-    return Lowered(stages["move_offsets_into_populations"], run_passes(spiking, [lowering]), scales)
+    before = stages["move_offsets_into_populations"]
+    return Lowered(before, spiking, run_passes(spiking, [lowering]), scales)

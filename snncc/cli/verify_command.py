@@ -27,9 +27,15 @@ LEVELS = ["strict", "shift-add", "bit-serial"]
     metavar="JSON",
     help="Only check that a certificate holds for the program.",
 )
+@click.option("--widths", is_flag=True, help="Every number's interval, and whether it is reached.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    program: Path, level: str, certificate: Path | None, checked: Path | None, as_json: bool
+    program: Path,
+    level: str,
+    certificate: Path | None,
+    checked: Path | None,
+    widths: bool,
+    as_json: bool,
 ) -> int:
     """Say whether a program is multiplication-free.
 
@@ -38,6 +44,7 @@ def command(
     """
     from snncc.artifact import load_program, program_digest
     from snncc.cli.certificates import check_certificate, write_certificate
+    from snncc.cli.widths import print_widths, width_records
     from snncc.mfi import Level, prove
 
     if checked is not None:
@@ -48,6 +55,7 @@ def command(
     holds = verdict.level <= wanted
     if certificate is not None:
         write_certificate(certificate, program, loaded)
+    records = width_records(loaded.graph) if widths else []
     if as_json:
         print_json(
             {
@@ -74,6 +82,7 @@ def command(
                     }
                     for op in verdict.ops
                 ],
+                **({"widths": records} if widths else {}),
             }
         )
         return 0 if holds else 1
@@ -92,6 +101,8 @@ def command(
         f"  widths  currents {verdict.current_bits} bits, membranes {verdict.membrane_bits} bits: "
         "no input can overflow them"
     )
+    if widths:
+        print_widths(records)
     for op in verdict.above(Level.STRICT):
         click.echo(f"{op.need.level.label}: {op.module_path or op.name} ({op.op})")
         click.echo(f"  = why: {op.need.reason}; {op.need.adders} adders an element at most")

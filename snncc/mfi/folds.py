@@ -84,7 +84,7 @@ class FoldSite:
     leak: bool
 
 
-def summary(sites: Sequence[FoldSite]) -> dict[str, dict[str, int]]:
+def fold_summary(sites: Sequence[FoldSite]) -> dict[str, dict[str, int]]:
     """Totals of the populations with a folded BatchNorm ("folds") and of the others ("plain").
 
     `distance` is the largest; `inexact_leaks` are populations whose decay is no power of two or
