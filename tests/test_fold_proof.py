@@ -1,0 +1,199 @@
+"""The fold proof counts right: against every reachable current, in rationals, neuron by neuron."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folded import Lowered, lower, lower_graph
+
+from snncc.cli.main import run
+from snncc.ir import Graph, GraphBuilder
+from snncc.ir import traced_ops as ops
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.mfi.folds import FoldSite, Scales, _exponents, _grid, _Site, fold_summary
+from snncc.mfi.roundings import prove_roundings
+from snncc.mfi.switching import TIE, trains_differ
+
+TIED = Fraction(TIE)
+
+
+def brute_force(source: Lowered, name: str) -> list[int]:
+    """For each neuron at how many reachable currents the two decide differently."""
+    program, scales = source.program, source.scales
+    node = program[name]
+    site = _Site(source.before, program, node, scales, _exponents(program, scales))
+    low, high = site.range
+    step = 1 << _grid(program, program[node.inputs[0]])
+    found = []
+    for i in range(site.threshold.size):
+        constants = (site.a[i], site.unit[i], site.offset[i], site.level[i])
+        a, u, d, k = (Fraction(float(c)) for c in constants)
+        blur = TIED * (abs(k) + abs(d))
+        differ = 0
+        for current in range(low, high + 1, step):
+            excess = a * u * current + d - k
+            excess = Fraction(0) if a and abs(excess) <= blur else excess
+            level = int(site.polarity[i]) * current + int(site.bias[i])
+            threshold = int(site.threshold[i])
+            if site.op.compare == "ge":
+                differ += (excess >= 0) != (level >= threshold)
+            else:
+                differ += (excess > 0) != (level > threshold)
+        found.append(differ)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_counts_are_those_of_every_reachable_current(seed: int) -> None:
+    source = lower(seed, bits=4)
+    for site in source.prove():
+        low, high = source.program[source.program[site.name].inputs[0]].type.range or (0, 0)
+        if site.neurons * (high - low) > 300_000 or site.zero:
+            continue
+        differ = brute_force(source, site.name)
+        assert site.neurons == len(differ) == site.identical + site.shifted
+        assert site.identical == differ.count(0)
+        assert site.distance == max(differ)
+
+
+def one_norm(gamma: list[float], beta: list[float], bits: int = 8, tau: float = 2.0) -> Lowered:
+    """A norm over tokens behind a map over channels: it can only fold into thresholds."""
+    tokens = len(gamma)
+    b = GraphBuilder("traced", 4)
+    image = b.add(ops.Input(("t", "n", "f"), (4, tokens, 3)), name="input")
+    weight = b.constant("w", np.array([[0.5, -1.0, 0.25], [0.75, 0.5, -0.5]]), ("k", "f"))
+    current = b.add(ops.Linear(weight, ("f",), ("k",)), [b.add(ops.Lif(), [image])])
+    zero, one = (b.constant(s, np.full(tokens, v), ("n",)) for s, v in (("z", 0.0), ("o", 1.0)))
+    g, d = (b.constant(s, np.array(v), ("n",)) for s, v in (("g", gamma), ("d", beta)))
+    norm = b.add(ops.BatchNorm(zero, one, g, d, 0.0), [current])
+    fire = b.add(ops.Lif(tau=tau), [norm], name="fire")
+    head = b.constant("h", np.array([[1.0, -1.0]]), ("c", "k"))
+    mean = b.add(ops.Mean(("n",)), [fire])
+    return lower_graph(b.finish(b.add(ops.Linear(head, ("k",), ("c",)), [mean])), bits)
+
+
+def fire_of(source: Lowered, program: Graph | None = None) -> FoldSite:
+    (site,) = (s for s in source.prove(program) if s.name == "fire")
+    return site
+
+
+def test_signs_zeros_and_ties_are_counted() -> None:
+    site = fire_of(one_norm([1.0, -0.5, 0.0, 0.3, -1e-3], [0.0, 0.1, 0.7, 0.2, 0.0]))
+    assert site.folded
+    assert (site.neurons, site.negative, site.zero, site.dropped) == (10, 4, 2, 0)
+    assert site.wrong == 0
+    assert site.leak
+    # gamma 1, beta 0: the threshold 2 is 254 weight steps of 1/127, but for float64.
+    assert site.ties >= 2
+    assert fire_of(one_norm([0.7], [0.1])).ties == 0
+
+
+def test_a_gain_next_to_zero_is_counted_as_dropped() -> None:
+    site = fire_of(one_norm([1.0, 1e-20, -1e-25], [0.1, 0.7, -3.0]))
+    assert (site.dropped, site.negative, site.zero, site.wrong) == (4, 2, 0, 0)
+
+
+def test_rounded_biases_are_counted_with_their_distance() -> None:
+    """A bias has 8 bits below a weight: it moves a switching point where those decide."""
+    source = one_norm([3.7, 9.1], [0.123, -0.2])
+    site = fire_of(source)
+    assert site.exact == 0
+    assert site.identical + site.shifted == 4
+    op = source.program["fire"].op
+    assert isinstance(op, IntegerPopulation)
+    assert op.bias is not None
+    coarse = source.program.constants[op.bias.name].astype(np.int64) + 3 * 256
+    constants = {**source.program.constants, op.bias.name: coarse}
+    moved = fire_of(source, replace(source.program, constants=constants))
+    assert moved.shifted == 4
+    assert 1 <= moved.distance <= 3 * 256
+    assert moved.wrong == 4
+
+
+def test_an_odd_leak_is_said_to_be_inexact() -> None:
+    assert fire_of(one_norm([1.0], [0.1])).leak
+    assert not fire_of(one_norm([1.0], [0.1], tau=3.0)).leak
+
+
+@pytest.mark.parametrize("field", ["threshold", "bias", "polarity"])
+def test_every_constant_that_is_one_off_is_found(field: str) -> None:
+    """Each element of each field of each population, both ways."""
+    found = 0
+    for seed in range(25):
+        source = lower(seed)
+        program = source.program
+        assert all(site.wrong == 0 for site in source.prove())
+        for node in program.select(IntegerPopulation):
+            param = getattr(node.op, field)
+            if param is None:
+                continue
+            array = program.constants[param.name].astype(np.int64)
+            for at in range(min(array.size, 6)):
+                for change in (-1, 1):
+                    other = array.copy()
+                    other.reshape(-1)[at] += change
+                    constants = {**program.constants, param.name: other}
+                    sites = source.prove(replace(program, constants=constants))
+                    assert [s.name for s in sites if s.wrong] == [node.name]
+                    found += 1
+    assert found > 40
+
+
+def test_a_weight_that_is_one_off_is_found() -> None:
+    source = lower(3)
+    for node in source.program.nodes:
+        weight = getattr(node.op, "weight", None)
+        if weight is None:
+            continue
+        array = source.program.constants[weight.name].astype(np.int64)
+        array.reshape(-1)[0] += 1 if array.reshape(-1)[0] >= 0 else -1
+        constants = {**source.program.constants, weight.name: array}
+        program = replace(source.program, constants=constants)
+        found = prove_roundings(source.spiking, program, source.scales, 8)
+        missed = {r.name: r.weights - r.nearest for r in found if r.nearest < r.weights}
+        clipped = {r.name for r in found if r.clipped}
+        assert missed == {node.name: 1} or node.name in clipped
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
+    """0.3 + 0.15 + ... < 0.6: a bias of 7/12 of the threshold fires at the third step only."""
+    real = (1.0, 7.0 / 12.0, 0.5)
+    assert not trains_differ(real, (1200, 700, (1, 1)), 6, reset, "ge")
+    assert trains_differ(real, (1200, 600, (1, 1)), 6, reset, "ge")
+    assert not trains_differ((1.0, 0.5, 0.5), (12, 6, (1, 1)), 9, reset, "ge")
+    assert trains_differ((1.0, 0.5, 1.0), (12, 5, (1, 0)), 9, reset, "ge")
+
+
+def test_the_summary_adds_up() -> None:
+    sites = [s for seed in range(10) for s in lower(seed).prove()]
+    found = fold_summary(sites)
+    for what, folded in (("folds", True), ("plain", False)):
+        some = [s for s in sites if s.folded is folded]
+        assert found[what]["populations"] == len(some) > 0
+        assert found[what]["neurons"] == sum(s.neurons for s in some)
+        assert found[what]["identical"] + found[what]["shifted"] == found[what]["neurons"]
+        assert found[what]["distance"] == max(s.distance for s in some)
+        assert found[what]["wrong"] == 0
+
+
+def test_compile_reports_the_proof(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = str(root / "examples/digits_mixer.pth")
+    assert run(["compile", checkpoint, "-o", str(tmp_path / "d.snncc"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["fold_proof"]["folds"]["populations"] > 0
+    assert report["fold_proof"]["folds"]["wrong"] == report["fold_proof"]["plain"]["wrong"] == 0
+    assert report["rounding"]["nearest"] == report["rounding"]["weights"]
+
+
+def test_scales_that_do_not_belong_to_the_program_are_found() -> None:
+    """The proof depends on the units: with other ones nothing fits."""
+    source = lower(1)
+    units = {n: (axes, array * 1.01) for n, (axes, array) in source.scales.unit.items()}
+    other = Scales(units, source.scales.exponent, source.scales.gain_exponent)
+    assert sum(s.wrong for s in replace(source, scales=other).prove()) > 0
