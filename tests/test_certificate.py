@@ -140,9 +140,8 @@ def _plant(kind: str, seed: int, folder: Path) -> None:
         changed = _narrowed(graph, rng)
         with pytest.raises(VerifyError):
             verify(changed)
-        assert "declared" in why(*forged(changed, folder, honest)).replace(
-            "width holds", "declared"
-        )
+        reason = why(*forged(changed, folder, honest))
+        assert "declared" in reason or "its width holds" in reason
     elif kind == "threshold":
         node = graph.select(IntegerPopulation)[int(rng.integers(len(source.prove())))]
         assert isinstance(node.op, IntegerPopulation)
