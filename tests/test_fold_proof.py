@@ -15,7 +15,9 @@ from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.mfi.folds import FoldSite, Scales, _exponents, _grid, _Site, fold_summary
 from snncc.mfi.roundings import prove_roundings
-from snncc.mfi.switching import TIE, trains_differ
+from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
+from snncc.passes.named import Named
+from snncc.quantize.lower_to_integers import _whole
 
 TIED = Fraction(TIE)
 
@@ -197,3 +199,20 @@ def test_scales_that_do_not_belong_to_the_program_are_found() -> None:
     units = {n: (axes, array * 1.01) for n, (axes, array) in source.scales.unit.items()}
     other = Scales(units, source.scales.exponent, source.scales.gain_exponent)
     assert sum(s.wrong for s in replace(source, scales=other).prove()) > 0
+
+
+def test_float64_cannot_push_a_tie_to_the_next_integer() -> None:
+    """A level of 127 + 2^-46 is 127, for the lowering and for the proof; 127.001 is not."""
+    near, far = 127.0 * (1 + 2.0**-50), 127.001
+    for compare, rule, wanted in (("ge", np.ceil, [127, 127, 128]), ("gt", np.floor, [127] * 3)):
+        levels = Named(("n",), np.array([near, 127.0 * (1 - 2.0**-50), far]))
+        assert _whole(levels, rule).array.tolist() == wanted
+        ones = np.ones(3)
+        firing = first_firing(Line(levels.array, 0.0 * ones, ones, ones), compare)
+        assert (firing.first - (compare == "gt")).tolist() == wanted
+        assert firing.tied.tolist() == [True, True, False]
+        assert (firing.other == firing.first).all()
+    blurred = np.array([1000.0 * (1 + 1.5 * TIE), 1000.0 * (1 + 0.9 * TIE)])
+    firing = first_firing(Line(blurred, 0.0 * blurred, np.ones(2), np.ones(2)), "ge")
+    assert firing.first.tolist() == [1001, 1000]
+    assert firing.other.tolist() == [1000, 1001]

@@ -235,8 +235,8 @@ class _Site:
         first = np.where(sign < 0, -high, low)
         beyond = np.where(sign < 0, -low, high) + 1
         line = Line(self.level, self.offset, np.abs(self.a), self.unit * self.grid)
-        real, tied = first_firing(line, self.op.compare)
-        real = np.clip(real, first, beyond)
+        firing = first_firing(line, self.op.compare)
+        real = np.clip(firing.first, first, beyond)
         gap = self.threshold - self.bias
         whole = -(-gap // self.grid) if self.op.compare == "ge" else gap // self.grid + 1
         alone = gap <= 0 if self.op.compare == "ge" else gap < 0
@@ -244,7 +244,7 @@ class _Site:
         distance = np.abs(real - np.clip(whole, first, beyond))
         for i in np.flatnonzero(sign == 0):
             distance[i] = self._train(int(i))
-        return distance, tied & (sign != 0)
+        return distance, firing.tied & (sign != 0)
 
     def _train(self, i: int) -> int:
         """Whether a neuron without input spikes at other steps than the original."""
@@ -256,10 +256,9 @@ class _Site:
         """Which neurons have the right integers, an exact bias, a level on an integer."""
         ones = np.ones_like(self.step)
         line = Line(self.level, 0.0 * ones, ones, self.step)
-        wanted, at_level = first_firing(line, self.op.compare)
-        if self.op.compare == "gt":
-            wanted = wanted - 1
-        right = self.threshold == wanted
+        firing = first_firing(line, self.op.compare)
+        fires_at = self.threshold + (0 if self.op.compare == "ge" else 1)
+        right = (fires_at == firing.first) | (fires_at == firing.other)
         if self.op.reset == "soft":
             level = np.divide(self.level, self.step, out=0.0 * ones, where=self.step > 0.0)
             right = np.abs(self.threshold - level) <= 0.5 + TIE * np.abs(level)
@@ -268,7 +267,7 @@ class _Site:
         reach = np.abs(self.a) * self.unit * max(map(abs, self.range))
         left_out = ~self.reads & (reach * 2.0**NEGLIGIBLE_BITS <= np.abs(self.level))
         right &= (error <= 0.5 + blur) & ((self.polarity == sign) | left_out)
-        return right, error <= blur, at_level
+        return right, error <= blur, firing.tied
 
     def _leak(self) -> bool:
         factor, shift = self.op.decay

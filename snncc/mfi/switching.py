@@ -34,8 +34,24 @@ class Line:
     unit: Real
 
 
-def first_firing(line: Line, compare: str) -> tuple[Ints, NDArray[np.bool_]]:
-    """The least integer x at which each neuron fires, and which of these are ties.
+@dataclass(frozen=True)
+class Firing:
+    """The least integer at which each neuron fires.
+
+    Attributes:
+        first: that integer.
+        other: the same, except where float64 cannot tell whether a level is a tie; there the
+            integer that would be first otherwise.
+        tied: where the level is a tie.
+    """
+
+    first: Ints
+    other: Ints
+    tied: NDArray[np.bool_]
+
+
+def first_firing(line: Line, compare: str) -> Firing:
+    """The least integer x at which each neuron fires.
 
     Four roundings give a level with an error below 2^-50 of (|threshold| + |offset|) / (|a| unit).
     A scale of 0 gives 0; its neurons do not depend on x.
@@ -46,27 +62,30 @@ def first_firing(line: Line, compare: str) -> tuple[Ints, NDArray[np.bool_]]:
     level = np.where(some, (line.threshold - line.offset) / safe, 0.0)
     size = np.where(some, (np.abs(line.threshold) + np.abs(line.offset)) / safe, 0.0)
     level = np.clip(level, -FARTHEST, FARTHEST)
-    first = np.ceil(level) if compare == "ge" else np.floor(level) + 1.0
-    result = first.astype(np.int64)
-    tied = np.zeros(level.shape, np.bool_)
-    for i in np.flatnonzero(some & (np.abs(level - np.rint(level)) <= 2.0 * TIE * size)):
+    ceiling = np.ceil(level) if compare == "ge" else np.floor(level) + 1.0
+    first = ceiling.astype(np.int64)
+    other, tied = first.copy(), np.zeros(level.shape, np.bool_)
+    for i in np.flatnonzero(some & (np.abs(level - np.rint(level)) <= 3.0 * TIE * size)):
         constants = (line.threshold[i], line.offset[i], line.scale[i], line.unit[i])
-        result[i], tied[i] = _first(*map(float, constants), compare)
-    return result, tied
+        first[i], other[i], tied[i] = _first(*map(float, constants), compare)
+    return Firing(first, other, tied)
 
 
 @lru_cache(maxsize=1 << 16)
 def _first(
     threshold: float, offset: float, scale: float, unit: float, compare: str
-) -> tuple[int, bool]:
+) -> tuple[int, int, bool]:
+    """One neuron of `Firing`, in rationals."""
     rise = Fraction(scale) * Fraction(unit)
     level = (Fraction(threshold) - Fraction(offset)) / rise
     size = (abs(Fraction(threshold)) + abs(Fraction(offset))) / rise
-    tied = abs(level - round(level)) <= Fraction(TIE) * size
-    if tied:
-        level = Fraction(round(level))
-    first = math.ceil(level) if compare == "ge" else math.floor(level) + 1
-    return max(-(2**61), min(2**61, first)), tied
+    distance, tie = abs(level - round(level)), Fraction(TIE) * size
+    plain, snapped = (
+        max(-(2**61), min(2**61, math.ceil(x) if compare == "ge" else math.floor(x) + 1))
+        for x in (level, Fraction(round(level)))
+    )
+    first, other = (snapped, plain) if distance <= tie else (plain, snapped)
+    return first, other if tie / 2 < distance <= 2 * tie else first, distance <= tie
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,6 +1,7 @@
 """From the spiking dialect to the integer dialect, profile `exact`."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -23,6 +24,8 @@ DECAY_BITS = 12
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 FAR = 2.0**40
+TIE = 2.0**-45
+"""Nearer to an integer than this part of its size a level is that integer."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class _Lowering:
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
         result = IntegerPopulation(
-            threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
+            threshold=self.field(node, "threshold", _whole(level, rule), axes),
             bias=self.field(node, "bias", _round(bias / unit), axes) if bias.array.any() else None,
             polarity=(
                 None
@@ -234,6 +237,17 @@ def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Na
     axes = join(unit.axes, polarity.axes, threshold.axes)
     own = np.maximum(np.abs(threshold.over(axes)), 1e-30) * 2.0**-20
     return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
+
+
+def _whole(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Named:
+    """The rule's integers, where a level that only float64 keeps from being an integer is one.
+
+    Units come out of divisions: a threshold of 127 units can be 127.00000000000001 of them, and
+    its ceiling must not be 128.
+    """
+    nearest = np.rint(level.array)
+    tied = np.abs(level.array - nearest) <= TIE * np.abs(level.array)
+    return Named(level.axes, np.where(tied, nearest, rule(level.array)))
 
 
 def _round(value: Named) -> Named:
