@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.projections import Pixels
 
 Array = NDArray[Any]
 
@@ -94,6 +96,19 @@ def images_for(array: Array, shape: tuple[int, ...], what: str) -> NDArray[np.ui
             "SNN016", f"{what} is {array.dtype} {list(array.shape)}, not {wanted}", help=hint
         )
     return array.view(np.uint8)
+
+
+def program_images(graph: Graph, spec: str, limit: int | None = None) -> NDArray[np.uint8]:
+    """The first images of a file, as a program takes them.
+
+    Raises:
+        SnnccError: SNN015 or SNN016 when they cannot be read, do not fit, or are none.
+    """
+    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
+    images = images_for(read_array(spec), shape, spec)[:limit]
+    if len(images) == 0:
+        raise SnnccError("SNN016", f"{spec} holds no images")
+    return images
 
 
 def write_arrays(path: Path, **arrays: Array) -> None:

@@ -2,16 +2,18 @@
 
 A synapse is a selected addition: the weight rows of the active inputs are gathered and added. A
 gain is shifted additions. Nothing here multiplies, divides, or uses floating point, except for the
-logits' real unit at the very end, outside the program.
+logits' real unit at the very end, outside the program. `run_nodes` also runs on arrays that refuse
+to do so (`refusing_arrays`): every array that holds data is made from one that came in.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
-from snncc.ir.arrays import align, concat, count, over_steps, spread
+from snncc.ir.arrays import align, at_step, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime.digits import signed_digits
@@ -43,26 +45,43 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
     images = check_images(graph, images)
     wanted = recorded_names(graph, record)
     unit = readout_of(graph).unit
+    values, membranes, counts = run_nodes(graph, images, wanted)
+    readout = values[graph.output]
+    logits = readout.astype(np.float64) * unit
+    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+
+
+def run_nodes(
+    graph: Graph,
+    images: Images,
+    wanted: frozenset[str],
+    before: Callable[[Node], None] = lambda _: None,
+) -> tuple[dict[str, Array], dict[str, Ints], dict[str, int]]:
+    """The values that remain at the end (output, wanted populations), membranes, spike counts.
+
+    Args:
+        graph: integer dialect.
+        images: what `check_images` gives.
+        wanted: populations whose spikes and membranes are kept.
+        before: called before each node is computed.
+    """
     values: dict[str, Array] = {}
     membranes: dict[str, Ints] = {}
     counts: dict[str, int] = {}
-    last = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
+        before(node)
         sources = [values[name] for name in node.inputs]
         if isinstance(node.op, IntegerPopulation):
             spikes, levels = _population(graph, node, node.op, sources[0])
             values[node.name] = spikes
-            counts[node.name] = int(spikes.sum())
+            counts[node.name] = int(np.count_nonzero(spikes))
             if node.name in wanted:
                 membranes[node.name] = levels
         else:
             values[node.name] = _value(graph, node, sources, images)
-        for name in set(node.inputs):
-            if last[name] == node.name and name not in wanted:
-                del values[name]
-    readout = values[graph.output]
-    logits = readout.astype(np.float64) * unit
-    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+        for name in set(graph.last_uses.get(node.name, ())) - wanted:
+            del values[name]
+    return values, membranes, counts
 
 
 def evaluate(graph: Graph, node: Node, sources: list[Array]) -> tuple[Array, Ints | None]:
@@ -90,7 +109,10 @@ def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Ar
             digits = signed_digits(graph.constants[mantissa.name].astype(np.int64))
             half = (1 << shift) >> 1
             over = [spread(d, mantissa.axes, node.type.names) for d in digits]
-            scaled: Array = (_times(sources[0], over) + half) >> shift
+            x = sources[0]
+            if TIME in mantissa.axes:
+                x = align(*timed(x, names[0], graph.steps), node.type.names)
+            scaled: Array = (_times(x, over) + half) >> shift
             return scaled
         case IntegerReadout(offset=offset):
             total = over_steps(sources[0], names[0], graph.steps).sum(axis=1)
@@ -122,9 +144,14 @@ def _projection(graph: Graph, node: Node, op: Contract | Convolve, source: Array
     kind = graph[node.inputs[0]].type
 
     def apply(plane: NDArray[np.bool_]) -> Ints:
+        names = kind.names
         if isinstance(op, Contract):
-            return _contract(op, weight, plane, kind.names, node)
-        return _convolve(op, weight, plane, kind.names, node)
+            if TIME in op.shared:
+                plane, names = timed(plane, names, graph.steps)
+            return _contract(op, weight, plane, names, node)
+        if op.banks:
+            return _banks(op, weight, *timed(plane, names, graph.steps), node)
+        return _convolve(op, weight, plane, names, node)
 
     if kind.kind is not Kind.PIXEL:
         return apply(source != 0)
@@ -157,6 +184,19 @@ def _contract(
     y = y.reshape(x.shape[0], *lead, *rows, *out)
     have = [*op.shared, *carried, *op.out]
     return y.transpose([0, *(1 + have.index(n) for n in node.type.names)])
+
+
+def _banks(
+    op: Convolve, banks: Ints, bits: NDArray[np.bool_], names: tuple[str, ...], node: Node
+) -> Ints:
+    """A convolution with weights of its own for every step."""
+    single = replace(node, type=node.type.without(TIME))
+    rest = tuple(n for n in names if n != TIME)
+    steps = np.moveaxis(bits, 1 + names.index(TIME), 0)
+    parts = [
+        _convolve(op, bank, step, rest, single) for step, bank in zip(steps, banks, strict=True)
+    ]
+    return np.stack(parts, axis=1 + node.type.names.index(TIME))
 
 
 def _convolve(
@@ -195,7 +235,7 @@ def _select_and_add(bits: NDArray[np.bool_], weight: Ints) -> Ints:
         weight: [inputs, outputs].
     """
     rows, again, inputs = bits.shape
-    result = np.zeros((rows, weight.shape[1]), np.int64)
+    result = np.zeros_like(weight, order="C", shape=(rows, weight.shape[1]))
     active = bits.reshape(rows, again * inputs)
     busiest = max(1, again * inputs * max(1, weight.shape[1]))
     step = max(1, CHUNK // busiest)
@@ -214,23 +254,27 @@ def _population(
 ) -> tuple[NDArray[np.uint8], Ints]:
     """Spikes and membranes, both in the axes of the node's type; see `IntegerPopulation`."""
     names = graph[node.inputs[0]].type.names
-    rest = tuple(n for n in names if n != TIME)
+    rest = (TIME, *(n for n in names if n != TIME))
     x = over_steps(current, names, graph.steps)
+    if op.offset is not None:
+        x = x + _constant(graph, op.offset, rest)
     if op.polarity is not None:
         sign = _constant(graph, op.polarity, rest)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-    bias = _constant(graph, op.bias, rest) if op.bias is not None else np.zeros((), np.int64)
-    threshold = _constant(graph, op.threshold, rest)
-    factor, shift = op.decay
+    thresholds = _constant(graph, op.threshold, rest)
+    none = np.zeros_like(thresholds)
+    biases = _constant(graph, op.bias, rest) if op.bias is not None else none
+    (factor, shift), offset = op.decay, op.decay_offset
     digits = [d.reshape(()) for d in signed_digits(np.array(factor))]
-    state = np.zeros((x.shape[0], *x.shape[2:]), np.int64)
-    spikes, levels = np.empty(x.shape, np.uint8), np.empty(x.shape, np.int64)
+    state = np.zeros_like(x[:, 0], order="C")
+    spikes, levels = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
     for t in range(graph.steps):
+        threshold = at_step(thresholds, t)
         if op.compare == "ge":
-            leaked = _times(state, digits) >> shift
+            leaked = (_times(state, digits) + offset) >> shift
         else:
-            leaked = -(_times(-state, digits) >> shift)
-        level = leaked + x[:, t] + bias
+            leaked = -((_times(-state, digits) + offset) >> shift)
+        level = leaked + x[:, t] + at_step(biases, t)
         spike = level >= threshold if op.compare == "ge" else level > threshold
         after = np.zeros_like(level) if op.reset == "hard" else level - threshold
         state = np.where(spike, after, level)

@@ -1,16 +1,18 @@
 """The event simulator: runs a program layer by layer with compiled kernels that skip silence."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numba as nb
 import numpy as np
 
 from snncc.backends.cpu import plan_for_cpu
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
-from snncc.ir.arrays import align, concat, count, over_steps, spread
+from snncc.ir.arrays import align, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
+from snncc.runtime.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -19,6 +21,7 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.runtime.gains import apply_gain, gain_table
 
 PIXEL_BITS = 8
 
@@ -39,9 +42,7 @@ class Simulator:
         available = int(nb.get_num_threads())
         self.threads = max(1, min(threads or available, available))
         self.unit = readout_of(graph).unit
-        self._neurons = {
-            node.name: _neuron_constants(graph, node) for node in graph.select(IntegerPopulation)
-        }
+        self._gains = {node.name: gain_table(graph, node) for node in graph.select(Gain)}
 
     def run(
         self,
@@ -78,7 +79,6 @@ class Simulator:
         values: dict[str, Array] = {}
         membranes: dict[str, Ints] = {}
         counts: dict[str, int] = {}
-        last = {name: node.name for node in graph.nodes for name in node.inputs}
         for node in graph.nodes:
             sources = [values[name] for name in node.inputs]
             if isinstance(node.op, IntegerPopulation):
@@ -90,9 +90,8 @@ class Simulator:
                     membranes[node.name] = levels
             else:
                 values[node.name] = self._value(node, sources, images)
-            for name in set(node.inputs):
-                if last[name] == node.name and name not in wanted:
-                    del values[name]
+            for name in set(graph.last_uses.get(node.name, ())) - wanted:
+                del values[name]
         readout = values[graph.output].astype(np.int64)
         spikes_kept = {name: values[name] for name in sorted(wanted)}
         logits = readout.astype(np.float64) * self.unit
@@ -116,11 +115,11 @@ class Simulator:
                     part = align(x, axes, node.type.names).astype(dtype, copy=False)
                     total = total + (part << shift if shift else part)
                 return total
-            case Gain(mantissa=mantissa, shift=shift):
-                factor = self.graph.constants[mantissa.name].astype(np.int64)
-                factor = spread(factor, mantissa.axes, node.type.names)
-                scaled: Ints = (sources[0] * factor + ((1 << shift) >> 1)) >> shift
-                return scaled.astype(self.plan.formats[node.name], copy=False)
+            case Gain(mantissa=mantissa):
+                x = sources[0]
+                if TIME in mantissa.axes:
+                    x = align(*timed(x, names[0], self.graph.steps), node.type.names)
+                return apply_gain(self._gains[node.name], x, self.plan.formats[node.name])
             case IntegerReadout(offset=offset):
                 each = over_steps(sources[0], names[0], self.graph.steps)
                 total = each.sum(axis=1, dtype=np.int64)
@@ -149,7 +148,11 @@ class Simulator:
     ) -> Array:
         weight, dtype = self.plan.weights[node.name], self.plan.formats[node.name]
         if isinstance(op, Contract):
+            if TIME in op.shared:
+                source, names = timed(source, names, self.graph.steps)
             return _contract(node, op, source, names, weight, dtype)
+        if op.banks:
+            return _banks(node, op, *timed(source, names, self.graph.steps), weight, dtype)
         return _convolve(node, op, source, names, weight, dtype)
 
     def _population(
@@ -164,32 +167,41 @@ class Simulator:
         flat = np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], neurons)
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
-        threshold, bias, polarity, rules = self._neurons[node.name]
-        kernels.fire(flat, threshold, bias, polarity, rules, spikes, levels)
+        threshold, bias, polarity, digits, rules = _neuron_constants(self.graph, node)
+        kernels.fire(flat, threshold, bias, polarity, digits, rules, spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels
         return np.moveaxis(spikes.reshape(shape), 1, place), grid
 
 
-def _neuron_constants(graph: Graph, node: Node) -> tuple[Ints, Ints, Ints, Ints]:
-    """Threshold, bias, polarity of every neuron, and the population's rules."""
+def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, Array, Array, Array, Array]:
+    """Threshold, bias, polarity by neuron, [steps or 1, neurons], the leak's digits, the rules."""
     op, current = node.op, graph[node.inputs[0]].type.without(TIME)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
 
-    def of_every_neuron(param: Param | None, default: int) -> Ints:
+    def over_neurons(param: Param | None, default: int) -> Ints:
+        """[steps or 1, *axes of the current], with length 1 where it does not vary."""
         if param is None:
-            return np.full(current.neurons, default, np.int64)
+            return np.full([1] * (1 + len(current.axes)), default, np.int64)
         array = graph.constants[param.name].astype(np.int64)
-        full = np.broadcast_to(spread(array, param.axes, current.names), current.shape)
-        return np.ascontiguousarray(full).reshape(-1)
+        return spread(array, param.axes, (TIME, *current.names))
 
-    rules = np.array([*op.decay, op.reset == "soft", op.compare == "gt"], np.int64)
+    def of_every_neuron(array: Ints) -> Ints:
+        full = np.broadcast_to(array, (array.shape[0], *current.shape))
+        return np.ascontiguousarray(full).reshape(array.shape[0], -1)
+
+    polarity = over_neurons(op.polarity, 1)
+    bias = over_neurons(op.bias, 0) + polarity * over_neurons(op.offset, 0)
+    factor, shift = op.decay
+    digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
+    rules = [shift, op.reset == "soft", op.compare == "gt", op.decay_offset]
     return (
-        of_every_neuron(op.threshold, 0),
-        of_every_neuron(op.bias, 0),
-        of_every_neuron(op.polarity, 1),
-        rules,
+        of_every_neuron(over_neurons(op.threshold, 0)),
+        of_every_neuron(bias),
+        of_every_neuron(polarity),
+        digits,
+        np.array(rules, np.int64),
     )
 
 
@@ -233,6 +245,25 @@ def _contract(
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])
 
 
+def _banks(
+    node: Node,
+    op: Convolve,
+    source: Array,
+    names: tuple[str, ...],
+    banks: Array,
+    dtype: type[np.generic],
+) -> Array:
+    """A convolution with weights of its own for every step."""
+    single = replace(node, type=node.type.without(TIME))
+    rest = tuple(n for n in names if n != TIME)
+    steps = np.moveaxis(source, 1 + names.index(TIME), 0)
+    parts = [
+        _convolve(single, op, step, rest, bank, dtype)
+        for step, bank in zip(steps, banks, strict=True)
+    ]
+    return np.stack(parts, axis=1 + node.type.names.index(TIME))
+
+
 def _convolve(
     node: Node,
     op: Convolve,
@@ -249,8 +280,7 @@ def _convolve(
         node.type.size(n) for n in (op.out_height, op.out_width, op.out_channel)
     )
     out = np.empty((images.shape[0], height, width, outputs), dtype)
-    rules = (np.array(pair, np.int64) for pair in (op.stride, op.padding, op.dilation))
-    kernels.convolve_events(images, weight, out, *rules)
+    kernels.convolve_events(images, weight, out, op.stride, op.padding, op.dilation)
     have = [*carried, op.out_height, op.out_width, op.out_channel]
     result = out.reshape(*x.shape[:-3], height, width, outputs)
     return result.transpose([0, *(1 + have.index(n) for n in node.type.names)])

@@ -22,15 +22,23 @@ from snncc.passes.convert_modules_into_populations import (
 )
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
+from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
-from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
+from snncc.quantize.calibration import (
+    Rounded,
+    images_that_fit,
+    round_plainly,
+    round_with_images,
+)
 from snncc.quantize.lower_to_integers import LowerToIntegers
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from snncc.frontends.torch_recorder import Trace
 
 Json = Any
 DEFAULT_STEPS = 4
@@ -50,6 +58,9 @@ class CompileOptions:
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
         layout: how the model takes its input, see `trace_model`.
+        decay: "approximate" or "by-step": what becomes of a decay that is no 1/m.
+        neuron: parameters of a recognised network's neurons by name, as text; None for those of
+            the public implementation.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -60,6 +71,8 @@ class CompileOptions:
     encoding: str = "bit-planes"
     profile: str = "exact"
     layout: str = "auto"
+    decay: str = "approximate"
+    neuron: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,7 @@ class _Source:
     input_shape: tuple[int, ...] | None = None
     steps: int | None = None
     notes: tuple[str, ...] = ()
+    steps_are_fixed: bool = False
 
 
 def compile_checkpoint(
@@ -116,7 +130,7 @@ def compile_checkpoint(
     """
     _check(options)
     _require_torch()
-    source = _load(path, model, model_arguments or {})
+    source = _load(path, model, model_arguments or {}, options.neuron)
     return compile_module(source, options, calibration, observe, progress)
 
 
@@ -130,15 +144,7 @@ def compile_module(
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
 
-    shape = options.input_shape or source.input_shape
-    if shape is None:
-        raise SnnccError(
-            "SNN001",
-            "the image's shape is not known",
-            why="only a recognised checkpoint says what it takes",
-            help="give --input-shape C,H,W",
-        )
-    steps = options.steps or source.steps or DEFAULT_STEPS
+    shape, steps = _shape_and_steps(source, options)
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
@@ -161,7 +167,10 @@ def compile_module(
         rounded = round_plainly(spiking, options.weight_bits)
         notes.append("no --calibrate: weights are rounded to nearest")
     else:
-        rounded = round_with_images(spiking, options.weight_bits, calibration, progress)
+        used = images_that_fit(spiking, calibration)
+        if len(used) < len(calibration):
+            notes.append(f"{len(used)} of {len(calibration)} calibration images fit the memory")
+        rounded = round_with_images(spiking, options.weight_bits, used, progress)
     lowering = LowerToIntegers(rounded, options.weight_bits)
     integer = run_passes(spiking, [lowering], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
@@ -180,6 +189,50 @@ def scales_of(rounded: Rounded, lowering: LowerToIntegers) -> Scales:
     return Scales(units, rounded.units.exponent, lowering.fraction_bits)
 
 
+def trace_checkpoint(
+    path: Path | None,
+    options: CompileOptions,
+    *,
+    model: str | None = None,
+    model_arguments: Mapping[str, str] | None = None,
+) -> "tuple[Trace, str]":
+    """Records a checkpoint's network, or a factory's, without compiling it.
+
+    Returns:
+        The traced graph with the recorder's findings, and the network's name.
+
+    Raises:
+        SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
+    """
+    _check(options)
+    _require_torch()
+    from snncc.frontends.torch_recorder import trace_model
+
+    source = _load(path, model, model_arguments or {}, options.neuron)
+    shape, steps = _shape_and_steps(source, options)
+    return trace_model(source.module, shape, steps, options.layout), source.network
+
+
+def _shape_and_steps(source: _Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
+    shape = options.input_shape or source.input_shape
+    if shape is None:
+        raise SnnccError(
+            "SNN001",
+            "the image's shape is not known",
+            why="only a recognised checkpoint says what it takes",
+            help="give --input-shape C,H,W",
+        )
+    steps = options.steps or source.steps or DEFAULT_STEPS
+    if source.steps_are_fixed and steps != source.steps:
+        raise SnnccError(
+            "SNN001",
+            f"--steps {steps}, but the network was trained for {source.steps} time steps",
+            why="its BatchNorms have a scale of their own for every step",
+            help=f"leave --steps out, or give {source.steps}",
+        )
+    return shape, steps
+
+
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     """The passes from what the model says to populations and projections without BatchNorm."""
     means, stds = options.normalize or ((0.0,), (1.0,))
@@ -190,6 +243,8 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
         MoveOffsetsIntoPopulations(),
         FoldBatchnormIntoThresholds(),
     )
+    if options.decay == "by-step":
+        passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
 
 
@@ -203,6 +258,7 @@ def _check(options: CompileOptions) -> None:
         ("encoding", options.encoding, ("bit-planes", "host")),
         ("profile", options.profile, ("exact",)),
         ("layout", options.layout, ("auto", "sequence", "frame")),
+        ("decay", options.decay, ("approximate", "by-step")),
     ):
         if value not in allowed:
             raise SnnccError(
@@ -236,12 +292,24 @@ def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...])
         )
 
 
-def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) -> _Source:
+def _load(
+    path: Path | None,
+    model: str | None,
+    arguments: Mapping[str, str],
+    neuron: Mapping[str, str] | None,
+) -> _Source:
     from snncc.frontends.checkpoint import load_checkpoint
     from snncc.frontends.factory import load_factory, load_state
-    from snncc.frontends.mixer_snn import load_mixer, recognise, steps_of
+    from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
 
     if model is not None and model != "mixer-snn":
+        if neuron:
+            raise SnnccError(
+                "SNN001",
+                f"--neuron does not go with --model {model}",
+                why="a module of your own holds its neurons' parameters",
+                help="set them in the factory",
+            )
         module = load_factory(model, arguments)
         source = _Source(module, model)
         if path is not None:
@@ -259,8 +327,9 @@ def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) ->
             why="its tensors are not named as those of a Mixer-SNN",
             help="give --model pkg.module:factory to compile a network of your own",
         )
-    module, config, notes = load_mixer(checkpoint)
+    module, config, notes = load_mixer(checkpoint, neuron_options(neuron))
     facts = {
+        "variant": config.variant,
         "dim": config.dim,
         "depths": list(config.depths),
         "alpha": config.alpha,
@@ -270,7 +339,8 @@ def _load(path: Path | None, model: str | None, arguments: Mapping[str, str]) ->
         "checkpoint": path.name,
     }
     shape = (config.in_channels, config.image_size, config.image_size)
-    return _Source(module, "mixer-snn", facts, shape, steps_of(checkpoint), notes)
+    steps = config.scale_steps or steps_of(checkpoint)
+    return _Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))
 
 
 def _report(

@@ -25,6 +25,7 @@ class _Net:
         self.channels, self.height, self.width, self.hidden = (
             equal if same else int(self.rng.choice(SIZES)) for _ in range(4)
         )
+        self.temporal = self.rng.random() < 0.3
 
     def add(self, op: object, *inputs: str, stem: str = "") -> str:
         self.count += 1
@@ -50,7 +51,16 @@ class _Net:
             self.param("beta", self.rng.integers(-1, 5, shape) * 0.25, *axes),
             0.0,
         )
-        return self.add(op, x)
+        normal = self.add(op, x)
+        return self.stepwise(normal) if self.temporal else normal
+
+    def stepwise(self, x: str) -> str:
+        """A scale for every step, of either sign, as temporal effective BatchNorm has; or equal."""
+        equal = self.rng.random() < 0.1
+        factors, odds = [1.0, 2.0, 3.0, 0.5, -1.0], [0.3, 0.3, 0.2, 0.1, 0.1]
+        choice = self.rng.choice(factors, 1 if equal else self.steps, p=odds)
+        scale = np.broadcast_to(choice, (self.steps,)).copy()
+        return self.add(ops.Scale(self.param("k", scale, "t")), x)
 
     def lif(self, x: str) -> str:
         rng = self.rng

@@ -97,8 +97,15 @@ def test_host_encoding_is_said_on_its_own_line(
     out = tmp_path / "h.snncc"
     checkpoint = str(root / "examples/digits_mixer.pth")
     assert run(["compile", checkpoint, "-o", str(out), *OPTIONS, "--encoding", "host"]) == 0
-    assert run(["verify", str(out)]) == 0
+    capsys.readouterr()
+    assert run(["verify", str(out)]) == 1
+    text = capsys.readouterr().out
+    assert text.startswith("NOT multiplication-free: level none")
+    assert "input   host, OUTSIDE the program" in text
+    assert "--allow encoding=host accepts that" in text
+    assert run(["verify", str(out), "--allow", "encoding=host"]) == 0
     assert "input   host, OUTSIDE the program" in capsys.readouterr().out
+    assert run(["verify", str(out), "--allow", "encoding=host", "--level", "strict"]) == 1
 
 
 def test_inspect(program: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from random_networks import random_images, random_network
 from snncc.backends.cpu import plan_for_cpu
 from snncc.compile import CompileOptions, spiking_passes
 from snncc.diagnostics import SnnccError
-from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, verify
+from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.passes.pipeline import run_passes
@@ -69,6 +70,8 @@ def dense_node(
         case Convolve():
             carried = [n for n in names[0] if n not in (op.channel, op.height, op.width)]
             order = ["batch", *carried, op.channel, op.height, op.width]
+            if op.banks:
+                return dense_banks(graph, node, sources, arrays, images, values)
             x = arrays[0].transpose([(["batch", *names[0]]).index(n) for n in order])
             flat = x.reshape(-1, *x.shape[-3:])
             ph, pw = op.padding
@@ -109,7 +112,10 @@ def dense_node(
             shifts = op.shifts or (0,) * len(parts)
             return sum(p * 2**s for p, s in zip(parts, shifts, strict=True))
         case Gain():
-            product = arrays[0] * over(op.mantissa, list(node.type.names))
+            x = arrays[0]
+            if TIME in node.type.names and TIME not in names[0]:
+                x = np.expand_dims(x, 1 + node.type.names.index(TIME))
+            product = x * over(op.mantissa, list(node.type.names))
             return (product + (2**op.shift) // 2) // 2**op.shift
         case IntegerPopulation():
             rest = [n for n in names[0] if n != TIME]
@@ -119,14 +125,21 @@ def dense_node(
                 if TIME in names[0]
                 else np.stack([x] * graph.steps)
             )
-            threshold = over(op.threshold, rest)
-            bias = over(op.bias, rest) if op.bias else 0
-            sign = over(op.polarity, rest) if op.polarity else 1
             v, spikes, levels = np.zeros_like(x[0]), [], []
-            for step in x:
-                leak = op.decay[0] * v
+
+            def of_step(param: object, t: int, default: int) -> np.ndarray:
+                array = over(param, ["t", *rest]) if param else np.full([1], default)
+                return array[t % len(array)]
+
+            for t, step in enumerate(x):
+                threshold = of_step(op.threshold, t, 0)
+                bias, sign = of_step(op.bias, t, 0), of_step(op.polarity, t, 1)
+                step = step + of_step(op.offset, t, 0)
                 divisor = 2 ** op.decay[1]
-                leak = leak // divisor if op.compare == "ge" else -(-leak // divisor)
+                if op.compare == "ge":
+                    leak = (op.decay[0] * v + op.decay_offset) // divisor
+                else:
+                    leak = -((op.decay[0] * -v + op.decay_offset) // divisor)
                 z = leak + sign * step + bias
                 s = z >= threshold if op.compare == "ge" else z > threshold
                 v = (1 - s) * z if op.reset == "hard" else z - s * threshold
@@ -141,6 +154,28 @@ def dense_node(
             return x + over(op.offset, list(node.type.names)) if op.offset else x
         case _:
             raise TypeError(op.mnemonic)
+
+
+def dense_banks(
+    graph: Graph,
+    node: Node,
+    sources: list[Node],
+    arrays: list[np.ndarray],
+    images: np.ndarray,
+    values: dict[str, np.ndarray],
+) -> np.ndarray:
+    """A convolution with weights by step: one convolution for each step."""
+    names = sources[0].type.names
+    at = 1 + names.index(TIME) if TIME in names else None
+    source = replace(sources[0], type=sources[0].type.without(TIME))
+    parts = []
+    for t, bank in enumerate(graph.constants[node.op.weight.name]):  # type: ignore[attr-defined]
+        op = replace(node.op, weight=Param("bank", ("o", "i", "kh", "kw")))
+        single = replace(node, op=op, type=node.type.without(TIME))
+        only = replace(graph, constants={"bank": bank})
+        x = arrays[0] if at is None else arrays[0].take(t, axis=at)
+        parts.append(dense_node(only, single, [source], [x], images, values))
+    return np.stack(parts, axis=1 + node.type.names.index(TIME))
 
 
 @pytest.mark.parametrize("seed", range(60))

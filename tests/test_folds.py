@@ -65,8 +65,12 @@ def test_threshold_folds_decide_as_the_batchnorm_over_the_whole_range() -> None:
             assert isinstance(node.op, Population)
             folded = after[node.name].op
             assert isinstance(folded, Population)
-            names = tuple(n for n in source.type.names if n != "t")
-            shape = tuple(source.type.size(n) for n in names)
+            if "t" in source.op.scale.axes:  # its unit would change while it leaks
+                assert folded == node.op
+                assert after[node.name].inputs == node.inputs
+                continue
+            names = node.type.names
+            shape = tuple(node.type.size(n) for n in names)
 
             def full(graph: Graph, param: object, default: float, names=names, shape=shape):
                 if param is None:

@@ -67,11 +67,15 @@ def test_a_planted_multiplication_is_found() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["traced", "spiking"])
-def test_real_numbers_are_never_called_free(dialect: str) -> None:
-    graph = random_network(2)
+def test_an_op_of_no_table_is_found_in_every_dialect(dialect: str) -> None:
+    graph = random_network(3)
     if dialect == "spiking":
         graph = run_passes(graph, spiking_passes(CompileOptions()))
-    assert prove(graph).level is Level.NONE
+    assert prove(graph).level < Level.NONE
+    for node in graph.nodes[1:]:
+        nodes = tuple(replace(node, op=Multiply()) if n is node else n for n in graph.nodes)
+        found = [op.name for op in prove(replace(graph, nodes=nodes)).above(Level.BIT_SERIAL)]
+        assert node.name in found
 
 
 def test_digits_are_the_fewest_and_add_up() -> None:

@@ -14,7 +14,7 @@ from snncc.compile import CompileOptions, compile_checkpoint
 from snncc.ir import TIME, Graph, GraphBuilder, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Convolve, Pixels, Sum
-from snncc.mfi.drives import Neuron, drive
+from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.mfi.widths import before_shift_of, bounds_of, membrane_of
 from snncc.mfi.witnesses import Witness, membrane_witness, sum_witness
@@ -67,9 +67,9 @@ def test_every_output_of_a_selection_reaches_both_ends() -> None:
             ):
                 continue
             for upper in (False, True):
-                for element in np.ndindex(bounds[node.name][0].shape):
-                    bound = int(bounds[node.name][upper][element])
-                    witness = sum_witness(graph, node, "current", element, upper, bound)
+                for at in np.ndindex(bounds[node.name][0].shape):
+                    bound = int(bounds[node.name][upper][at])
+                    witness = sum_witness(graph, node, "current", at, upper, bound)
                     assert reached(graph, witness) == bound
                     count += 1
     assert count > 1000
@@ -97,37 +97,39 @@ def test_no_image_leaves_the_bounds_of_any_neuron() -> None:
 def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
     """Against every sequence of currents: none leads farther."""
     rng = np.random.default_rng(seed)
-    low = int(rng.integers(-6, 3))
-    current = (low, low + int(rng.integers(0, 5)))
+    steps, varies, alike = int(rng.integers(1, 5)), bool(rng.integers(2)), bool(rng.integers(2))
     shift = int(rng.integers(0, 4))
-    neuron = Neuron(
-        int(rng.integers(-3, 8)),
-        int(rng.integers(-3, 4)),
-        int(rng.integers(-1, 2)),
-        (int(rng.integers(0, (1 << shift) + 1)), shift),
-        bool(rng.integers(2)),
-        bool(rng.integers(2)),
-        current,
+    decay = int(rng.integers(0, (1 << shift) + 1)), shift
+    rule = Rule(
+        decay, int(rng.integers(0, 1 << shift)), bool(rng.integers(2)), bool(rng.integers(2))
     )
-    steps, varies = int(rng.integers(1, 5)), bool(rng.integers(2))
+    fixed: tuple[int, int] | None = None
+    moments: list[Moment] = []
+    for _ in range(steps):
+        low = int(rng.integers(-6, 3))
+        current = (low, low + int(rng.integers(0, 5)))
+        if not varies:
+            fixed = current = fixed or current
+        constants = (int(rng.integers(-3, 8)), int(rng.integers(-3, 4)), int(rng.integers(-1, 2)))
+        moments.append(moments[0] if moments and alike else Moment(*constants, current))
 
     def levels(currents: tuple[int, ...]) -> list[int]:
         v, found = 0, []
-        for x in currents:
-            z = neuron.leak(v) + neuron.polarity * x + neuron.bias
+        for moment, x in zip(moments, currents, strict=True):
+            z = rule.leak(v) + moment.polarity * x + moment.bias
             found.append(z)
-            fires = z >= neuron.threshold if neuron.at_least else z > neuron.threshold
-            v = z if not fires else 0 if neuron.hard else z - neuron.threshold
+            fires = z >= moment.threshold if rule.at_least else z > moment.threshold
+            v = z if not fires else 0 if rule.hard else z - moment.threshold
         return found
 
-    choices = range(current[0], current[1] + 1)
-    every = product(choices, repeat=steps) if varies else ((x,) * steps for x in choices)
+    choices = [range(m.current[0], m.current[1] + 1) for m in moments]
+    every = product(*choices) if varies else ((x,) * steps for x in choices[0])
     runs = [levels(currents) for currents in every]
     for upper, best in ((True, max), (False, min)):
-        moments = drive(neuron, steps, upper, varies)
-        assert all(x in choices for x in moments)
+        currents = drive(rule, moments, upper, varies)
+        assert all(x in choice for x, choice in zip(currents, choices, strict=True))
         wanted = best(best(found) for found in runs)
-        got = best(levels(moments))
+        got = best(levels(currents))
         assert best(0, got) == best(0, wanted)  # a membrane at rest is 0
         if varies:
             assert got == wanted

@@ -20,7 +20,8 @@ class CpuPlan:
         formats: integer type of every current: the narrowest of int32 and int64 that its proved
             range fits.
         weights: by projection, laid out so that one input's row is contiguous:
-            [blocks, inputs, outputs] or [groups, inputs, kernel h, kernel w, outputs].
+            [blocks, inputs, outputs] or [groups, inputs, kernel h, kernel w, outputs], the latter
+            with the steps in front for weight banks.
         images: how many images run at once.
     """
 
@@ -51,9 +52,9 @@ def _layout(graph: Graph, node: Node) -> Array:
         return np.ascontiguousarray(moved)
     if isinstance(op, Convolve):
         weight = graph.constants[op.weight.name]
-        outputs, inputs, kh, kw = weight.shape
-        grouped = weight.reshape(op.groups, outputs // op.groups, inputs, kh, kw)
-        return np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
+        *banks, outputs, inputs, kh, kw = weight.shape
+        grouped = weight.reshape(*banks, op.groups, outputs // op.groups, inputs, kh, kw)
+        return np.ascontiguousarray(np.moveaxis(grouped, -4, -1))
     raise TypeError(f"{op.mnemonic} has no weights")
 
 

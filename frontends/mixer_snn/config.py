@@ -27,6 +27,10 @@ class MixerConfig:
         in_channels: of the image.
         num_classes: of the answer.
         patch_cell: spiking patch encoding between stages; otherwise a strided convolution.
+        identity_norm: a BatchNorm and neurons on the token mixing's identity branch.
+        scale_steps: T of temporal effective BatchNorm, which scales every step by its own k_t; 0
+            for BatchNorm that is the same at every step (threshold-dependent or not).
+        learned_tau: neurons have a trained membrane time constant, tau = 1 / sigmoid(w).
     """
 
     dim: int
@@ -37,6 +41,18 @@ class MixerConfig:
     in_channels: int = 3
     num_classes: int = 1000
     patch_cell: bool = True
+    identity_norm: bool = False
+    scale_steps: int = 0
+    learned_tau: bool = False
+
+    @property
+    def variant(self) -> str:
+        """What sets this network apart, in words."""
+        words = ["patch cell" if self.patch_cell else "strided merging"]
+        words += ["identity norm"] * self.identity_norm
+        words += [f"temporal effective BN for T = {self.scale_steps}"] * bool(self.scale_steps)
+        words += ["learned tau"] * self.learned_tau
+        return ", ".join(words)
 
 
 def is_mixer(state: State) -> bool:
@@ -48,8 +64,8 @@ def infer_config(state: State) -> MixerConfig:
     """The configuration of a plain-keyed state_dict (see `plain_keys`).
 
     Raises:
-        SnnccError: SNN013 when it is no Mixer-SNN, or a variant that is not supported; SNN020 for
-            the LayerNorm variant, naming every module.
+        SnnccError: SNN013 when it is no Mixer-SNN; SNN020 for the LayerNorm variant, naming every
+            module; SNN012 when the shapes do not go together.
     """
     if not is_mixer(state):
         raise SnnccError(
@@ -58,7 +74,7 @@ def infer_config(state: State) -> MixerConfig:
             why="it lacks to_patch_embedding.0.0.weight or mlp_head.1.weight",
             help=HELP,
         )
-    _refuse_variants(state)
+    _refuse_layer_norms(state)
     try:
         return _infer(state)
     except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
@@ -98,10 +114,21 @@ def _infer(state: State) -> MixerConfig:
         in_channels=channels,
         num_classes=int(state["mlp_head.1.weight"].shape[0]),
         patch_cell=stages == 1 or any(".cell2node." in key for key in state),
+        identity_norm="token_mix.0.BN.weight" in state,
+        scale_steps=_scale_steps(state),
+        learned_tau="to_patch_embedding_lif.0.w" in state,
     )
 
 
-def _refuse_variants(state: State) -> None:
+def _scale_steps(state: State) -> int:
+    """How many steps temporal effective BatchNorm was trained for; 0 when there is none."""
+    lengths = {int(tensor.numel()) for key, tensor in state.items() if key.endswith(".scale")}
+    if len(lengths) > 1:
+        raise ValueError(f"its BatchNorms were trained for {sorted(lengths)} steps")
+    return lengths.pop() if lengths else 0
+
+
+def _refuse_layer_norms(state: State) -> None:
     layer_norms = sorted(
         key.removesuffix(".weight")
         for key in state
@@ -121,19 +148,6 @@ def _refuse_variants(state: State) -> None:
             )
             for path in layer_norms
         )
-    for mark, variant in (
-        (".scale", "temporal effective BN"),
-        (".BN", "mixer_sparse's identity BN"),
-    ):
-        found = [key for key in state if key.endswith(mark) or f"{mark}." in key]
-        if found:
-            raise SnnccError(
-                "SNN013",
-                f"Mixer-SNN with {variant} is not supported yet",
-                Loc(found[0].rsplit(".", 1)[0]),
-                why=f"the checkpoint holds {found[0]}",
-                help="train the variant with plain BatchNorm and the patch cell",
-            )
 
 
 def plain_keys(state: State) -> dict[str, torch.Tensor]:

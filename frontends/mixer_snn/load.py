@@ -9,6 +9,7 @@ from snncc.frontends.checkpoint import Checkpoint
 from snncc.frontends.factory import load_state
 from snncc.frontends.mixer_snn.config import MixerConfig, infer_config, is_mixer, plain_keys
 from snncc.frontends.mixer_snn.model import MixerSNN
+from snncc.frontends.mixer_snn.neuron import NeuronOptions
 
 
 def recognise(state: Mapping[str, torch.Tensor]) -> bool:
@@ -22,8 +23,14 @@ def steps_of(checkpoint: Checkpoint) -> int | None:
     return steps if isinstance(steps, int) and steps > 0 else None
 
 
-def load_mixer(checkpoint: Checkpoint) -> tuple[MixerSNN, MixerConfig, tuple[str, ...]]:
+def load_mixer(
+    checkpoint: Checkpoint, neuron: NeuronOptions | None = None
+) -> tuple[MixerSNN, MixerConfig, tuple[str, ...]]:
     """Infers the configuration, builds the network and loads it strictly.
+
+    Args:
+        checkpoint: of any variant, with BatchNorm keys plain or converted to SyncBatchNorm.
+        neuron: what no checkpoint says; None for what the public implementation uses.
 
     Returns:
         The network in evaluation mode, its configuration, and what was assumed.
@@ -34,7 +41,7 @@ def load_mixer(checkpoint: Checkpoint) -> tuple[MixerSNN, MixerConfig, tuple[str
     state = plain_keys(checkpoint.state)
     config = infer_config(state)
     try:
-        model = MixerSNN(config)
+        model = MixerSNN(config, neuron)
     except (ValueError, RuntimeError) as error:
         raise SnnccError(
             "SNN012",
@@ -43,8 +50,11 @@ def load_mixer(checkpoint: Checkpoint) -> tuple[MixerSNN, MixerConfig, tuple[str
             help="the file belongs to another network, or its tensors have been changed",
         ) from error
     load_state(model, state, checkpoint.path)
+    own = neuron or NeuronOptions()
+    source = "as in the public implementation" if neuron is None else "as given"
+    learned = ", tau learned" if config.learned_tau else ""
     notes = (
-        "neurons as in the public implementation: tau 2, threshold 1, hard reset to 0",
+        f"neurons {source}: {own}{learned}",
         "readout: mean over time of the logits",
     )
     return model.eval(), config, notes

@@ -1,9 +1,14 @@
 """The leaky integrate-and-fire neuron of Mixer-SNN, for training and for inference."""
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import nn
+
+from snncc.diagnostics import SnnccError
 
 SURROGATE_SLOPE = 4.0
 
@@ -12,15 +17,82 @@ class _Spike(torch.autograd.Function):
     """A step at zero whose gradient is that of a sigmoid of slope 4 (SpikingJelly's default)."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, strict: bool) -> torch.Tensor:
         ctx.save_for_backward(x)
-        return (x >= 0).to(x)
+        return (x > 0).to(x) if strict else (x >= 0).to(x)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
         (x,) = ctx.saved_tensors
         soft = torch.sigmoid(SURROGATE_SLOPE * x)
-        return grads[0] * SURROGATE_SLOPE * soft * (1.0 - soft)
+        return grads[0] * SURROGATE_SLOPE * soft * (1.0 - soft), None
+
+
+@dataclass(frozen=True)
+class NeuronOptions:
+    """What a checkpoint does not say about its neurons; the defaults are the public code's.
+
+    Attributes:
+        tau: membrane time constant, in steps; not used where tau was learned.
+        v_threshold: the neuron fires when V reaches it.
+        v_reset: V after a spike, and at the start; None to subtract the threshold instead.
+        decay_input: whether the input decays as the membrane does.
+        compare: "ge" to fire at V >= v_threshold, "gt" at V > v_threshold.
+    """
+
+    tau: float = 2.0
+    v_threshold: float = 1.0
+    v_reset: float | None = 0.0
+    decay_input: bool = True
+    compare: str = "ge"
+
+    def __str__(self) -> str:
+        reset = "soft reset" if self.v_reset is None else f"hard reset to {self.v_reset:g}"
+        sign = {"ge": ">=", "gt": ">"}[self.compare]
+        text = f"tau {self.tau:g}, V {sign} {self.v_threshold:g}, {reset}"
+        return text if self.decay_input else f"{text}, input does not decay"
+
+
+def neuron_options(given: Mapping[str, str] | None) -> NeuronOptions | None:
+    """Options from text, as the command line has them; None for none.
+
+    Raises:
+        SnnccError: SNN001 for a name that is unknown, or a value that makes no neuron.
+    """
+    if not given:
+        return None
+    known = {f.name for f in fields(NeuronOptions)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise SnnccError(
+            "SNN001", f"neurons have no {unknown[0]!r}", help=f"one of: {', '.join(sorted(known))}"
+        )
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        try:
+            values[name] = _PARSERS[name](text)
+        except (ValueError, KeyError) as error:
+            raise SnnccError("SNN001", f"{text!r} is no {name} of a neuron") from error
+    options = NeuronOptions(**values)
+    rest = options.v_reset or 0.0
+    if not (math.isfinite(options.tau) and options.tau >= 1.0):
+        raise SnnccError("SNN001", f"tau {options.tau:g} is below 1, the membrane would oscillate")
+    if not options.v_threshold > rest:
+        raise SnnccError(
+            "SNN001",
+            f"the threshold {options.v_threshold:g} is not above the reset {rest:g}",
+            why="such neurons fire without input at every step",
+        )
+    return options
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "tau": float,
+    "v_threshold": float,
+    "v_reset": lambda text: None if text == "none" else float(text),
+    "decay_input": {"true": True, "false": False}.__getitem__,
+    "compare": {"ge": "ge", "gt": "gt", ">=": "ge", ">": "gt"}.__getitem__,
+}
 
 
 class LIF(nn.Module):
@@ -37,12 +109,18 @@ class LIF(nn.Module):
         v_threshold: float = 1.0,
         v_reset: float | None = 0.0,
         decay_input: bool = True,
+        compare: str = "ge",
     ) -> None:
         super().__init__()
         self.tau = tau
         self.v_threshold = v_threshold
         self.v_reset = v_reset
         self.decay_input = decay_input
+        self.compare = compare
+
+    def share(self, x: torch.Tensor) -> torch.Tensor:
+        """The share of a distance that one step covers: x / tau."""
+        return x / self.tau
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         rest = 0.0 if self.v_reset is None else self.v_reset
@@ -50,10 +128,10 @@ class LIF(nn.Module):
         spikes: list[torch.Tensor] = []
         for current in x:
             if self.decay_input:
-                v = v + (current - (v - rest)) / self.tau
+                v = v + self.share(current - (v - rest))
             else:
-                v = v - (v - rest) / self.tau + current
-            spike = _fire(v - self.v_threshold)
+                v = v - self.share(v - rest) + current
+            spike = _fire(v - self.v_threshold, self.compare == "gt")
             fired = spike.detach()
             v = v - fired * self.v_threshold if self.v_reset is None else (1.0 - fired) * v
             if self.v_reset is not None:
@@ -65,6 +143,31 @@ class LIF(nn.Module):
         return f"tau={self.tau}, v_threshold={self.v_threshold}, v_reset={self.v_reset}"
 
 
-def _fire(x: torch.Tensor) -> torch.Tensor:
-    spike: torch.Tensor = _Spike.apply(x)  # type: ignore[no-untyped-call]  # untyped in torch
+class ParametricLIF(LIF):
+    """The same with a learned time constant, tau = 1 / sigmoid(w) (SpikingJelly's name and form).
+
+    Source: Fang et al. 2021, "Incorporating Learnable Membrane Time Constant to Enhance Learning
+    of Spiking Neural Networks".
+    """
+
+    def __init__(
+        self,
+        tau: float = 2.0,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        decay_input: bool = True,
+        compare: str = "ge",
+    ) -> None:
+        super().__init__(tau, v_threshold, v_reset, decay_input, compare)
+        self.w = nn.Parameter(torch.tensor(-math.log(tau - 1.0)))
+
+    def share(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.w.sigmoid()
+
+    def extra_repr(self) -> str:
+        return f"w={float(self.w.detach()):.4f}, v_threshold={self.v_threshold}"
+
+
+def _fire(x: torch.Tensor, strict: bool) -> torch.Tensor:
+    spike: torch.Tensor = _Spike.apply(x, strict)  # type: ignore[no-untyped-call]  # untyped in torch
     return spike

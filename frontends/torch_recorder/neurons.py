@@ -27,6 +27,7 @@ def _lif(module: Any) -> Lif:
         v_threshold=float(module.v_threshold),
         v_reset=None if module.v_reset is None else float(module.v_reset),
         decay_input=bool(module.decay_input),
+        compare=getattr(module, "compare", "ge"),
     )
 
 
@@ -45,12 +46,14 @@ def _parametric_lif(module: Any) -> Lif:
         v_threshold=float(module.v_threshold),
         v_reset=None if module.v_reset is None else float(module.v_reset),
         decay_input=bool(module.decay_input),
+        compare=getattr(module, "compare", "ge"),
     )
 
 
 Handler = Callable[[Any], Lif]
 HANDLERS: dict[tuple[str, str], Handler] = {
     ("snncc", "LIF"): _lif,
+    ("snncc", "ParametricLIF"): _parametric_lif,
     ("spikingjelly", "LIFNode"): _lif,
     ("spikingjelly", "IFNode"): _if,
     ("spikingjelly", "ParametricLIFNode"): _parametric_lif,

@@ -1,5 +1,6 @@
 """The recorder: one real run of a model, noted call by call."""
 
+import weakref
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils._pytree import tree_flatten
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call
+from snncc.frontends.torch_recorder.foreign import has_constants, note_of, shaped
 from snncc.frontends.torch_recorder.functions import HANDLERS
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import user_line
@@ -38,20 +40,25 @@ class Recorder(TorchFunctionMode):
         failed_at: path of the innermost module that raised, "" if none did.
     """
 
-    def __init__(self, model: nn.Module, solver: AxisSolver, time_atom: int) -> None:
+    def __init__(
+        self, model: nn.Module, solver: AxisSolver, time_atom: int, batch_atom: int
+    ) -> None:
         super().__init__()
         self.solver = solver
         self.time_atom = time_atom
+        self.batch_atom = batch_atom
         self.steps: list[Step] = []
         self.findings: list[Finding] = []
         self._values: dict[int, Value] = {}
-        self._known = {id(t) for t in (*model.parameters(), *model.buffers())}
-        self._alive: list[Any] = []  # ids stay unique while their objects live
+        self._known: set[int] = set()
+        self._watched: dict[int, weakref.ref[torch.Tensor]] = {}
         self._paths = {id(m): path for path, m in model.named_modules()}
         self._stack: list[nn.Module] = []
         self._muted = 0
         self.failed_at = ""
         self._calls: dict[int, int] = {}
+        for tensor in (*model.parameters(), *model.buffers()):
+            self._know(tensor)
         for module in model.modules():
             attributes = [v for k, v in vars(module).items() if not k.startswith("_")]
             for tensor in tree_flatten(attributes)[0]:
@@ -59,7 +66,7 @@ class Recorder(TorchFunctionMode):
                     self._know(tensor)
 
     def bind(self, tensor: torch.Tensor, value: Value) -> None:
-        self._alive.append(tensor)
+        self._watch(tensor)
         self._values[id(tensor)] = value
 
     def value_of(self, thing: Any) -> Value | None:
@@ -215,48 +222,36 @@ class Recorder(TorchFunctionMode):
         sole: bool,
     ) -> None:
         handler = HANDLERS.get(name) if sole else None
-        if handler is not None and out.is_floating_point():
-            call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
-            try:
-                sources, dims, build = handler(call)
-            except AxisError as error:
-                self._foreign(name, args, kwargs, out, str(error))
-                return
-            if build is None:
-                self.bind(out, Value(sources[0].step, dims))
-                return
-            stem = self._stem(name)
-            step = self._note(stem, sources, dims, build, self._called(raw))
-            self.bind(out, Value(step, dims))
+        call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
+        if handler is None or not out.is_floating_point():
+            self._foreign(name, call, note_of(call, name))
             return
-        self._foreign(name, args, kwargs, out, "")
+        try:
+            sources, dims, build = handler(call)
+        except AxisError as error:
+            self._foreign(name, call, str(error))
+            return
+        if build is None:
+            self.bind(out, Value(sources[0].step, dims))
+            return
+        step = self._note(self._stem(name), sources, dims, build, self._called(raw))
+        self.bind(out, Value(step, dims))
 
-    def _foreign(
-        self,
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        out: torch.Tensor,
-        why: str,
-    ) -> None:
+    def _foreign(self, name: str, call: Call, why: str) -> None:
         """Something without a handler: noted, so that it is reported with everything else."""
-        sources = tuple(
-            v for a in tree_flatten((args, kwargs))[0] if (v := self.value_of(a)) is not None
-        )
-        first = sources[0]
-        shape = tuple(self.solver.length(self.solver.roots(d)) for d in first.dims)
-        dims: tuple[Dim, ...] = first.dims
-        if shape != tuple(out.shape):
-            dims = tuple(
-                (self.solver.atom("x", int(size)),) if size != 1 else () for size in out.shape
-            )
+        leaves = tree_flatten((call.args, call.kwargs))[0]
+        sources = tuple(v for a in leaves if (v := self.value_of(a)) is not None)
+        dims, terms = shaped(call, name, sources, self.batch_atom)
+        if name in ("max", "min") and not call.out.is_floating_point():
+            name = f"arg{name}"
+        constants = has_constants(call, name)
         function = f"{name}: {why}" if why else name
 
         def build(n: Naming) -> Op:
-            return ops.Foreign(function, n.axes(*dims), n.shape(*dims))
+            return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms, constants)
 
         step = self._note(self._stem(name), sources, dims, build, self._called(name))
-        self.bind(out, Value(step, dims))
+        self.bind(call.out, Value(step, dims))
 
     def _stem(self, name: str) -> str:
         """A library module's own path; a user's module has several calls, so each is named."""
@@ -286,8 +281,19 @@ class Recorder(TorchFunctionMode):
         return name
 
     def _know(self, tensor: torch.Tensor) -> None:
-        self._alive.append(tensor)
+        self._watch(tensor)
         self._known.add(id(tensor))
+
+    def _watch(self, tensor: torch.Tensor) -> None:
+        """Forgets a tensor's id when the tensor goes: another may get that id, and memory."""
+        key = id(tensor)
+
+        def forget(_gone: object) -> None:
+            self._watched.pop(key, None)
+            self._values.pop(key, None)
+            self._known.discard(key)
+
+        self._watched[key] = weakref.ref(tensor, forget)
 
 
 def reset_state(model: nn.Module) -> None:

@@ -2,14 +2,15 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_recorder.recorder import reset_state
-from snncc.ir import Graph
+from snncc.ir import TIME, Graph
 from snncc.ir.traced_ops import Lif
 from snncc.semantics.arrays import Real
-from snncc.semantics.traced import run_traced
+from snncc.semantics.traced import walk_traced
 
 RELATIVE = 1e-9
 """Both sides compute in float64; they differ by the order of additions only."""
@@ -26,13 +27,17 @@ def replay(
     images = np.random.default_rng(seed).standard_normal((3, *input_shape))
     time = sequence
     inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
-    values = run_traced(graph, inputs)
     recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence)
-    for node in graph.select(Lif):
-        spikes = recorded.get(node.locs[0].module_path)
+    last = graph[graph.output]
+    answer = np.zeros(0)
+    for node, value in walk_traced(graph, inputs):
+        names = node.type.names
+        if node is last:
+            answer = np.moveaxis(value, 1 + names.index(TIME), 0) if TIME in names else value
+        spikes = recorded.get(node.locs[0].module_path) if isinstance(node.op, Lif) else None
         if spikes is None:
             continue
-        mine = np.moveaxis(values[node.name], 1 + node.type.names.index("t"), 0)
+        mine = np.moveaxis(value, 1 + names.index(TIME), 0) != 0
         if mine.size != spikes.size or not np.array_equal(mine.reshape(-1), spikes.reshape(-1)):
             raise SnnccError(
                 "SNN027",
@@ -41,13 +46,9 @@ def replay(
                 "a module behaves in a way that the recorder does not see",
                 "report this with the model, or write the module with plain torch functions",
             )
-    last = graph[graph.output]
-    mine = values[graph.output]
-    if "t" in last.type.names:
-        mine = np.moveaxis(mine, 1 + last.type.names.index("t"), 0)
     scale = max(1.0, float(np.abs(outputs).max(initial=0.0)))
-    if mine.size != outputs.size or not np.allclose(
-        mine.reshape(-1), outputs.reshape(-1), rtol=0.0, atol=RELATIVE * scale
+    if answer.size != outputs.size or not np.allclose(
+        answer.reshape(-1), outputs.reshape(-1), rtol=0.0, atol=RELATIVE * scale
     ):
         raise SnnccError(
             "SNN027",
@@ -60,14 +61,14 @@ def replay(
 
 def _run_model(
     model: nn.Module, images: torch.Tensor, graph: Graph, sequence: bool
-) -> tuple[dict[str, Real], Real]:
+) -> tuple[dict[str, NDArray[np.bool_]], Real]:
     """Spikes by module path with time leading, and outputs, of the model itself."""
     paths = {node.locs[0].module_path for node in graph.select(Lif)}
     parts: dict[str, list[torch.Tensor]] = {path: [] for path in paths}
     modules = dict(model.named_modules())
 
     def keep(path: str):  # type: ignore[no-untyped-def]  # a torch hook is untyped
-        return lambda _m, _a, out: parts[path].append(out)
+        return lambda _m, _a, out: parts[path].append(out != 0)
 
     hooks = [modules[path].register_forward_hook(keep(path)) for path in paths if path in modules]
     reset_state(model)
@@ -75,7 +76,7 @@ def _run_model(
         with torch.no_grad():
             if sequence:
                 answers = [model(torch.stack([images] * graph.steps))]
-            elif "t" in graph[graph.output].type.names and not _shows_time(model, images, graph):
+            elif TIME in graph[graph.output].type.names and not _shows_time(model, images, graph):
                 reset_state(model)
                 for found in parts.values():
                     found.clear()
@@ -90,7 +91,7 @@ def _run_model(
             hook.remove()
         reset_state(model)
     spikes = {
-        path: np.asarray((torch.stack(p) if len(p) > 1 else p[0]).numpy(), np.float64)
+        path: np.asarray((torch.stack(p) if len(p) > 1 else p[0]).numpy(), np.bool_)
         for path, p in parts.items()
         if p
     }

@@ -52,8 +52,17 @@ class Naming:
         return axes[0]
 
     def param(self, what: str, tensor: torch.Tensor, *dims: Dim) -> Param:
-        """Stores a tensor over some dimensions, as float64."""
-        array = to_array(tensor).reshape(self.shape(*dims))
+        """Stores a tensor over some dimensions, as float64.
+
+        Raises:
+            AxisError: it differs from image to image.
+        """
+        roots = [a for dim in dims for a in self.solver.roots(dim)]
+        array = to_array(tensor).reshape([self.solver.size(a) for a in roots])
+        for at in reversed([i for i, a in enumerate(roots) if self.names[a] == BATCH]):
+            if not (array == array.take([0], axis=at)).all():
+                raise AxisError("a constant differs from image to image")
+            array = array.take(0, axis=at)
         return self.builder.constant(f"{self.stem}.{what}", array, self.axes(*dims))
 
     def raw(self, what: str, tensor: torch.Tensor, axes: Sequence[str]) -> Param:

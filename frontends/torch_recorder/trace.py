@@ -1,9 +1,7 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -11,6 +9,7 @@ from torch import nn
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.recorder import Recorder, reset_state
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import BATCH, Naming, Value
@@ -99,10 +98,10 @@ def _trace(
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(EXAMPLE_BATCH, *input_shape, dtype=torch.float64, generator=generator)
     example = torch.stack([image] * steps) if sequence else image
-    recorder = Recorder(model, solver, time)
+    recorder = Recorder(model, solver, time, batch)
     recorder.bind(example, Value("input", dims))
     reset_state(model)
-    with _double():
+    with in_double():
         try:
             output = recorder.run(model, example)
         except Exception as error:  # the user's code may raise anything
@@ -133,7 +132,7 @@ def _trace(
         ) from error
     findings = (*recorder.findings, *foreign_findings(graph))
     if not findings:
-        with _double():
+        with in_double():
             replay(model, graph, input_shape, sequence, seed + 1)
     return Trace(graph, findings)
 
@@ -141,17 +140,6 @@ def _trace(
 def _stems(shape: tuple[int, ...]) -> tuple[str, ...]:
     named = {1: ("f",), 2: ("n", "f"), 3: ("c", "h", "w")}
     return named.get(len(shape), tuple(f"i{i}_" for i in range(len(shape))))
-
-
-@contextmanager
-def _double() -> Iterator[None]:
-    """New tensors of the model are float64 as its parameters are."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _model_failed(recorder: Recorder, error: Exception, shape: tuple[int, ...]) -> SnnccError:
@@ -191,7 +179,7 @@ def _build(
             shape = bound.shape(*step.dims)
             axes = bound.axes(*step.dims)
             if TIME not in axes:
-                op = Foreign(op.function, (TIME, *axes), (steps, *shape))
+                op = replace(op, axes=(TIME, *axes), shape=(steps, *shape))
         name = builder.add(op, step.inputs, (step.loc,), step.name)
         found = builder[name].type
         if len(set(found.names)) != len(found.names):

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,8 +15,11 @@ from snncc.diagnostics import SnnccError
 from snncc.mfi.certificate import certify
 
 
-def write_certificate(path: Path, program: Path, loaded: Program) -> None:
+def certificate_record(path: Path, program: Path, loaded: Program) -> dict[str, Any]:
     """Writes the certificate of a program that was loaded from a file.
+
+    Returns:
+        What `snncc verify` says about it.
 
     Raises:
         SnnccError: SNN002 when the certificate cannot be written, SNN035 when the program
@@ -28,7 +32,13 @@ def write_certificate(path: Path, program: Path, loaded: Program) -> None:
         raise SnnccError("SNN035", f"no certificate for {program}", why=str(error)) from error
     content = (canonical(record) + "\n").encode()
     write_atomically(path, lambda handle: handle.write(content))
-    click.echo(f"certificate {path}  {len(content):,} bytes", err=True)
+    return {"holds": True, "file": str(path), "bytes": len(content)}
+
+
+def print_certificate(record: dict[str, Any]) -> None:
+    click.echo(
+        f"  certificate {record['file']}  {record['bytes']:,} bytes; snncc verify --check checks it"
+    )
 
 
 def check_certificate(certificate: Path, program: Path, as_json: bool) -> int:

@@ -7,38 +7,7 @@ from typing import Any
 import click
 
 from snncc.cli.output import print_facts, print_json, progress
-
-
-def _shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    try:
-        shape = tuple(int(part) for part in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter("give whole numbers, e.g. 3,32,32") from error
-    if not shape or min(shape) < 1:
-        raise click.BadParameter("every length must be at least 1")
-    return shape
-
-
-def _normalize(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    parts = value.split(",")
-    if len(parts) != 2:
-        raise click.BadParameter("give MEAN,STD, e.g. 0.1307,0.3081 or 0.5/0.4/0.4,0.2/0.2/0.2")
-    try:
-        means, stds = (tuple(float(n) for n in part.split("/")) for part in parts)
-    except ValueError as error:
-        raise click.BadParameter("a mean or a standard deviation is not a number") from error
-    return means, stds
-
-
-def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
-    pairs = [value.partition("=") for value in values]
-    if any(not key or not equals for key, equals, _ in pairs):
-        raise click.BadParameter("give KEY=VALUE")
-    return {key: text for key, _, text in pairs}
+from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
 
 
 @click.command("compile")
@@ -46,11 +15,18 @@ def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Program.")
 @click.option("--model", help="mixer-snn, or pkg.module:factory (this runs that code).")
 @click.option(
-    "--arg", "model_arguments", multiple=True, callback=_arguments, help="KEY=VALUE for --model."
+    "--arg",
+    "model_arguments",
+    multiple=True,
+    callback=parse_arguments,
+    help="KEY=VALUE for --model.",
 )
-@click.option("--input-shape", callback=_shape, metavar="C,H,W", help="Shape of one image.")
+@click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
 @click.option(
-    "--normalize", callback=_normalize, metavar="MEAN,STD", help="Of pixels/255; per channel a/b/c."
+    "--normalize",
+    callback=parse_normalize,
+    metavar="MEAN,STD",
+    help="Of pixels/255; per channel a/b/c.",
 )
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
 @click.option("--weight-bits", type=click.IntRange(2, 24), default=8, show_default=True)
@@ -64,6 +40,20 @@ def _arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 )
 @click.option(
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+)
+@click.option(
+    "--decay",
+    type=click.Choice(["approximate", "by-step"]),
+    default="approximate",
+    show_default=True,
+    help="Of membranes, where it is no 1/m.",
+)
+@click.option(
+    "--neuron",
+    multiple=True,
+    callback=parse_arguments,
+    metavar="KEY=VALUE",
+    help="tau, v_threshold, v_reset (or none), decay_input, compare of a recognised network.",
 )
 @click.option("--dump-ir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option("--time-passes", is_flag=True, help="Seconds of every pass, on stderr.")
@@ -82,6 +72,8 @@ def command(
     gain: str,
     encoding: str,
     layout: str,
+    decay: str,
+    neuron: dict[str, str],
     dump_ir: Path | None,
     time_passes: bool,
     as_json: bool,
@@ -114,7 +106,16 @@ def command(
         count += 1
 
     options = CompileOptions(
-        input_shape, normalize, steps, weight_bits, gain, encoding, profile, layout
+        input_shape,
+        normalize,
+        steps,
+        weight_bits,
+        gain,
+        encoding,
+        profile,
+        layout,
+        decay,
+        neuron,
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(

@@ -44,16 +44,12 @@ def command(
     """
     from snncc.artifact import check_writable, load_program
     from snncc.ir.integer_ops import IntegerPopulation
-    from snncc.ir.projections import Pixels
-    from snncc.runtime.data_files import images_for, read_array, read_labels, write_arrays
+    from snncc.runtime.data_files import program_images, read_labels, write_arrays
 
     if output is not None:
         check_writable(output)
     graph = load_program(program).graph
-    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    images = images_for(read_array(data), shape, data)[:limit]
-    if len(images) == 0:
-        raise SnnccError("SNN016", f"{data} holds no images")
+    images = program_images(graph, data, limit)
     classes = graph[graph.output].type.shape[0]
     truth = None if labels is None else _labels(read_labels(labels, data), limit, images, classes)
     wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)

@@ -1,24 +1,67 @@
 """`snncc verify`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from snncc.cli.output import print_json
+from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
+
+if TYPE_CHECKING:
+    from snncc.artifact import Program
+    from snncc.diagnostics import Finding
+    from snncc.mfi import Verdict
 
 LEVELS = ["strict", "shift-add", "bit-serial"]
+ALLOWANCES = ["encoding=host"]
+CHECKPOINTS = (".pth", ".pt", ".safetensors")
 
 
 @click.command("verify")
-@click.argument("program", type=click.Path(path_type=Path))
+@click.argument("program", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--level", type=click.Choice(LEVELS), default="shift-add", show_default=True, help="Wanted."
+)
+@click.option(
+    "--allow", type=click.Choice(ALLOWANCES), multiple=True, help="What may be left to others."
+)
+@click.option("--model", help="Judge a model: mixer-snn, or pkg.module:factory (runs that code).")
+@click.option(
+    "--arg", "model_arguments", multiple=True, callback=parse_arguments, help="KEY=VALUE for it."
+)
+@click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
+@click.option(
+    "--normalize", callback=parse_normalize, metavar="MEAN,STD", help="Of pixels/255, for ranges."
+)
+@click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
+@click.option(
+    "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+)
+@click.option(
+    "--run",
+    "data",
+    metavar="DATA.npz[:KEY]",
+    help="Also run it on these images, on arrays that refuse to multiply; count what is done.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Images for --run.",
+)
+@click.option("--kernels", is_flag=True, help="Also inspect the simulator's compiled code.")
+@click.option(
+    "--widths", is_flag=True, help="Also every number's interval, and whether it is reached."
 )
 @click.option(
     "--certificate",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="JSON",
-    help="Write the proof, for others to check.",
+    help="Also write the proof, for others to check.",
 )
 @click.option(
     "--check",
@@ -27,87 +70,118 @@ LEVELS = ["strict", "shift-add", "bit-serial"]
     metavar="JSON",
     help="Only check that a certificate holds for the program.",
 )
-@click.option("--widths", is_flag=True, help="Every number's interval, and whether it is reached.")
+@click.option("--explain", is_flag=True, help="In prose.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    program: Path,
+    program: Path | None,
     level: str,
+    allow: tuple[str, ...],
+    model: str | None,
+    model_arguments: dict[str, str],
+    input_shape: tuple[int, ...] | None,
+    normalize: Any,
+    steps: int | None,
+    layout: str,
+    data: str | None,
+    limit: int,
+    kernels: bool,
+    widths: bool,
     certificate: Path | None,
     checked: Path | None,
-    widths: bool,
+    explain: bool,
     as_json: bool,
 ) -> int:
-    """Say whether a program is multiplication-free.
+    """Say whether a program, or a model before compiling, is multiplication-free.
 
+    PROGRAM is what `snncc compile` wrote, or a checkpoint: of a Mixer-SNN, which is recognised, or
+    of the network that --model makes; then it may be left out.
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
-    from snncc.artifact import load_program, program_digest
-    from snncc.cli.certificates import check_certificate, write_certificate
-    from snncc.cli.widths import print_widths, width_records
-    from snncc.mfi import Level, prove
+    from snncc.cli.certificates import certificate_record
+    from snncc.cli.evidence import gather_evidence, print_evidence
+    from snncc.cli.verify_report import print_verdict, record_of
+    from snncc.mfi import Level, Policy
 
     if checked is not None:
-        return check_certificate(checked, program, as_json)
-    loaded = load_program(program)
-    verdict = prove(loaded.graph)
-    wanted = Level.parse(level)
-    holds = verdict.level <= wanted
-    if certificate is not None:
-        write_certificate(certificate, program, loaded)
-    records = width_records(loaded.graph) if widths else []
-    if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "program": str(program),
-                "sha256": program_digest(loaded),
-                "level": verdict.level.label,
-                "wanted": level,
-                "holds": holds,
-                "input": verdict.encoding,
-                "output": verdict.readout,
-                "current_bits": verdict.current_bits,
-                "membrane_bits": verdict.membrane_bits,
-                "ops": [
-                    {
-                        "name": op.name,
-                        "module": op.module_path,
-                        "op": op.op,
-                        "level": op.need.level.label,
-                        "arithmetic": list(op.need.arithmetic),
-                        "adders": op.need.adders,
-                        "reason": op.need.reason,
-                        "help": op.need.help,
-                    }
-                    for op in verdict.ops
-                ],
-                **({"widths": records} if widths else {}),
-            }
+        return _check(checked, program, as_json)
+    findings: Sequence[Finding] = ()
+    evidence: dict[str, Any] = {}
+    if model is not None or (program is not None and program.suffix in CHECKPOINTS):
+        if data is not None or kernels or widths or certificate is not None:
+            raise click.UsageError(
+                "--run, --kernels, --widths and --certificate need a compiled program"
+            )
+        subject, verdict, findings = _judge_model(
+            program, model, model_arguments, input_shape, normalize, steps, layout
         )
-        return 0 if holds else 1
-    free = verdict.level <= Level.BIT_SERIAL
-    click.echo(
-        f"{'multiplication-free' if free else 'NOT multiplication-free'}: "
-        f"level {verdict.level.label}"
-    )
-    click.echo(f"  input   {verdict.encoding}")
-    click.echo(f"  output  {verdict.readout}")
-    for each in Level:
-        names = [op for op in verdict.ops if op.need.level is each]
-        if names:
-            click.echo(f"  {each.label:<10} {len(names)} operations")
-    click.echo(
-        f"  widths  currents {verdict.current_bits} bits, membranes {verdict.membrane_bits} bits: "
-        "no input can overflow them"
-    )
-    if widths:
-        print_widths(records)
-    for op in verdict.above(Level.STRICT):
-        click.echo(f"{op.need.level.label}: {op.module_path or op.name} ({op.op})")
-        click.echo(f"  = why: {op.need.reason}; {op.need.adders} adders an element at most")
-        if op.need.help:
-            click.echo(f"  = help: {op.need.help}")
-    if not holds:
-        click.echo(f"no: {len(verdict.above(wanted))} operations are above {level}")
-    return 0 if holds else 1
+    else:
+        if input_shape or normalize or steps or model_arguments:
+            raise click.UsageError("a compiled program knows its input; these go with --model")
+        path, loaded = _load(program)
+        subject, verdict = _judge_program(path, loaded)
+        evidence = gather_evidence(loaded.graph, data, limit, kernels, widths)
+        if certificate is not None:
+            evidence["certificate"] = certificate_record(certificate, path, loaded)
+    policy = Policy(Level.parse(level), frozenset(allow))
+    judgement = policy.judge(verdict)
+    if as_json:
+        told = record_of(verdict, judgement, policy, findings)
+        print_json({"schema": 1, **subject, **told, **evidence})
+    else:
+        print_verdict(verdict, judgement, policy, findings, explain=explain)
+        print_evidence(evidence)
+    return 0 if judgement.holds and all(part["holds"] for part in evidence.values()) else 1
+
+
+def _check(certificate: Path, program: Path | None, as_json: bool) -> int:
+    from snncc.cli.certificates import check_certificate
+
+    if program is None:
+        raise click.UsageError("--check needs the program that the certificate is of")
+    return check_certificate(certificate, program, as_json)
+
+
+def _load(program: Path | None) -> "tuple[Path, Program]":
+    from snncc.artifact import load_program
+
+    if program is None:
+        raise click.UsageError("give a program, or --model pkg.module:factory")
+    return program, load_program(program)
+
+
+def _judge_program(path: Path, loaded: "Program") -> "tuple[dict[str, Any], Verdict]":
+    from snncc.artifact import program_digest
+    from snncc.mfi import prove
+
+    return {"program": str(path), "sha256": program_digest(loaded)}, prove(loaded.graph)
+
+
+def _judge_model(
+    checkpoint: Path | None,
+    model: str | None,
+    arguments: dict[str, str],
+    input_shape: tuple[int, ...] | None,
+    normalize: Any,
+    steps: int | None,
+    layout: str,
+) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
+    from snncc.compile import CompileOptions, trace_checkpoint
+    from snncc.mfi import prove
+
+    options = CompileOptions(input_shape, normalize, steps, layout=layout)
+    trace, network = trace_checkpoint(checkpoint, options, model=model, model_arguments=arguments)
+    verdict = prove(trace.graph, _bounds(normalize), trace.findings)
+    subject = {"model": network, "checkpoint": str(checkpoint) if checkpoint else None}
+    return subject, verdict, trace.findings
+
+
+def _bounds(normalize: Any) -> tuple[float, float]:
+    """Smallest and largest number that a normalised pixel can be."""
+    from snncc.diagnostics import SnnccError
+
+    means, stds = normalize or ((0.0,), (1.0,))
+    if min(stds) <= 0.0:
+        raise SnnccError("SNN001", "a standard deviation must be positive")
+    ends = [(x - mean) / std for x in (0.0, 1.0) for mean in means for std in stds]
+    return min(ends), max(ends)

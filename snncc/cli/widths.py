@@ -11,12 +11,13 @@ from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.runtime.witness import reach
 
 
-def width_records(graph: Graph) -> list[dict[str, Any]]:
+def widths_record(graph: Graph) -> dict[str, Any]:
     """In JSON form; `reached` is what the interpreter measured on the witnesses."""
-    return list(_records(graph))
+    numbers = list(_numbers(graph))
+    return {"holds": all(number["holds"] for number in numbers), "numbers": numbers}
 
 
-def _records(graph: Graph) -> Iterator[dict[str, Any]]:
+def _numbers(graph: Graph) -> Iterator[dict[str, Any]]:
     for width in prove_widths(graph):
         reached = [_reached(graph, width, upper) for upper in (False, True)]
         yield {
@@ -40,27 +41,28 @@ def _reached(graph: Graph, width: Width, upper: bool) -> int:
     return ends[upper]
 
 
-def print_widths(records: list[dict[str, Any]]) -> None:
+def print_widths(found: dict[str, Any]) -> None:
+    numbers = found["numbers"]
     rows = [
         (
-            record["name"],
-            record["what"],
-            record["bits"],
-            "{}..{}".format(*record["declared"]),
-            *(_end(record, i) for i in (0, 1)),
+            number["name"],
+            number["what"],
+            number["bits"],
+            "{}..{}".format(*number["declared"]) + ("" if number["holds"] else " TOO NARROW"),
+            *(_end(number, i) for i in (0, 1)),
         )
-        for record in records
+        for number in numbers
     ]
     print_table(rows, ("name", "what", "bits", "declared", "least", "largest"), left=2)
-    attained = sum(sum(record["attained"]) for record in records)
+    attained = sum(sum(number["attained"]) for number in numbers)
     click.echo(
-        f"{attained} of {2 * len(records)} bounds are attained: running their witness reaches "
+        f"  {attained} of {2 * len(numbers)} bounds are attained: running their witness reaches "
         "exactly that number. (>= and <=: bound, not shown to be attained)"
     )
 
 
-def _end(record: dict[str, Any], upper: int) -> str:
-    bound = record["proved"][upper]
-    if record["attained"][upper]:
+def _end(number: dict[str, Any], upper: int) -> str:
+    bound = number["proved"][upper]
+    if number["attained"][upper]:
         return str(bound)
-    return f"{'<=' if upper else '>='} {bound} ({record['reached'][upper]} reached)"
+    return f"{'<=' if upper else '>='} {bound} ({number['reached'][upper]} reached)"

@@ -27,6 +27,19 @@ def over_steps(x: Array, names: tuple[str, ...], steps: int) -> Array:
     return np.broadcast_to(x[:, None], (x.shape[0], steps, *x.shape[1:]))
 
 
+def at_step(constant: Array, t: int) -> Array:
+    """What a constant [t or 1, ...] is at one step."""
+    step: Array = constant[t if len(constant) > 1 else 0]
+    return step
+
+
+def timed(x: Array, names: tuple[str, ...], steps: int) -> tuple[Array, tuple[str, ...]]:
+    """A value and its axes with a time axis: a leading one is added when there is none."""
+    if TIME in names:
+        return x, names
+    return over_steps(x, names, steps), (TIME, *names)
+
+
 def concat(
     sources: list[Array],
     names: list[tuple[str, ...]],

@@ -64,6 +64,16 @@ class Graph:
                 found[name].append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
 
+    @cached_property
+    def last_uses(self) -> Mapping[str, tuple[str, ...]]:
+        """By node: the values that nobody reads after it; an executor may forget them there."""
+        last = {name: node.name for node in self.nodes for name in node.inputs}
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for name, node in last.items():
+            if name != self.output:
+                found[node].append(name)
+        return {node: tuple(names) for node, names in found.items()}
+
     @property
     def context(self) -> Context:
         return Context(self.steps, self.constants)

@@ -6,7 +6,6 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir.op import WIDEST, Array, Context, Op, Param, is_integer, require, require_axes
-from snncc.ir.spiking_ops import over_time
 from snncc.ir.types import TIME, Kind, ValueType
 
 
@@ -15,10 +14,11 @@ class Gain(Op):
     """A constant dyadic gain: y = (mantissa * x + 2^(shift-1)) >> shift, floor; shift 0: y = m*x.
 
     The product is with a compile-time constant and is carried out as shifted additions, one for
-    each signed power of two of the mantissa (canonical signed digits).
+    each signed power of two of the mantissa (canonical signed digits). A mantissa over the time
+    axis differs from step to step; the result then has a time axis though x may have none.
 
     Attributes:
-        mantissa: integers over any of the current's axes.
+        mantissa: integers over any of the result's axes.
         shift: right shift, at least 0.
     """
 
@@ -29,12 +29,13 @@ class Gain(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
         require(source.kind is Kind.CURRENT, f"a gain scales a current, not {source}")
-        mantissa = require_axes(self.mantissa, source.without(TIME), context)
+        result = source.with_time(context.steps) if TIME in self.mantissa.axes else source
+        mantissa = require_axes(self.mantissa, result, context)
         require(is_integer(mantissa), "the mantissa of a gain must be integer")
         require(self.shift >= 0, "the shift of a gain must be at least 0")
         require(source.range is not None, f"{source} has no integer range")
         bounds = None if source.range is None else gain_range(mantissa, self.shift, source.range)
-        return ValueType(Kind.CURRENT, source.axes, bounds)
+        return ValueType(Kind.CURRENT, result.axes, bounds)
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
         low, high = inputs[0].range or (0, 0)
@@ -51,17 +52,23 @@ class Gain(Op):
 class IntegerPopulation(Op):
     """Neurons in integers.
 
-    leak(V) = (decay[0] * V) >> decay[1], floor; with compare "gt": -((decay[0] * -V) >> decay[1])
-    Z[t] = leak(V[t-1]) + polarity * X[t] + bias
+    leak(V) = (p * V + c) >> k, floor; with compare "gt": -((p * -V + c) >> k)
+    Z[t] = leak(V[t-1]) + polarity * (X[t] + offset) + bias
     S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
 
+    Threshold, polarity, offset and bias are those of step t where they lie over the time axis.
+
     With decay 1/2^k the floor is exact: floor(floor(a)/m) = floor(a/m), so Z is the floor of the
-    real membrane and decides as it does (for "gt" the ceiling, likewise).
+    real membrane and decides as it does (for "gt" the ceiling, likewise). For another 1/m,
+    p, k and c are chosen so that leak(V) = floor(V / m) for every V of the membrane's interval.
 
     Attributes:
-        threshold, bias, polarity: integers over any of the current's axes; polarity in {-1, 0, 1}.
-        decay: (p, k) for p * 2^-k; (1, 0) never forgets.
+        threshold, bias, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
+        offset: likewise; what a map adds by channel beside what a norm adds by token, so that no
+            table of channels times tokens is needed.
+        decay: (p, k); (1, 0) never forgets.
+        decay_offset: c, at least 0.
         membrane: declared closed interval of Z and V, proved by the verifier.
     """
 
@@ -73,23 +80,28 @@ class IntegerPopulation(Op):
     reset: str = "hard"
     compare: str = "ge"
     membrane: tuple[int, int] = (0, 0)
+    decay_offset: int = 0
+    offset: Param | None = None
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
         require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
         require(current.range is not None, f"{current} has no integer range")
-        for param in (self.threshold, self.bias, self.polarity):
+        result = current.with_time(context.steps).with_kind(Kind.SPIKE, (0, 1))
+        for param in (self.threshold, self.bias, self.polarity, self.offset):
             if param is not None:
-                array = require_axes(param, current.without(TIME), context)
+                array = require_axes(param, result, context)
                 require(is_integer(array), f"{param} must be integer")
         if self.polarity is not None:
             values = set(np.unique(context.array(self.polarity)).tolist())
             require(values <= {-1, 0, 1}, f"polarity has values {sorted(values)}")
         factor, shift = self.decay
         require(0 <= factor <= 1 << shift, f"decay {factor} * 2^-{shift} is outside [0, 1]")
+        offset = self.decay_offset
+        require(0 <= offset < 1 << shift, f"decay offset {offset} is outside [0, 2^{shift})")
         require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
         require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
-        return ValueType(Kind.SPIKE, over_time(current, context), (0, 1))
+        return result
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
         low, high = self.membrane_range(inputs[0], context)
@@ -98,26 +110,32 @@ class IntegerPopulation(Op):
             f"the membrane can reach {low}..{high}, declared is {self.membrane[0]}.."
             f"{self.membrane[1]}",
         )
-        reach = max(-self.membrane[0], self.membrane[1]) * max(1, self.decay[0])
+        reach = max(-self.membrane[0], self.membrane[1]) * max(1, self.decay[0]) + self.decay_offset
         require(
             reach.bit_length() < WIDEST,
             f"the membrane's leak can reach {reach}, more than {WIDEST} bits hold",
         )
+
+    def leak(self, v: Array) -> Array:
+        """What remains of a membrane after one step; int64."""
+        (factor, shift), offset = self.decay, self.decay_offset
+        if self.compare == "ge":
+            remains: Array = (factor * v + offset) >> shift
+        else:
+            remains = -((factor * -v + offset) >> shift)
+        return remains
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
         """Interval of Z and V over T steps from V = 0, for any current within its range."""
         require(current.range is not None, f"{current} has no integer range")
         low, high = current.range or (0, 0)
         names = tuple(n for n in current.names if n != TIME)
-        least, most = self.membrane_bounds(np.int64(low), np.int64(high), names, context)
+        ends = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
+        least, most = self.membrane_bounds(*ends, names, context)
         return int(least.min()), int(most.max())
 
     def membrane_bounds(
-        self,
-        low: Array | np.int64,
-        high: Array | np.int64,
-        names: tuple[str, ...],
-        context: Context,
+        self, low: Array, high: Array, names: tuple[str, ...], context: Context
     ) -> tuple[Array, Array]:
         """For each neuron the least and the largest that Z and V can be, over T steps from V = 0.
 
@@ -126,25 +144,25 @@ class IntegerPopulation(Op):
         except for a soft reset by a negative threshold, which adds to the membrane.
 
         Args:
-            low: least current of each neuron, over `names` or the same for all.
+            low: least current of each neuron, [t, *names]; any length can be 1: the same for all.
             high: largest current, likewise.
             names: axes of one step.
             context: T and the constants.
         """
-        threshold = spread(self.threshold, names, context)
-        bias = spread(self.bias, names, context) if self.bias else np.zeros(1, np.int64)
-        sign = spread(self.polarity, names, context) if self.polarity else np.ones(1, np.int64)
-        bottom = np.minimum(sign * low, sign * high) + bias
-        top = np.maximum(sign * low, sign * high) + bias
-        factor, shift = self.decay
+        every = (TIME, *names)
+        one = np.ones([1] * len(every), np.int64)
+        thresholds = spread(self.threshold, every, context)
+        signs = spread(self.polarity, every, context) if self.polarity else one
+        biases = spread(self.bias, every, context) if self.bias else one * 0
+        offsets = spread(self.offset, every, context) if self.offset else one * 0
+        arrays = (thresholds, biases, signs, offsets, low, high)
         v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
         least, most = v_low, v_high
-        for _ in range(context.steps):
-            if self.compare == "ge":
-                z_low, z_high = (factor * v_low >> shift), (factor * v_high >> shift)
-            else:
-                z_low, z_high = -(factor * -v_low >> shift), -(factor * -v_high >> shift)
-            z_low, z_high = z_low + bottom, z_high + top
+        for t in range(context.steps):
+            threshold, bias, sign, offset, x_low, x_high = (a[min(t, len(a) - 1)] for a in arrays)
+            ends = sign * (x_low + offset) + bias, sign * (x_high + offset) + bias
+            bottom, top = np.minimum(*ends), np.maximum(*ends)
+            z_low, z_high = self.leak(v_low) + bottom, self.leak(v_high) + top
             below = threshold - (1 if self.compare == "ge" else 0)
             silent_high = np.minimum(z_high, below)
             v_low = np.where(z_low <= below, z_low, 0)

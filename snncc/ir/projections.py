@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir.op import Array, Context, Op, Param, TypeRuleError, is_integer, require
-from snncc.ir.types import Axis, Kind, ValueType
+from snncc.ir.types import TIME, Axis, Kind, ValueType
 
 PIXEL_RANGE = (0, 255)
 SPIKE_RANGE = (0, 1)
@@ -20,8 +20,9 @@ class Contract(Op):
         weight[shared, out, into] * x[carried, shared, into, summed]
 
     Every source axis that is not named is carried. Roles, not names, say what is contracted:
-    `out` may hold a name that `into` holds too. In the integer dialect x is a bit (or, for
-    pixels, eight bits) and the product is a selection.
+    `out` may hold a name that `into` holds too. A weight shared over the time axis is a bank for
+    every step; a source without time is then the same at every step. In the integer dialect x is
+    a bit (or, for pixels, eight bits) and the product is a selection.
 
     Attributes:
         weight: axes are shared + out + into, in this order.
@@ -40,6 +41,8 @@ class Contract(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
+        if TIME in self.shared:
+            source = source.with_time(context.steps)
         weight = context.array(self.weight)
         roles = (*self.shared, *self.out, *self.into)
         require(
@@ -88,10 +91,12 @@ class Convolve(Op):
         weight[o, c, p, q] * x[c, s_h * i + d_h * p - pad_h, s_w * j + d_w * q - pad_w]
 
     with stride s, dilation d, x = 0 outside the image and c running over the group of o. Axes of
-    the result are the carried ones, then (out_height, out_width, out_channel).
+    the result are the carried ones, then (out_height, out_width, out_channel). A weight that leads
+    with the time axis is a bank for every step; a source without time is then the same at each.
 
     Attributes:
-        weight: axes (out_channel, in_channel of one group, kernel height, kernel width).
+        weight: axes (out_channel, in_channel of one group, kernel height, kernel width), with a
+            leading time axis for banks.
         channel, height, width: source axes.
         out_channel, out_height, out_width: names of the result's axes.
     """
@@ -112,6 +117,10 @@ class Convolve(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
         weight = context.array(self.weight)
+        if self.banks:
+            source = source.with_time(context.steps)
+            require(weight.shape[:1] == (context.steps,), "one bank of weights a step is needed")
+            weight = weight[0]
         require(weight.ndim == 4, "a convolution's weight has four axes")
         for name in (self.channel, self.height, self.width):
             require(name in source.names, f"source {source} has no axis {name!r}")
@@ -132,8 +141,14 @@ class Convolve(Op):
         _require_distinct(axes)
         bounds = None
         if is_integer(weight):
-            bounds = selected_range(weight.reshape(weight.shape[0], -1), source, 1)
+            rows = context.array(self.weight)
+            bounds = selected_range(rows.reshape(*rows.shape[:-3], -1), source, 1)
         return ValueType(Kind.CURRENT, tuple(axes), bounds)
+
+    @property
+    def banks(self) -> bool:
+        """Whether there are weights of their own for every step."""
+        return self.weight.axes[:1] == (TIME,)
 
     def output_size(self, source: ValueType, weight: Array) -> tuple[int, int]:
         """Height and width of the result."""
@@ -173,7 +188,7 @@ class Concat(Op):
             require(along in source.names, f"source {source} has no axis {along!r}")
             other = {a for a in source.axes if a.name != along}
             require(
-                other == rest or other == {a for a in rest if a.name != "t"},
+                other == rest or other == {a for a in rest if a.name != TIME},
                 f"{source} and {first} differ on an axis that is not concatenated",
             )
         axes = tuple(Axis(self.out, total) if a.name == lead else a for a in first.axes)
@@ -223,7 +238,7 @@ def join_axes(inputs: tuple[ValueType, ...]) -> tuple[Axis, ...]:
     """
     widest = max(inputs, key=lambda i: len(i.axes))
     missing = {a for i in inputs for a in i.axes} - set(widest.axes)
-    if missing == {a for i in inputs for a in i.axes if a.name == "t"} and missing:
+    if missing == {a for i in inputs for a in i.axes if a.name == TIME} and missing:
         return (*missing, *widest.axes)
     if missing:
         raise TypeRuleError(f"axes {sorted(map(str, missing))} do not occur in {widest}")

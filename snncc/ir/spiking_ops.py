@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snncc.ir.op import Context, Op, Param, require, require_axes
-from snncc.ir.types import TIME, Axis, Kind, ValueType
+from snncc.ir.types import TIME, Kind, ValueType
 
 
 @dataclass(frozen=True)
 class Affine(Op):
     """y = scale * x + offset, elementwise; what a BatchNorm is at inference.
 
-    Legal on currents and pixels. Each of the two may be absent. Passes fold affines away; those
-    that cannot be folded are lowered to gains.
+    Legal on currents and pixels. Each of the two may be absent, and may differ from step to step:
+    the result then has a time axis though x may have none. Passes fold affines away; those that
+    cannot be folded are lowered to gains.
     """
 
     mnemonic: ClassVar[str] = "affine"
@@ -22,10 +23,14 @@ class Affine(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
         require(source.kind is not Kind.SPIKE, "a scaled spike is a projection, not an affine")
+        result = source.with_kind(Kind.REAL if source.kind is Kind.PIXEL else source.kind)
+        for param in (self.scale, self.offset):
+            if param is not None and TIME in param.axes:
+                result = result.with_time(context.steps)
         for param in (self.scale, self.offset):
             if param is not None:
-                require_axes(param, source.without(TIME), context)
-        return source.with_kind(Kind.REAL if source.kind is Kind.PIXEL else source.kind)
+                require_axes(param, result, context)
+        return result
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,15 @@ class Population(Op):
     S[t] = 1 if Y[t] >= threshold (compare "ge"; "gt": if Y[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 (reset "hard"), or Y[t] - S[t] * threshold (reset "soft"); V[-1] = 0
 
+    Threshold, bias and polarity are those of step t where they lie over the time axis.
+
     SpikingJelly's V' = V + (X - V)/tau is this with decay = 1 - 1/tau and threshold tau * v_th,
     membrane Y = tau * V (substitute; design of the field's LIF in discrete time).
 
     Attributes:
-        threshold: over any of the current's axes.
-        bias: added at every step, or None.
-        polarity: -1, 0 or 1 over any of the current's axes, or None for 1 everywhere.
+        threshold: over any of the spikes' axes.
+        bias: over any of the spikes' axes, or None.
+        polarity: -1, 0 or 1 over any of the spikes' axes, or None for 1 everywhere.
         decay: what remains of the membrane from one step to the next, in [0, 1].
         reset: "hard" or "soft".
         compare: "ge" or "gt".
@@ -59,13 +66,14 @@ class Population(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
         require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
+        result = current.with_time(context.steps).with_kind(Kind.SPIKE)
         for param in (self.threshold, self.bias, self.polarity):
             if param is not None:
-                require_axes(param, current.without(TIME), context)
+                require_axes(param, result, context)
         require(0.0 <= self.decay <= 1.0, f"decay {self.decay} is outside [0, 1]")
         require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
         require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
-        return ValueType(Kind.SPIKE, over_time(current, context))
+        return result
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,3 @@ class Readout(Op):
         if self.offset is not None:
             require_axes(self.offset, current.without(TIME), context)
         return ValueType(Kind.READOUT, current.without(TIME).axes)
-
-
-def over_time(current: ValueType, context: Context) -> tuple[Axis, ...]:
-    """Axes of a result that changes from step to step although its source may not."""
-    return current.axes if current.temporal else (Axis(TIME, context.steps), *current.axes)

@@ -269,12 +269,17 @@ class Foreign(Op):
     Attributes:
         function: what was called, e.g. "layernorm", "softmax", "torch.matmul".
         axes, shape: the result's axes.
+        terms: how many products are added up for one element, where products of values are; 0 when
+            that is not known.
+        constants: whether tensors that do not depend on the input are among its operands.
     """
 
     mnemonic: ClassVar[str] = "foreign"
     function: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
+    terms: int = 1
+    constants: bool = False
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))

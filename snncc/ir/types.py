@@ -71,6 +71,10 @@ class ValueType:
     def with_kind(self, kind: Kind, range: tuple[int, int] | None = None) -> "ValueType":
         return replace(self, kind=kind, range=range)
 
+    def with_time(self, steps: int) -> "ValueType":
+        """The same value at every one of T steps; unchanged when it has a time axis already."""
+        return self if self.temporal else replace(self, axes=(Axis(TIME, steps), *self.axes))
+
     def without(self, *names: str) -> "ValueType":
         return replace(self, axes=tuple(axis for axis in self.axes if axis.name not in names))
 

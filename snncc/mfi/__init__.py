@@ -1,6 +1,20 @@
 """Is it multiplication-free? The ladder, the rules, the verdict."""
 
+from snncc.mfi.analysis import domains_of
+from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
+from snncc.mfi.policy import ALLOWANCES, Judgement, Policy
 from snncc.mfi.prover import OpVerdict, Verdict, prove
 
-__all__ = ["Level", "OpVerdict", "Verdict", "prove"]
+__all__ = [
+    "ALLOWANCES",
+    "Domain",
+    "Judgement",
+    "Level",
+    "OpVerdict",
+    "Policy",
+    "Values",
+    "Verdict",
+    "domains_of",
+    "prove",
+]

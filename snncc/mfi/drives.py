@@ -1,6 +1,7 @@
 """Currents that drive one neuron as far as any can, by the exact sets of levels it can have."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,107 +12,130 @@ WIDEST_SCAN = 1 << 20
 
 
 @dataclass(frozen=True)
-class Neuron:
-    """Constants of one neuron, as in `IntegerPopulation`, and the range of its current."""
+class Rule:
+    """How a neuron leaks, fires and resets, as in `IntegerPopulation`."""
+
+    decay: tuple[int, int]
+    decay_offset: int
+    hard: bool
+    at_least: bool
+
+    def leak(self, level: int) -> int:
+        factor, shift = self.decay
+        if self.at_least:
+            return (factor * level + self.decay_offset) >> shift
+        return -((factor * -level + self.decay_offset) >> shift)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Constants of one neuron at one step, and the range of its current there.
+
+    Attributes:
+        threshold: as in `IntegerPopulation`.
+        bias: bias + polarity * offset.
+        polarity: -1, 0 or 1.
+        current: closed interval.
+    """
 
     threshold: int
     bias: int
     polarity: int
-    decay: tuple[int, int]
-    hard: bool
-    at_least: bool
     current: Interval
 
-    @property
-    def last(self) -> int:
+    def last(self, rule: Rule) -> int:
         """The highest level that does not fire."""
-        return self.threshold - 1 if self.at_least else self.threshold
+        return self.threshold - 1 if rule.at_least else self.threshold
 
-    def leak(self, level: int) -> int:
-        factor, shift = self.decay
-        return factor * level >> shift if self.at_least else -(factor * -level >> shift)
+    @property
+    def push(self) -> Interval:
+        """Range of polarity * X."""
+        ends = [self.polarity * x for x in self.current]
+        return min(ends), max(ends)
 
 
-def drive(neuron: Neuron, steps: int, upper: bool, varies: bool) -> tuple[int, ...]:
+def drive(rule: Rule, moments: Sequence[Moment], upper: bool, varies: bool) -> tuple[int, ...]:
     """The current at every step that brings Z highest (upper) or lowest.
 
     Args:
-        neuron: see `Neuron`.
-        steps: T.
+        rule: see `Rule`.
+        moments: of all T steps.
         upper: which end.
-        varies: whether the current may differ from step to step.
+        varies: whether the current may differ from step to step; if not, its range does not.
     """
-    return _varying(neuron, steps, upper) if varies else (_constant(neuron, steps, upper),) * steps
+    if varies:
+        return _varying(rule, moments, upper)
+    return (_constant(rule, moments, upper),) * len(moments)
 
 
-def _constant(neuron: Neuron, steps: int, upper: bool) -> int:
+def _constant(rule: Rule, moments: Sequence[Moment], upper: bool) -> int:
     """The best constant current; all of them are tried, or evenly many."""
-    low, high = neuron.current
+    low, high = moments[0].current
     stride = (high - low) // WIDEST_SCAN + 1
     x = np.append(np.arange(low, high, stride), high)
-    factor, shift = neuron.decay
+    side, (factor, shift) = 1 if rule.at_least else -1, rule.decay
     v, best = np.zeros_like(x), np.zeros_like(x)
-    for _ in range(steps):
-        v = factor * v >> shift if neuron.at_least else -(factor * -v >> shift)
-        z = v + neuron.polarity * x + neuron.bias
+    for moment in moments:
+        v = side * ((factor * side * v + rule.decay_offset) >> shift)
+        z = v + moment.polarity * x + moment.bias
         best = np.maximum(best, z) if upper else np.minimum(best, z)
-        v = np.where(z > neuron.last, 0 if neuron.hard else z - neuron.threshold, z)
+        v = np.where(z > moment.last(rule), 0 if rule.hard else z - moment.threshold, z)
     return int(x[best.argmax() if upper else best.argmin()])
 
 
-def _varying(neuron: Neuron, steps: int, upper: bool) -> tuple[int, ...]:
+def _varying(rule: Rule, moments: Sequence[Moment], upper: bool) -> tuple[int, ...]:
     """Forward: the exact sets of V and Z as unions of intervals. Backward: how to get there.
 
     The leak takes neighbours to neighbours or to the same level, so that it takes intervals of
     integers to intervals of integers, without holes.
     """
-    ends = sorted(neuron.polarity * x for x in neuron.current)
     before: list[list[Interval]] = []
     levels: list[list[Interval]] = []
     v: list[Interval] = [(0, 0)]
-    for _ in range(steps):
+    for moment in moments:
+        (low, high), last = moment.push, moment.last(rule)
         z = _union(
-            [
-                (neuron.leak(a) + ends[0] + neuron.bias, neuron.leak(b) + ends[1] + neuron.bias)
-                for a, b in v
-            ]
+            [(rule.leak(a) + low + moment.bias, rule.leak(b) + high + moment.bias) for a, b in v]
         )
         before.append(v)
         levels.append(z)
-        stays = [(a, min(b, neuron.last)) for a, b in z if a <= neuron.last]
-        fires = [(max(a, neuron.last + 1), b) for a, b in z if b > neuron.last]
-        if neuron.hard:
+        stays = [(a, min(b, last)) for a, b in z if a <= last]
+        fires = [(max(a, last + 1), b) for a, b in z if b > last]
+        if rule.hard:
             v = _union([*stays, *([(0, 0)] if fires else [])])
         else:
-            v = _union([*stays, *((a - neuron.threshold, b - neuron.threshold) for a, b in fires)])
+            v = _union([*stays, *((a - moment.threshold, b - moment.threshold) for a, b in fires)])
     reach = [z[-1][1] if upper else z[0][0] for z in levels]
     at = reach.index(max(reach) if upper else min(reach))
-    rest = max(neuron.current[0], min(0, neuron.current[1]))
-    currents = [rest] * steps
+    currents = [max(m.current[0], min(0, m.current[1])) for m in moments]
     target = reach[at]
     for t in range(at, -1, -1):
-        level, push = _origin(neuron, before[t], target, (ends[0], ends[1]))
-        currents[t] = push * neuron.polarity if neuron.polarity else rest
+        level, push = _origin(rule, moments[t], before[t], target)
+        if moments[t].polarity:
+            currents[t] = push * moments[t].polarity
         if t > 0:
-            target = _unreset(neuron, levels[t - 1], level)
+            target = _unreset(rule, moments[t - 1], levels[t - 1], level)
     return tuple(currents)
 
 
-def _origin(neuron: Neuron, levels: list[Interval], target: int, push: Interval) -> Interval:
+def _origin(rule: Rule, moment: Moment, levels: list[Interval], target: int) -> tuple[int, int]:
     """V and polarity * X with leak(V) + polarity * X + bias = target."""
-    want = target - neuron.bias
+    want = target - moment.bias
     for a, b in levels:
-        low, high = max(neuron.leak(a), want - push[1]), min(neuron.leak(b), want - push[0])
+        low, high = (
+            max(rule.leak(a), want - moment.push[1]),
+            min(rule.leak(b), want - moment.push[0]),
+        )
         if low <= high:
-            return a + bisect_left(range(a, b + 1), low, key=neuron.leak), want - low
+            return a + bisect_left(range(a, b + 1), low, key=rule.leak), want - low
     raise ArithmeticError(f"no level leads to {target}")
 
 
-def _unreset(neuron: Neuron, levels: list[Interval], after: int) -> int:
+def _unreset(rule: Rule, moment: Moment, levels: list[Interval], after: int) -> int:
     """Z of the step before which leaves V = after behind."""
-    if after <= neuron.last and _holds(levels, after):
+    if after <= moment.last(rule) and _holds(levels, after):
         return after
-    return levels[-1][1] if neuron.hard else after + neuron.threshold
+    return levels[-1][1] if rule.hard else after + moment.threshold
 
 
 def _holds(levels: list[Interval], level: int) -> bool:

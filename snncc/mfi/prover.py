@@ -1,12 +1,20 @@
 """The verdict: the level of every op, of the input and output on their own lines, of the whole."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from snncc.ir import Graph
+from snncc.diagnostics import Finding
+from snncc.ir import Graph, Loc, Node, Op
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
+from snncc.mfi.analysis import domains_of
+from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
+from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import Need, need_of
+from snncc.mfi.spiking_rules import SPIKING_RULES
+from snncc.mfi.structure import NEURONS, Structure, called
+from snncc.mfi.traced_rules import TRACED_RULES
 
 ENCODINGS = {
     "bit-planes": "inside the program: each of a pixel's 8 bits selects weights (select, add, "
@@ -14,21 +22,45 @@ ENCODINGS = {
     "host": "OUTSIDE the program: the first layer's current is computed by the host, which "
     "multiplies pixels by weights unless it uses bit planes itself",
 }
+INTEGER_READOUT = (
+    "integers, summed over time inside the program; the largest integer is the prediction. "
+    "Reading logits in real units takes one multiplication a class, by the host, afterwards"
+)
+UNSEEN = ("SNN022", "SNN023", "SNN024")
+"""Data read by Python, random numbers, tensors from nowhere: one run does not show the model."""
+FIRES = (*NEURONS, IntegerPopulation)
+REAL_RULES: Mapping[str, Mapping[type[Op], RealRule]] = {
+    "traced": TRACED_RULES,
+    "spiking": SPIKING_RULES,
+}
 
 
 @dataclass(frozen=True)
 class OpVerdict:
-    """What was found for one node."""
+    """What was found for one node.
+
+    Attributes:
+        name: of the node.
+        module_path: in the user's model, "" for the root.
+        op: its mnemonic; of a function that no pass lowers, the function's name.
+        need: what it needs.
+        loc: its place in the user's model, if known.
+        domain: the numbers that its result can be.
+        encodes: whether it reads the image and a host may compute it instead of the program.
+    """
 
     name: str
     module_path: str
     op: str
     need: Need
+    loc: Loc | None = None
+    domain: Domain | None = None
+    encodes: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found for a whole program.
+    """What was found for a whole program or model.
 
     Attributes:
         level: that of the worst op.
@@ -37,6 +69,8 @@ class Verdict:
         ops: every node, in order.
         current_bits, membrane_bits: widest that any input can make necessary, proved by interval
             analysis over all steps; 0 where nothing is proved.
+        encoding_level: of what turns the image into currents, wherever that is computed.
+        readout_level: of what makes the answer of the last spikes.
     """
 
     level: Level
@@ -45,42 +79,123 @@ class Verdict:
     ops: tuple[OpVerdict, ...]
     current_bits: int = 0
     membrane_bits: int = 0
+    encoding_level: Level = Level.STRICT
+    readout_level: Level = Level.STRICT
 
     def above(self, level: Level) -> tuple[OpVerdict, ...]:
         """The ops that need more than a level."""
         return tuple(op for op in self.ops if op.need.level > level)
 
 
-def prove(graph: Graph) -> Verdict:
-    """Holds every node of a verified graph against the table of its dialect."""
+def prove(
+    graph: Graph, image: tuple[float, float] | None = None, findings: Sequence[Finding] = ()
+) -> Verdict:
+    """Holds every node of a verified graph against the table of its dialect.
+
+    Args:
+        graph: of any dialect. A traced or spiking graph is judged by what compiling can make of it.
+        image: bounds of a traced model's input; None for pixels / 255.
+        findings: of the recorder. Those that say that the graph is not the whole model have level
+            none: nothing is known about what it did not see.
+    """
+    domains = domains_of(graph, image)
+    need = _rule(graph, domains)
     ops = tuple(
         OpVerdict(
             node.name,
             node.locs[0].module_path if node.locs else "",
-            node.op.mnemonic,
-            need_of(graph, node),
+            called(node),
+            need(node),
+            node.locs[0] if node.locs else None,
+            domains[node.name],
+            _encodes(graph, node, domains),
         )
         for node in graph.nodes
-    )
-    encoding = "no image"
-    for node in graph.select(Pixels):
-        if isinstance(node.op, Pixels):
-            encoding = f"{node.op.encoding}, {ENCODINGS.get(node.op.encoding, 'unknown')}"
+    ) + tuple(_unseen(finding) for finding in findings if finding.code in UNSEEN)
     ranges = [node.type.range for node in graph.nodes if node.type.range is not None]
     membranes = [
         node.op.membrane
         for node in graph.select(IntegerPopulation)
         if isinstance(node.op, IntegerPopulation)
     ]
+    encoding, encoding_level = _encoding(graph, ops)
+    readout, readout_level = _readout(graph, ops, domains)
     return Verdict(
         max((op.need.level for op in ops), default=Level.STRICT),
         encoding,
-        "integers, summed over time inside the program; the largest integer is the prediction. "
-        "Reading logits in real units takes one multiplication a class, by the host, afterwards",
+        readout,
         ops,
         max((bits(r) for r in ranges), default=0),
         max((bits(r) for r in membranes), default=0),
+        encoding_level,
+        readout_level,
     )
+
+
+def _unseen(finding: Finding) -> OpVerdict:
+    loc = finding.loc
+    call = loc.call if loc else "?"
+    need = Need(Level.NONE, ("unknown",), reason=finding.message, help=finding.help)
+    return OpVerdict(call, loc.module_path if loc else "", call, need, loc)
+
+
+def _rule(graph: Graph, domains: Mapping[str, Domain]) -> Callable[[Node], Need]:
+    """The rule of a node in its dialect's table; what is in no table has level none."""
+    structure, table = Structure(graph, domains), REAL_RULES.get(graph.dialect, {})
+
+    def rule(node: Node) -> Need:
+        real = table.get(type(node.op))
+        return need_of(graph, node) if real is None else real(structure, node)
+
+    return rule
+
+
+def _host(graph: Graph) -> bool:
+    return any(isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels))
+
+
+def _encodes(graph: Graph, node: Node, domains: Mapping[str, Domain]) -> bool:
+    reads = any(domains[name].values is Values.PIXEL for name in node.inputs)
+    made = domains[node.name].values is not Values.PIXEL
+    return reads and made and (graph.dialect == "traced" or _host(graph))
+
+
+def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
+    if graph.dialect == "traced":
+        first = [op for op in ops if op.encodes]
+        level = max((op.need.level for op in first), default=Level.STRICT)
+        names = ", ".join(op.module_path or op.name for op in first)
+        how = "as bit planes: " + ENCODINGS["bit-planes"].partition(": ")[2]
+        if level > Level.STRICT:
+            how = (
+                f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
+            )
+        return f"8-bit pixels into {names or 'nothing'}; {how}", level
+    for node in graph.select(Pixels):
+        if isinstance(node.op, Pixels):
+            text = f"{node.op.encoding}, {ENCODINGS.get(node.op.encoding, 'unknown')}"
+            return text, Level.NONE if node.op.encoding == "host" else Level.STRICT
+    return "no image", Level.STRICT
+
+
+def _readout(
+    graph: Graph, ops: tuple[OpVerdict, ...], domains: Mapping[str, Domain]
+) -> tuple[str, Level]:
+    """Everything behind the last neurons."""
+    before: set[str] = set()
+    for node in reversed(graph.nodes):
+        if isinstance(node.op, FIRES) or node.name in before:
+            before.update((node.name, *node.inputs))
+    last = [op for op in ops if op.name not in before]
+    if not before:
+        last = [op for op in ops if op.name == graph.output]
+    level = max((op.need.level for op in last), default=Level.STRICT)
+    if graph.dialect == "integer":
+        return INTEGER_READOUT, level
+    answer = domains[graph.output]
+    kind = "real activations" if answer.values is Values.REAL else "currents, summed"
+    names = ", ".join(op.module_path or op.name for op in last if op.need.arithmetic)
+    return f"{kind}; from {names or 'the last neurons'}", level
 
 
 def bits(interval: tuple[int, int]) -> int:

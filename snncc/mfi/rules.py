@@ -20,7 +20,8 @@ class Need:
         arithmetic: the operations, in words of the ladder.
         adders: additions beyond the first that constants cost, for each element, at most.
         reason: why it is at this level.
-        help: what would lower it, "" when nothing needs to.
+        help: what the user can do to lower it, "" when nothing needs to.
+        rewrite: what compiling has to do so that this level holds, "" when it holds as written.
     """
 
     level: Level
@@ -28,6 +29,7 @@ class Need:
     adders: int = 0
     reason: str = ""
     help: str = ""
+    rewrite: str = ""
 
 
 Rule = Callable[[Graph, Node], Need]

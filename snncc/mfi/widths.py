@@ -17,7 +17,7 @@ from snncc.ir.projections import PIXEL_RANGE, SPIKE_RANGE, Concat, Contract, Con
 
 Ints = NDArray[np.int64]
 Bounds = tuple[Ints, Ints]
-"""Least and largest of each element, over the axes of one step."""
+"""Least and largest of each element, [t, *axes of one step]; t is 1 where all steps are alike."""
 
 
 def axes_of_step(node: Node) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def bounds_of(graph: Graph) -> dict[str, Bounds]:
 
 def before_shift_of(graph: Graph, node: Node, op: Gain, source: Bounds) -> Bounds:
     """Bounds of mantissa * x + 2^(shift-1), the widest number on the way through a gain."""
-    names = axes_of_step(node)
+    names = (TIME, *axes_of_step(node))
     mantissa = spread(graph.constants[op.mantissa.name].astype(np.int64), op.mantissa.axes, names)
     half = (1 << op.shift) >> 1
     ends = [mantissa * x + half for x in source]
@@ -57,16 +57,20 @@ def before_shift(graph: Graph, node: Node, op: Gain) -> tuple[int, int]:
 
 
 def membrane_of(graph: Graph, node: Node, op: IntegerPopulation, current: Bounds) -> Bounds:
-    """Bounds of a population's membranes, before and after the reset."""
-    names = tuple(n for n in graph[node.inputs[0]].type.names if n != TIME)
+    """Bounds of a population's membranes before and after the reset, at any step: [*axes]."""
+    names = axes_of_step(graph[node.inputs[0]])
     shape = tuple(node.type.size(name) for name in names)
     low, high = op.membrane_bounds(*current, names, graph.context)
     return np.broadcast_to(low, shape), np.broadcast_to(high, shape)
 
 
 def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> Ints:
-    names = axes_of_step(node)
-    shape = tuple(node.type.size(name) for name in names)
+    names = (TIME, *axes_of_step(node))
+
+    def of(source: str, renamed: Mapping[str, str]) -> Ints:
+        axes = (TIME, *(renamed.get(n, n) for n in axes_of_step(graph[source])))
+        return spread(known[source][upper], axes, names)
+
     match node.op:
         case Contract():
             value = _contract(graph, node, node.op, upper)
@@ -74,27 +78,27 @@ def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> 
             value = _convolve(graph, node, node.op, upper)
         case Sum(shifts=shifts):
             value = np.zeros((), np.int64)
-            for name, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
-                part = spread(known[name][upper], axes_of_step(graph[name]), names)
-                value = value + (part << shift)
+            for source, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+                value = value + (of(source, {}) << shift)
         case Concat(along=along, out=out):
-            parts: list[Ints] = []
-            for name, axis in zip(node.inputs, along, strict=True):
-                renamed = tuple(out if n == axis else n for n in axes_of_step(graph[name]))
-                parts.append(spread(known[name][upper], renamed, names))
+            parts = [of(n, {axis: out}) for n, axis in zip(node.inputs, along, strict=True)]
+            steps = max(len(part) for part in parts)
+            parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
             value = np.concatenate(parts, axis=names.index(out))
         case Gain():
             before = before_shift_of(graph, node, node.op, known[node.inputs[0]])
             value = before[upper] >> node.op.shift
         case IntegerReadout(offset=offset):
-            value = graph.steps * known[node.inputs[0]][upper]
+            each = known[node.inputs[0]][upper]
+            value = each.sum(axis=0, keepdims=True) * (graph.steps // len(each))
             if offset is not None:
                 value = value + spread(
                     graph.constants[offset.name].astype(np.int64), offset.axes, names
                 )
         case _:
             raise TypeError(f"{node.op.mnemonic} gives no current")
-    return np.broadcast_to(value, shape)
+    sizes = (node.type.size(name) for name in names[1:])
+    return np.broadcast_to(value, (value.shape[0], *sizes))
 
 
 def _most(graph: Graph, node: Node) -> int:
@@ -115,17 +119,19 @@ def _contract(graph: Graph, node: Node, op: Contract, upper: bool) -> Ints:
     source = graph[node.inputs[0]].type
     for name in op.summed:
         total = total * source.size(name)
-    return spread(total * _most(graph, node), kept, axes_of_step(node))
+    return spread(total * _most(graph, node), kept, (TIME, *axes_of_step(node)))
 
 
 def _convolve(graph: Graph, node: Node, op: Convolve, upper: bool) -> Ints:
     """Every position by itself: a kernel that hangs over the border takes less."""
-    taps = _taken(graph.constants[op.weight.name].astype(np.int64), upper).sum(axis=1)
+    taps = _taken(graph.constants[op.weight.name].astype(np.int64), upper).sum(axis=-3)
+    taps = taps if op.banks else taps[None]
     source = graph[node.inputs[0]].type
-    rows = _meets(op, 0, source.size(op.height), node.type.size(op.out_height), taps.shape[1])
-    columns = _meets(op, 1, source.size(op.width), node.type.size(op.out_width), taps.shape[2])
-    total = np.einsum("opq,pi,qj->ijo", taps, rows, columns) * _most(graph, node)
-    return spread(total, (op.out_height, op.out_width, op.out_channel), axes_of_step(node))
+    rows = _meets(op, 0, source.size(op.height), node.type.size(op.out_height), taps.shape[2])
+    columns = _meets(op, 1, source.size(op.width), node.type.size(op.out_width), taps.shape[3])
+    total = np.einsum("topq,pi,qj->tijo", taps, rows, columns) * _most(graph, node)
+    names = (TIME, op.out_height, op.out_width, op.out_channel)
+    return spread(total, names, (TIME, *axes_of_step(node)))
 
 
 def _meets(op: Convolve, axis: int, size: int, places: int, kernel: int) -> Ints:

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
-from snncc.mfi.drives import Neuron, drive
+from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.widths import Bounds, axes_of_step
 
 Index = dict[str, int]
 Shares = dict[str, NDArray[np.float64]]
+"""[t, *axes of one step] by value; t is 1 for a value without time."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Witness:
     Attributes:
         node: whose number it is.
         what: "current", "before shift", "membrane" or "readout".
-        element: its index over the axes of one step.
+        element: its index over the axes of one step; where steps differ one of them reaches most.
         upper: which end of the interval.
         bound: that end.
         inputs: values by node, [1, *axes], as the interpreter takes them.
@@ -46,32 +47,41 @@ class Witness:
 
 
 def sum_witness(
-    graph: Graph, node: Node, what: str, element: tuple[int, ...], upper: bool, bound: int
+    graph: Graph, node: Node, what: str, at: tuple[int, ...], upper: bool, bound: int
 ) -> Witness:
     """Pixels and spikes that push a current, a gain or a readout to one end.
 
     Every input gets its share in the number, over all ways that lead there; the inputs whose share
-    has the right sign are taken.
+    has the right sign are taken. A readout adds up what every step gives.
+
+    Args:
+        graph: integer dialect.
+        node: whose number it is.
+        what: see `Witness`.
+        at: step and index over the axes of one step, as in `Bounds`.
+        upper: which end.
+        bound: that end.
     """
     shares: Shares = {}
-    index = dict(zip(axes_of_step(node), map(int, element), strict=True))
-    current = node.inputs[0] if node.type.kind is Kind.READOUT else node.name
-    _follow(graph, current, index, 1.0, shares)
+    index = dict(zip(axes_of_step(node), at[1:], strict=True))
+    if node.type.kind is Kind.READOUT:
+        for t in range(graph.steps):
+            _follow(graph, node.inputs[0], {**index, TIME: t}, 1.0, shares)
+    else:
+        _follow(graph, node.name, {**index, TIME: at[0]}, 1.0, shares)
     inputs: dict[str, Array] = {}
     for name, share in shares.items():
-        source = graph[name].type
-        most = PIXEL_RANGE[1] if source.kind is Kind.PIXEL else 1
+        most = PIXEL_RANGE[1] if graph[name].type.kind is Kind.PIXEL else 1
         taken = np.where(share > 0.0 if upper else share < 0.0, most, 0).astype(np.uint8)
-        inputs[name] = over_time(graph[name], taken)
-    return Witness(node.name, what, element, upper, bound, inputs)
+        inputs[name] = _in_place(graph[name], taken)
+    return Witness(node.name, what, at[1:], upper, bound, inputs)
 
 
-def over_time(node: Node, value: Array) -> Array:
-    """A value of one step as the interpreter takes it: [1, *axes], the same at every step."""
+def _in_place(node: Node, value: Array) -> Array:
+    """[t, *axes of one step] as the interpreter takes it; without time there is one step."""
     if not node.type.temporal:
-        return value[None]
-    at = node.type.names.index(TIME)
-    return np.repeat(np.expand_dims(value, at), node.type.size(TIME), axis=at)[None]
+        return value
+    return np.moveaxis(value, 0, node.type.names.index(TIME))[None]
 
 
 def membrane_witness(
@@ -85,40 +95,49 @@ def membrane_witness(
 ) -> Witness:
     """Currents over T steps that push one membrane to one end; the others rest near 0."""
     source = graph[node.inputs[0]]
-    names = axes_of_step(source)
+    names = (TIME, *axes_of_step(source))
+    shape = (graph.steps, *(source.type.size(name) for name in names[1:]))
 
-    def value(which: str, default: int) -> int:
-        param = getattr(op, which)
+    def each(param: Param | None, default: int) -> list[int]:
+        """A constant of this neuron at every step."""
         if param is None:
-            return default
+            return [default] * graph.steps
         array = spread(graph.constants[param.name].astype(np.int64), param.axes, names)
-        shape = tuple(source.type.size(name) for name in names)
-        return int(np.broadcast_to(array, shape)[element])
+        return list(map(int, np.broadcast_to(array, shape)[(slice(None), *element)]))
 
-    neuron = Neuron(
-        value("threshold", 0),
-        value("bias", 0),
-        value("polarity", 1),
-        op.decay,
-        op.reset == "hard",
-        op.compare == "ge",
-        (int(current[0][element]), int(current[1][element])),
+    low, high = (np.broadcast_to(end, shape) for end in current)
+    constants = zip(
+        each(op.threshold, 0),
+        each(op.bias, 0),
+        each(op.polarity, 1),
+        each(op.offset, 0),
+        strict=True,
     )
-    resting = np.clip(0, *current)
-    moments = drive(neuron, graph.steps, upper, source.type.temporal)
+    neuron = [
+        Moment(
+            threshold,
+            bias + sign * offset,
+            sign,
+            (int(low[(t, *element)]), int(high[(t, *element)])),
+        )
+        for t, (threshold, bias, sign, offset) in enumerate(constants)
+    ]
+    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", op.compare == "ge")
+    moments = drive(rule, neuron, upper, source.type.temporal)
+    given = np.clip(0, low, high)
+    given[(slice(None), *element)] = moments
     if not source.type.temporal:
-        given = resting.copy()
-        given[element] = moments[0]
-        return Witness(node.name, "membrane", element, upper, bound, {source.name: given[None]})
-    given = over_time(source, resting).copy()
-    steps = np.moveaxis(given[0], source.type.names.index(TIME), 0)
-    for t, x in enumerate(moments):
-        steps[(t, *element)] = x
-    return Witness(node.name, "membrane", element, upper, bound, {source.name: given})
+        given = given[:1]
+    return Witness(
+        node.name, "membrane", element, upper, bound, {source.name: _in_place(source, given)}
+    )
 
 
 def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares) -> None:
-    """Adds to the shares of all pixels and spikes what they have in factor * (one element)."""
+    """Adds to the shares of all pixels and spikes what they have in factor * (one element).
+
+    The index names the step too; what has no time axis is the same at every step.
+    """
     node = graph[name]
     match node.op:
         case Contract():
@@ -127,7 +146,7 @@ def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares
             _convolve(graph, node, node.op, index, factor, shares)
         case Sum(shifts=shifts):
             for source, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
-                part = {axis: index[axis] for axis in axes_of_step(graph[source])}
+                part = {axis: index[axis] for axis in (TIME, *axes_of_step(graph[source]))}
                 _follow(graph, source, part, factor * 2.0**shift, shares)
         case Gain(mantissa=mantissa, shift=shift):
             at = tuple(index[axis] for axis in mantissa.axes)
@@ -156,7 +175,7 @@ def _contract(
     share = np.zeros([source.type.size(n) for n in names])
     place = tuple(slice(None) if n in gone else index[n] for n in names)
     share[place] = factor * spread(row.astype(np.float64), op.into, free)
-    _give(graph, source, share, shares)
+    _give(graph, source, share, index[TIME], shares)
 
 
 def _convolve(
@@ -165,6 +184,7 @@ def _convolve(
     source = graph[node.inputs[0]]
     names = axes_of_step(source)
     weight = graph.constants[op.weight.name].astype(np.float64)
+    weight = weight[index[TIME]] if op.banks else weight
     outputs, inputs, height, width = weight.shape
     out = index[op.out_channel]
     first = out // (outputs // op.groups) * inputs
@@ -179,13 +199,15 @@ def _convolve(
                     slice(first, first + inputs) if n == op.channel else at[n] for n in names
                 )
                 share[place] += factor * weight[out, :, p, q]
-    _give(graph, source, share, shares)
+    _give(graph, source, share, index[TIME], shares)
 
 
-def _give(graph: Graph, node: Node, share: NDArray[np.float64], shares: Shares) -> None:
-    """Adds shares to a value's own; those of values side by side go to each of them."""
+def _give(graph: Graph, node: Node, share: NDArray[np.float64], step: int, shares: Shares) -> None:
+    """Adds shares of one step to a value's own; those of values side by side go to each."""
     if not isinstance(node.op, Concat):
-        shares[node.name] = shares.get(node.name, 0.0) + share
+        steps = node.type.size(TIME) if node.type.temporal else 1
+        own = shares.setdefault(node.name, np.zeros((steps, *share.shape)))
+        own[min(step, steps - 1)] += share
         return
     names, start = axes_of_step(node), 0
     for name, axis in zip(node.inputs, node.op.along, strict=True):
@@ -194,5 +216,5 @@ def _give(graph: Graph, node: Node, share: NDArray[np.float64], shares: Shares) 
         part = share.take(range(start, stop), axis=names.index(node.op.out))
         renamed = tuple(axis if n == node.op.out else n for n in names)
         order = [renamed.index(n) for n in axes_of_step(source)]
-        _give(graph, source, part.transpose(order), shares)
+        _give(graph, source, part.transpose(order), step, shares)
         start = stop

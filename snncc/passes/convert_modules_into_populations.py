@@ -189,9 +189,11 @@ class _Conversion:
     def affine(
         self, node: Node, source: str, scale: Named, offset: Named, averaged: bool
     ) -> str | None:
-        """Gives scale * source + offset; what does nothing is left out; scaled spikes project."""
-        if TIME in (*scale.axes, *offset.axes):
-            return self.refuse(node, "a scale or an offset differs from step to step", "SNN021")
+        """Gives scale * source + offset; what does nothing is left out; scaled spikes project.
+
+        A scale for every step goes below the scale and offset that stand there already, which are
+        then the same at every step and can be folded: k(ax + d) = a(kx) + kd.
+        """
         new = self.rewriter.new
         if averaged:  # the readout will add this up T times
             offset = offset * Named.scalar(1.0 / self.rewriter.old.steps)
@@ -205,11 +207,17 @@ class _Conversion:
             trivial = True
         if trivial and offset.is_zero():
             return source
+        below = new[source].op
+        if scale.axes == (TIME,) and isinstance(below, Affine) and below.scale is not None:
+            stepwise = Affine(scale.store(new, f"{stem}.scale"))
+            source = self.rewriter.emit(node, stepwise, new[source].inputs[0])
+            offset = offset + scale * self.rewriter.named(below.offset, 0.0)
+            scale, stem = self.rewriter.named(below.scale, 1.0), f"{stem}.norm"
         op = Affine(
             None if trivial else scale.store(new, f"{stem}.scale"),
             None if offset.is_zero() else offset.store(new, f"{stem}.offset"),
         )
-        return self.rewriter.emit(node, op, source)
+        return self.rewriter.emit(node, op, source, name=stem)
 
     def neurons(self, node: Node, op: traced.Lif, source: str, averaged: bool) -> str | None:
         if averaged:

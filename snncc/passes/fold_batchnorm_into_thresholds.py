@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir import Graph, Node, fuse
+from snncc.ir import TIME, Graph, Node, fuse
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -41,12 +41,19 @@ def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
         if other:
             reason = f"the scaled current meets others in a {other[0]}"
             notes.append(Note(node.name, False, reason))
+        elif TIME in node.op.scale.axes:
+            reason = (
+                "it differs from step to step: the membrane would change its unit while it leaks"
+            )
+            notes.append(Note(node.name, False, reason))
     source = rewriter.old[node.inputs[0]] if node.inputs else None
     foldable = (
         isinstance(node.op, Population)
         and source is not None
         and isinstance(source.op, Affine)
         and source.op.offset is None
+        and source.op.scale is not None
+        and TIME not in source.op.scale.axes
     )
     if not foldable:
         return rewriter.emit(node, node.op, *rewriter.inputs(node))

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir import Graph, Kind, Node
+from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.passes.dense_map import DenseMap
@@ -87,8 +87,14 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
             return new.add(Sum(), parts, (*old.locs, *site.locs), old.name)
         case Affine(scale=inner, offset=offset):
             _check_sole_reader(rewriter.old, old.inputs[0])
-            product = scale * rewriter.named(inner, 1.0)
-            value = _scaled(rewriter, site, old.inputs[0], product)
+            own = rewriter.named(inner, 1.0)
+            try:
+                value = _scaled(rewriter, site, old.inputs[0], scale * own)
+            except NotFoldable:
+                if inner is None:
+                    raise
+                value = _scaled(rewriter, site, old.inputs[0], scale)
+                value = new.add(Affine(scale=inner), [value], old.locs, old.name)
             if offset is None:
                 return value
             shifted = (scale * rewriter.named(offset, 0.0)).store(new, offset.name)
@@ -110,6 +116,8 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
 
 def _check_axes(scale: Named, allowed: tuple[str, ...], what: str) -> None:
     foreign = [n for n in scale.axes if n not in allowed]
+    if TIME in foreign:
+        raise NotFoldable(f"it differs from step to step and the {what} has one weight for all")
     if foreign:
         raise NotFoldable(
             f"it runs over {', '.join(foreign)}, which the {what} carries; its output is "

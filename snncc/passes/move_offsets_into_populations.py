@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from snncc.ir import Graph, Node
+from snncc.ir import TIME, Graph, Node
 from snncc.ir.projections import Concat, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named, concatenate
@@ -16,7 +16,7 @@ class MoveOffsetsIntoPopulations:
     """X = I + d: the current carries I alone, each of its populations adds d as a bias.
 
     Sums add their offsets, concats join them, a remaining scale scales them, and a readout adds
-    T times the offset once.
+    the offset of all T steps once.
     """
 
     name: ClassVar[str] = "move_offsets_into_populations"
@@ -33,7 +33,7 @@ class MoveOffsetsIntoPopulations:
 
 def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, Named]:
     """New name of the value without its offset, and the offset."""
-    new, sources = rewriter.new, rewriter.inputs(node)
+    new, sources, steps = rewriter.new, rewriter.inputs(node), Named.scalar(rewriter.old.steps)
     match node.op:
         case Affine(scale=scale, offset=offset):
             factor = rewriter.named(scale, 1.0)
@@ -59,7 +59,8 @@ def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, N
                 op = replace(op, bias=total.store(new, f"{node.name}.bias"))
             return rewriter.emit(node, op, *sources), Named.scalar(0.0)
         case Readout(offset=offset):
-            total = Named.scalar(rewriter.old.steps) * pending[0] + rewriter.named(offset, 0.0)
+            every = pending[0].total([TIME]) if TIME in pending[0].axes else pending[0] * steps
+            total = every + rewriter.named(offset, 0.0)
             stored = None if total.is_zero() else total.store(new, f"{node.name}.offset")
             return rewriter.emit(node, Readout(stored), *sources), Named.scalar(0.0)
         case _:

@@ -133,7 +133,7 @@ class _Push:
             return dense.op(self.new, op.weight.name)
         if axis != op.channel:
             return op
-        array = self.rewriter.array(op.weight)[:, start:stop]
+        array = self.rewriter.array(op.weight)[..., start:stop, :, :]
         weight = self.new.constant(op.weight.name, array, op.weight.axes)
         return replace(op, weight=weight, channel=name)
 
@@ -158,17 +158,23 @@ class _Push:
         return self.rewriter.emit(self.site, Affine(offset=stored), mapped)
 
     def scaled_channels(self, op: Convolve, scale: Named) -> Convolve:
-        if not set(scale.axes) <= {op.channel}:
+        if not set(scale.axes) <= {op.channel, TIME}:
             raise NotComposable(f"its input is scaled along {scale.axes}, not along its channels")
         weight = np.asarray(self.rewriter.array(op.weight), np.float64)
-        per_channel = np.broadcast_to(scale.over((op.channel,)), (weight.shape[1] * op.groups,))
-        groups = np.repeat(per_channel.reshape(op.groups, -1), weight.shape[0] // op.groups, axis=0)
-        param = self.new.constant(op.weight.name, weight * groups[:, :, None, None], op.weight.axes)
-        return replace(op, weight=param)
+        outputs, inputs = weight.shape[-4:-2]
+        banked = op.banks or TIME in scale.axes
+        over = scale.over((TIME, op.channel)) if banked else scale.over((op.channel,))
+        per_channel = np.broadcast_to(over, (*over.shape[:-1], inputs * op.groups))
+        by_group = per_channel.reshape(*over.shape[:-1], op.groups, inputs)
+        rows = np.repeat(by_group, outputs // op.groups, axis=-2)[..., None, None]
+        axes = (TIME, *op.weight.axes) if banked and not op.banks else op.weight.axes
+        return replace(op, weight=self.new.constant(op.weight.name, weight * rows, axes))
 
     def border_bias(self, op: Convolve, offset: Named, node: Node) -> Named:
         """What a constant input adds at every position: less where zero padding is met."""
         axes = (op.height, op.width, op.channel)
+        if op.banks:
+            raise NotComposable("a constant is added before a convolution with weights by step")
         if not set(offset.axes) <= set(axes):
             raise NotComposable(f"its input has an offset along {offset.axes}")
         shape = tuple(node.type.size(n) for n in axes)
@@ -189,7 +195,8 @@ class _Push:
                 raise NotComposable("a convolution follows a linear map without a neuron between")
             return self.scaled_channels(op, self.rewriter.named(inner.weight, 1.0))
         if isinstance(op, Contract) and isinstance(inner, Convolve):
-            if op.into or op.out or op.summed or not set(op.shared) <= {inner.out_channel}:
+            plain = not (op.into or op.out or op.summed or inner.banks)
+            if not plain or not set(op.shared) <= {inner.out_channel}:
                 raise NotComposable("a linear map follows a convolution without a neuron between")
             scale = self.rewriter.named(op.weight, 1.0)
             weight = Named((inner.out_channel, "in", "kh", "kw"), self.rewriter.array(inner.weight))

@@ -1,12 +1,15 @@
-"""The strict alternative to a gain: one copy of the weights for every token."""
+"""The strict alternative to a gain: one copy of the weights for every token, or every step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from snncc.ir import Graph, Node, fuse
-from snncc.ir.projections import Contract
+import numpy as np
+
+from snncc.ir import TIME, Graph, Node, fuse
+from snncc.ir.projections import Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.passes.dense_map import DenseMap
+from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 
@@ -16,7 +19,8 @@ class UnshareWeightsUnderGains:
     """a_n * (W s)_n = (a_n W) s for every n: the map's weight gets the scale's axes.
 
     It costs as many times the weights as there are tokens; hardware without weight sharing stores
-    them anyway. Only for a contraction that nobody else reads.
+    them anyway. A scale over the time axis gives a bank of weights for every step. Only for a map
+    that nobody else reads; a convolution can be unshared over steps alone.
     """
 
     name: ClassVar[str] = "unshare_weights_under_gains"
@@ -30,16 +34,48 @@ class UnshareWeightsUnderGains:
         return PassResult(rewriter.finish(), tuple(notes))
 
 
+class _Shared(ValueError):
+    """Why a gain stays."""
+
+
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     if not isinstance(node.op, Affine) or node.op.scale is None:
         return rewriter.emit(node, node.op, *rewriter.inputs(node))
-    source = rewriter.old[node.inputs[0]]
-    if not isinstance(source.op, Contract) or rewriter.old.sole_reader(source.name) is None:
-        notes.append(Note(node.name, False, f"a {source.op.mnemonic} that others read or no map"))
-        return rewriter.emit(node, node.op, *rewriter.inputs(node))
     scale = rewriter.named(node.op.scale, 1.0)
-    dense = DenseMap.read(source.op, rewriter.new).scaled_result(scale)
-    op = dense.op(rewriter.new, source.op.weight.name)
+    try:
+        unshared = _scaled(rewriter, node, node.inputs[0], scale)
+    except _Shared as reason:
+        notes.append(Note(node.name, False, str(reason)))
+        return rewriter.emit(node, node.op, *rewriter.inputs(node))
     notes.append(Note(node.name, True, f"weights unshared over {', '.join(scale.axes)}"))
-    locs = fuse(source.locs, node.locs)
-    return rewriter.new.add(op, rewriter.inputs(source), locs, source.name)
+    return unshared
+
+
+def _scaled(rewriter: Rewriter, site: Node, name: str, scale: Named) -> str:
+    """New name of scale * value; a sum of maps is scaled map by map.
+
+    Raises:
+        _Shared: the value is no map, or has another reader.
+    """
+    if rewriter.old.sole_reader(name) is None:
+        raise _Shared("others read the same current")
+    new, old = rewriter.new, rewriter.old[name]
+    source = new[rewriter.value[name]]
+    locs = fuse(source.locs, site.locs)
+    if isinstance(source.op, Contract):
+        op = DenseMap.read(source.op, new).scaled_result(scale).op(new, source.op.weight.name)
+        return new.add(op, source.inputs, locs, name)
+    if isinstance(source.op, Convolve) and set(scale.axes) <= {TIME, source.op.out_channel}:
+        return new.add(_banks(rewriter, source.op, scale), source.inputs, locs, name)
+    if isinstance(source.op, Sum) and isinstance(old.op, Sum):
+        parts = [_scaled(rewriter, site, part, scale) for part in old.inputs]
+        return new.add(Sum(), parts, locs, name)
+    raise _Shared(f"a {source.op.mnemonic} cannot be unshared over {', '.join(scale.axes)}")
+
+
+def _banks(rewriter: Rewriter, op: Convolve, scale: Named) -> Convolve:
+    """The convolution with one scaled bank of weights for every step."""
+    weight = np.asarray(rewriter.array(op.weight), np.float64)
+    rows = scale.over((TIME, op.out_channel))[..., None, None, None]
+    axes = op.weight.axes if op.banks else (TIME, *op.weight.axes)
+    return replace(op, weight=rewriter.new.constant(op.weight.name, weight * rows, axes))

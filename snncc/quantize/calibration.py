@@ -1,6 +1,5 @@
 """Walks the network once with calibration images: the real one beside the rounded one."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,15 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
+from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import round_to_nearest, round_with_compensation
-from snncc.quantize.units import Units, choose_units, output_axis, rows_of
+from snncc.quantize.units import (
+    Bits,
+    Units,
+    choose_units,
+    largest_weight,
+    output_axis,
+    rows_of,
+)
 from snncc.semantics.arrays import Real
 from snncc.semantics.spiking import evaluate
 
 UNIT_IMAGES = 256
 """So many images are enough to choose units by."""
+MEMORY = 1 << 30
+"""Values of all images at once, in bytes: more images are thinned out evenly."""
 Progress = Callable[[int, int], None]
 
 
@@ -28,26 +37,27 @@ class Rounded:
     integers: Mapping[str, NDArray[np.int64]]
 
 
-def round_plainly(graph: Graph, weight_bits: int) -> Rounded:
+def round_plainly(graph: Graph, weight_bits: int | Bits) -> Rounded:
     """Rounds every weight to the nearest integer of its grid; needs no data."""
-    largest = 2.0 ** (weight_bits - 1) - 1
+    bits = every(graph, weight_bits)
 
-    def loss(_node: Node, rows: Real, grid: Real) -> Real:
+    def loss(node: Node, rows: Real, grid: Real) -> Real:
+        largest = largest_weight(bits[node.name])
         lost: Real = ((rows - round_to_nearest(rows, grid, largest) * grid) ** 2).sum(axis=1)
         return lost
 
-    units = choose_units(graph, weight_bits, loss)
+    units = choose_units(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for node in graph.select(Contract, Convolve):
         rows, grid = rows_of(graph, node), _grid(units, node)
-        rounded = round_to_nearest(rows, grid, largest)
+        rounded = round_to_nearest(rows, grid, largest_weight(bits[node.name]))
         integers[node.name] = shaped(graph, node, rounded).astype(np.int64)
     return Rounded(units, integers)
 
 
 def round_with_images(
     graph: Graph,
-    weight_bits: int,
+    weight_bits: int | Bits,
     images: NDArray[np.uint8],
     progress: Progress | None = None,
 ) -> Rounded:
@@ -63,11 +73,11 @@ def round_with_images(
 
     Args:
         graph: spiking graph without offsets.
-        weight_bits: of the signed weights.
+        weight_bits: of the signed weights, for all or by projection.
         images: [n, *axes of the image].
         progress: called with the number of nodes done and their total.
     """
-    largest = 2.0 ** (weight_bits - 1) - 1
+    bits = every(graph, weight_bits)
     walk = _Walk(graph, images)
     grams = walk.grams()
 
@@ -75,16 +85,18 @@ def round_with_images(
         gram = grams.get(node.name)
         if gram is None:
             return np.zeros(len(rows))
-        error = rows - round_with_compensation(rows, grid, largest, gram) * grid
-        lost: Real = ((error @ gram) * error).sum(axis=1)
+        largest = largest_weight(bits[node.name])
+        error = rows - _compensated(rows, grid, largest, gram) * grid
+        blocks = error.reshape(-1, len(gram))
+        lost: Real = ((blocks @ gram) * blocks).sum(axis=1).reshape(len(rows), -1).sum(axis=1)
         return lost
 
-    units = choose_units(graph, weight_bits, loss)
+    units = choose_units(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for index, node in enumerate(graph.nodes):
         if isinstance(node.op, Contract | Convolve):
             grid = _grid(units, node)
-            rounded = walk.round(node, grid, largest)
+            rounded = walk.round(node, grid, largest_weight(bits[node.name]))
             integers[node.name] = shaped(graph, node, rounded).astype(np.int64)
             walk.advance(node, shaped(graph, node, rounded * grid))
         else:
@@ -92,6 +104,37 @@ def round_with_images(
         if progress is not None:
             progress(index + 1, len(graph.nodes))
     return Rounded(units, integers)
+
+
+def every(graph: Graph, bits: int | Bits) -> Bits:
+    """Bits by projection."""
+    if not isinstance(bits, int):
+        return bits
+    return {node.name: bits for node in graph.select(Contract, Convolve)}
+
+
+def images_that_fit(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images, or every k-th of them when the values of all would take more than `MEMORY`."""
+    most = max(1, MEMORY // peak_bytes(graph))
+    count = min(len(images), most)
+    chosen: NDArray[np.uint8] = images[np.linspace(0, len(images) - 1, count).round().astype(int)]
+    return chosen
+
+
+def peak_bytes(graph: Graph) -> int:
+    """Bytes of one image's values in float64 at the node where most of them are alive.
+
+    A node's inputs, its result and two copies that it makes of them count together.
+    """
+    alive: dict[str, int] = {}
+    peak = 1
+    for node in graph.nodes:
+        alive[node.name] = 8 * count(node.type.shape)
+        own = max([alive[node.name], *(alive[name] for name in node.inputs)])
+        peak = max(peak, sum(alive.values()) + 2 * own)
+        for name in graph.last_uses.get(node.name, ()):
+            del alive[name]
+    return peak
 
 
 def shaped(graph: Graph, node: Node, rows: Real) -> Real:
@@ -104,13 +147,24 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
         lead = len(op.shared)
         moved = (shape[lead], *shape[:lead], *shape[lead + 1 :])
         return np.moveaxis(rows.reshape(moved), 0, lead)
+    if isinstance(op, Convolve) and op.banks:
+        return np.moveaxis(rows.reshape(shape[1], shape[0], *shape[2:]), 0, 1)
     return rows.reshape(shape)
 
 
+def _compensated(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
+    """Rounds rows [o, blocks * k], each block of unshared weights for itself."""
+    blocks = rows.shape[1] // len(gram)
+    flat, steps = rows.reshape(-1, len(gram)), np.repeat(grid, blocks, axis=0)
+    return round_with_compensation(flat, steps, largest, gram).reshape(rows.shape)
+
+
 def _grid(units: Units, node: Node) -> Real:
-    axis = output_axis(node)
-    grid = units.grid(node.name)
-    return grid.over((axis,) if axis is not None else ()).reshape(-1, 1)
+    """The step of every row of a projection, [o, 1]."""
+    axis, grid = output_axis(node), units.grid(node.name)
+    if axis is None:
+        return grid.array.reshape(1, 1)
+    return np.broadcast_to(grid.over((axis,)), (node.type.size(axis),)).reshape(-1, 1)
 
 
 class _Walk:
@@ -120,13 +174,11 @@ class _Walk:
         self.graph = graph
         self.images = images
         self.values: dict[str, Real] = {}
-        self.pending = Counter(name for node in graph.nodes for name in node.inputs)
 
     def grams(self) -> dict[str, Real]:
         """E[x x^T] of every projection's inputs in the real network, on a part of the images."""
         few = self.images[:: max(1, len(self.images) // UNIT_IMAGES)]
         values: dict[str, Real] = {}
-        pending = Counter(self.pending)
         found: dict[str, Real] = {}
         for node in self.graph.nodes:
             gram = self._gram(node, values)
@@ -134,7 +186,8 @@ class _Walk:
                 found[node.name] = gram
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(self.graph, node, sources, few)
-            _forget(values, pending, node)
+            for name in self.graph.last_uses.get(node.name, ()):
+                del values[name]
         return found
 
     def _gram(self, node: Node, values: Mapping[str, Real]) -> Real | None:
@@ -153,7 +206,7 @@ class _Walk:
         rows, gram = rows_of(self.graph, node), self._gram(node, self.values)
         if gram is None:
             return round_to_nearest(rows, grid, largest)
-        return round_with_compensation(rows, grid, largest, gram)
+        return _compensated(rows, grid, largest, gram)
 
     def advance(self, node: Node, weight: Real | None = None) -> None:
         """Computes a node's value, with another weight if one is given."""
@@ -162,11 +215,5 @@ class _Walk:
             graph = replace(graph, constants={**graph.constants, node.op.weight.name: weight})
         sources = [self.values[name] for name in node.inputs]
         self.values[node.name] = evaluate(graph, node, sources, self.images)
-        _forget(self.values, self.pending, node)
-
-
-def _forget(values: dict[str, Real], pending: Counter[str], node: Node) -> None:
-    for name in node.inputs:
-        pending[name] -= 1
-        if pending[name] == 0:
-            del values[name]
+        for name in self.graph.last_uses.get(node.name, ()):
+            del self.values[name]

@@ -9,7 +9,8 @@ from snncc.semantics.arrays import windows
 
 Real = NDArray[np.float32]
 ROWS = 1 << 16
-"""So many rows are enough for a Gram matrix; more are thinned out evenly."""
+WORK = 1 << 34
+"""A Gram matrix is made of at most so many rows and products; more rows are thinned out evenly."""
 
 
 def synapse_inputs(
@@ -19,8 +20,8 @@ def synapse_inputs(
 
     `kernel` is a convolution's kernel size.
 
-    None for weights that differ along carried axes or a grouped convolution: each block has inputs
-    of its own.
+    Weights that differ from token to token or from step to step are taken to see what all of them
+    see together: one block alone would have too few samples. None for a grouped convolution.
     """
     op, names = node.op, source.names
     if isinstance(op, Convolve):
@@ -33,11 +34,12 @@ def synapse_inputs(
         ]
         x = value.transpose([0, *(1 + names.index(n) for n in order)])
         image = x.reshape(-1, *x.shape[-3:])
-        image = image[:: max(1, image.shape[0] * _positions(node) // ROWS)]
+        synapses = kernel[0] * kernel[1] * source.size(op.channel)
+        image = image[:: max(1, image.shape[0] * _positions(node) // _most_rows(synapses))]
         patches = windows(image, (kernel[0], kernel[1]), op.stride, op.padding, op.dilation)
         patches = patches.transpose(0, 1, 2, 5, 3, 4)
         return patches.reshape(-1, int(np.prod(patches.shape[3:]))).astype(np.float32)
-    if not isinstance(op, Contract) or op.shared:
+    if not isinstance(op, Contract):
         return None
     x = value.sum(axis=tuple(1 + names.index(n) for n in op.summed)) if op.summed else value
     left = [n for n in names if n not in op.summed]
@@ -45,7 +47,11 @@ def synapse_inputs(
     x = x.transpose([0, *(1 + left.index(n) for n in order)])
     inner = int(np.prod([source.size(n) for n in op.into], dtype=np.int64))
     rows = x.reshape(-1, inner)
-    return rows[:: max(1, rows.shape[0] // ROWS)].astype(np.float32)
+    return rows[:: max(1, rows.shape[0] // _most_rows(inner))].astype(np.float32)
+
+
+def _most_rows(synapses: int) -> int:
+    return min(ROWS, max(1, WORK // synapses**2))
 
 
 def _positions(node: Node) -> int:

@@ -18,14 +18,16 @@ from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
+from snncc.quantize.decays import with_decay
+from snncc.quantize.units import output_axis
 
-DECAY_BITS = 12
-"""A decay that is no power of two becomes a multiple of 2^-12, as on Loihi."""
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 FAR = 2.0**40
 TIE = 2.0**-45
 """Nearer to an integer than this part of its size a level is that integer."""
+SAME = 1e-12
+"""Two real numbers that differ by less, relatively, are the same but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -147,22 +149,26 @@ class _Lowering:
         polarity = self.without_tiny_gains(node, polarity, threshold / unit, current)
         unit = _own_unit_where_silent(unit, polarity, threshold)
         level = threshold / unit
+        own, bias = separate(bias / unit, polarity, output_axis(self.rewriter.old[node.inputs[0]]))
         soft = op.reset == "soft"
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
-        result = IntegerPopulation(
+        exact = IntegerPopulation(
             threshold=self.field(node, "threshold", _whole(level, rule), axes),
-            bias=self.field(node, "bias", _round(bias / unit), axes) if bias.array.any() else None,
+            bias=self.field(node, "bias", _round(bias), axes) if bias.array.any() else None,
             polarity=(
                 None
                 if (polarity.array == 1.0).all()
                 else self.field(node, "polarity", polarity, axes)
             ),
-            decay=self.decay(node, op.decay),
             reset=op.reset,
             compare=op.compare,
+            offset=self.field(node, "offset", _round(own), axes) if own.array.any() else None,
         )
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
+        result, text = with_decay(exact, op.decay, input_type, context)
+        if text:
+            self.notes.append(Note(node.name, True, text))
         membrane = result.membrane_range(input_type, context)
         return self.rewriter.emit(node, replace(result, membrane=membrane), current)
 
@@ -179,19 +185,6 @@ class _Lowering:
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
         self.notes.append(Note(node.name, True, text))
         return polarity * Named(level.axes, np.where(far, 0.0, 1.0))
-
-    def decay(self, node: Node, decay: float) -> tuple[int, int]:
-        """(p, k) with p * 2^-k = decay, or near it, with a note that says how near."""
-        for shift in range(DECAY_BITS + 1):
-            if decay * 2**shift == 1.0:
-                return 1, shift
-        if decay == 0.0:
-            return 0, 0
-        factor = round(decay * 2**DECAY_BITS)
-        error = abs(factor / 2**DECAY_BITS - decay)
-        text = f"decay {decay:.6g} is {factor}/2^{DECAY_BITS}, {error:.2g} away"
-        self.notes.append(Note(node.name, True, text))
-        return factor, DECAY_BITS
 
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
@@ -218,6 +211,27 @@ class _Lowering:
         if not np.isfinite(values).all() or float(np.abs(values).max(initial=0.0)) > LARGEST:
             raise SnnccError("SNN033", f"{like.name} holds a number beyond {LARGEST}")
         return self.rewriter.new.constant(like.name, narrow(values.astype(np.int64)), like.axes)
+
+
+def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Named]:
+    """(own, rest) with bias = polarity * own + rest, own over one axis and rest over the others.
+
+    A map's bias lies over its channels, a norm's over tokens: together they need no table of
+    channels times tokens. Where there is no such pair, own is zero.
+    """
+    none = Named.scalar(0.0), bias
+    if axis is None or axis not in bias.axes or axis in polarity.axes or len(bias.axes) == 1:
+        return none
+    others = tuple(n for n in bias.axes if n != axis)
+    total = bias.total([axis])
+    centre = total * Named.scalar(total.array.size / bias.array.size)
+    signs = Named(others, np.broadcast_to(polarity.over(others), centre.array.shape))
+    share = Named.scalar(1.0 / max(1.0, float(np.abs(signs.array).sum())))
+    own = ((bias + Named.scalar(-1.0) * centre) * signs).total(others) * share
+    left = bias + Named.scalar(-1.0) * (signs * own + centre)
+    if float(np.abs(left.array).max()) > SAME * float(np.abs(bias.array).max()):
+        return none
+    return own, centre
 
 
 def narrow(values: NDArray[np.int64]) -> Array:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 Real = NDArray[np.float64]
 DAMPING = 0.003
 BLOCK = 64
+ROWS = 2048
 
 
 def round_to_nearest(rows: Real, grid: Real, largest: float) -> Real:
@@ -30,19 +31,27 @@ def round_with_compensation(rows: Real, grid: Real, largest: float, gram: Real) 
     order = np.argsort(-use, kind="stable")
     damped = gram[np.ix_(order, order)].copy()
     damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-9)
-    factor = np.linalg.cholesky(np.linalg.inv(damped)).T
-    free = rows[:, order].copy()
-    result = np.empty_like(free)
-    count = free.shape[1]
+    factor: Real = np.asarray(np.linalg.cholesky(np.linalg.inv(damped)).T, np.float64)
+    result = np.empty_like(rows)
+    for start in range(0, len(rows), ROWS):
+        part = slice(start, start + ROWS)
+        result[part, order] = _round_part(rows[part][:, order].T, grid[part, 0], largest, factor).T
+    return result
+
+
+def _round_part(columns: Real, grid: Real, largest: float, factor: Real) -> Real:
+    """Rounds columns [k, o] in order; a column lies contiguously, a block of them in cache."""
+    free: Real = np.array(columns, np.float64, order="C")
+    result: Real = np.empty(free.shape)
+    count = len(free)
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
-        errors = np.empty((free.shape[0], stop - start))
+        errors = np.empty((stop - start, free.shape[1]))
         for k in range(start, stop):
-            result[:, k] = np.clip(np.round(free[:, k] / grid[:, 0]), -largest, largest)
-            error = (free[:, k] - result[:, k] * grid[:, 0]) / factor[k, k]
-            free[:, k + 1 : stop] -= np.outer(error, factor[k, k + 1 : stop])
-            errors[:, k - start] = error
-        free[:, stop:] -= errors @ factor[start:stop, stop:]
-    back = np.empty_like(result)
-    back[:, order] = result
-    return back
+            column: Real = free[k]
+            result[k] = np.clip(np.round(column / grid), -largest, largest)
+            error = (column - result[k] * grid) / factor[k, k]
+            free[k + 1 : stop] -= factor[k, k + 1 : stop, None] * error
+            errors[k - start] = error
+        free[stop:] -= factor[start:stop, stop:].T @ errors
+    return result

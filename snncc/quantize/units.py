@@ -6,15 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Graph, Node, TypeRuleError
+from snncc.ir import TIME, Graph, Node, Param, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine, Readout
+from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named
 
 Ids = NDArray[np.int64]
 CANDIDATES = np.linspace(0.7, 1.0, 16)
 """Shares of the largest weight that are tried as the end of the grid."""
+FEWER = CANDIDATES[3::4]
+MUCH = 1 << 33
+"""Beyond so many products of inputs with inputs fewer shares are tried: time grows with both."""
 
+Bits = Mapping[str, int]
+"""Bits of signed weights by projection."""
 Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
 
@@ -55,6 +60,8 @@ def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
     array = np.asarray(graph.constants[op.weight.name], np.float64)
     if isinstance(op, Contract) and output_axis(node) is not None:
         array = np.moveaxis(array, len(op.shared), 0)
+    if isinstance(op, Convolve) and op.banks:
+        array = np.moveaxis(array, 1, 0)
     return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
 
 
@@ -84,7 +91,12 @@ class _Classes:
         return np.array([self.find(int(i)) for i in ids], np.int64)
 
 
-def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
+def largest_weight(bits: int) -> float:
+    """The largest integer of signed weights, which are symmetric."""
+    return 2.0 ** (bits - 1) - 1
+
+
+def choose_units(graph: Graph, bits: Bits, loss: Loss) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
@@ -94,26 +106,31 @@ def choose_units(graph: Graph, weight_bits: int, loss: Loss) -> Units:
 
     Args:
         graph: spiking graph without offsets.
-        weight_bits: of the signed weights.
+        bits: of every projection; one with fewer than the most gets a coarser grid.
         loss: judges a grid, see `Loss`.
     """
     classes = _Classes()
     ids, axes = _assign(graph, classes)
-    largest = 2.0 ** (weight_bits - 1) - 1
+    _unite_where_thresholds_differ(graph, classes, ids)
+    most = max(bits.values())
+    largest = largest_weight(most)
     projections = graph.select(Contract, Convolve)
     top = np.zeros(len(classes.parent))
     for node in projections:
         np.maximum.at(top, classes.roots(ids[node.name]), np.abs(rows_of(graph, node)).max(axis=1))
     _scale_bare_gains(graph, classes, ids, top)
     top[top == 0.0] = 1.0
-    exponent = _exponents(graph, projections, classes, ids, top)
+    exponent = {
+        name: own - (most - bits[name])
+        for name, own in _exponents(graph, projections, classes, ids, top).items()
+    }
     share = _best_shares(graph, projections, classes, ids, top, exponent, largest, loss)
     unit: dict[str, Named] = {}
     for name, elements in ids.items():
-        roots = classes.roots(elements)
-        values = (top * share)[roots] / largest
+        values = (top * share)[classes.roots(elements)] / largest
         axis = axes[name]
-        unit[name] = Named.scalar(float(values[0])) if axis is None else Named((axis,), values)
+        one = axis is None or (values == values[0]).all()
+        unit[name] = Named.scalar(float(values[0])) if one else Named((axis or "",), values)
     return Units(unit, exponent)
 
 
@@ -133,6 +150,8 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
                 axis = output_axis(node)
                 axes[node.name] = axis
                 ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
+            case Affine(scale=Param(axes=over)) if over == (TIME,):  # a step's gain is near 1
+                ids[node.name], axes[node.name] = ids[node.inputs[0]], axes[node.inputs[0]]
             case Affine():
                 axis = axes[node.inputs[0]]
                 axes[node.name] = axis
@@ -160,6 +179,21 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
             case _:
                 pass
     return ids, axes
+
+
+def _unite_where_thresholds_differ(graph: Graph, classes: _Classes, ids: dict[str, Ids]) -> None:
+    """One unit for all channels that are compared with thresholds by token.
+
+    With a unit for each channel the thresholds would need a table of tokens times channels, many
+    times the weights at high resolution. On the trained Mixer-SNN it loses nothing (ADR 4).
+    """
+    for node in graph.select(Population):
+        source = graph[node.inputs[0]]
+        own = output_axis(source)
+        if not isinstance(node.op, Population) or own is None:
+            continue
+        if set(node.op.threshold.axes) - {own, TIME}:
+            classes.unify(ids[source.name][:1], ids[source.name])
 
 
 def _scale_bare_gains(
@@ -201,14 +235,16 @@ def _best_shares(
     loss: Loss,
 ) -> NDArray[np.float64]:
     """For every class the candidate that loses least, summed over its rows."""
-    total = np.zeros((len(CANDIDATES), len(top)))
+    work = sum(rows_of(graph, n).size * rows_of(graph, n).shape[1] for n in projections)
+    candidates = CANDIDATES if work < MUCH else FEWER
+    total = np.zeros((len(candidates), len(top)))
     for node in projections:
         rows = rows_of(graph, node)
         roots = classes.roots(ids[node.name])
         steps = top[roots] / largest * 2.0 ** -exponent[node.name]
-        grids = (CANDIDATES[:, None] * steps).reshape(-1, 1)
-        lost = loss(node, np.tile(rows, (len(CANDIDATES), 1)), grids)
-        for i, part in enumerate(lost.reshape(len(CANDIDATES), -1)):
+        grids = (candidates[:, None] * steps).reshape(-1, 1)
+        lost = loss(node, np.tile(rows, (len(candidates), 1)), grids)
+        for i, part in enumerate(lost.reshape(len(candidates), -1)):
             np.add.at(total[i], roots, part)
-    best: NDArray[np.float64] = CANDIDATES[total.argmin(axis=0)]
+    best: NDArray[np.float64] = candidates[total.argmin(axis=0)]
     return best

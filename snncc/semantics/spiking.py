@@ -1,12 +1,12 @@
 """The spiking dialect in real numbers: a float64 executor, node by node."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph, Node, Param
-from snncc.ir.arrays import align, concat, over_steps
+from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
@@ -40,7 +40,7 @@ def evaluate(
         case Sum():
             return add(inputs, names, node)
         case Affine(scale=scale, offset=offset):
-            y = inputs[0]
+            y = align(inputs[0], names[0], node.type.names)
             if scale is not None:
                 y = y * spread(graph, scale, node)
             return y if offset is None else y + spread(graph, offset, node)
@@ -59,11 +59,18 @@ def constant(graph: Graph, param: Param) -> Real:
 
 def spread(graph: Graph, param: Param, node: Node) -> Real:
     """A constant over the axes of a node's value, without the batch."""
-    return spread_over(constant(graph, param), param.axes, node.type.names)
+    return spread_constant(graph, param, node.type.names)
+
+
+def spread_constant(graph: Graph, param: Param, names: tuple[str, ...]) -> Real:
+    """A constant over axes in this order, with length 1 where it lacks one."""
+    return spread_over(constant(graph, param), param.axes, names)
 
 
 def contract(op: Contract, weight: Real, x: Real, names: tuple[str, ...], node: Node) -> Real:
     """Contracts by a matrix product over flattened rows; see `Contract` for the equation."""
+    if TIME in op.shared:
+        x, names = timed(x, names, node.type.size(TIME))
     gone = {*op.into, *op.summed}
     carried = [n for n in names if n not in gone and n not in op.shared]
     if op.summed:
@@ -93,6 +100,17 @@ def _to_axes(y: Real, kept: list[str], out: tuple[str, ...], node: Node) -> Real
 
 
 def convolution(op: Convolve, weight: Real, x: Real, names: tuple[str, ...], node: Node) -> Real:
+    if op.banks:
+        x, names = timed(x, names, node.type.size(TIME))
+        steps = np.moveaxis(x, 1 + names.index(TIME), 0)
+        rest = tuple(n for n in names if n != TIME)
+        one = replace(op, weight=replace(op.weight, axes=op.weight.axes[1:]))
+        single = replace(node, op=one, type=node.type.without(TIME))
+        parts = [
+            convolution(one, bank, step, rest, single)
+            for step, bank in zip(steps, weight, strict=True)
+        ]
+        return np.stack(parts, axis=1 + node.type.names.index(TIME))
     carried = [n for n in names if n not in (op.channel, op.height, op.width)]
     order = [*carried, op.height, op.width, op.channel]
     x = x.transpose([0, *(1 + names.index(n) for n in order)])
@@ -121,20 +139,18 @@ def membranes(
 
     def value(param: Param | None, default: float) -> Real:
         if param is None:
-            return np.asarray(default)
-        return spread_over(constant(graph, param), param.axes, rest)
+            return np.full([1] * (1 + len(rest)), default)
+        return spread_constant(graph, param, (TIME, *rest))
 
-    threshold, bias = value(op.threshold, 0.0), value(op.bias, 0.0)
+    thresholds, biases = value(op.threshold, 0.0), value(op.bias, 0.0)
+    signs = value(op.polarity, 1.0)
     x = over_steps(current, names, graph.steps)
-    fires: Callable[[Real], NDArray[np.bool_]] = (
-        (lambda y: y >= threshold) if op.compare == "ge" else (lambda y: y > threshold)
-    )
     state = np.zeros((x.shape[0], *x.shape[2:]))
     spikes, levels = np.empty(x.shape), np.empty(x.shape)
     for t in range(graph.steps):
-        step = x[:, t] if op.polarity is None else value(op.polarity, 1.0) * x[:, t]
-        y = op.decay * state + step + bias
-        spike = fires(y)
+        threshold = at_step(thresholds, t)
+        y = op.decay * state + at_step(signs, t) * x[:, t] + at_step(biases, t)
+        spike = y >= threshold if op.compare == "ge" else y > threshold
         state = np.where(spike, 0.0 if op.reset == "hard" else y - threshold, y)
         spikes[:, t], levels[:, t] = spike, y
     return spikes, levels

@@ -1,5 +1,7 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from snncc.ir import TIME, Graph, Node, Param
@@ -16,11 +18,18 @@ def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
     Raises:
         TypeError: the graph holds an op without real-valued meaning here (`Foreign`).
     """
+    return {node.name: value for node, value in walk_traced(graph, inputs)}
+
+
+def walk_traced(graph: Graph, inputs: Real) -> Iterator[tuple[Node, Real]]:
+    """Each node with its value, in order; holds no value longer than something reads it."""
     values: dict[str, Real] = {}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
         values[node.name] = inputs if isinstance(node.op, ops.Input) else _one(graph, node, sources)
-    return values
+        yield node, values[node.name]
+        for name in graph.last_uses.get(node.name, ()):
+            del values[name]
 
 
 def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:

@@ -1,0 +1,74 @@
+"""How many synapses leave each element of a projection's source: exact at padded borders."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.ir import TIME, Graph, Node
+from snncc.ir.projections import Contract, Convolve
+from snncc.runtime.execution import Ints
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """Synapses by source element.
+
+    Attributes:
+        axes: the source's axes along which fan-out differs; along all others it repeats. With
+            weights of their own for every step the time axis is one of them.
+        synapses: int64 over these axes, all that exist.
+        nonzero: int64 over these axes, those whose weight is not 0.
+    """
+
+    axes: tuple[str, ...]
+    synapses: Ints
+    nonzero: Ints
+
+
+def fan_out(graph: Graph, node: Node) -> FanOut:
+    """The fan-out of a projection."""
+    op = node.op
+    if isinstance(op, Contract):
+        return _contraction(graph, op)
+    if isinstance(op, Convolve):
+        return _convolution(graph, node, op)
+    raise TypeError(f"{op.mnemonic} is not a projection")
+
+
+def _contraction(graph: Graph, op: Contract) -> FanOut:
+    weight = graph.constants[op.weight.name]
+    outputs = tuple(range(len(op.shared), len(op.shared) + len(op.out)))
+    nonzero = (weight != 0).sum(axis=outputs, dtype=np.int64)
+    each = int(np.prod([weight.shape[axis] for axis in outputs], dtype=np.int64))
+    return FanOut((*op.shared, *op.into), np.full(nonzero.shape, each, np.int64), nonzero)
+
+
+def _convolution(graph: Graph, node: Node, op: Convolve) -> FanOut:
+    """Sums over the kernel's taps; a tap whose target lies outside the result is no synapse."""
+    weight = graph.constants[op.weight.name]
+    source = graph[node.inputs[0]].type
+    channels, height, width = (source.size(n) for n in (op.channel, op.height, op.width))
+    *banks, outputs, inputs, kh, kw = weight.shape
+    rows = _targets(
+        height, node.type.size(op.out_height), kh, op.stride[0], op.padding[0], op.dilation[0]
+    )
+    columns = _targets(
+        width, node.type.size(op.out_width), kw, op.stride[1], op.padding[1], op.dilation[1]
+    )
+    grouped = (weight != 0).reshape(*banks, op.groups, outputs // op.groups, inputs, kh, kw)
+    taps = grouped.sum(axis=-4, dtype=np.int64).reshape(*banks, channels, kh, kw)
+    every = np.full_like(taps, outputs // op.groups)
+    over = "yp,xq,...cpq->...cyx"
+    return FanOut(
+        (*((TIME,) if op.banks else ()), op.channel, op.height, op.width),
+        np.einsum(over, rows, columns, every),
+        np.einsum(over, rows, columns, taps),
+    )
+
+
+def _targets(size: int, out: int, kernel: int, stride: int, padding: int, dilation: int) -> Ints:
+    """1 where a position [size] reaches a place of the result through a tap [kernel], else 0."""
+    position = np.arange(size)[:, None] + padding - dilation * np.arange(kernel)[None]
+    fits = (position >= 0) & (position % stride == 0) & (position // stride < out)
+    targets: Ints = fits.astype(np.int64)
+    return targets

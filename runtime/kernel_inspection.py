@@ -1,0 +1,90 @@
+"""Proof that the simulator's machine code multiplies no data: its kernels' LLVM IR is read.
+
+Independent of the static verdict and of the interpreter: what is looked at is the optimised code
+that the machine code is made from, for exactly the argument types that a program uses.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from snncc.ir import Graph
+from snncc.ir.projections import Pixels
+from snncc.runtime import kernels
+from snncc.runtime.llvm_products import Offence, walk
+from snncc.runtime.simulator import Simulator
+
+Dispatcher = Any  # numba's; it comes without types
+
+
+@dataclass(frozen=True)
+class KernelProof:
+    """What was found in one kernel for one set of argument types.
+
+    Attributes:
+        kernel: its name.
+        signature: its argument types.
+        instructions: how many were looked at.
+        addresses: multiplications and divisions whose results are addresses, bounds or sizes.
+        offences: everything else that computes more than integers may here; empty is the proof.
+    """
+
+    kernel: str
+    signature: str
+    instructions: int
+    addresses: int
+    offences: tuple[Offence, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.offences
+
+
+def compiled_functions(module: ModuleType) -> dict[str, Dispatcher]:
+    """The functions of a module that are compiled to machine code, by name."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if hasattr(value, "py_func") and hasattr(value, "inspect_llvm")
+    }
+
+
+def inspect_program(graph: Graph) -> tuple[KernelProof, ...]:
+    """Inspects every kernel that a program uses, for the argument types it uses them with.
+
+    A run on one black image compiles them. Types that earlier runs of this process used are
+    inspected too; types that differ in being read-only give the same code and are inspected once.
+    """
+    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
+    Simulator(graph).run(np.zeros((1, *shape), np.uint8))
+    chosen = {
+        (name, _text(signature)): (function, signature)
+        for name, function in compiled_functions(kernels).items()
+        for signature in function.signatures
+    }
+    return tuple(inspect_kernel(*each) for each in chosen.values())
+
+
+def _text(signature: tuple[Any, ...]) -> str:
+    return ", ".join(str(kind).removeprefix("readonly ") for kind in signature)
+
+
+def inspect_kernel(function: Dispatcher, signature: tuple[Any, ...]) -> KernelProof:
+    """Compiles a kernel anew, with its own options, and walks over its code.
+
+    Code from numba's cache comes without its IR, so it cannot be what is read.
+
+    Raises:
+        RuntimeError: the code writes nothing: it is not the kernel.
+    """
+    options = {k: v for k, v in function.targetoptions.items() if k != "nopython"}  # njit says it
+    fresh: Dispatcher = nb.njit(**options)(function.py_func)
+    fresh.compile(signature)
+    found = walk(fresh.inspect_llvm(fresh.signatures[0]))
+    name = str(function.py_func.__name__)
+    if found.stores == 0:
+        raise RuntimeError(f"the code of {name} writes nothing; there is nothing to prove")
+    return KernelProof(name, _text(signature), found.instructions, found.addresses, found.offences)

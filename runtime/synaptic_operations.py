@@ -1,0 +1,186 @@
+"""Operation counts that a paper can quote: exact, from the spikes of a run and each fan-out.
+
+Definitions follow NeuroBench (algorithm track, harness 2.x), per image and summed over its steps:
+
+- Dense: every synapse at every step, zero weights included, padding not, biases not.
+- Effective_ACs: synapses with a nonzero weight that an active binary source reaches.
+- Effective_MACs: the same where the source is not binary: here only pixels.
+- ActivationSparsity: 1 - spikes / (neurons * steps), over all populations.
+- MembraneUpdates: at the first step every neuron, later each whose membrane after the step (and
+  after its reset) is not what it was before.
+- ConnectionSparsity: zero weights / weights. Footprint: bytes of all constants; no state.
+
+Two things differ from a harness that watches a PyTorch model. The image's projection is the same
+at every step and is counted once an image, as it is computed. And it is not one MAC but one
+accumulate for each set bit of the pixel: both numbers are given.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
+from snncc.ir.arrays import concat, over_steps, spread, timed
+from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels
+from snncc.runtime.digits import signed_digits
+from snncc.runtime.execution import Execution, Images, Ints, check_images
+from snncc.runtime.fan_out import FanOut, fan_out
+from snncc.runtime.operation_counts import OperationCounts, PopulationCounts, ProjectionCounts
+from snncc.runtime.simulator import Simulator
+
+CHUNK_BYTES = 1 << 28
+"""Recorded spikes and membranes at a time."""
+
+
+def count_operations(
+    graph: Graph, images: Images, progress: Callable[[int], None] | None = None
+) -> OperationCounts:
+    """Runs a program and counts.
+
+    Args:
+        graph: integer dialect.
+        images: uint8, [batch, *axes of the image].
+        progress: called with the number of images done so far.
+
+    Raises:
+        SnnccError: SNN016 when the images are not what the program takes.
+    """
+    images = check_images(graph, images)
+    simulator = Simulator(graph)
+    fans = {node.name: fan_out(graph, node) for node in graph.select(Contract, Convolve)}
+    reached = {name: np.zeros(4, np.int64) for name in fans}
+    populations = [node.name for node in graph.select(IntegerPopulation)]
+    spikes, changes = Counter[str](), Counter[str]()
+    sites = sum(graph[name].type.neurons for name in populations)
+    chunk = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
+    for start in range(0, len(images), chunk):
+        part = images[start : start + chunk]
+        run = simulator.run(part, populations)
+        values = _sources(graph, run, part)
+        for name, fan in fans.items():
+            reached[name] += _reached(graph, graph[name], fan, values)
+        for name in populations:
+            spikes[name] += run.spike_counts[name]
+            changes[name] += membrane_updates(
+                graph, graph[name], run.spikes[name], run.membranes[name]
+            )
+        if progress is not None:
+            progress(min(len(images), start + chunk))
+    weights = {p.name: graph.constants[p.name] for name in fans for p in params_of(graph[name].op)}
+    return OperationCounts(
+        len(images),
+        graph.steps,
+        tuple(_projection(graph, graph[n], fans[n], reached[n], len(images)) for n in fans),
+        tuple(
+            _population(graph, graph[n], spikes[n], changes[n], len(images)) for n in populations
+        ),
+        sum(_gain_adds(graph, node) for node in graph.select(Gain)) * len(images),
+        sum(array.nbytes for array in graph.constants.values()),
+        sum(int((w == 0).sum()) for w in weights.values())
+        / max(1, sum(w.size for w in weights.values())),
+    )
+
+
+def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
+    """What projections read: pixels, spikes, and spikes side by side."""
+    values: dict[str, Array] = dict(run.spikes)
+    for node in graph.nodes:
+        if isinstance(node.op, Pixels):
+            values[node.name] = images
+        elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
+            names = [graph[n].type.names for n in node.inputs]
+            parts = [values[n] for n in node.inputs]
+            values[node.name] = concat(parts, names, node.op.along, node.op.out, node)
+    return values
+
+
+def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) -> Ints:
+    """Events, the synapses they reach, those with a weight, and the same for whole pixels."""
+    source = graph[node.inputs[0]]
+    x, names = values[source.name], source.type.names
+    if TIME in fan.axes:
+        x, names = timed(x, names, graph.steps)
+
+    def reached(events: Array) -> tuple[int, int, int]:
+        over = tuple(1 + i for i, n in enumerate(names) if n not in fan.axes)
+        each = events.sum(axis=(0, *over), dtype=np.int64)
+        kept = [n for n in names if n in fan.axes]
+        each = each.transpose([kept.index(n) for n in fan.axes])
+        return int(each.sum()), int((each * fan.synapses).sum()), int((each * fan.nonzero).sum())
+
+    if source.type.kind is not Kind.PIXEL:
+        return np.array([*reached(x != 0), 0], np.int64)
+    return np.array([*reached(np.bitwise_count(x)), reached(x != 0)[2]], np.int64)
+
+
+def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:
+    source = graph[node.inputs[0]].type
+    again = source.without(TIME, *fan.axes).neurons
+    banks = TIME in fan.axes
+    synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
+    steps = graph.steps if source.temporal or banks else 1
+    pixel = source.kind is Kind.PIXEL
+    host = pixel and any(
+        isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels)
+    )
+    events, accumulates, acs, macs = (int(n) for n in seen)
+    return ProjectionCounts(
+        node.name,
+        node.locs[0].module_path if node.locs else "",
+        "pixel" if pixel else "spike",
+        synapses,
+        synapses * steps * images,
+        events,
+        0 if host else accumulates,
+        0 if host else acs,
+        macs,
+        host,
+    )
+
+
+def _population(
+    graph: Graph, node: Node, spikes: int, changes: int, images: int
+) -> PopulationCounts:
+    path = node.locs[0].module_path if node.locs else ""
+    neurons = node.type.neurons
+    return PopulationCounts(
+        node.name, path, neurons, spikes, neurons * graph.steps * images, changes
+    )
+
+
+def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> int:
+    """How often a step left a membrane other than it was; the first step counts all neurons.
+
+    Args:
+        graph: integer dialect.
+        node: an integer population.
+        spikes: 0 or 1, [batch, *axes of its type].
+        levels: Z at the comparison, same shape.
+    """
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+    names = node.type.names
+    rest = (TIME, *(n for n in names if n != TIME))
+    s, z = over_steps(spikes, names, graph.steps), over_steps(levels, names, graph.steps)
+    after: Array = np.zeros_like(z)
+    if op.reset == "soft":
+        threshold = graph.constants[op.threshold.name].astype(np.int64)
+        after = z - spread(threshold, op.threshold.axes, rest)
+    state = np.where(s != 0, after, z)
+    return int(state[:, 0].size + np.count_nonzero(state[:, 1:] != state[:, :-1]))
+
+
+def _gain_adds(graph: Graph, node: Node) -> int:
+    """Additions for one image."""
+    op = node.op
+    if not isinstance(op, Gain):
+        raise TypeError(op.mnemonic)
+    mantissa = graph.constants[op.mantissa.name].astype(np.int64)
+    digits = sum((d != 0).astype(np.int64) for d in signed_digits(mantissa))
+    each = np.broadcast_to(
+        spread(np.maximum(0, digits - 1), op.mantissa.axes, node.type.names), node.type.shape
+    )
+    return int(each.sum())

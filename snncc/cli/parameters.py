@@ -1,0 +1,40 @@
+"""Option values that several commands take."""
+
+from typing import Any
+
+import click
+
+
+def parse_shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    """C,H,W as a tuple of lengths."""
+    if value is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("give whole numbers, e.g. 3,32,32") from error
+    if not shape or min(shape) < 1:
+        raise click.BadParameter("every length must be at least 1")
+    return shape
+
+
+def parse_normalize(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    """MEAN,STD as two tuples, per channel a/b/c."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) != 2:
+        raise click.BadParameter("give MEAN,STD, e.g. 0.1307,0.3081 or 0.5/0.4/0.4,0.2/0.2/0.2")
+    try:
+        means, stds = (tuple(float(n) for n in part.split("/")) for part in parts)
+    except ValueError as error:
+        raise click.BadParameter("a mean or a standard deviation is not a number") from error
+    return means, stds
+
+
+def parse_arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
+    """KEY=VALUE words as a dictionary."""
+    pairs = [value.partition("=") for value in values]
+    if any(not key or not equals for key, equals, _ in pairs):
+        raise click.BadParameter("give KEY=VALUE")
+    return {key: text for key, _, text in pairs}

@@ -1,0 +1,184 @@
+"""How a verdict is told: as text, as prose for people who do not know the field, as JSON."""
+
+import textwrap
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from snncc.diagnostics import Finding
+from snncc.mfi import Judgement, Level, OpVerdict, Policy, Verdict
+
+MEANING = {
+    Level.STRICT: "It only selects stored numbers, adds or subtracts them, compares sums with "
+    "thresholds, and shifts by constant amounts.",
+    Level.SHIFT_ADD: "It selects, adds, compares and shifts, and in some places it scales an "
+    "integer by a constant; a constant is a few signed powers of two, so the scaling is a few "
+    "shifted additions and needs no multiplier.",
+    Level.BIT_SERIAL: "In some places it multiplies one integer that depends on the image by "
+    "another. That can be done by selecting and adding over the bits of one of them, which needs "
+    "no multiplier but one addition for every bit.",
+    Level.NONE: "In some place a real multiplication, a division, an exponential or a root "
+    "remains, or something whose arithmetic is not known.",
+}
+PROSE = (
+    "A spiking network sends bits: a neuron either fires at a time step or it does not. Where a "
+    "bit meets a weight nothing has to be multiplied: the bit decides whether the weight is added. "
+    "Inference is multiplication-free when that holds everywhere. Four levels say how nearly: "
+    "strict, shift-add, bit-serial and none."
+)
+
+
+def print_verdict(
+    verdict: Verdict,
+    judgement: Judgement,
+    policy: Policy,
+    findings: Sequence[Finding] = (),
+    *,
+    explain: bool = False,
+) -> None:
+    """The whole verdict on stdout."""
+    free = judgement.level <= Level.BIT_SERIAL
+    click.echo(
+        f"{'multiplication-free' if free else 'NOT multiplication-free'}: "
+        f"level {judgement.level.label}"
+    )
+    if explain:
+        _explain(verdict, judgement)
+        _print_refusals(judgement, policy, findings)
+        return
+    click.echo(f"  input   {verdict.encoding} (level {verdict.encoding_level.label})")
+    click.echo(f"  output  {verdict.readout} (level {verdict.readout_level.label})")
+    for each in Level:
+        names = [op for op in verdict.ops if op.need.level is each]
+        if names:
+            click.echo(f"  {each.label:<10} {len(names)} operations")
+    if verdict.current_bits:
+        click.echo(
+            f"  widths  currents {verdict.current_bits} bits, membranes {verdict.membrane_bits} "
+            "bits: no input can overflow them"
+        )
+    _print_rewrites(verdict)
+    _print_findings(verdict.above(Level.STRICT))
+    _print_refusals(judgement, policy, findings)
+
+
+def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:
+    if findings:
+        codes = ", ".join(sorted({f.code for f in findings}))
+        click.echo(f"snncc compile refuses this model as yet: {len(findings)} findings ({codes})")
+    if judgement.refused:
+        click.echo(f"no: {len(judgement.refused)} operations are above {policy.level.label}")
+    if judgement.host_refused:
+        click.echo(
+            "no: the first layer is left to the host, which multiplies; "
+            "--allow encoding=host accepts that"
+        )
+
+
+def record_of(
+    verdict: Verdict, judgement: Judgement, policy: Policy, findings: Sequence[Finding] = ()
+) -> dict[str, Any]:
+    """The verdict as JSON; docs/verify.md says what each key means."""
+    return {
+        "level": judgement.level.label,
+        "wanted": policy.level.label,
+        "allowed": sorted(policy.allow),
+        "holds": judgement.holds,
+        "input": verdict.encoding,
+        "input_level": verdict.encoding_level.label,
+        "output": verdict.readout,
+        "output_level": verdict.readout_level.label,
+        "program_level": verdict.level.label,
+        "current_bits": verdict.current_bits,
+        "membrane_bits": verdict.membrane_bits,
+        "ops": [_op_record(op) for op in verdict.ops],
+        "refusals": [
+            {"code": f.code, "message": f.message, "module": f.loc.module_path if f.loc else ""}
+            for f in findings
+        ],
+    }
+
+
+def _op_record(op: OpVerdict) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "module": op.module_path,
+        "op": op.op,
+        "level": op.need.level.label,
+        "arithmetic": list(op.need.arithmetic),
+        "adders": op.need.adders,
+        "reason": op.need.reason,
+        "rewrite": op.need.rewrite,
+        "help": op.need.help,
+        "domain": str(op.domain) if op.domain else "",
+        "file": op.loc.file if op.loc else "",
+        "line": op.loc.line if op.loc else 0,
+        "source": op.loc.source if op.loc else "",
+        "input": op.encodes,
+    }
+
+
+def _print_rewrites(verdict: Verdict) -> None:
+    """What a level rests on: the moves that compiling has to make, and where."""
+    sites: defaultdict[str, list[str]] = defaultdict(list)
+    for op in verdict.ops:
+        if op.need.rewrite:
+            sites[op.need.rewrite].append(_place(op))
+    for rewrite, places in sites.items():
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        click.echo(f"  by      {rewrite}: {', '.join(places[:3])}{more}")
+
+
+def _print_findings(ops: Sequence[OpVerdict]) -> None:
+    alike: defaultdict[tuple[str, str, str, str], list[OpVerdict]] = defaultdict(list)
+    for op in ops:
+        alike[op.need.level.label, op.op, op.need.reason, op.need.help].append(op)
+    for (level, name, reason, help_), group in alike.items():
+        first = group[0]
+        click.echo(f"{level}: {_place(first)} ({name})")
+        if first.loc is not None and first.loc.file:
+            click.echo(f"   |  {first.loc.file}:{first.loc.line}   {first.loc.source}".rstrip())
+        adders = f"; {first.need.adders} adders an element at most" if first.need.adders else ""
+        click.echo(f"  = why: {reason}{adders}")
+        if help_:
+            click.echo(f"  = help: {help_}")
+        if len(group) > 1:
+            click.echo(f"  = and {len(group) - 1} more like it: {_listed(group[1:])}")
+
+
+def _explain(verdict: Verdict, judgement: Judgement) -> None:
+    asked = "" if judgement.level is verdict.level else " The way in of the image decides that."
+    _paragraph(PROSE)
+    _paragraph(f"This one is {judgement.level.label}.{asked} {MEANING[judgement.level]}")
+    for what, text, level in (
+        ("How the image enters", verdict.encoding, verdict.encoding_level),
+        ("How the answer leaves", verdict.readout, verdict.readout_level),
+    ):
+        _paragraph(f"{what} ({level.label}): {text}.")
+    for op in sorted(verdict.above(Level.STRICT), key=lambda o: -o.need.level):
+        where = f", {op.loc.file} line {op.loc.line}" if op.loc and op.loc.file else ""
+        told = f"{_place(op)} ({op.op}{where}) is {op.need.level.label}: {op.need.reason}."
+        _paragraph(f"{told} To lower it: {op.need.help}." if op.need.help else told)
+    if any(op.need.rewrite for op in verdict.ops):
+        _paragraph(
+            "The level holds for what compiling makes of the network, not for the network as it "
+            "is written. These are the moves it rests on, each of which gives the same numbers:"
+        )
+        _print_rewrites(verdict)
+    click.echo()
+
+
+def _paragraph(text: str) -> None:
+    click.echo()
+    click.echo(textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  "))
+
+
+def _place(op: OpVerdict) -> str:
+    return op.module_path or op.name
+
+
+def _listed(ops: Sequence[OpVerdict]) -> str:
+    names = [_place(op) for op in ops[:5]]
+    return ", ".join(names) + (" ..." if len(ops) > 5 else "")

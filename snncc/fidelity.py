@@ -1,0 +1,150 @@
+"""What rounding costs: the integer program beside the real-valued network, neuron by neuron."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.ir import TIME, Graph
+from snncc.ir.spiking_ops import Population
+from snncc.runtime.simulator import Simulator
+from snncc.semantics.arrays import Real
+from snncc.semantics.spiking import evaluate, membranes, spread_constant
+
+NEAR = 1.0 / 64.0
+"""A membrane within this share of its threshold is near it: little rounding flips its spike."""
+CHUNK = 1 << 28
+"""Bytes of the values of so many images are held at once."""
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class PopulationFidelity:
+    """One population over all images and steps.
+
+    Attributes:
+        name: of the population.
+        rate: share of neurons that fire at a step, in the real-valued network.
+        flips: share of neurons and steps at which program and network differ.
+        near: share of membranes within 1/64 of their threshold, in the network.
+    """
+
+    name: str
+    rate: float
+    flips: float
+    near: float
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """A program against the real-valued network that it was rounded from.
+
+    Attributes:
+        images: how many were run.
+        agreement: share of images with the same largest logit.
+        logits_rms: root mean square of the logits' error, beside `logits_std`, the spread of the
+            network's own logits.
+        flips: share of all spikes and silences that differ.
+        populations: in the order of the network.
+    """
+
+    images: int
+    agreement: float
+    logits_rms: float
+    logits_std: float
+    flips: float
+    populations: tuple[PopulationFidelity, ...]
+
+    def record(self) -> dict[str, Any]:
+        """In JSON form, with six digits, so that the last bits of a sum do not matter."""
+        whole = asdict(self) | {"populations": [_rounded(asdict(p)) for p in self.populations]}
+        return _rounded(whole)
+
+
+def measure_fidelity(
+    spiking: Graph,
+    program: Graph,
+    images: NDArray[np.uint8],
+    progress: Callable[[int, int], None] | None = None,
+) -> Fidelity:
+    """Runs both on images.
+
+    Args:
+        spiking: the folded network, spiking dialect.
+        program: what it was lowered to; populations have the same names.
+        images: uint8 [n, *axes of the image].
+        progress: called with images done and their total.
+    """
+    tallies = {node.name: _Tally() for node in spiking.select(Population)}
+    wanted: list[Real] = []
+    got: list[Real] = []
+    simulator = Simulator(program)
+    sites = sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
+    each = max(1, CHUNK // (16 * sites))
+    for start in range(0, len(images), each):
+        part = images[start : start + each]
+        execution = simulator.run(part, list(tallies))
+        wanted.append(_walk(spiking, part, execution.spikes, tallies))
+        got.append(execution.logits)
+        if progress is not None:
+            progress(min(len(images), start + each), len(images))
+    real, integer = np.concatenate(wanted), np.concatenate(got)
+    total = sum(t.sites for t in tallies.values())
+    return Fidelity(
+        images=len(images),
+        agreement=float((real.argmax(axis=1) == integer.argmax(axis=1)).mean()),
+        logits_rms=float(np.sqrt(((real - integer) ** 2).mean())),
+        logits_std=float(real.std()),
+        flips=sum(t.flips for t in tallies.values()) / max(1, total),
+        populations=tuple(tally.result(name) for name, tally in tallies.items()),
+    )
+
+
+@dataclass
+class _Tally:
+    """Counts of one population so far."""
+
+    sites: int = 0
+    spikes: int = 0
+    flips: int = 0
+    near: int = 0
+
+    def result(self, name: str) -> PopulationFidelity:
+        sites = max(1, self.sites)
+        return PopulationFidelity(name, self.spikes / sites, self.flips / sites, self.near / sites)
+
+
+def _walk(
+    graph: Graph,
+    images: NDArray[np.uint8],
+    program_spikes: Mapping[str, NDArray[np.uint8]],
+    tallies: Mapping[str, _Tally],
+) -> Real:
+    """Runs the network once, counts, and gives its logits; forgets values that are not needed."""
+    values: dict[str, Real] = {}
+    for node in graph.nodes:
+        sources = [values[name] for name in node.inputs]
+        op = node.op
+        if isinstance(op, Population):
+            names = graph[node.inputs[0]].type.names
+            spikes, levels = membranes(graph, op, sources[0], names)
+            rest = (TIME, *(n for n in names if n != TIME))
+            threshold = spread_constant(graph, op.threshold, rest)
+            place = 1 + node.type.names.index(TIME)
+            values[node.name] = np.moveaxis(spikes, 1, place)
+            tally = tallies[node.name]
+            tally.sites += spikes.size
+            tally.spikes += int(spikes.sum())
+            tally.flips += int((values[node.name] != program_spikes[node.name]).sum())
+            tally.near += int((np.abs(levels - threshold) <= NEAR * np.abs(threshold)).sum())
+        else:
+            values[node.name] = evaluate(graph, node, sources, images)
+        for name in graph.last_uses.get(node.name, ()):
+            del values[name]
+    return values[graph.output]
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, DIGITS) if isinstance(v, float) else v for k, v in record.items()}

@@ -1,0 +1,43 @@
+"""The domain of every value of a graph, by interval analysis from the image on."""
+
+from collections.abc import Mapping
+
+from snncc.ir import Graph, Kind, Node
+from snncc.mfi import spiking_rules, traced_rules
+from snncc.mfi.domains import BIT, Domain, Values, integers
+
+
+def domains_of(graph: Graph, image: tuple[float, float] | None = None) -> dict[str, Domain]:
+    """Domains by value name, for a verified graph of any dialect.
+
+    Args:
+        graph: the program or the model.
+        image: bounds of the numbers that a traced model's input holds; None for pixels / 255.
+    """
+    known: dict[str, Domain] = {}
+    for node in graph.nodes:
+        domain = _domain(graph, node, known)
+        if image is not None and graph.dialect == "traced" and domain.values is Values.PIXEL:
+            domain = Domain(Values.PIXEL, *image) if not node.inputs else domain
+        known[node.name] = domain
+    return known
+
+
+def _domain(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
+    match graph.dialect:
+        case "traced":
+            return traced_rules.domain_of(graph, node, known)
+        case "spiking":
+            return spiking_rules.domain_of(graph, node, known)
+        case _:
+            return _declared(node)
+
+
+def _declared(node: Node) -> Domain:
+    """What the verified type of an integer value says."""
+    if node.type.kind is Kind.SPIKE:
+        return BIT
+    low, high = node.type.range or (0, 255)
+    if node.type.kind is Kind.PIXEL:
+        return Domain(Values.PIXEL, low, high, 1)
+    return integers(low, high)

@@ -1,0 +1,222 @@
+"""Rules that the traced and the spiking dialect share: maps, factors, sums, neurons.
+
+The numbers there are real. A level says what is left once the network is compiled; `rewrite` says
+what compiling has to do for that.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from snncc.ir import TIME, Array, Node
+from snncc.ir import traced_ops as traced
+from snncc.ir.projections import Contract, Convolve
+from snncc.ir.spiking_ops import Population
+from snncc.mfi.constants import GAIN_BITS, WEIGHT_BITS, adders_of, powers_of_two
+from snncc.mfi.domains import BIT, Domain, Values
+from snncc.mfi.ladder import Level
+from snncc.mfi.rules import Need, digits_of
+from snncc.mfi.structure import MAPS, SUMS, Structure, called, factor_of, offset_of
+
+RealRule = Callable[[Structure, Node], Need]
+SPIKE_BEFORE = "put a spiking neuron before it"
+
+
+def moved(_structure: Structure, _node: Node) -> Need:
+    return Need(Level.STRICT, (), reason="no arithmetic")
+
+
+def projection(structure: Structure, node: Node) -> Need:
+    """A linear map or a convolution with constant weights."""
+    source = structure.domains[node.inputs[0]]
+    if source.binary:
+        return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
+    if source.selects:
+        return Need(
+            Level.STRICT,
+            ("select", "add", "subtract"),
+            reason="-1, 0 or 1 selects the weights to subtract, to leave or to add",
+        )
+    if source.values is Values.PIXEL:
+        return Need(
+            Level.STRICT,
+            ("select", "add", "shift"),
+            reason="8-bit pixels: each bit selects weights; the eight sums are shifted and added",
+            rewrite="bit planes; the normalisation folds into these weights",
+        )
+    if source.values is Values.REAL:
+        origin = structure.activation(node.inputs[0])
+        return Need(
+            Level.NONE,
+            ("multiply", "add"),
+            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
+            help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
+            "selects weights",
+        )
+    return _of_numbers(structure, node, source)
+
+
+def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
+    """A map of counts, integers or currents: reads spikes after a rewrite, or multiplies."""
+    path: list[str] = []
+    reason = structure.reads_spikes(node.op, node.inputs[0], path)
+    if not reason:
+        return Need(
+            Level.STRICT,
+            ("select", "add"),
+            reason=f"reads {source}, but spikes once it is pushed through {_some(path)}",
+            rewrite=_rewrite(structure, path),
+        )
+    weights = _weight(structure, node)
+    shifts = powers_of_two(weights)
+    return Need(
+        Level.STRICT if shifts else Level.SHIFT_ADD,
+        ("shift", "add"),
+        adders=0 if shifts else adders_of(weights, WEIGHT_BITS),
+        reason=f"constant weights meet {source}: {reason}"
+        + ("; every weight is a power of two" if shifts else ""),
+        help=""
+        if shifts
+        else f"compose the maps into one that reads spikes (strict, more "
+        f"synapses), or {SPIKE_BEFORE}",
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _rewrite(structure: Structure, path: list[str]) -> str:
+    ops = [structure.graph[name].op for name in path]
+    parts: list[str] = []
+    if any(isinstance(op, SUMS) for op in ops):
+        parts.append("distribute the add over its sources: W(s1 + s2) = W s1 + W s2")
+    if any(isinstance(op, MAPS) for op in ops):
+        parts.append("compose it with the map before it")
+    return "; ".join(parts) or "fold the constants before it into its weights"
+
+
+def _weight(structure: Structure, node: Node) -> Array:
+    match node.op:
+        case traced.Linear(weight=w) | traced.Conv(weight=w) | Contract(weight=w):
+            return structure.graph.constants[w.name]
+        case Convolve(weight=w):
+            return structure.graph.constants[w.name]
+        case _:
+            return np.ones(1)
+
+
+def factor(structure: Structure, node: Node) -> Need:
+    """A constant factor and offset: a BatchNorm, a scale, an affine."""
+    axes, values = factor_of(structure.graph, node)
+    source = structure.domains[node.inputs[0]]
+    plain = bool((values == 1.0).all())
+    if plain:
+        add = ("add",) if offset_of(structure.graph, node).any() else ()
+        return Need(Level.STRICT, add, reason="a constant is added" if add else "no arithmetic")
+    if structure.domains[node.name] == BIT == source:
+        return Need(
+            Level.STRICT, ("logic",), reason="1 - s of a spike", rewrite="NOT instead of subtract"
+        )
+    if source.selects:
+        return Need(
+            Level.STRICT, ("select", "add"), reason="a scaled spike is a synapse of that weight"
+        )
+    return constant_factor(structure, node, axes, values)
+
+
+def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], values: Array) -> Need:
+    """A number times a constant: folded into weights or thresholds, shifted, or multiplied."""
+    source = structure.domains[node.inputs[0]]
+    over = f" over {', '.join(axes)}" if axes else ""
+    stays = structure.into_weights(node.inputs[0], axes)
+    if not stays:
+        rewrite = "fold the factor into the weights before it"
+        return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
+    meets = structure.absorbed(node, axes)
+    if not meets:
+        rewrite = "fold the factor into the thresholds or weights that read it"
+        return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
+    if not axes and powers_of_two(values):
+        reason = "the factor is a power of two"
+        return Need(Level.STRICT, ("shift", "add"), reason=reason, rewrite="shift")
+    if source.values is Values.REAL:
+        return Need(
+            Level.NONE,
+            ("multiply", "add"),
+            reason=f"a factor meets {source}: {stays}, and {meets}",
+            help=SPIKE_BEFORE,
+        )
+    return Need(
+        Level.SHIFT_ADD,
+        ("shift", "add"),
+        adders=adders_of(values, GAIN_BITS),
+        reason=f"a constant factor{over} stays on {source}: {stays}, and {meets}",
+        help=_factor_help(axes, stays),
+    )
+
+
+def _factor_help(axes: tuple[str, ...], stays: str) -> str:
+    if TIME in axes:
+        return "one weight bank for every time step (strict), or train with one scale for all steps"
+    if not axes:
+        return "a power of two makes it a shift"
+    unshared = "--gain unshared stores scaled weights of its own (strict)"
+    if "runs over" not in stays:
+        return unshared
+    return f"{unshared}; or train with BatchNorm over the output axis of the map before it"
+
+
+def summed(structure: Structure, node: Node) -> Need:
+    """An elementwise sum of values."""
+    result = structure.domains[node.name]
+    if all(structure.domains[name].discrete for name in node.inputs):
+        return Need(
+            Level.STRICT,
+            ("add",),
+            reason=f"spikes are added: {result}",
+            rewrite="keep the sources apart: what reads the sum adds its weights for each of them",
+        )
+    return Need(Level.STRICT, ("add",), reason="values are added")
+
+
+def neurons(structure: Structure, node: Node) -> Need:
+    """Leak, threshold and reset."""
+    decay, threshold = _dynamics(structure, node)
+    source = structure.domains[node.inputs[0]]
+    rewrite = ""
+    if source.discrete and source.step != 1 and threshold is not None:
+        rewrite = (
+            f"fold the factor {source.step:.6g} into the threshold: "
+            f"{threshold / source.step:.6g} in units of the count"
+        )
+    basic = ("add", "compare", "select")
+    if powers_of_two(np.array(decay)):
+        arithmetic = basic if decay in (0.0, 1.0) else ("shift", *basic)
+        reason = "no leak" if decay == 1.0 else "the leak is a shift"
+        return Need(Level.STRICT, arithmetic, reason=reason, rewrite=rewrite)
+    return Need(
+        Level.SHIFT_ADD,
+        ("shift", *basic),
+        adders=int(digits_of(np.round(np.array([decay * 2**GAIN_BITS]))).max()) - 1,
+        reason=f"the leak {decay:.6g} is no power of two",
+        help="tau = 2 (or 1, 4/3, 8/7, ...) makes the leak a shift; or one weight bank for "
+        "every time step",
+        rewrite=rewrite,
+    )
+
+
+def _dynamics(structure: Structure, node: Node) -> tuple[float, float | None]:
+    """Decay, and the threshold in the form without input decay where it is one number."""
+    match node.op:
+        case traced.Lif(tau=tau, v_threshold=level, v_reset=reset, decay_input=decays):
+            threshold = level - (reset or 0.0)
+            if tau is None:
+                return 1.0, threshold
+            return 1.0 - 1.0 / tau, threshold * tau if decays else threshold
+        case Population(decay=decay, threshold=param):
+            levels = structure.graph.constants[param.name]
+            return decay, float(levels.flat[0]) if np.ptp(levels) == 0 else None
+        case _:
+            raise TypeError(node.op.mnemonic)

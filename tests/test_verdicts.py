@@ -1,0 +1,511 @@
+"""Verdicts on models before compiling: known networks, planted changes, sound domains."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from random_networks import random_images, random_network
+from verdict_zoo import SHAPE, STEPS, ZOO, Hand, make, mixer
+from zoo import Refused, lively
+
+from snncc.cli.main import run
+from snncc.compile import CompileOptions, spiking_passes
+from snncc.frontends.torch_recorder import Trace, trace_model
+from snncc.frontends.torch_recorder.recorder import Recorder
+from snncc.frontends.torch_recorder.steps import Value
+from snncc.ir import Graph, Node, ValueType, verify
+from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.traced_ops import Foreign, Lif
+from snncc.mfi import Domain, Level, Policy, Values, Verdict, domains_of, prove
+from snncc.mfi.domains import BIT, affine, current, integers, mapped, product, real
+from snncc.mfi.foreign_functions import FUNCTIONS, judge
+from snncc.mfi.foreign_products import Operands
+from snncc.passes.pipeline import run_passes
+from snncc.quantize.calibration import round_plainly
+from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.semantics.spiking import run_spiking
+from snncc.semantics.traced import run_traced
+
+STRICT, SHIFT_ADD, BIT_SERIAL, NONE = Level
+
+
+def traced(net: torch.nn.Module) -> Trace:
+    return trace_model(net, SHAPE, STEPS)
+
+
+def verdict_on(name: str) -> Verdict:
+    trace = traced(make(name))
+    return prove(trace.graph, None, trace.findings)
+
+
+def sites(verdict: Verdict, level: Level) -> set[tuple[str, str]]:
+    return {(op.module_path, op.op) for op in verdict.ops if op.need.level is level}
+
+
+def rewrites(verdict: Verdict) -> str:
+    return "\n".join(f"{op.name}: {op.need.rewrite}" for op in verdict.ops)
+
+
+# What the field builds.
+
+EXPECTED: dict[str, tuple[Level, set[tuple[str, str]]]] = {
+    "sew_add": (STRICT, set()),
+    "sew_and": (STRICT, set()),
+    "sew_iand": (STRICT, set()),
+    "membrane_shortcut": (SHIFT_ADD, {("shortcut.0", "conv")}),
+    "shared_current": (SHIFT_ADD, {("norm", "batchnorm")}),
+    "max_pool": (STRICT, set()),
+    "average_pool": (SHIFT_ADD, {("conv.0.0", "conv")}),
+    "spiking_attention": (STRICT, set()),
+    "softmax_attention": (NONE, {("", "softmax"), ("", "matmul")}),
+    "layer_norm": (NONE, {("middle", "layer_norm"), ("second.0", "conv")}),
+    "gelu": (NONE, {("middle", "gelu"), ("second.0", "conv")}),
+    "relu": (NONE, {("second.0", "conv")}),
+    "ann_mixer": (
+        NONE,
+        {
+            *(("norm1", "layer_norm"), ("norm2", "layer_norm"), ("head", "linear")),
+            *((f"{part}.1", "gelu") for part in ("tokens", "channels")),
+            *((f"{part}.{i}", "linear") for part in ("tokens", "channels") for i in (0, 2)),
+        },
+    ),
+    "hand_written": (STRICT, set()),
+    "leaks": (SHIFT_ADD, {("net.1", "lif"), ("net.3", "lif")}),
+    "mask": (STRICT, set()),
+    "count_product": (BIT_SERIAL, {("", "mul")}),
+    "real_product": (NONE, {("", "mul")}),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_known_networks_have_their_level_and_name_its_ops(name: str) -> None:
+    level, wanted = EXPECTED[name]
+    verdict = verdict_on(name)
+    assert verdict.level is level
+    assert sites(verdict, level) == (wanted or sites(verdict, level))
+    for op in verdict.above(STRICT):
+        assert op.need.reason
+        assert op.need.help
+        assert op.loc is not None
+        assert op.loc.file == "tests/verdict_zoo.py"
+        assert op.loc.line > 0
+        assert (op.need.adders > 0) is (op.need.level in (SHIFT_ADD, BIT_SERIAL))
+    assert verdict.encoding_level is STRICT
+
+
+def test_every_network_of_the_zoo_is_expected() -> None:
+    assert set(EXPECTED) == set(ZOO)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("sew_add", "next.0.0.conv2d: distribute the add over its sources"),
+        ("sew_and", "mul: AND instead of multiply"),
+        ("sew_iand", "mul: ANDN instead of multiply"),
+        ("max_pool", "pool.max_pool2d: OR instead of maximum"),
+        ("spiking_attention", "matmul: AND and popcount instead of multiply"),
+        ("spiking_attention", "matmul_2: select and accumulate instead of multiply"),
+        ("spiking_attention", "attend: fold the factor 0.125 into the threshold: 8 in units"),
+        ("mask", "mul: select instead of multiply"),
+    ],
+)
+def test_a_level_that_needs_a_rewrite_names_it(name: str, wanted: str) -> None:
+    assert wanted in rewrites(verdict_on(name))
+
+
+def test_counts_are_followed_to_their_readers() -> None:
+    domains = {op.name: str(op.domain) for op in verdict_on("sew_add").ops}
+    assert domains["add"] == "count 0..2"
+    domains = {op.name: str(op.domain) for op in verdict_on("spiking_attention").ops}
+    tokens, width = 25, 4
+    assert domains["matmul"] == f"count 0..{tokens}"
+    assert domains["matmul_2"] == f"count 0..{tokens * width}"
+    assert domains["mul"] == f"count 0..{tokens * width} x 0.125"
+    domains = {op.name: str(op.domain) for op in verdict_on("average_pool").ops}
+    assert domains["pool.avg_pool2d"] == "count 0..4 x 0.25"
+
+
+def test_only_the_answer_of_the_negative_control_is_real() -> None:
+    assert verdict_on("ann_mixer").readout_level is NONE
+    assert "real activations" in verdict_on("ann_mixer").readout
+    assert verdict_on("gelu").readout_level is STRICT
+
+
+# Mixer-SNN, every variant.
+
+
+@pytest.mark.parametrize("variant", ["patch_cell", "strided", "identity_norm"])
+def test_mixer_needs_shift_add_at_the_second_token_norms_only(variant: str) -> None:
+    verdict = prove(traced(mixer(variant)).graph)
+    assert verdict.level is SHIFT_ADD
+    wanted = {(f"channel_mix.{i}.1.net.4", "batchnorm") for i in range(2)}
+    assert sites(verdict, SHIFT_ADD) == wanted
+    for op in verdict.above(STRICT):
+        assert "--gain unshared" in op.need.help
+        assert "meets others" in op.need.reason
+
+
+def test_a_norm_with_a_factor_for_every_step_needs_shift_add() -> None:
+    verdict = prove(traced(mixer("temporal_norm")).graph)
+    assert verdict.level is SHIFT_ADD
+    scales = [op for op in verdict.above(STRICT) if op.op == "scale"]
+    assert {op.module_path for op in scales} == {f"channel_mix.{i}.1.net.1" for i in range(2)}
+    assert all("weight bank for every time step" in op.need.help for op in scales)
+
+
+def test_the_layer_norm_variant_is_none_at_every_layer_norm() -> None:
+    verdict = prove(traced(mixer("layer_norm")).graph)
+    wanted = {(f"channel_mix.{i}.1.net.{n}", "layer_norm") for i in range(2) for n in (1, 4)}
+    assert sites(verdict, NONE) == wanted
+
+
+def test_the_trained_checkpoint_before_compiling(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", str(root / "examples/digits_mixer.pth"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    above = [op["module"] for op in record["ops"] if op["level"] != "strict"]
+    assert above == ["channel_mix.0.1.net.4", "channel_mix.1.1.net.4"]
+
+
+# The prediction is what compiling really gives.
+
+
+def compiled(graph: Graph) -> tuple[Graph, Graph]:
+    spiking = run_passes(graph, spiking_passes(CompileOptions()))
+    return spiking, run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+
+
+def shift_adds(graph: Graph) -> set[str]:
+    """Gains, and leaks that are no shift, of an integer program."""
+    gains = {node.name for node in graph.select(Gain)}
+    leaks = {
+        node.name
+        for node in graph.select(IntegerPopulation)
+        if isinstance(node.op, IntegerPopulation) and node.op.decay[0] > 1
+    }
+    return gains | leaks
+
+
+def test_random_models_are_judged_as_they_compile() -> None:
+    seen = set[Level]()
+    for seed in range(120):
+        graph = random_network(seed)
+        spiking, integer = compiled(graph)
+        before = prove(graph)
+        assert {op.name for op in before.above(STRICT)} == shift_adds(integer), seed
+        assert prove(spiking).level <= before.level
+        assert prove(integer).level <= before.level
+        seen.add(before.level)
+    assert seen == {STRICT, SHIFT_ADD}
+
+
+def test_mixers_and_shared_currents_are_judged_as_they_compile() -> None:
+    nets = [mixer(variant) for variant in ("patch_cell", "strided", "identity_norm")]
+    for net in (*nets, make("shared_current"), make("leaks"), make("sew_add")):
+        graph = traced(net).graph
+        _, integer = compiled(graph)
+        assert {op.name for op in prove(graph).above(STRICT)} == shift_adds(integer)
+
+
+# Planted changes.
+
+
+def plant(graph: Graph, name: str) -> Graph:
+    """The same graph with a value multiplied by itself before anybody reads it."""
+    target = graph[name]
+    op = Foreign("mul: planted", target.type.names, target.type.shape)
+    kind = op.infer((target.type, target.type), graph.context)
+    extra = Node("planted", op, (name, name), kind, target.locs)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        inputs = tuple("planted" if i == name else i for i in node.inputs)
+        again = replace(node, inputs=inputs)
+        types = tuple(kind if i == "planted" else graph[i].type for i in inputs)
+        nodes.append(replace(again, type=_retyped(node, types, graph)))
+        if node is target:
+            nodes.append(extra)
+    planted = replace(graph, nodes=tuple(nodes))
+    verify(planted)
+    return planted
+
+
+def _retyped(node: Node, types: tuple[ValueType, ...], graph: Graph) -> ValueType:
+    return node.op.infer(types, graph.context)
+
+
+def test_a_planted_product_of_currents_is_none_at_that_node() -> None:
+    count = 0
+    for seed in range(60):
+        graph = random_network(seed)
+        domains = domains_of(graph)
+        rng = np.random.default_rng(seed)
+        behind = {n.inputs[0] for n in graph.select(Lif)}
+        chosen = [n.name for n in graph.nodes if n.name in behind]
+        name = str(rng.choice(chosen))
+        if domains[name].values is not Values.CURRENT:
+            continue
+        verdict = prove(plant(graph, name))
+        assert verdict.level is NONE
+        assert verdict.above(BIT_SERIAL)[0].name == "planted"
+        count += 1
+    assert count > 40
+
+
+def test_a_planted_product_of_spikes_is_logic() -> None:
+    graph = random_network(5)
+    spikes = graph.select(Lif)[0].name
+    verdict = prove(plant(graph, spikes))
+    assert verdict.level < NONE
+    planted = next(op for op in verdict.ops if op.name == "planted")
+    assert planted.need.level is STRICT
+    assert planted.need.arithmetic == ("logic",)
+    assert planted.domain == BIT
+
+
+# Domains are sound.
+
+
+def inside(values: np.ndarray, domain: Domain, tolerance: float = 1e-9) -> bool:
+    slack = tolerance * max(1.0, float(np.abs(values).max(initial=0.0)))
+    within = values.min() >= domain.low - slack and values.max() <= domain.high + slack
+    if not domain.discrete:
+        return bool(within)
+    steps = values / domain.step
+    return bool(within and np.abs(steps - np.round(steps)).max() < 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_values_of_random_networks_lie_within_their_domains(seed: int) -> None:
+    graph = random_network(seed)
+    images = random_images(graph, seed, 6)
+    inputs = np.repeat(images[:, None] / 255.0, graph.steps, axis=1)
+    domains = domains_of(graph)
+    for name, values in run_traced(graph, inputs).items():
+        assert inside(values, domains[name]), (name, domains[name])
+    spiking, integer = compiled(graph)
+    domains = domains_of(spiking)
+    for name, values in run_spiking(spiking, images).items():
+        assert inside(values, domains[name]), (name, domains[name])
+    for name, domain in domains_of(integer).items():
+        bounds = integer[name].type.range
+        assert bounds is None or domain.values is Values.BIT or bounds == (domain.low, domain.high)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_recorded_tensor_lies_within_its_domain(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of functions that no pass lowers: what torch computed is held against them."""
+    recorded: list[tuple[str, torch.Tensor]] = []
+    bind = Recorder.bind
+
+    def spy(self: Recorder, tensor: torch.Tensor, value: Value) -> None:
+        recorded.append((value.step, tensor.detach().double().clone()))
+        bind(self, tensor, value)
+
+    monkeypatch.setattr(Recorder, "bind", spy)
+    graph = traced(make(name)).graph
+    domains = domains_of(graph, (-8.0, 8.0))
+    checked = 0
+    for step, tensor in recorded:
+        if step in domains:
+            assert inside(tensor.numpy(), domains[step]), (step, domains[step])
+            checked += 1
+    assert checked > 15
+    assert any(domain.values is not Values.REAL for domain in domains.values())
+
+
+def test_padding_and_normalisation_count_in_intervals() -> None:
+    rows, none = np.array([[1.0, 1.0], [2.0, -1.0]]), np.zeros(1)
+    inner = mapped(current(1.0, 2.0), rows, none)
+    assert (inner.low, inner.high) == (0.0, 4.0)
+    border = mapped(current(1.0, 2.0), rows, none, padded=True)
+    assert (border.low, border.high) == (-2.0, 4.0)
+    assert mapped(BIT, np.full((3, 4), 0.25), none) == integers(0, 1, 0.25)
+    assert mapped(BIT, np.full((3, 4), 0.25), np.ones(1)).values is Values.CURRENT
+    assert mapped(real(0, 1), rows, none).values is Values.REAL
+
+
+def operands(function: str, *domains: Domain, terms: int = 1) -> Operands:
+    return Operands(Foreign(function, (), (), terms), domains, (False,) * len(domains))
+
+
+COUNT, CURRENT, REAL = integers(0, 3), current(-2.5, 4.0), real(-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "level"),
+    [
+        (BIT, BIT, STRICT),
+        (BIT, COUNT, STRICT),
+        (integers(-1, 1), CURRENT, STRICT),
+        (BIT, REAL, STRICT),
+        (COUNT, COUNT, BIT_SERIAL),
+        (COUNT, CURRENT, BIT_SERIAL),
+        (COUNT, integers(-4, 4, 0.25), BIT_SERIAL),
+        (CURRENT, CURRENT, NONE),
+        (REAL, CURRENT, NONE),
+        (REAL, REAL, NONE),
+    ],
+)
+def test_a_product_is_as_dear_as_its_operands(left: Domain, right: Domain, level: Level) -> None:
+    for function, terms in (("mul: of two", 1), ("matmul", 6)):
+        for pair in ((left, right), (right, left)):
+            result, need = judge(operands(function, *pair, terms=terms))
+            assert need.level is level
+            assert result == product(*pair, terms)
+            assert ("multiply" in need.arithmetic) is (level is NONE)
+
+
+ELEMENTWISE = {
+    **{n: (1, CURRENT) for n in ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "exp")},
+    **{n: (1, COUNT) for n in ("relu", "abs", "round", "sign", "zeros_like", "square")},
+    **{n: (2, CURRENT) for n in ("mul", "sub", "maximum", "minimum", "ge", "lt", "add")},
+    **{f"{n} ": (2, BIT) for n in ("mul", "sub", "maximum", "minimum", "ge", "logical_and", "eq")},
+    **{f"{n} ": (1, integers(-3, 2)) for n in ("relu", "abs", "square", "sign", "floor")},
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_functions_stay_within_their_domains(name: str) -> None:
+    number, domain = ELEMENTWISE[name]
+    name = name.strip()
+    rng = np.random.default_rng(0)
+    draws = [rng.uniform(domain.low, domain.high, 500) for _ in range(number)]
+    if domain.discrete:
+        draws = [np.round(x / domain.step) * domain.step for x in draws]
+    function = getattr(torch, name, None) or getattr(torch.nn.functional, name)
+    result, _ = judge(operands(name, *[domain] * number))
+    values = function(*map(torch.from_numpy, draws)).double().numpy()
+    assert inside(values, result), (name, result, values.min(), values.max())
+
+
+def test_an_unknown_function_is_none() -> None:
+    result, need = judge(operands("something_new", BIT))
+    assert need.level is NONE
+    assert need.arithmetic == ("unknown",)
+    assert result.values is Values.REAL
+    assert "something_new" not in FUNCTIONS
+
+
+def test_affine_images_of_bits_keep_their_names() -> None:
+    def image(scale: float, offset: float) -> Domain:
+        return affine(BIT, np.array([scale]), np.array([offset]))
+
+    assert image(-1.0, 1.0) == BIT
+    assert str(image(2.0, -1.0)) == "ternary"
+    assert str(image(-1.0, 0.0)) == "ternary"
+    assert str(image(0.5, 0.0)) == "count 0..1 x 0.5"
+    assert image(0.5, 0.0).binary
+    assert image(0.3, 0.2).values is Values.CURRENT
+    assert affine(BIT, np.array([0.5, 0.25]), np.zeros(1)).values is Values.CURRENT
+
+
+# What one run does not show.
+
+
+def test_a_model_whose_control_flow_reads_data_is_none() -> None:
+    trace = trace_model(lively(Refused()), (2, 8, 8), STEPS)
+    verdict = prove(trace.graph, None, trace.findings)
+    unseen = [op for op in verdict.ops if op.need.arithmetic == ("unknown",)]
+    assert {op.op for op in unseen} == {"__bool__", "rand"}
+    assert all(op.need.level is NONE for op in unseen)
+    assert {op.op for op in verdict.above(BIT_SERIAL)} >= {"layer_norm", "softmax"}
+
+
+def test_a_hand_written_neuron_is_followed_through_the_steps() -> None:
+    """Leak 1/4, reset by (1 - s), comparison: shifts, selections and bits, never a product."""
+    torch.manual_seed(0)
+    graph = traced(make("hand_written")).graph
+    domains = domains_of(graph)
+    bits = [n for n in graph.select(Foreign) if domains[n.name] == BIT]
+    assert len(bits) >= 2 * STEPS
+    assert isinstance(ZOO["hand_written"](), Hand)
+
+
+# The command.
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    base = ["verify", "--model", "verdict_zoo:make", "--input-shape", "3,16,16"]
+    code = run([*base, *arguments])
+    return code, capsys.readouterr().out
+
+
+def test_the_command_judges_models(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = told(capsys, "--arg", "name=gelu")
+    assert code == 1
+    assert text.startswith("NOT multiplication-free: level none")
+    assert "none: middle (gelu)\n   |  tests/verdict_zoo.py:" in text
+    assert "= help: put a spiking neuron in its place" in text
+    assert "input   8-bit pixels into stem.0.0; as bit planes" in text
+    assert "output  currents, summed; from" in text
+    assert "snncc compile refuses this model as yet" in text
+    code, text = told(capsys, "--arg", "name=sew_iand", "--level", "strict")
+    assert code == 0
+    assert "by      ANDN instead of multiply" in text
+    code, _ = told(capsys, "--arg", "name=average_pool", "--level", "strict")
+    assert code == 1
+    code, _ = told(capsys, "--arg", "name=average_pool")
+    assert code == 0
+    code, _ = told(capsys, "--arg", "name=count_product", "--level", "bit-serial")
+    assert code == 0
+
+
+def test_the_prose_names_every_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = told(capsys, "--arg", "name=softmax_attention", "--explain")
+    assert code == 1
+    words = " ".join(text.split())
+    assert "A spiking network sends bits" in words
+    assert "How the image enters (strict)" in words
+    assert "How the answer leaves (strict)" in words
+    assert words.count("To lower it:") == 3
+    assert "softmax needs exponentials and a division by data" in words
+
+
+def test_the_normalisation_moves_the_first_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    def first(*arguments: str) -> str:
+        _, text = told(capsys, "--arg", "name=sew_add", "--json", *arguments)
+        return next(op["domain"] for op in json.loads(text)["ops"] if op["op"] == "conv")
+
+    low, high = map(float, first().removeprefix("current ").split(".."))
+    wide, far = map(float, first("--normalize", "0,0.5").removeprefix("current ").split(".."))
+    assert (wide, far) == pytest.approx((2 * low, 2 * high), rel=1e-4)
+
+
+def test_options_that_do_not_fit_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify"]) == 2
+    assert run(["verify", "x.snncc", "--steps", "3"]) == 2
+    assert "--model" in capsys.readouterr().err
+    code, _ = told(capsys, "--arg", "name=gelu", "--normalize", "0,0")
+    assert code == 2
+
+
+def test_a_policy_counts_the_host_unless_allowed() -> None:
+    graph = prove(random_network(3))
+    host = replace(graph, encoding_level=NONE)
+    assert Policy(SHIFT_ADD).judge(graph).holds
+    refused = Policy(SHIFT_ADD).judge(host)
+    assert not refused.holds
+    assert refused.level is NONE
+    assert refused.host_refused
+    allowed = Policy(SHIFT_ADD, frozenset(["encoding=host"])).judge(host)
+    assert allowed.holds
+    assert allowed.level is graph.level
+
+
+def test_every_key_of_the_json_is_documented(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, text = told(capsys, "--arg", "name=gelu", "--json")
+    record = json.loads(text)
+    docs = (root / "docs/verify.md").read_text()
+    keys = [*record, *record["ops"][0], *record["refusals"][0], "program", "sha256"]
+    assert [key for key in keys if f"`{key}`" not in docs] == []
+    assert record["schema"] == 1
+    assert record["holds"] is False
