@@ -35,6 +35,7 @@ def contract(site: Site) -> Found:
     """Selects: y[carried, shared, out] = sum of weight[shared, out, into] where the bit is 1."""
     (source,) = site.sources
     shared, out, into, summed = (tuple(site.fields[k]) for k in ("shared", "out", "into", "summed"))
+    source = source.timed(site.steps) if "t" in shared else source  # a bank for every step
     axes, weight = site.constant("weight")
     demand(axes == (*shared, *out, *into), "the weight's axes are not shared, out, into")
     gone, kept = (*into, *summed), len(shared) + len(out)
@@ -54,21 +55,23 @@ def contract(site: Site) -> Found:
 
 def convolve(site: Site) -> Found:
     """As `contract`, for each place of a kernel; outside the image all bits are 0."""
-    (source,) = site.sources
-    field, (_, weight) = site.fields, site.constant("weight")
+    (source,), field, (axes, weight) = site.sources, site.fields, site.constant("weight")
+    source = source.timed(site.steps) if axes[0] == "t" else source
+    *banks, outputs, inputs, height, width = weight.shape
+    demand(banks == ([site.steps] if axes[0] == "t" else []), "a bank for every step is needed")
     channel, place, groups = field["channel"], (field["height"], field["width"]), field["groups"]
-    demand(len({*place, channel}) == 3, "height, width and channel must be three axes")
-    demand(weight.shape[1] * whole(groups, 1) == source.sizes[channel], "channels do not fit")
-    demand(weight.shape[0] % groups == 0, "groups do not fit")
+    demand(len({*place, channel, "t"}) == 4, "height, width and channel must be three axes")
+    demand(inputs * whole(groups, 1) == source.sizes[channel], "channels do not fit")
+    demand(outputs % groups == 0, "groups do not fit")
     new: list[tuple[str, int]] = []
     for i, name in enumerate((field["out_height"], field["out_width"])):
         stride, dilation = whole(field["stride"][i], 1), whole(field["dilation"][i], 1)
         room = source.sizes[place[i]] + 2 * whole(field["padding"][i])
-        room -= dilation * (weight.shape[2 + i] - 1) + 1
+        room -= dilation * ((height, width)[i] - 1) + 1
         new.append((name, whole(room // stride + 1, 1)))
     carried = [axis for axis in source.axes if axis[0] not in (*place, channel)]
-    result = (*carried, *new, (field["out_channel"], weight.shape[0]))
-    return selected(source, result, weight.reshape(weight.shape[0], -1), 1)
+    result = (*carried, *new, (field["out_channel"], outputs))
+    return selected(source, result, weight.reshape(*weight.shape[:-3], -1), 1)
 
 
 def selected(source: Value, axes: Axes, rows: Array, again: int) -> Found:
@@ -116,13 +119,15 @@ def add(site: Site) -> Found:
 
 def gain(site: Site) -> Found:
     """Scales: y = (m * x + 2^(shift-1)) >> shift; m * x is one addition for each digit of m."""
-    (source,) = site.sources
-    shift, mantissa = whole(site.fields["shift"]), site.over("mantissa", source.rest)
+    (source,), shift = site.sources, whole(site.fields["shift"])
+    by_step = "t" in site.constant("mantissa")[0]
+    axes = source.timed(site.steps).axes if by_step else source.axes
+    mantissa = site.over("mantissa", axes)
     demand(source.kind == "current" and shift <= WIDEST, "a gain scales a current")
     reach = [m * x + ((1 << shift) >> 1) for m in ends(mantissa) for x in source.interval]
     low, high = min(reach), max(reach)
     demand(bits((low, high)) <= WIDEST, f"before its shift the gain reaches {low}..{high}")
-    value = Value("current", source.axes, (low >> shift, high >> shift))
+    value = Value("current", axes, (low >> shift, high >> shift))
     most = max(digits(int(m)) for m in np.unique(mantissa))
     words = "shift add" if most > 1 else "shift"
     return value, says("gain-by-shift", words, most, before_shift=[low, high])
@@ -133,14 +138,17 @@ def population(site: Site) -> Found:
     factor, shift = (whole(n) for n in field["decay"])
     demand(source.kind == "current", "a population integrates a current")
     demand(shift <= WIDEST and factor <= 1 << shift, "the decay is outside [0, 1]")
+    carry = whole(field["decay_offset"])
+    demand(carry < 1 << shift, "the decay's offset is a whole step")
     demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
-    low, high = (whole(n, -(1 << WIDEST)) for n in field["membrane"])
+    low, high = field["membrane"]
     reached = membrane(site, source, factor, shift)
     fits = low <= reached[0] and reached[1] <= high
     demand(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
-    demand(bits((low * max(1, factor), high * max(1, factor))) <= WIDEST, "the leak is too wide")
-    axes = source.axes if "t" in source.sizes else (("t", site.steps), *source.axes)
-    value, both = Value("spike", axes, (0, 1)), {"declared": [low, high], "reached": [*reached]}
+    widest = max(-low, high) * max(1, factor) + carry
+    demand(bits((-widest, widest)) <= WIDEST, "the leak is too wide")
+    value = Value("spike", source.timed(site.steps).axes, (0, 1))
+    both = {"declared": [low, high], "reached": [*reached]}
     words = "shift add compare select" if shift else "add compare select"
     return value, says("leak-by-shift", words, digits(factor), membrane=both)
 
@@ -148,22 +156,24 @@ def population(site: Site) -> Found:
 def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     """Everything that a membrane can be in T steps from 0, before and after the reset.
 
-    Z = leak(V) + polarity * X + bias. What of it does not fire stays; what fires becomes 0 (hard)
-    or Z - threshold (soft).
+    Z = leak(V) + polarity * (X + offset) + bias, leak(V) = (factor * V + carry) >> shift. What of
+    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft).
     """
-    fields = [site.over(k, source.rest, d) for k, d in (("threshold", 0), ("bias", 0))]
-    sign, at_least = site.over("polarity", source.rest, 1), site.fields["compare"] == "ge"
-    demand(set(np.unique(sign).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
-    largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval))
-    reach = largest * (site.steps + 1) * max(1, factor)
-    threshold, bias, sign = (exact(array, reach) for array in (*fields, sign))
-    step = [sign * end + bias + 0 * threshold for end in source.interval]
-    last, side = (threshold - 1, 1) if at_least else (threshold, -1)  # last: does not fire
-    low, high = 0 * step[0], 0 * step[0]
-    found = [0]
-    for _ in range(site.steps):
-        low, high = (side * ((factor * side * v) >> shift) for v in (low, high))
-        low, high = low + np.minimum(*step), high + np.maximum(*step)
+    every, carry = (("t", site.steps), *source.rest), site.fields["decay_offset"]
+    fields = [site.over(k, every) for k in ("threshold", "bias", "offset")]
+    signs, at_least = site.over("polarity", every, 1), site.fields["compare"] == "ge"
+    demand(set(np.unique(signs).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
+    largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval)) + 1
+    reach = largest * (site.steps + 1) * max(1, factor) + carry
+    steps = [exact(array, reach) for array in (*fields, signs)]
+    side, found = 1 if at_least else -1, [0]
+    low = high = exact(np.zeros((1,) * len(source.rest), np.int64), reach)
+    for t in range(site.steps):
+        threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
+        push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
+        last = threshold - 1 if at_least else threshold  # the highest level that does not fire
+        low, high = (side * ((factor * side * v + carry) >> shift) for v in (low, high))
+        low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
         fired = (0 * low, 0 * low)
         if site.fields["reset"] == "soft":
@@ -187,8 +197,8 @@ def readout(site: Site) -> Found:
 
 
 KERNEL = "weight channel height width out_channel out_height out_width"
-ONE, NONE = [1, 1], [0, 0]
-NEURON = {"bias": None, "polarity": None, "decay": ONE, "reset": "hard", "compare": "ge"}
+ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge"}
+NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
 OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default
     "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
@@ -197,6 +207,6 @@ OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     "concat": (concat, "along out", {}),
     "sum": (add, "", {"shifts": []}),
     "gain": (gain, "mantissa", {"shift": 0}),
-    "integer_population": (population, "threshold", {**NEURON, "membrane": NONE}),
+    "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),
 }

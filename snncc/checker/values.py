@@ -1,6 +1,6 @@
 """What the checker knows about a value, and the exact arithmetic that it needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,10 @@ class Value:
     def rest(self) -> Axes:
         """The axes of one step."""
         return tuple(axis for axis in self.axes if axis[0] != "t")
+
+    def timed(self, steps: int) -> "Value":
+        """The value at every step: without a time axis it is the same at each."""
+        return self if "t" in self.sizes else replace(self, axes=(("t", steps), *self.axes))
 
 
 @dataclass(frozen=True)

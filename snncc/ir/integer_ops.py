@@ -130,8 +130,8 @@ class IntegerPopulation(Op):
         require(current.range is not None, f"{current} has no integer range")
         low, high = current.range or (0, 0)
         names = tuple(n for n in current.names if n != TIME)
-        ends = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
-        least, most = self.membrane_bounds(*ends, names, context)
+        one = np.ones([1] * (1 + len(names)), np.int64)
+        least, most = self.membrane_bounds(low * one, high * one, names, context)
         return int(least.min()), int(most.max())
 
     def membrane_bounds(

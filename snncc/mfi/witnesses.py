@@ -103,7 +103,8 @@ def membrane_witness(
         if param is None:
             return [default] * graph.steps
         array = spread(graph.constants[param.name].astype(np.int64), param.axes, names)
-        return list(map(int, np.broadcast_to(array, shape)[(slice(None), *element)]))
+        full = np.broadcast_to(array, shape)
+        return [int(full[(t, *element)]) for t in range(graph.steps)]
 
     low, high = (np.broadcast_to(end, shape) for end in current)
     constants = zip(
@@ -125,7 +126,8 @@ def membrane_witness(
     rule = Rule(op.decay, op.decay_offset, op.reset == "hard", op.compare == "ge")
     moments = drive(rule, neuron, upper, source.type.temporal)
     given = np.clip(0, low, high)
-    given[(slice(None), *element)] = moments
+    for t, x in enumerate(moments):
+        given[(t, *element)] = x
     if not source.type.temporal:
         given = given[:1]
     return Witness(
