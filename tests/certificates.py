@@ -15,8 +15,9 @@ from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
 
 
-def lowered(seed: int, gain: str = "shift-add") -> Graph:
-    spiking = run_passes(random_network(seed), spiking_passes(CompileOptions(gain=gain)))
+def lowered(seed: int, gain: str = "shift-add", decay: str = "approximate") -> Graph:
+    options = CompileOptions(gain=gain, decay=decay)
+    spiking = run_passes(random_network(seed), spiking_passes(options))
     return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
 
 

@@ -6,7 +6,8 @@ from random_networks import random_network
 
 from snncc.compile import CompileOptions, spiking_passes
 from snncc.ir import Graph
-from snncc.mfi.folds import FoldSite, Scales, prove_folds
+from snncc.mfi.fold_sites import FoldSite
+from snncc.mfi.folds import Scales, prove_folds
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -25,17 +26,19 @@ class Lowered:
         return prove_folds(self.before, program or self.program, self.scales)
 
 
-def lower(seed: int, bits: int = 8, gain: str = "shift-add") -> Lowered:
-    return lower_graph(random_network(seed), bits, gain)
+def lower(seed: int, bits: int = 8, gain: str = "shift-add", decay: str = "approximate") -> Lowered:
+    return lower_graph(random_network(seed), bits, gain, decay)
 
 
-def lower_graph(traced: Graph, bits: int = 8, gain: str = "shift-add") -> Lowered:
+def lower_graph(
+    traced: Graph, bits: int = 8, gain: str = "shift-add", decay: str = "approximate"
+) -> Lowered:
     stages: dict[str, Graph] = {}
 
     def keep(event: PassEvent) -> None:
         stages[event.name] = event.graph
 
-    spiking = run_passes(traced, spiking_passes(CompileOptions(gain=gain)), keep)
+    spiking = run_passes(traced, spiking_passes(CompileOptions(gain=gain, decay=decay)), keep)
     rounded = round_plainly(spiking, bits)
     lowering = LowerToIntegers(rounded, bits)
     units = {name: (unit.axes, unit.array) for name, unit in rounded.units.unit.items()}

@@ -1,6 +1,6 @@
 """How far a program's integer weights are from the real ones that they stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class Rounding:
 
 
 def prove_roundings(
-    spiking: Graph, integer: Graph, scales: Scales, weight_bits: int
+    spiking: Graph, integer: Graph, scales: Scales, weight_bits: int | Mapping[str, int]
 ) -> tuple[Rounding, ...]:
     """Compares every weight of a program with the folded real one.
 
@@ -42,19 +42,20 @@ def prove_roundings(
         spiking: the graph that was lowered.
         integer: the program.
         scales: units and exponents that the lowering used.
-        weight_bits: of the signed weights.
+        weight_bits: of the signed weights, for all or by projection.
     """
-    largest = 2.0 ** (weight_bits - 1) - 1
     found: list[Rounding] = []
     for node in integer.select(Contract, Convolve):
         op, real = node.op, spiking[node.name].op
         if not isinstance(op, Contract | Convolve) or not isinstance(real, Contract | Convolve):
             raise TypeError(node.name)
+        bits = weight_bits if isinstance(weight_bits, int) else weight_bits[node.name]
+        largest = 2.0 ** (bits - 1) - 1
         weight = np.asarray(spiking.constants[real.weight.name], np.float64)
         (axes, unit), exponent = scales.unit[node.name], scales.exponent[node.name]
         shape = [1] * weight.ndim
         if axes:
-            shape[len(op.shared) if isinstance(op, Contract) else 0] = unit.size
+            shape[len(op.shared) if isinstance(op, Contract) else int(op.banks)] = unit.size
         steps = weight / (np.asarray(unit).reshape(shape) * 2.0**-exponent)
         distance = np.abs(steps - integer.constants[op.weight.name])
         held = np.abs(np.clip(steps, -largest, largest) - integer.constants[op.weight.name])

@@ -26,7 +26,10 @@ FARTHEST = 2.0**61
 
 @dataclass(frozen=True)
 class Line:
-    """For each neuron the real membrane scale * unit * x + offset, and what it must reach."""
+    """For each neuron the real membrane scale * unit * x + offset, and what it must reach.
+
+    Arrays of one shape.
+    """
 
     threshold: Real
     offset: Real
@@ -65,9 +68,10 @@ def first_firing(line: Line, compare: str) -> Firing:
     ceiling = np.ceil(level) if compare == "ge" else np.floor(level) + 1.0
     first = ceiling.astype(np.int64)
     other, tied = first.copy(), np.zeros(level.shape, np.bool_)
-    for i in np.flatnonzero(some & (np.abs(level - np.rint(level)) <= 3.0 * TIE * size)):
-        constants = (line.threshold[i], line.offset[i], line.scale[i], line.unit[i])
-        first[i], other[i], tied[i] = _first(*map(float, constants), compare)
+    near = some & (np.abs(level - np.rint(level)) <= 3.0 * TIE * size)
+    for at in map(tuple, np.argwhere(near)):
+        constants = (line.threshold[at], line.offset[at], line.scale[at], line.unit[at])
+        first[at], other[at], tied[at] = _first(*map(float, constants), compare)
     return Firing(first, other, tied)
 
 
@@ -90,31 +94,29 @@ def _first(
 
 @lru_cache(maxsize=1 << 16)
 def trains_differ(
-    real: tuple[float, float, float],
-    whole: tuple[int, int, tuple[int, int]],
-    steps: int,
+    real: tuple[tuple[float, ...], tuple[float, ...], float],
+    whole: tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int]],
     reset: str,
     compare: str,
 ) -> bool:
     """Whether two neurons without input spike differently.
 
     Args:
-        real: threshold, bias and decay.
-        whole: the same in integers, decay as (p, k) for p * 2^-k.
-        steps: T.
+        real: thresholds and biases of all T steps, and the decay.
+        whole: the same in integers, the decay as (p, k, c) for (p * V + c) >> k.
         reset: "hard" or "soft".
         compare: "ge" or "gt".
     """
-    threshold, bias, decay = map(Fraction, real)
-    level, offset, (factor, shift) = whole
+    (thresholds, biases, decay), (levels, offsets, (factor, shift, carry)) = real, whole
     side = 1 if compare == "ge" else -1
     y, z = Fraction(0), 0
-    for _ in range(steps):
-        y = decay * y + bias
-        z = side * ((factor * side * z) >> shift) + offset
+    for numbers in zip(thresholds, biases, levels, offsets, strict=True):
+        threshold, bias, level, offset = map(Fraction, numbers)
+        y = Fraction(decay) * y + bias
+        z = side * ((factor * side * z + carry) >> shift) + int(offset)
         fires = (y >= threshold, z >= level) if side == 1 else (y > threshold, z > level)
         if fires[0] != fires[1]:
             return True
         if fires[0]:
-            y, z = (y - threshold, z - level) if reset == "soft" else (Fraction(0), 0)
+            y, z = (y - threshold, z - int(level)) if reset == "soft" else (Fraction(0), 0)
     return False

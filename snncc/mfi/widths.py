@@ -98,7 +98,7 @@ def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> 
         case _:
             raise TypeError(f"{node.op.mnemonic} gives no current")
     sizes = (node.type.size(name) for name in names[1:])
-    return np.broadcast_to(value, (value.shape[0], *sizes))
+    return np.broadcast_to(value, (len(value), *sizes))
 
 
 def _most(graph: Graph, node: Node) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import Array, Graph, Kind, Node, Param
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
@@ -179,7 +179,8 @@ class _Lowering:
         far away; beyond 2^40 it is dropped, with a note, as a gain of 0 is.
         """
         reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
-        far = np.abs(level.array) > max(FAR, reach * 2.0**16)
+        level = _least(level)
+        far = level.array > max(FAR, reach * 2.0**16)
         if not far.any():
             return polarity
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
@@ -245,11 +246,15 @@ def narrow(values: NDArray[np.int64]) -> Array:
 
 
 def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Named:
-    """A neuron that reads nothing (polarity 0) is measured in a fine part of its threshold."""
+    """A neuron that reads nothing (polarity 0) is measured in a fine part of its least threshold.
+
+    One unit for all steps: its membrane lasts from one to the next.
+    """
     if polarity.array.all():
         return unit
-    axes = join(unit.axes, polarity.axes, threshold.axes)
-    own = np.maximum(np.abs(threshold.over(axes)), 1e-30) * 2.0**-20
+    least = _least(threshold)
+    axes = join(unit.axes, polarity.axes, least.axes)
+    own = np.maximum(least.over(axes), 1e-30) * 2.0**-20
     return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
 
 
@@ -262,6 +267,15 @@ def _whole(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float6
     nearest = np.rint(level.array)
     tied = np.abs(level.array - nearest) <= TIE * np.abs(level.array)
     return Named(level.axes, np.where(tied, nearest, rule(level.array)))
+
+
+def _least(value: Named) -> Named:
+    """The least size of any step."""
+    size = Named(value.axes, np.abs(value.array))
+    if TIME not in size.axes:
+        return size
+    rest = tuple(n for n in size.axes if n != TIME)
+    return Named(rest, size.array.min(axis=size.axes.index(TIME)))
 
 
 def _round(value: Named) -> Named:
