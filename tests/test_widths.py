@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from certificates import lowered
+from certificates import RARE, lowered
 from random_networks import random_images, random_network
 
 from snncc.cli.main import run
@@ -56,7 +56,7 @@ def test_bounds_that_must_be_attained_are(start: int) -> None:
     kinds: set[str] = set()
     changing = missed = 0
     for seed in range(start, start + 10):
-        graph = lowered(seed)
+        graph = lowered(seed, decay=("approximate", "by-step")[seed % 2])
         for width in prove_widths(graph):
             attained = check(graph, width)
             node = graph[width.node]
@@ -99,7 +99,7 @@ def test_every_output_of_a_selection_reaches_both_ends() -> None:
 
 def test_no_image_leaves_the_bounds_of_any_neuron() -> None:
     for seed in range(40):
-        graph = lowered(seed)
+        graph = lowered(seed, decay=("approximate", "by-step")[seed % 2])
         bounds = bounds_of(graph)
         images = random_images(random_network(seed), seed, 8)
         images[0], images[1] = 0, 255
@@ -113,6 +113,23 @@ def test_no_image_leaves_the_bounds_of_any_neuron() -> None:
             levels = np.moveaxis(done.membranes[node.name], 1 + node.type.names.index(TIME), 1)
             assert (levels >= low).all()
             assert (levels <= high).all()
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_rare_forms_stay_within_their_bounds(name: str) -> None:
+    """And selections attain theirs, with weights of their own for every step too."""
+    graph = RARE[name]()
+    for width in prove_widths(graph):
+        attained = check(graph, width)
+        if isinstance(graph[width.node].op, Contract | Convolve):
+            assert attained == (True, True), width.node
+    images = np.random.default_rng(2).integers(0, 256, (64, *graph["image"].type.shape))
+    done = interpret(graph, images.astype(np.uint8), ALL)
+    for node in graph.select(IntegerPopulation):
+        assert isinstance(node.op, IntegerPopulation)
+        low, high = node.op.membrane
+        assert low <= done.membranes[node.name].min()
+        assert done.membranes[node.name].max() <= high
 
 
 @pytest.mark.parametrize("seed", range(300))
