@@ -125,13 +125,14 @@ def command(
             evidence["certificate"] = certificate_record(certificate, path, loaded)
     policy = Policy(Level.parse(level), frozenset(allow))
     judgement = policy.judge(verdict)
+    holds = judgement.holds and all(part["holds"] for part in evidence.values())
     if as_json:
         told = record_of(verdict, judgement, policy, findings)
-        print_json({"schema": 1, **subject, **told, **evidence})
+        print_json({"schema": 1, **subject, **told, **evidence, "holds": holds})
     else:
         print_verdict(verdict, judgement, policy, findings, explain=explain)
         print_evidence(evidence)
-    return 0 if judgement.holds and all(part["holds"] for part in evidence.values()) else 1
+    return 0 if holds else 1
 
 
 def _check(certificate: Path, program: Path | None, as_json: bool) -> int:
