@@ -1,4 +1,4 @@
-"""Images, labels and results in NumPy files."""
+"""Images, labels and results: NumPy files, and folders of image files."""
 
 import io
 import zipfile
@@ -12,6 +12,7 @@ from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.projections import Pixels
+from snncc.runtime.image_folder import ImageFolder, find_images
 
 Array = NDArray[Any]
 
@@ -22,6 +23,16 @@ def split_spec(spec: str) -> tuple[Path, str]:
     if colon and not Path(spec).exists() and (head.endswith(".npz") or Path(head).exists()):
         return Path(head), key
     return Path(spec), ""
+
+
+def open_images(spec: str) -> Array | ImageFolder:
+    """Image files when the spec is a folder or one image file, else an array.
+
+    Raises:
+        SnnccError: SNN015 when it cannot be read.
+    """
+    found = find_images(Path(spec))
+    return read_array(spec) if found is None else found
 
 
 def read_array(spec: str) -> Array:
@@ -53,14 +64,31 @@ def read_array(spec: str) -> Array:
         raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
 
 
+def beside(spec: str, data_spec: str) -> str:
+    """The full spec of labels or the like that may be a bare key in the data's own file.
+
+    Raises:
+        SnnccError: SNN001 for a bare key when the data are image files, which have none.
+    """
+    if Path(spec).exists() or ":" in spec or spec.endswith((".npy", ".npz")):
+        return spec
+    path = split_spec(data_spec)[0]
+    if find_images(path) is not None:
+        raise SnnccError(
+            "SNN001",
+            f"{path} holds image files and no key {spec!r}",
+            help="give NPZ:KEY, or --labels folders when every class has a folder",
+        )
+    return f"{path}:{spec}"
+
+
 def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:
     """Labels from a key in the data's own file, or from a spec of their own.
 
     Raises:
         SnnccError: SNN015 when they cannot be read, SNN016 when they are not 1-D integers.
     """
-    own = Path(spec).exists() or ":" in spec or spec.endswith((".npy", ".npz"))
-    labels = read_array(spec if own else f"{split_spec(data_spec)[0]}:{spec}")
+    labels = read_array(beside(spec, data_spec))
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise SnnccError(
             "SNN016",

@@ -1,9 +1,8 @@
 """The compiler's driver: a checkpoint or a module goes in, a program comes out."""
 
-import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,14 @@ from numpy.typing import NDArray
 
 from snncc import __version__
 from snncc.artifact import Program
+from snncc.bit_widths import Bits, Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
+from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
+from snncc.ir.images import ImageSource
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
+from snncc.options import CompileOptions, check_options
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -27,52 +30,19 @@ from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulation
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
-from snncc.quantize.calibration import (
-    Rounded,
-    images_that_fit,
-    round_plainly,
-    round_with_images,
-)
+from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.preprocessing import Preprocessing
+from snncc.sources import Source, load_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from snncc.frontends.torch_recorder import Trace
 
 Json = Any
 DEFAULT_STEPS = 4
-WEIGHT_BITS = range(2, 25)
-
-
-@dataclass(frozen=True)
-class CompileOptions:
-    """What the user chooses.
-
-    Attributes:
-        input_shape: of one image; None to take it from a recognised checkpoint.
-        normalize: means and standard deviations, one or one per channel; None for (0, 1).
-        steps: T; None to take the checkpoint's, else 4.
-        weight_bits: of signed weights, 2 to 24.
-        gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded.
-        encoding: "bit-planes" or "host": how the image enters.
-        profile: semantics of the integer program.
-        layout: how the model takes its input, see `trace_model`.
-        decay: "approximate" or "by-step": what becomes of a decay that is no 1/m.
-        neuron: parameters of a recognised network's neurons by name, as text; None for those of
-            the public implementation.
-    """
-
-    input_shape: tuple[int, ...] | None = None
-    normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    steps: int | None = None
-    weight_bits: int = 8
-    gain: str = "shift-add"
-    encoding: str = "bit-planes"
-    profile: str = "exact"
-    layout: str = "auto"
-    decay: str = "approximate"
-    neuron: Mapping[str, str] | None = None
+Images = NDArray[np.uint8] | ImageFolder
+"""An array [n, *input_shape], or files that get their size from the network."""
 
 
 @dataclass(frozen=True)
@@ -90,26 +60,14 @@ class Compiled:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Source:
-    """A module ready to be traced and where it came from."""
-
-    module: "nn.Module"
-    network: str
-    facts: dict[str, Json] = field(default_factory=dict[str, Json])
-    input_shape: tuple[int, ...] | None = None
-    steps: int | None = None
-    notes: tuple[str, ...] = ()
-    steps_are_fixed: bool = False
-
-
 def compile_checkpoint(
     path: Path | None,
     options: CompileOptions,
     *,
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
-    calibration: NDArray[np.uint8] | None = None,
+    calibration: Images | None = None,
+    evaluation: Images | None = None,
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compiled:
@@ -120,7 +78,8 @@ def compile_checkpoint(
         options: see `CompileOptions`.
         model: None or "mixer-snn" to recognise the checkpoint, else "pkg.module:factory".
         model_arguments: for the factory.
-        calibration: uint8 images [n, *input_shape] for rounding; None to round to nearest.
+        calibration: images for rounding; None to round to nearest.
+        evaluation: likewise, to judge the program by; None for some of the calibration images.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
 
@@ -128,16 +87,16 @@ def compile_checkpoint(
         SnnccError: with every finding, when an option does not fit, the checkpoint cannot be
             read, or the model cannot be lowered.
     """
-    _check(options)
-    _require_torch()
-    source = _load(path, model, model_arguments or {}, options.neuron)
-    return compile_module(source, options, calibration, observe, progress)
+    check_options(options)
+    source = load_source(path, model, model_arguments or {}, options.neuron)
+    return compile_module(source, options, calibration, evaluation, observe, progress)
 
 
 def compile_module(
-    source: _Source,
+    source: Source,
     options: CompileOptions,
-    calibration: NDArray[np.uint8] | None,
+    calibration: Images | None,
+    evaluation: Images | None,
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
 ) -> Compiled:
@@ -148,9 +107,10 @@ def compile_module(
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
-    if options.normalize is None:
+    if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
-    _check_calibration(calibration, shape)
+    images = _images_for(calibration, shape, options.preset, "calibration")
+    evaluated = _images_for(evaluation, shape, options.preset, "evaluation")
     trace = trace_model(source.module, shape, steps, options.layout)
     if trace.findings:
         raise SnnccError.of(trace.findings)
@@ -163,30 +123,68 @@ def compile_module(
 
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking = run_passes(trace.graph, spiking_passes(options), watch)
-    if calibration is None:
-        rounded = round_plainly(spiking, options.weight_bits)
+    used = None if images is None else images_that_fit(spiking, images)
+    if images is None or used is None:
         notes.append("no --calibrate: weights are rounded to nearest")
-    else:
-        used = images_that_fit(spiking, calibration)
-        if len(used) < len(calibration):
-            notes.append(f"{len(used)} of {len(calibration)} calibration images fit the memory")
-        rounded = round_with_images(spiking, options.weight_bits, used, progress)
-    lowering = LowerToIntegers(rounded, options.weight_bits)
-    integer = run_passes(spiking, [lowering], watch)
+    elif len(used) < len(images):
+        notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
+    judged = some_images(spiking, used) if evaluated is None else evaluated
+
+    def lowering(bits: Bits) -> LowerToIntegers:
+        if used is None:
+            rounded = round_plainly(spiking, bits)
+        else:
+            rounded = round_with_images(spiking, bits, used, progress)
+        return LowerToIntegers(rounded, max(bits.values()))
+
+    bits, trials = _choose_bits(options, spiking, judged, lowering)
+    chosen = lowering(bits)
+    integer = run_passes(spiking, [chosen], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
+    report["weight_bits"] = max(bits.values())
+    report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
+    if options.agreement is not None:
+        report["bit_search"] = {"wanted": options.agreement, "trials": [asdict(t) for t in trials]}
+    if judged is None:
+        notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
+    else:
+        by = "evaluation" if evaluated is not None else "calibration"
+        report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
     before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
-    scales = scales_of(rounded, lowering)
+    scales = scales_of(chosen)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
-    report["rounding"] = rounding_summary(
-        prove_roundings(spiking, integer, scales, options.weight_bits)
-    )
+    report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
 
 
-def scales_of(rounded: Rounded, lowering: LowerToIntegers) -> Scales:
+def scales_of(lowering: LowerToIntegers) -> Scales:
     """In what a program's integers are counted, as the fold proof takes it."""
-    units = {name: (unit.axes, unit.array) for name, unit in rounded.units.unit.items()}
-    return Scales(units, rounded.units.exponent, lowering.fraction_bits)
+    units = lowering.rounded.units
+    unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
+    return Scales(unit, units.exponent, lowering.fraction_bits)
+
+
+def _choose_bits(
+    options: CompileOptions,
+    spiking: Graph,
+    judged: ImageSource | None,
+    lowering: Callable[[Bits], LowerToIntegers],
+) -> tuple[Bits, tuple[Trial, ...]]:
+    """Bits of every map, and what was tried to find them."""
+    if options.agreement is None:
+        return bits_by_layer(spiking, options.weight_bits, options.layer_bits), ()
+    if judged is None:
+        raise SnnccError(
+            "SNN001",
+            "the fewest bits cannot be searched without images",
+            help="give --calibrate, and --evaluate for images that rounding has not seen",
+        )
+
+    def agreement_of(bits: Bits) -> float:
+        integer = run_passes(spiking, [lowering(bits)])
+        return measure_fidelity(spiking, integer, judged).agreement
+
+    return search_bits(spiking, options.agreement, agreement_of)
 
 
 def trace_checkpoint(
@@ -204,23 +202,30 @@ def trace_checkpoint(
     Raises:
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
-    _check(options)
-    _require_torch()
+    check_options(options)
     from snncc.frontends.torch_recorder import trace_model
 
-    source = _load(path, model, model_arguments or {}, options.neuron)
+    source = load_source(path, model, model_arguments or {}, options.neuron)
     shape, steps = _shape_and_steps(source, options)
     return trace_model(source.module, shape, steps, options.layout), source.network
 
 
-def _shape_and_steps(source: _Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
-    shape = options.input_shape or source.input_shape
+def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
+    preset = options.preset
+    shape = options.input_shape or source.input_shape or (preset.shape if preset else None)
     if shape is None:
         raise SnnccError(
             "SNN001",
             "the image's shape is not known",
             why="only a recognised checkpoint says what it takes",
             help="give --input-shape C,H,W",
+        )
+    if preset is not None and preset.shape != shape:
+        raise SnnccError(
+            "SNN001",
+            f"--preprocess {preset.name} gives images {list(preset.shape)}, the network takes "
+            f"{list(shape)}",
+            help="give --normalize MEAN,STD instead",
         )
     steps = options.steps or source.steps or DEFAULT_STEPS
     if source.steps_are_fixed and steps != source.steps:
@@ -235,7 +240,7 @@ def _shape_and_steps(source: _Source, options: CompileOptions) -> tuple[tuple[in
 
 def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     """The passes from what the model says to populations and projections without BatchNorm."""
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     passes: tuple[Pass, ...] = (
         ConvertModulesIntoPopulations(means, stds, options.encoding),
         PushProjectionsToSpikes(),
@@ -248,103 +253,28 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
 
 
-def _check(options: CompileOptions) -> None:
-    if options.weight_bits not in WEIGHT_BITS:
-        raise SnnccError(
-            "SNN001", f"weights of {options.weight_bits} bits", help="--weight-bits 2 to 24"
-        )
-    for what, value, allowed in (
-        ("gain", options.gain, ("shift-add", "unshared")),
-        ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, ("exact",)),
-        ("layout", options.layout, ("auto", "sequence", "frame")),
-        ("decay", options.decay, ("approximate", "by-step")),
-    ):
-        if value not in allowed:
-            raise SnnccError(
-                "SNN001",
-                f"--{what} {value} is not supported",
-                help=f"one of: {', '.join(allowed)}",
-            )
-
-
-def _require_torch() -> None:
-    try:
-        importlib.import_module("torch")
-    except ModuleNotFoundError as error:
-        raise SnnccError(
-            "SNN050",
-            "compiling needs torch, which is not installed",
-            why="programs run without it, but a checkpoint is a torch network",
-            help="pip install -c constraints.txt '.[compile]' (or torch itself)",
-        ) from error
-
-
-def _check_calibration(images: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> None:
+def _images_for(
+    images: Images | None, shape: tuple[int, ...], preset: Preprocessing | None, what: str
+) -> ImageSource | None:
+    """The images as the network takes them; what is wrong with any is said before the work."""
     if images is None:
-        return
+        return None
+    if isinstance(images, ImageFolder):
+        files = images.images(shape, preset)
+        files.check()
+        return files
     if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise SnnccError(
             "SNN016",
-            f"calibration images are {images.dtype} {list(images.shape)}, the network takes "
+            f"{what} images are {images.dtype} {list(images.shape)}, the network takes "
             f"uint8 [n, {', '.join(map(str, shape))}]",
             help="give 8-bit images of the network's size, at least one",
         )
-
-
-def _load(
-    path: Path | None,
-    model: str | None,
-    arguments: Mapping[str, str],
-    neuron: Mapping[str, str] | None,
-) -> _Source:
-    from snncc.frontends.checkpoint import load_checkpoint
-    from snncc.frontends.factory import load_factory, load_state
-    from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
-
-    if model is not None and model != "mixer-snn":
-        if neuron:
-            raise SnnccError(
-                "SNN001",
-                f"--neuron does not go with --model {model}",
-                why="a module of your own holds its neurons' parameters",
-                help="set them in the factory",
-            )
-        module = load_factory(model, arguments)
-        source = _Source(module, model)
-        if path is not None:
-            checkpoint = load_checkpoint(path)
-            load_state(module, checkpoint.state, path)
-            source.facts["checkpoint"] = path.name
-        return source
-    if path is None:
-        raise SnnccError("SNN001", "neither a checkpoint nor --model pkg.module:factory is given")
-    checkpoint = load_checkpoint(path)
-    if model is None and not recognise(checkpoint.state):
-        raise SnnccError(
-            "SNN013",
-            f"{path.name} is not of a network that is recognised",
-            why="its tensors are not named as those of a Mixer-SNN",
-            help="give --model pkg.module:factory to compile a network of your own",
-        )
-    module, config, notes = load_mixer(checkpoint, neuron_options(neuron))
-    facts = {
-        "variant": config.variant,
-        "dim": config.dim,
-        "depths": list(config.depths),
-        "alpha": config.alpha,
-        "patch_size": config.patch_size,
-        "image_size": config.image_size,
-        "classes": config.num_classes,
-        "checkpoint": path.name,
-    }
-    shape = (config.in_channels, config.image_size, config.image_size)
-    steps = config.scale_steps or steps_of(checkpoint)
-    return _Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))
+    return images
 
 
 def _report(
-    source: _Source,
+    source: Source,
     options: CompileOptions,
     shape: tuple[int, ...],
     steps: int,
@@ -358,7 +288,7 @@ def _report(
         for note in event.notes
     ]
     fired = Counter(f["pass"] for f in folds if f["fired"] and f["site"] != MEAN_OVER_TIME)
-    means, stds = options.normalize or ((0.0,), (1.0,))
+    means, stds = options.normalization
     return {
         "snncc": __version__,
         "network": source.network,
@@ -366,7 +296,7 @@ def _report(
         "input_shape": list(shape),
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
-        "weight_bits": options.weight_bits,
+        "preprocess": options.preprocess,
         "gain": options.gain,
         "encoding": options.encoding,
         "profile": options.profile,

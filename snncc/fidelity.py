@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph
+from snncc.ir.images import ImageSource
 from snncc.ir.spiking_ops import Population
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
@@ -18,6 +19,9 @@ NEAR = 1.0 / 64.0
 CHUNK = 1 << 28
 """Bytes of the values of so many images are held at once."""
 DIGITS = 6
+JUDGED = 256
+SITES = 1 << 28
+"""Without a choice of the user's, so many images are judged, or so many neurons times steps."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,22 @@ class Fidelity:
         return _rounded(whole)
 
 
+def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+    """As many of the images as can be judged in a short time."""
+    if images is None:
+        return None
+    return images[: max(1, min(JUDGED, SITES // _sites(spiking)))]
+
+
+def _sites(spiking: Graph) -> int:
+    """Neurons times steps of one image."""
+    return sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
+
+
 def measure_fidelity(
     spiking: Graph,
     program: Graph,
-    images: NDArray[np.uint8],
+    images: ImageSource,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
     """Runs both on images.
@@ -74,15 +90,14 @@ def measure_fidelity(
     Args:
         spiking: the folded network, spiking dialect.
         program: what it was lowered to; populations have the same names.
-        images: uint8 [n, *axes of the image].
+        images: in order; read in parts.
         progress: called with images done and their total.
     """
     tallies = {node.name: _Tally() for node in spiking.select(Population)}
     wanted: list[Real] = []
     got: list[Real] = []
     simulator = Simulator(program)
-    sites = sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
-    each = max(1, CHUNK // (16 * sites))
+    each = max(1, CHUNK // (16 * _sites(spiking)))
     for start in range(0, len(images), each):
         part = images[start : start + each]
         execution = simulator.run(part, list(tallies))

@@ -208,6 +208,17 @@ def test_every_constant_that_is_one_off_is_found(field: str) -> None:
     assert found > 40
 
 
+def test_layers_of_fewer_bits_are_proved_in_their_own_grids() -> None:
+    mixed = 0
+    for seed in range(8):
+        source = lower(seed, layers=(("*", 4), ("conv*", 6)))
+        mixed += len(set(source.bits.values())) > 1
+        assert all(site.wrong == 0 for site in source.prove())
+        found = prove_roundings(source.spiking, source.program, source.scales, source.bits)
+        assert all(r.nearest == r.weights for r in found)
+    assert mixed > 3
+
+
 def test_a_weight_that_is_one_off_is_found() -> None:
     source = lower(3)
     for node in source.program.nodes:

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from random_networks import random_images, random_network
 
-from snncc.compile import CompileOptions, spiking_passes
+from snncc.compile import spiking_passes
 from snncc.ir import Graph
 from snncc.ir.projections import Contract, Convolve, Sum
+from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import narrow
-from snncc.quantize.rounding import round_to_nearest, round_with_compensation
+from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 
 
 def spiking(seed: int) -> Graph:
@@ -31,7 +32,7 @@ def test_compensation_loses_less_than_rounding_to_nearest(bits: int) -> None:
         grid = np.abs(rows).max(axis=1, keepdims=True) / largest
         for which, rounding in (
             ("plain", round_to_nearest(rows, grid, largest)),
-            ("better", round_with_compensation(rows, grid, largest, gram)),
+            ("better", round_with_compensation(rows, grid, largest, Use.of(gram))[0]),
         ):
             assert np.array_equal(rounding, np.round(rounding))
             assert np.abs(rounding).max() <= largest
@@ -44,7 +45,7 @@ def test_compensation_loses_less_than_rounding_to_nearest(bits: int) -> None:
 def test_unused_inputs_are_rounded_to_nearest() -> None:
     rng = np.random.default_rng(0)
     rows, grid = rng.normal(size=(3, 5)), np.full((3, 1), 0.1)
-    rounded = round_with_compensation(rows, grid, 127, np.zeros((5, 5)))
+    rounded = round_with_compensation(rows, grid, 127, Use.of(np.zeros((5, 5))))[0]
     assert np.array_equal(rounded, round_to_nearest(rows, grid, 127))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from snncc.compile import CompileOptions, compile_checkpoint, spiking_passes
+from snncc.compile import compile_checkpoint, spiking_passes
 from snncc.diagnostics import SnnccError
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, NeuronOptions
 from snncc.frontends.mixer_snn.neuron import LIF
@@ -17,6 +17,7 @@ from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.mfi import Level, prove
+from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -154,10 +155,10 @@ def test_every_spike_with_every_neuron(neuron: str, decay: str) -> None:
 
 def test_equal_scales_are_a_batchnorm_like_any_other() -> None:
     config = VARIANTS["temporal 4"]
-    net = lively(config, 4)
+    net = untrained_mixer(config, normal(images(config)), 4, 0.25).double()
     for name, parameter in net.named_parameters():
         if name.endswith(".scale"):
-            parameter.data.fill_(-0.75)
+            parameter.data.fill_(1.125)
     options = CompileOptions(normalize=NORMALIZE)
     spiking = check_every_spike(net, config, 4, options)
     assert not any(

@@ -12,7 +12,7 @@ from verdict_zoo import SHAPE, STEPS, ZOO, Hand, make, mixer
 from zoo import Refused, lively
 
 from snncc.cli.main import run
-from snncc.compile import CompileOptions, spiking_passes
+from snncc.compile import spiking_passes
 from snncc.frontends.torch_recorder import Trace, trace_model
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Value
@@ -23,6 +23,7 @@ from snncc.mfi import Domain, Level, Policy, Values, Verdict, domains_of, prove
 from snncc.mfi.domains import BIT, affine, current, integers, mapped, product, real
 from snncc.mfi.foreign_functions import FUNCTIONS, judge
 from snncc.mfi.foreign_products import Operands
+from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

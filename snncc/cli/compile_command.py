@@ -1,13 +1,23 @@
 """`snncc compile`."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from snncc.cli.output import print_facts, print_json, progress
-from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
+from snncc.cli.parameters import (
+    parse_arguments,
+    parse_bits,
+    parse_layer_bits,
+    parse_normalize,
+    parse_shape,
+)
+
+DEFAULT_AGREEMENT = 0.99
+MOST_BITS = 24
 
 
 @click.command("compile")
@@ -28,9 +38,37 @@ from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
     metavar="MEAN,STD",
     help="Of pixels/255; per channel a/b/c.",
 )
+@click.option(
+    "--preprocess",
+    type=click.Choice(["imagenet224", "cifar224"]),
+    help="Normalisation and geometry by name, in place of --normalize.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
-@click.option("--weight-bits", type=click.IntRange(2, 24), default=8, show_default=True)
-@click.option("--calibrate", metavar="NPZ[:KEY]", help="Images that rounding may look at.")
+@click.option(
+    "--weight-bits",
+    callback=parse_bits,
+    default="8",
+    show_default=True,
+    metavar="2..24|auto",
+    help="auto: the fewest that keep --agreement.",
+)
+@click.option(
+    "--layer-bits",
+    multiple=True,
+    callback=parse_layer_bits,
+    metavar="PATTERN=BITS",
+    help="Of the maps whose names fit, e.g. 'token_mix.*=6'.",
+)
+@click.option(
+    "--agreement",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="For --weight-bits auto: of images answered as by the network.  [default: 0.99]",
+)
+@click.option("--calibrate", metavar="NPZ[:KEY]|FOLDER", help="Images that rounding may look at.")
+@click.option(
+    "--evaluate", metavar="NPZ[:KEY]|FOLDER", help="Images that the program is judged by."
+)
 @click.option("--profile", default="exact", show_default=True, help="Integer semantics.")
 @click.option(
     "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
@@ -65,9 +103,13 @@ def command(
     model_arguments: dict[str, str],
     input_shape: tuple[int, ...] | None,
     normalize: Any,
+    preprocess: str | None,
     steps: int | None,
-    weight_bits: int,
+    weight_bits: int | None,
+    layer_bits: tuple[tuple[str, int], ...],
+    agreement: float | None,
     calibrate: str | None,
+    evaluate: str | None,
     profile: str,
     gain: str,
     encoding: str,
@@ -84,15 +126,23 @@ def command(
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
     from snncc.artifact import check_writable, save_program
-    from snncc.compile import CompileOptions, compile_checkpoint
+    from snncc.compile import compile_checkpoint
     from snncc.ir.text import print_graph
     from snncc.mfi import prove
+    from snncc.options import CompileOptions
     from snncc.passes.pipeline import PassEvent
-    from snncc.runtime.data_files import read_array
+    from snncc.runtime.data_files import open_images
 
     start = time.perf_counter()
     check_writable(output)
-    images = None if calibrate is None else read_array(calibrate)
+    if weight_bits is not None and agreement is not None:
+        raise click.UsageError("--agreement goes with --weight-bits auto")
+    if weight_bits is None and layer_bits:
+        raise click.UsageError("--layer-bits does not go with --weight-bits auto")
+    if weight_bits is None and agreement is None:
+        agreement = DEFAULT_AGREEMENT
+    images = None if calibrate is None else open_images(calibrate)
+    judged = None if evaluate is None else open_images(evaluate)
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     count = 0
@@ -109,13 +159,16 @@ def command(
         input_shape,
         normalize,
         steps,
-        weight_bits,
+        weight_bits or MOST_BITS,
         gain,
         encoding,
         profile,
         layout,
         decay,
         neuron,
+        layer_bits,
+        agreement,
+        preprocess,
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(
@@ -124,6 +177,7 @@ def command(
             model=model,
             model_arguments=model_arguments,
             calibration=images,
+            evaluation=judged,
             observe=observe,
             progress=advance,
         )
@@ -149,23 +203,48 @@ def command(
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
+    preset = options.preset
     print_facts(
         [
             ("network", compiled.report["network"]),
+            *([("image files", preset)] if preset is not None else []),
             ("parameters", f"{compiled.report['parameters']:,}"),
             (
                 "populations",
                 f"{len(populations)} with {sum(p.type.neurons for p in populations):,} neurons",
             ),
             ("time steps", compiled.report["steps"]),
-            ("weights", f"{weight_bits} bits"),
+            ("weights", _bits(compiled.report)),
             ("BatchNorm", _folds(fired, graph)),
             ("fold proof", _fold_proof(compiled.report["fold_proof"])),
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
+            ("fidelity", _fidelity(compiled.report.get("fidelity"))),
             ("program", f"{output}  {size:,} bytes  sha256 {sha[:16]}…"),
             ("time", f"{seconds:.1f} s"),
         ]
+    )
+
+
+def _bits(report: Any) -> str:
+    """One line: how many bits, and of how many maps."""
+    widths: dict[str, int] = report["layer_bits"]
+    counts = Counter(widths.values())
+    text = ", ".join(f"{counts[n]} maps with {n}" for n in sorted(counts, reverse=True))
+    text = f"{text} bits" if text else f"{report['weight_bits']} bits"
+    search = report.get("bit_search")
+    return text if search is None else f"{text}, the fewest of {len(search['trials'])} tried"
+
+
+def _fidelity(found: dict[str, Any] | None) -> str:
+    """One line: how far the program is from the network that it was rounded from."""
+    if found is None:
+        return "not measured"
+    worst = max(found["populations"], key=lambda p: p["flips"])
+    return (
+        f"{found['agreement']:.2%} of {found['images']} {found['by']} images answered as by the "
+        f"network, {found['flips']:.2%} of spikes differ, most in {worst['name']} "
+        f"({worst['flips']:.2%})"
     )
 
 

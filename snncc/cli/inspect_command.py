@@ -65,24 +65,39 @@ def _print(record: dict[str, Any]) -> None:
         [
             ("program", f"{record['program']}  sha256 {record['sha256'][:16]}…"),
             ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
+            ("variant", origin.get("variant", "as the factory makes it")),
             ("parameters", f"{origin.get('parameters', 0):,} in the original"),
             ("constants", f"{record['constants']:,} integers in the program"),
             ("profile", f"{record['profile']}, {record['steps']} time steps"),
-            ("weights", f"{origin.get('weight_bits', '?')} bits"),
+            ("weights", _widths(origin)),
+            ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
         ]
     )
     click.echo()
+    found = origin.get("fidelity")
+    judged = {p["name"]: p for p in found["populations"]} if found else {}
     rows = [
         (
             p["name"],
             "x".join(map(str, list(p["axes"].values())[1:])),
             f"{p['neurons']:,}",
             p["membrane_bits"],
+            *_judged(judged.get(p["name"])),
         )
         for p in record["populations"]
     ]
-    print_table(rows, ("population", "shape", "neurons", "membrane bits"))
+    head = ("population", "shape", "neurons", "membrane bits", "spike rate", "flips", "near")
+    print_table(rows, head)
+    if found:
+        click.echo(
+            f"spike rate: of the network on {found['images']} {found['by']} images; flips: where "
+            "the program differs; near: membranes within 1/64 of their threshold"
+        )
+        click.echo(
+            f"{found['agreement']:.2%} answered alike; logits differ by {found['logits_rms']:.3g} "
+            f"(rms), the network's own spread is {found['logits_std']:.3g}"
+        )
     folds = [
         fold
         for fold in origin.get("folds", [])
@@ -94,6 +109,20 @@ def _print(record: dict[str, Any]) -> None:
             (f["site"], f["pass"], ("" if f["fired"] else "not here: ") + f["text"]) for f in folds
         ]
         print_table(lines, ("site", "rule", "what it did"), left=3)
+
+
+def _widths(origin: dict[str, Any]) -> str:
+    layers: dict[str, int] = origin.get("layer_bits", {})
+    if not layers:
+        return f"{origin.get('weight_bits', '?')} bits"
+    few = ", ".join(f"{name}={bits}" for name, bits in layers.items())
+    return f"{min(layers.values())} to {max(layers.values())} bits: {few}"
+
+
+def _judged(found: dict[str, Any] | None) -> tuple[str, str, str]:
+    if found is None:
+        return "-", "-", "-"
+    return f"{found['rate']:.2%}", f"{found['flips']:.2%}", f"{found['near']:.2%}"
 
 
 def _one(graph: Any, name: str, as_json: bool) -> None:

@@ -38,3 +38,29 @@ def parse_arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[
     if any(not key or not equals for key, equals, _ in pairs):
         raise click.BadParameter("give KEY=VALUE")
     return {key: text for key, _, text in pairs}
+
+
+def parse_bits(_ctx: click.Context, _param: click.Parameter, value: str) -> int | None:
+    """Bits of weights; None for "auto"."""
+    if value == "auto":
+        return None
+    return _bits(value)
+
+
+def parse_layer_bits(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    """Pairs of a pattern and bits from PATTERN=BITS."""
+    found: list[tuple[str, int]] = []
+    for value in values:
+        pattern, equals, bits = value.rpartition("=")
+        if not pattern or not equals:
+            raise click.BadParameter("give PATTERN=BITS, e.g. 'token_mix.*=6'")
+        found.append((pattern, _bits(bits)))
+    return tuple(found)
+
+
+def _bits(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= 24:
+        raise click.BadParameter(f"{text!r} is not a number of bits from 2 to 24")
+    return int(text)

@@ -1,20 +1,28 @@
 """`snncc run`."""
 
 import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.cli.output import print_facts, print_json, print_table, progress
 from snncc.diagnostics import SnnccError
+from snncc.ir.images import ImageSource
+
+if TYPE_CHECKING:
+    from snncc.runtime import Execution
 
 
 @click.command("run")
 @click.argument("program", type=click.Path(path_type=Path))
-@click.argument("data", metavar="DATA.npz[:KEY]")
-@click.option("--labels", metavar="KEY|NPZ:KEY", help="For the accuracy.")
+@click.argument("data", metavar="DATA.npz[:KEY]|FOLDER")
+@click.option("--labels", metavar="KEY|NPZ:KEY|folders", help="For the accuracy.")
 @click.option("--reference", metavar="KEY|NPZ:KEY", help="Logits to compare predictions with.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="logits, predictions (.npz).")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
@@ -40,34 +48,43 @@ def command(
     """Run a program on images.
 
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
+    A FOLDER holds PNG and JPEG files, which get the geometry of the --preprocess that the program
+    was compiled with; `--labels folders` takes its subfolders, in the order of names, as classes.
     Writes `logits` (float64, real units) and `predictions` with -o.
     """
     from snncc.artifact import check_writable, load_program
     from snncc.ir.integer_ops import IntegerPopulation
-    from snncc.runtime.data_files import program_images, read_labels, write_arrays
+    from snncc.runtime.data_files import open_images, write_arrays
+    from snncc.runtime.image_files import ImageFiles
 
     if output is not None:
         check_writable(output)
-    graph = load_program(program).graph
-    images = program_images(graph, data, limit)
+    loaded = load_program(program)
+    graph = loaded.graph
+    given = open_images(data)
+    images = _images(given, loaded, data, limit)
     classes = graph[graph.output].type.shape[0]
-    truth = None if labels is None else _labels(read_labels(labels, data), limit, images, classes)
+    truth = None if labels is None else _labels(labels, given, data, limit, len(images), classes)
     wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)
+    if isinstance(images, ImageFiles):
+        with progress("checking files", quiet=as_json) as advance:
+            images.check(advance)
     with progress("running", quiet=as_json) as advance:
         start = time.perf_counter()
-        execution = _execute(graph, images, executor, threads, advance)
+        logits, spike_counts = _execute(graph, images, executor, threads, advance)
         seconds = time.perf_counter() - start
-    predictions = execution.logits.argmax(axis=1)
+    predictions = logits.argmax(axis=1)
     if output is not None:
-        write_arrays(output, logits=execution.logits, predictions=predictions)
+        write_arrays(output, logits=logits, predictions=predictions)
     rates = {
-        node.name: execution.spike_counts[node.name]
-        / (len(images) * graph.steps * node.type.neurons)
+        node.name: spike_counts[node.name] / (len(images) * graph.steps * node.type.neurons)
         for node in graph.select(IntegerPopulation)
     }
     sites = sum(node.type.neurons for node in graph.select(IntegerPopulation))
-    total = sum(execution.spike_counts.values()) / max(1, len(images) * graph.steps * sites)
+    total = sum(spike_counts.values()) / max(1, len(images) * graph.steps * sites)
     record: dict[str, Any] = {"schema": 1, "images": len(images)}
+    if isinstance(images, ImageFiles) and images.preset is not None:
+        record["preprocess"] = images.preset.name
     if truth is not None:
         record["accuracy"] = float((predictions == truth).mean())
     if wanted is not None:
@@ -87,21 +104,59 @@ def command(
         _print(record, output)
 
 
-def _execute(graph: Any, images: Any, executor: str, threads: int | None, advance: Any) -> Any:
+def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
+    """Files as the program's preprocessing makes them, or an array that has its shape already."""
+    from snncc.ir.projections import Pixels
+    from snncc.runtime.data_files import images_for
+    from snncc.runtime.image_folder import ImageFolder
+    from snncc.runtime.preprocessing import preset_of
+
+    pixels = program.graph.select(Pixels)
+    shape = next(node.op.shape for node in pixels if isinstance(node.op, Pixels))
+    if isinstance(given, ImageFolder):
+        return given.images(shape, preset_of(program.provenance), limit)
+    images = images_for(given, shape, data)[:limit]
+    if len(images) == 0:
+        raise SnnccError("SNN016", f"{data} holds no images")
+    return images
+
+
+def _execute(
+    graph: Any, images: ImageSource, executor: str, threads: int | None, advance: Any
+) -> tuple[Any, Any]:
+    """Logits of every image and spikes of every population; reads as many images as run at once."""
+    run: Callable[[Any], Execution]
     if executor == "interpreter":
+        from snncc.backends.cpu import plan_for_cpu
         from snncc.runtime.interpreter import interpret
 
-        return interpret(graph, images)
-    from snncc.runtime.simulator import Simulator
+        size, run = plan_for_cpu(graph).images, partial(interpret, graph)
+    else:
+        from snncc.runtime.simulator import Simulator
 
-    total = len(images)
-    return Simulator(graph, threads).run(images, progress=lambda done: advance(done, total))
+        simulator = Simulator(graph, threads)
+        size, run = simulator.plan.images, simulator.run
+    logits: list[Any] = []
+    spikes = Counter[str]()
+    for start in range(0, len(images), size):
+        part = run(images[start : start + size])
+        logits.append(part.logits)
+        spikes.update(part.spike_counts)
+        advance(min(len(images), start + size), len(images))
+    return np.concatenate(logits), spikes
 
 
-def _labels(labels: Any, limit: int | None, images: Any, classes: int) -> Any:
-    labels = labels[:limit]
-    if len(labels) != len(images):
-        raise SnnccError("SNN016", f"{len(labels)} labels for {len(images)} images")
+def _labels(
+    spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
+) -> NDArray[np.int64]:
+    from snncc.runtime.data_files import read_labels
+    from snncc.runtime.image_folder import ImageFolder
+
+    if spec == "folders" and isinstance(given, ImageFolder):
+        return given.labels(classes)[:limit]
+    labels = read_labels(spec, data)[:limit]
+    if len(labels) != count:
+        raise SnnccError("SNN016", f"{len(labels)} labels for {count} images")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise SnnccError(
             "SNN016",
@@ -111,10 +166,9 @@ def _labels(labels: Any, limit: int | None, images: Any, classes: int) -> Any:
 
 
 def _reference(spec: str, data: str, limit: int | None, count: int, classes: int) -> Any:
-    from snncc.runtime.data_files import read_array, split_spec
+    from snncc.runtime.data_files import beside, read_array
 
-    own = Path(spec).exists() or ":" in spec
-    logits = read_array(spec if own else f"{split_spec(data)[0]}:{spec}")[:limit]
+    logits = read_array(beside(spec, data))[:limit]
     if logits.shape != (count, classes) or not np.issubdtype(logits.dtype, np.floating):
         raise SnnccError(
             "SNN016",
@@ -126,6 +180,8 @@ def _reference(spec: str, data: str, limit: int | None, count: int, classes: int
 
 def _print(record: dict[str, Any], output: Path | None) -> None:
     facts: list[tuple[str, object]] = [("images", f"{record['images']:,}")]
+    if "preprocess" in record:
+        facts.append(("preprocess", record["preprocess"]))
     if "accuracy" in record:
         facts.append(("accuracy", f"{record['accuracy']:.2%}"))
     if "reference_accuracy" in record:

@@ -167,8 +167,9 @@ def _judge_model(
     steps: int | None,
     layout: str,
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
-    from snncc.compile import CompileOptions, trace_checkpoint
+    from snncc.compile import trace_checkpoint
     from snncc.mfi import prove
+    from snncc.options import CompileOptions
 
     options = CompileOptions(input_shape, normalize, steps, layout=layout)
     trace, network = trace_checkpoint(checkpoint, options, model=model, model_arguments=arguments)

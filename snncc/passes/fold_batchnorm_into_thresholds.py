@@ -9,7 +9,7 @@ from snncc.ir import TIME, Graph, Node, fuse
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
-from snncc.passes.rewriter import Rewriter
+from snncc.passes.rewriter import Rewriter, rewrite
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,7 @@ class FoldBatchnormIntoThresholds:
 
     def run(self, graph: Graph) -> PassResult:
         """Folds every scale that stands directly before a population."""
-        rewriter = Rewriter(graph)
-        notes: list[Note] = []
-        for node in graph.nodes:
-            rewriter.value[node.name] = _visit(rewriter, node, notes)
-        return PassResult(rewriter.finish(), tuple(notes))
+        return rewrite(graph, _visit)
 
 
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:

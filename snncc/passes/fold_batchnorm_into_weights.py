@@ -11,7 +11,7 @@ from snncc.ir.spiking_ops import Affine
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
-from snncc.passes.rewriter import Rewriter
+from snncc.passes.rewriter import Rewriter, rewrite
 
 
 class NotFoldable(ValueError):
@@ -31,28 +31,25 @@ class FoldBatchnormIntoWeights:
 
     def run(self, graph: Graph) -> PassResult:
         """Folds where it is legal; every site that stays says why."""
-        rewriter = Rewriter(graph)
-        notes: list[Note] = []
-        for node in graph.nodes:
-            rewriter.value[node.name] = self._visit(rewriter, node, notes)
-        return PassResult(rewriter.finish(), tuple(notes))
+        return rewrite(graph, _visit)
 
-    def _visit(self, rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
-        sources = rewriter.inputs(node)
-        if not isinstance(node.op, Affine) or node.op.scale is None:
-            return rewriter.emit(node, node.op, *sources)
-        scale = rewriter.named(node.op.scale, 1.0)
-        try:
-            _check_sole_reader(rewriter.old, node.inputs[0])
-            folded = _scaled(rewriter, node, node.inputs[0], scale)
-        except NotFoldable as reason:
-            notes.append(Note(node.name, False, str(reason)))
-            return rewriter.emit(node, node.op, *sources)
-        over = f" over {', '.join(scale.axes)}" if scale.axes else ""
-        notes.append(Note(node.name, True, f"folded into the weights{over}"))
-        if node.op.offset is None:
-            return folded
-        return rewriter.emit(node, Affine(offset=node.op.offset), folded)
+
+def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
+    sources = rewriter.inputs(node)
+    if not isinstance(node.op, Affine) or node.op.scale is None:
+        return rewriter.emit(node, node.op, *sources)
+    scale = rewriter.named(node.op.scale, 1.0)
+    try:
+        _check_sole_reader(rewriter.old, node.inputs[0])
+        folded = _scaled(rewriter, node, node.inputs[0], scale)
+    except NotFoldable as reason:
+        notes.append(Note(node.name, False, str(reason)))
+        return rewriter.emit(node, node.op, *sources)
+    over = f" over {', '.join(scale.axes)}" if scale.axes else ""
+    notes.append(Note(node.name, True, f"folded into the weights{over}"))
+    if node.op.offset is None:
+        return folded
+    return rewriter.emit(node, Affine(offset=node.op.offset), folded)
 
 
 def _check_sole_reader(graph: Graph, name: str) -> None:

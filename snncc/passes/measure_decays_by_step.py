@@ -9,7 +9,7 @@ from snncc.ir import TIME, Graph, Node
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
-from snncc.passes.rewriter import Rewriter
+from snncc.passes.rewriter import Rewriter, rewrite
 
 EXACT = 1e-12
 
@@ -27,11 +27,7 @@ class MeasureDecaysByStep:
 
     def run(self, graph: Graph) -> PassResult:
         """Rewrites every population with another decay; the note says how far its scale reaches."""
-        rewriter = Rewriter(graph)
-        notes: list[Note] = []
-        for node in graph.nodes:
-            rewriter.value[node.name] = _visit(rewriter, node, notes)
-        return PassResult(rewriter.finish(), tuple(notes))
+        return rewrite(graph, _visit)
 
 
 def is_exact_in_integers(decay: float) -> bool:

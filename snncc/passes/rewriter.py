@@ -1,9 +1,12 @@
 """Rebuilding a graph node by node: the one way in which passes change graphs."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from snncc.ir import Array, Graph, GraphBuilder, Node, Op, Param
 from snncc.passes.named import Named
+from snncc.passes.pipeline import Note, PassResult
 
 
 class Rewriter:
@@ -39,3 +42,12 @@ class Rewriter:
 
     def finish(self) -> Graph:
         return self.new.finish(self.value[self.old.output])
+
+
+def rewrite(graph: Graph, visit: Callable[[Rewriter, Node, list[Note]], str]) -> PassResult:
+    """Rebuilds a graph in order; `visit` appends what becomes of a node and gives its new name."""
+    rewriter = Rewriter(graph)
+    notes: list[Note] = []
+    for node in graph.nodes:
+        rewriter.value[node.name] = visit(rewriter, node, notes)
+    return PassResult(rewriter.finish(), tuple(notes))

@@ -11,7 +11,7 @@ from snncc.ir.spiking_ops import Affine
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
-from snncc.passes.rewriter import Rewriter
+from snncc.passes.rewriter import Rewriter, rewrite
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,7 @@ class UnshareWeightsUnderGains:
 
     def run(self, graph: Graph) -> PassResult:
         """Unshares; a site that keeps its gain says why."""
-        rewriter = Rewriter(graph)
-        notes: list[Note] = []
-        for node in graph.nodes:
-            rewriter.value[node.name] = _visit(rewriter, node, notes)
-        return PassResult(rewriter.finish(), tuple(notes))
+        return rewrite(graph, _visit)
 
 
 class _Shared(ValueError):

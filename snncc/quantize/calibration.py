@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
 from snncc.ir.arrays import count
+from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.inputs import synapse_inputs
-from snncc.quantize.rounding import round_to_nearest, round_with_compensation
+from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 from snncc.quantize.units import (
     Bits,
     Units,
@@ -79,17 +80,13 @@ def round_with_images(
     """
     bits = every(graph, weight_bits)
     walk = _Walk(graph, images)
-    grams = walk.grams()
+    uses = walk.uses()
 
     def loss(node: Node, rows: Real, grid: Real) -> Real:
-        gram = grams.get(node.name)
-        if gram is None:
+        use = uses.get(node.name)
+        if use is None:
             return np.zeros(len(rows))
-        largest = largest_weight(bits[node.name])
-        error = rows - _compensated(rows, grid, largest, gram) * grid
-        blocks = error.reshape(-1, len(gram))
-        lost: Real = ((blocks @ gram) * blocks).sum(axis=1).reshape(len(rows), -1).sum(axis=1)
-        return lost
+        return _compensated(rows, grid, largest_weight(bits[node.name]), use)[1]
 
     units = choose_units(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
@@ -113,7 +110,7 @@ def every(graph: Graph, bits: int | Bits) -> Bits:
     return {node.name: bits for node in graph.select(Contract, Convolve)}
 
 
-def images_that_fit(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def images_that_fit(graph: Graph, images: ImageSource) -> NDArray[np.uint8]:
     """The images, or every k-th of them when the values of all would take more than `MEMORY`."""
     most = max(1, MEMORY // peak_bytes(graph))
     count = min(len(images), most)
@@ -152,11 +149,12 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
     return rows.reshape(shape)
 
 
-def _compensated(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
-    """Rounds rows [o, blocks * k], each block of unshared weights for itself."""
-    blocks = rows.shape[1] // len(gram)
-    flat, steps = rows.reshape(-1, len(gram)), np.repeat(grid, blocks, axis=0)
-    return round_with_compensation(flat, steps, largest, gram).reshape(rows.shape)
+def _compensated(rows: Real, grid: Real, largest: float, use: Use) -> tuple[Real, Real]:
+    """Rounds rows [o, blocks * k], each block of unshared weights for itself; what each loses."""
+    blocks = rows.shape[1] // len(use.order)
+    flat, steps = rows.reshape(-1, len(use.order)), np.repeat(grid, blocks, axis=0)
+    rounded, lost = round_with_compensation(flat, steps, largest, use)
+    return rounded.reshape(rows.shape), lost.reshape(len(rows), -1).sum(axis=1)
 
 
 def _grid(units: Units, node: Node) -> Real:
@@ -167,6 +165,17 @@ def _grid(units: Units, node: Node) -> Real:
     return np.broadcast_to(grid.over((axis,)), (node.type.size(axis),)).reshape(-1, 1)
 
 
+Key = tuple[str, tuple[object, ...]]
+"""A value, and how a projection reads it."""
+
+
+def _reading(op: Contract | Convolve, kernel: tuple[int, ...]) -> tuple[object, ...]:
+    if isinstance(op, Contract):
+        return op.into, op.summed
+    axes = (op.channel, op.height, op.width)
+    return axes, kernel, op.stride, op.padding, op.dilation, op.groups
+
+
 class _Walk:
     """Values of the rounded network, freed when nothing reads them any more."""
 
@@ -174,39 +183,41 @@ class _Walk:
         self.graph = graph
         self.images = images
         self.values: dict[str, Real] = {}
+        self._known: dict[Key, Use | None] = {}
 
-    def grams(self) -> dict[str, Real]:
-        """E[x x^T] of every projection's inputs in the real network, on a part of the images."""
+    def uses(self) -> dict[str, Use]:
+        """How every projection's inputs occur in the real network, on a part of the images."""
         few = self.images[:: max(1, len(self.images) // UNIT_IMAGES)]
-        values: dict[str, Real] = {}
-        found: dict[str, Real] = {}
+        real = _Walk(self.graph, few)
+        found: dict[str, Use] = {}
         for node in self.graph.nodes:
-            gram = self._gram(node, values)
-            if gram is not None:
-                found[node.name] = gram
-            sources = [values[name] for name in node.inputs]
-            values[node.name] = evaluate(self.graph, node, sources, few)
-            for name in self.graph.last_uses.get(node.name, ()):
-                del values[name]
+            use = real.use(node)
+            if use is not None:
+                found[node.name] = use
+            real.advance(node)
         return found
 
-    def _gram(self, node: Node, values: Mapping[str, Real]) -> Real | None:
+    def use(self, node: Node) -> Use | None:
+        """How a projection's inputs occur; known for all that read the same inputs alike."""
         op = node.op
         if not isinstance(op, Contract | Convolve):
             return None
         kernel = self.graph.constants[op.weight.name].shape[-2:]
-        source = self.graph[node.inputs[0]].type
-        inputs = synapse_inputs(node, source, values[node.inputs[0]], kernel)
-        if inputs is None:
-            return None
-        return (inputs.T @ inputs).astype(np.float64) / len(inputs)
+        key = (node.inputs[0], _reading(op, kernel))
+        if key not in self._known:
+            source = self.graph[node.inputs[0]].type
+            inputs = synapse_inputs(node, source, self.values[node.inputs[0]], kernel)
+            gram = None if inputs is None else (inputs.T @ inputs).astype(np.float64)
+            count = 0 if inputs is None else len(inputs)
+            self._known[key] = None if gram is None else Use.of(gram / count)
+        return self._known[key]
 
     def round(self, node: Node, grid: Real, largest: float) -> Real:
         """Integer rows of a projection for the inputs that the rounded network gives it."""
-        rows, gram = rows_of(self.graph, node), self._gram(node, self.values)
-        if gram is None:
+        rows, use = rows_of(self.graph, node), self.use(node)
+        if use is None:
             return round_to_nearest(rows, grid, largest)
-        return _compensated(rows, grid, largest, gram)
+        return _compensated(rows, grid, largest, use)[0]
 
     def advance(self, node: Node, weight: Real | None = None) -> None:
         """Computes a node's value, with another weight if one is given."""
@@ -217,3 +228,5 @@ class _Walk:
         self.values[node.name] = evaluate(graph, node, sources, self.images)
         for name in self.graph.last_uses.get(node.name, ()):
             del self.values[name]
+            for key in [k for k in self._known if k[0] == name]:
+                del self._known[key]

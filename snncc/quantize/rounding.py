@@ -1,5 +1,7 @@
 """Rounding that makes up for its own error: each weight's loss is spread over later weights."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +16,32 @@ def round_to_nearest(rows: Real, grid: Real, largest: float) -> Real:
     return np.clip(np.round(rows / grid), -largest, largest)
 
 
-def round_with_compensation(rows: Real, grid: Real, largest: float, gram: Real) -> Real:
-    """Integers q that keep grid * q @ x near rows @ x for inputs x with Gram matrix E[x x^T].
+@dataclass(frozen=True)
+class Use:
+    """How a projection's inputs occur together, in the form that rounding needs.
+
+    Attributes:
+        order: [k] inputs, most used first.
+        factor: [k, k] upper triangular; factor^T factor is the inverse of the damped Gram matrix
+            E[x x^T] in that order.
+    """
+
+    order: NDArray[np.int64]
+    factor: Real
+
+    @classmethod
+    def of(cls, gram: Real) -> "Use":
+        """From a Gram matrix [k, k]."""
+        use = np.diag(gram)
+        order = np.argsort(-use, kind="stable")
+        damped = gram[np.ix_(order, order)].copy()
+        damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-9)
+        factor = np.linalg.cholesky(np.linalg.inv(damped)).T
+        return cls(order, np.asarray(factor, np.float64))
+
+
+def round_with_compensation(rows: Real, grid: Real, largest: float, use: Use) -> tuple[Real, Real]:
+    """Integers q that keep grid * q @ x near rows @ x for the inputs x of a projection.
 
     Column by column, most used first: round, then move the error of the output onto the columns
     that are still free, by the inverse of the Gram matrix (optimal brain quantisation as in GPTQ,
@@ -25,33 +51,33 @@ def round_with_compensation(rows: Real, grid: Real, largest: float, gram: Real) 
         rows: [o, k] real weights.
         grid: [o, 1] step of each row.
         largest: largest integer.
-        gram: [k, k].
+        use: of the k inputs.
+
+    Returns:
+        The integers [o, k], and for each row the mean squared error [o] of what it gives.
     """
-    use = np.diag(gram)
-    order = np.argsort(-use, kind="stable")
-    damped = gram[np.ix_(order, order)].copy()
-    damped[np.diag_indices_from(damped)] += DAMPING * max(float(use.mean()), 1e-9)
-    factor: Real = np.asarray(np.linalg.cholesky(np.linalg.inv(damped)).T, np.float64)
-    result = np.empty_like(rows)
+    result, lost = np.empty_like(rows), np.empty(len(rows))
     for start in range(0, len(rows), ROWS):
         part = slice(start, start + ROWS)
-        result[part, order] = _round_part(rows[part][:, order].T, grid[part, 0], largest, factor).T
-    return result
+        columns = rows[part][:, use.order].T
+        rounded, lost[part] = _round_part(columns, grid[part, 0], largest, use.factor)
+        result[part, use.order] = rounded.T
+    return result, lost
 
 
-def _round_part(columns: Real, grid: Real, largest: float, factor: Real) -> Real:
+def _round_part(columns: Real, grid: Real, largest: float, factor: Real) -> tuple[Real, Real]:
     """Rounds columns [k, o] in order; a column lies contiguously, a block of them in cache."""
     free: Real = np.array(columns, np.float64, order="C")
     result: Real = np.empty(free.shape)
+    errors: Real = np.empty(free.shape)
     count = len(free)
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
-        errors = np.empty((stop - start, free.shape[1]))
         for k in range(start, stop):
             column: Real = free[k]
             result[k] = np.clip(np.round(column / grid), -largest, largest)
-            error = (column - result[k] * grid) / factor[k, k]
-            free[k + 1 : stop] -= factor[k, k + 1 : stop, None] * error
-            errors[k - start] = error
-        free[stop:] -= factor[start:stop, stop:].T @ errors
-    return result
+            errors[k] = (column - result[k] * grid) / factor[k, k]
+            free[k + 1 : stop] -= factor[k, k + 1 : stop, None] * errors[k]
+        free[stop:] -= factor[start:stop, stop:].T @ errors[start:stop]
+    lost: Real = np.einsum("ko,ko->o", errors, errors)
+    return result, lost

@@ -1,0 +1,87 @@
+"""What the user chooses when a network is compiled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snncc.diagnostics import SnnccError
+from snncc.runtime.preprocessing import PRESETS, Preprocessing
+
+WEIGHT_BITS = range(2, 25)
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What the user chooses.
+
+    Attributes:
+        input_shape: of one image; None to take it from a recognised checkpoint.
+        normalize: means and standard deviations, one or one per channel; None for (0, 1).
+        steps: T; None to take the checkpoint's, else 4.
+        weight_bits: of signed weights, 2 to 24.
+        layer_bits: (pattern, bits) for the maps whose names fit, the last one deciding.
+        agreement: when given, the bits are searched: the fewest with which this share of images is
+            answered as by the network; `weight_bits` and `layer_bits` are not used.
+        gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded.
+        encoding: "bit-planes" or "host": how the image enters.
+        profile: semantics of the integer program.
+        layout: how the model takes its input, see `trace_model`.
+        decay: "approximate" or "by-step": what becomes of a decay that is no 1/m.
+        neuron: parameters of a recognised network's neurons by name, as text; None for those of
+            the public implementation.
+        preprocess: a name of `PRESETS`, in place of `normalize`; image files get its geometry.
+    """
+
+    input_shape: tuple[int, ...] | None = None
+    normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    steps: int | None = None
+    weight_bits: int = 8
+    gain: str = "shift-add"
+    encoding: str = "bit-planes"
+    profile: str = "exact"
+    layout: str = "auto"
+    decay: str = "approximate"
+    neuron: Mapping[str, str] | None = None
+    layer_bits: tuple[tuple[str, int], ...] = ()
+    agreement: float | None = None
+    preprocess: str | None = None
+
+    @property
+    def preset(self) -> Preprocessing | None:
+        return None if self.preprocess is None else PRESETS[self.preprocess]
+
+    @property
+    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Means and standard deviations of pixels / 255."""
+        if self.preset is not None:
+            return self.preset.normalization
+        return self.normalize or ((0.0,), (1.0,))
+
+
+def check_options(options: CompileOptions) -> None:
+    """Raises SnnccError (SNN001) for a choice that there is not, or two that exclude each other."""
+    for bits in (options.weight_bits, *(own for _, own in options.layer_bits)):
+        if bits not in WEIGHT_BITS:
+            raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
+    if options.agreement is not None and not 0.0 < options.agreement <= 1.0:
+        raise SnnccError("SNN001", f"an agreement of {options.agreement:g}", help="give 0 to 1")
+    if options.normalize is not None and options.preprocess is not None:
+        raise SnnccError(
+            "SNN001",
+            "--normalize and --preprocess are both given",
+            why="a preset brings its own normalisation",
+            help="give one of them",
+        )
+    for what, value, allowed in (
+        ("preprocess", options.preprocess, (None, *PRESETS)),
+        ("gain", options.gain, ("shift-add", "unshared")),
+        ("encoding", options.encoding, ("bit-planes", "host")),
+        ("profile", options.profile, ("exact",)),
+        ("layout", options.layout, ("auto", "sequence", "frame")),
+        ("decay", options.decay, ("approximate", "by-step")),
+    ):
+        if value not in allowed:
+            raise SnnccError(
+                "SNN001",
+                f"--{what} {value} is not supported",
+                help=f"one of: {', '.join(filter(None, allowed))}",
+            )
