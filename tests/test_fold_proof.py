@@ -7,16 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from certificates import certificate_of, file_of
 from folded import Lowered, lower, lower_graph
+from test_variants import NEURONS, PLAIN, VARIANTS, lively
 
+from snncc.checker import check
 from snncc.cli.main import run
+from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.spiking_ops import Population
 from snncc.mfi.fold_sites import Counted, FoldSite, Site, divides
 from snncc.mfi.folds import Scales, _counted, _exponents, fold_summary
 from snncc.mfi.roundings import prove_roundings
 from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
+from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.lower_to_integers import _whole
 
@@ -307,3 +313,23 @@ def test_float64_cannot_push_a_tie_to_the_next_integer() -> None:
     firing = first_firing(Line(blurred, 0.0 * blurred, np.ones(2), np.ones(2)), "ge")
     assert firing.first.tolist() == [1001, 1000]
     assert firing.other.tolist() == [1000, 1001]
+
+
+@pytest.mark.parametrize("decay", ["approximate", "by-step"])
+@pytest.mark.parametrize("name", [*VARIANTS, *NEURONS])
+def test_every_variant_and_neuron_of_the_mixer(name: str, decay: str, tmp_path: Path) -> None:
+    """No integer is wrong, leaks are exact where they can be, and the checker agrees."""
+    config = VARIANTS.get(name, PLAIN)
+    steps = config.scale_steps or 4
+    trace = trace_model(lively(config, steps, NEURONS.get(name)), (3, 16, 16), steps)
+    source = lower_graph(trace.graph, decay=decay)
+    sites = source.prove()
+    assert sum(site.wrong for site in sites) == 0
+    inexact = {site.name for site in sites if not site.leak}
+    for node in source.before.select(Population):
+        assert isinstance(node.op, Population)
+        exact = decay == "by-step" or is_exact_in_integers(node.op.decay)
+        dyadic = node.op.decay * 2**12 % 1 == 0.0
+        assert (node.name in inexact) == (not exact and not dyadic), node.op.decay
+    file = file_of(source.program, tmp_path)
+    check(file, certificate_of(source.program, file))
