@@ -84,6 +84,13 @@ def run_nodes(
     return values, membranes, counts
 
 
+def evaluate(graph: Graph, node: Node, sources: list[Array]) -> tuple[Array, Ints | None]:
+    """One node by itself, on given inputs: its value, and for a population its membranes."""
+    if isinstance(node.op, IntegerPopulation):
+        return _population(graph, node, node.op, sources[0])
+    return _value(graph, node, sources, np.zeros(0, np.uint8)), None
+
+
 def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
     names = [graph[n].type.names for n in node.inputs]
     match node.op:

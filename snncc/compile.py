@@ -16,6 +16,8 @@ from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
+from snncc.mfi.folds import Scales, fold_summary, prove_folds
+from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.options import CompileOptions, check_options
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
@@ -136,7 +138,8 @@ def compile_module(
         return LowerToIntegers(rounded, max(bits.values()))
 
     bits, trials = _choose_bits(options, spiking, judged, lowering)
-    integer = run_passes(spiking, [lowering(bits)], watch)
+    chosen = lowering(bits)
+    integer = run_passes(spiking, [chosen], watch)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
@@ -147,7 +150,18 @@ def compile_module(
     else:
         by = "evaluation" if evaluated is not None else "calibration"
         report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
+    before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
+    scales = scales_of(chosen)
+    report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
+    report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def scales_of(lowering: LowerToIntegers) -> Scales:
+    """In what a program's integers are counted, as the fold proof takes it."""
+    units = lowering.rounded.units
+    unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
+    return Scales(unit, units.exponent, lowering.fraction_bits)
 
 
 def _choose_bits(

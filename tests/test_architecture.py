@@ -1,6 +1,7 @@
 """Data flows one way: the imports say so."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ ALLOWED = {
         *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.quantize"),
     },
     "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
+    "snncc.checker": {"snncc.checker"},
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
     "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.backends"},
     "snncc.runtime": {
@@ -77,6 +79,18 @@ def test_torch_stays_in_the_frontends(root: Path) -> None:
     for name, file in modules(root).items():
         if name.startswith(tuple(NO_TORCH)):
             assert not [i for i in imports(file) if i.split(".")[0] == "torch"], name
+
+
+def test_the_checker_shares_no_code_with_what_it_checks(root: Path) -> None:
+    lines = 0
+    for name, file in modules(root).items():
+        if name.split(".")[:2] == ["snncc", "checker"]:
+            for used in imports(file):
+                top = used.split(".")[0]
+                own = used == "snncc.checker" or used.startswith("snncc.checker.")
+                assert own or top == "numpy" or top in sys.stdlib_module_names, (name, used)
+            lines += sum(bool(line.strip()) for line in file.read_text().split("\n"))
+    assert 0 < lines < 400, "small enough to read in one sitting"
 
 
 def test_no_second_copy_of_a_module_is_imported(root: Path) -> None:

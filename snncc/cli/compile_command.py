@@ -216,6 +216,7 @@ def command(
             ("time steps", compiled.report["steps"]),
             ("weights", _bits(compiled.report)),
             ("BatchNorm", _folds(fired, graph)),
+            ("fold proof", _fold_proof(compiled.report["fold_proof"])),
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
@@ -256,6 +257,19 @@ def _folds(fired: dict[str, int], graph: Any) -> str:
         (gains, "as shift-add gains"),
     ]
     return ", ".join(f"{count} {what}" for count, what in parts if count) or "none"
+
+
+def _fold_proof(found: dict[str, dict[str, int]]) -> str:
+    """One line: how many neurons decide as the BatchNorm and threshold did, from rest."""
+    neurons, identical, shifted, wrong = (
+        sum(part[key] for part in found.values())
+        for key in ("neurons", "identical", "shifted", "wrong")
+    )
+    text = f"{identical:,} of {neurons:,} neurons switch at the same integer"
+    if shifted:
+        farthest = max(part["distance"] for part in found.values())
+        text += f", {shifted:,} up to {farthest} away (rounded biases)"
+    return f"{text}; {wrong} WRONG" if wrong else text
 
 
 def _meaning(level: str) -> str:

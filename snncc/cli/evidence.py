@@ -1,11 +1,13 @@
-"""Evidence that `snncc verify` gathers when asked: a run on refusing arrays, the kernels' code."""
+"""Evidence that `snncc verify` gathers when asked: a run, the kernels, widths, a certificate."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from snncc.cli.certificates import print_certificate
 from snncc.cli.output import print_table
+from snncc.cli.widths import print_widths, widths_record
 
 if TYPE_CHECKING:
     from snncc.ir import Graph
@@ -13,13 +15,17 @@ if TYPE_CHECKING:
 OPERATIONS = ("adds", "subtracts", "shifts", "compares", "selects", "logic")
 
 
-def gather_evidence(graph: "Graph", data: str | None, limit: int, kernels: bool) -> dict[str, Any]:
+def gather_evidence(
+    graph: "Graph", data: str | None, limit: int, kernels: bool, widths: bool
+) -> dict[str, Any]:
     """The records that were asked for, by name; each says whether it `holds`."""
     found: dict[str, Any] = {}
     if data is not None:
         found["run"] = run_record(graph, data, limit)
     if kernels:
         found["kernels"] = kernels_record(graph)
+    if widths:
+        found["widths"] = widths_record(graph)
     return found
 
 
@@ -28,6 +34,10 @@ def print_evidence(evidence: dict[str, Any]) -> None:
         print_run(evidence["run"])
     if "kernels" in evidence:
         print_kernels(evidence["kernels"])
+    if "widths" in evidence:
+        print_widths(evidence["widths"])
+    if "certificate" in evidence:
+        print_certificate(evidence["certificate"])
 
 
 def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:

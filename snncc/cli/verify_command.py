@@ -10,8 +10,8 @@ from snncc.cli.output import print_json
 from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
 
 if TYPE_CHECKING:
+    from snncc.artifact import Program
     from snncc.diagnostics import Finding
-    from snncc.ir import Graph
     from snncc.mfi import Verdict
 
 LEVELS = ["strict", "shift-add", "bit-serial"]
@@ -54,6 +54,22 @@ CHECKPOINTS = (".pth", ".pt", ".safetensors")
     help="Images for --run.",
 )
 @click.option("--kernels", is_flag=True, help="Also inspect the simulator's compiled code.")
+@click.option(
+    "--widths", is_flag=True, help="Also every number's interval, and whether it is reached."
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JSON",
+    help="Also write the proof, for others to check.",
+)
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JSON",
+    help="Only check that a certificate holds for the program.",
+)
 @click.option("--explain", is_flag=True, help="In prose.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
@@ -69,6 +85,9 @@ def command(
     data: str | None,
     limit: int,
     kernels: bool,
+    widths: bool,
+    certificate: Path | None,
+    checked: Path | None,
     explain: bool,
     as_json: bool,
 ) -> int:
@@ -79,43 +98,64 @@ def command(
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
+    from snncc.cli.certificates import certificate_record
     from snncc.cli.evidence import gather_evidence, print_evidence
     from snncc.cli.verify_report import print_verdict, record_of
     from snncc.mfi import Level, Policy
 
+    if checked is not None:
+        return _check(checked, program, as_json)
     findings: Sequence[Finding] = ()
     evidence: dict[str, Any] = {}
     if model is not None or (program is not None and program.suffix in CHECKPOINTS):
-        if data is not None or kernels:
-            raise click.UsageError("--run and --kernels need a compiled program")
+        if data is not None or kernels or widths or certificate is not None:
+            raise click.UsageError(
+                "--run, --kernels, --widths and --certificate need a compiled program"
+            )
         subject, verdict, findings = _judge_model(
             program, model, model_arguments, input_shape, normalize, steps, layout
         )
     else:
         if input_shape or normalize or steps or model_arguments:
             raise click.UsageError("a compiled program knows its input; these go with --model")
-        subject, verdict, graph = _judge_program(program)
-        evidence = gather_evidence(graph, data, limit, kernels)
+        path, loaded = _load(program)
+        subject, verdict = _judge_program(path, loaded)
+        evidence = gather_evidence(loaded.graph, data, limit, kernels, widths)
+        if certificate is not None:
+            evidence["certificate"] = certificate_record(certificate, path, loaded)
     policy = Policy(Level.parse(level), frozenset(allow))
     judgement = policy.judge(verdict)
+    holds = judgement.holds and all(part["holds"] for part in evidence.values())
     if as_json:
         told = record_of(verdict, judgement, policy, findings)
-        print_json({"schema": 1, **subject, **told, **evidence})
+        print_json({"schema": 1, **subject, **told, **evidence, "holds": holds})
     else:
         print_verdict(verdict, judgement, policy, findings, explain=explain)
         print_evidence(evidence)
-    return 0 if judgement.holds and all(part["holds"] for part in evidence.values()) else 1
+    return 0 if holds else 1
 
 
-def _judge_program(program: Path | None) -> "tuple[dict[str, Any], Verdict, Graph]":
-    from snncc.artifact import load_program, program_digest
-    from snncc.mfi import prove
+def _check(certificate: Path, program: Path | None, as_json: bool) -> int:
+    from snncc.cli.certificates import check_certificate
+
+    if program is None:
+        raise click.UsageError("--check needs the program that the certificate is of")
+    return check_certificate(certificate, program, as_json)
+
+
+def _load(program: Path | None) -> "tuple[Path, Program]":
+    from snncc.artifact import load_program
 
     if program is None:
         raise click.UsageError("give a program, or --model pkg.module:factory")
-    loaded = load_program(program)
-    subject = {"program": str(program), "sha256": program_digest(loaded)}
-    return subject, prove(loaded.graph), loaded.graph
+    return program, load_program(program)
+
+
+def _judge_program(path: Path, loaded: "Program") -> "tuple[dict[str, Any], Verdict]":
+    from snncc.artifact import program_digest
+    from snncc.mfi import prove
+
+    return {"program": str(path), "sha256": program_digest(loaded)}, prove(loaded.graph)
 
 
 def _judge_model(

@@ -46,6 +46,7 @@ CODES: Mapping[str, Code] = {
     "SNN031": Code("the network has no readout that can be summed", UNSUPPORTED),
     "SNN033": Code("a constant does not fit the widest integer", UNSUPPORTED),
     "SNN034": Code("values of a tensor are not finite", UNREADABLE),
+    "SNN035": Code("there is no certificate for a program that multiplies", UNSUPPORTED),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
 }

@@ -126,27 +126,41 @@ class IntegerPopulation(Op):
         return remains
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
-        """Interval of Z and V over T steps from V = 0, for any current within its range.
+        """Interval of Z and V over T steps from V = 0, for any current within its range."""
+        require(current.range is not None, f"{current} has no integer range")
+        low, high = current.range or (0, 0)
+        names = tuple(n for n in current.names if n != TIME)
+        one = np.ones([1] * (1 + len(names)), np.int64)
+        least, most = self.membrane_bounds(low * one, high * one, names, context)
+        return int(least.min()), int(most.max())
+
+    def membrane_bounds(
+        self, low: Array, high: Array, names: tuple[str, ...], context: Context
+    ) -> tuple[Array, Array]:
+        """For each neuron the least and the largest that Z and V can be, over T steps from V = 0.
 
         Interval arithmetic with the leak; a spike can only bring the upper end down to the
         threshold (hard: 0; soft: Z - threshold), so the bound of a silent neuron covers both,
         except for a soft reset by a negative threshold, which adds to the membrane.
+
+        Args:
+            low: least current of each neuron, [t, *names]; any length can be 1: the same for all.
+            high: largest current, likewise.
+            names: axes of one step.
+            context: T and the constants.
         """
-        require(current.range is not None, f"{current} has no integer range")
-        low, high = current.range or (0, 0)
-        names = (TIME, *(n for n in current.names if n != TIME))
-        thresholds = spread(self.threshold, names, context)
-        one = np.ones([1] * len(names), np.int64)
-        signs = spread(self.polarity, names, context) if self.polarity else one
-        biases = spread(self.bias, names, context) if self.bias else one * 0
-        offsets = spread(self.offset, names, context) if self.offset else one * 0
+        every = (TIME, *names)
+        one = np.ones([1] * len(every), np.int64)
+        thresholds = spread(self.threshold, every, context)
+        signs = spread(self.polarity, every, context) if self.polarity else one
+        biases = spread(self.bias, every, context) if self.bias else one * 0
+        offsets = spread(self.offset, every, context) if self.offset else one * 0
+        arrays = (thresholds, biases, signs, offsets, low, high)
         v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        least, most = 0, 0
+        least, most = v_low, v_high
         for t in range(context.steps):
-            threshold, bias, sign, offset = (
-                a[min(t, len(a) - 1)] for a in (thresholds, biases, signs, offsets)
-            )
-            ends = sign * (low + offset) + bias, sign * (high + offset) + bias
+            threshold, bias, sign, offset, x_low, x_high = (a[min(t, len(a) - 1)] for a in arrays)
+            ends = sign * (x_low + offset) + bias, sign * (x_high + offset) + bias
             bottom, top = np.minimum(*ends), np.maximum(*ends)
             z_low, z_high = self.leak(v_low) + bottom, self.leak(v_high) + top
             below = threshold - (1 if self.compare == "ge" else 0)
@@ -169,8 +183,8 @@ class IntegerPopulation(Op):
                     ),
                     v_high,
                 )
-            least = min(least, int(z_low.min()), int(v_low.min()))
-            most = max(most, int(z_high.max()), int(v_high.max()))
+            least = np.minimum(least, np.minimum(z_low, v_low))
+            most = np.maximum(most, np.maximum(z_high, v_high))
         return least, most
 
 

@@ -115,10 +115,10 @@ def _population(graph: Graph, node: Node) -> Need:
         raise TypeError(op.mnemonic)
     basic = ("add", "compare", "select")
     factor, shift = op.decay
-    if factor in (0, 1):
+    digits = int(digits_of(np.array([factor]))[0])
+    if digits <= 1:
         arithmetic = ("shift", *basic) if shift else basic
         return Need(Level.STRICT, arithmetic, reason="the leak is a shift")
-    digits = int(digits_of(np.array([factor]))[0])
     return Need(
         Level.SHIFT_ADD,
         ("shift", *basic),

@@ -1,6 +1,7 @@
 """From the spiking dialect to the integer dialect, profile `exact`."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import Array, Graph, Kind, Node, Param
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
@@ -23,6 +24,8 @@ from snncc.quantize.units import output_axis
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 FAR = 2.0**40
+TIE = 2.0**-45
+"""Nearer to an integer than this part of its size a level is that integer."""
 SAME = 1e-12
 """Two real numbers that differ by less, relatively, are the same but for rounding."""
 
@@ -151,7 +154,7 @@ class _Lowering:
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
         exact = IntegerPopulation(
-            threshold=self.field(node, "threshold", Named(level.axes, rule(level.array)), axes),
+            threshold=self.field(node, "threshold", _whole(level, rule), axes),
             bias=self.field(node, "bias", _round(bias), axes) if bias.array.any() else None,
             polarity=(
                 None
@@ -176,7 +179,8 @@ class _Lowering:
         far away; beyond 2^40 it is dropped, with a note, as a gain of 0 is.
         """
         reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
-        far = np.abs(level.array) > max(FAR, reach * 2.0**16)
+        level = _least(level)
+        far = level.array > max(FAR, reach * 2.0**16)
         if not far.any():
             return polarity
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
@@ -242,12 +246,36 @@ def narrow(values: NDArray[np.int64]) -> Array:
 
 
 def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Named:
-    """A neuron that reads nothing (polarity 0) is measured in a fine part of its threshold."""
+    """A neuron that reads nothing (polarity 0) is measured in a fine part of its least threshold.
+
+    One unit for all steps: its membrane lasts from one to the next.
+    """
     if polarity.array.all():
         return unit
-    axes = join(unit.axes, polarity.axes, threshold.axes)
-    own = np.maximum(np.abs(threshold.over(axes)), 1e-30) * 2.0**-20
+    least = _least(threshold)
+    axes = join(unit.axes, polarity.axes, least.axes)
+    own = np.maximum(least.over(axes), 1e-30) * 2.0**-20
     return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
+
+
+def _whole(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Named:
+    """The rule's integers, where a level that only float64 keeps from being an integer is one.
+
+    Units come out of divisions: a threshold of 127 units can be 127.00000000000001 of them, and
+    its ceiling must not be 128.
+    """
+    nearest = np.rint(level.array)
+    tied = np.abs(level.array - nearest) <= TIE * np.abs(level.array)
+    return Named(level.axes, np.where(tied, nearest, rule(level.array)))
+
+
+def _least(value: Named) -> Named:
+    """The least size of any step."""
+    size = Named(value.axes, np.abs(value.array))
+    if TIME not in size.axes:
+        return size
+    rest = tuple(n for n in size.axes if n != TIME)
+    return Named(rest, size.array.min(axis=size.axes.index(TIME)))
 
 
 def _round(value: Named) -> Named:

@@ -1,0 +1,68 @@
+"""What `snncc verify` does with certificates."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snncc.artifact import Program, program_digest
+from snncc.artifact.program import canonical
+from snncc.artifact.writing import write_atomically
+from snncc.checker import Rejected, check
+from snncc.cli.output import print_json
+from snncc.diagnostics import SnnccError
+from snncc.mfi.certificate import certify
+
+
+def certificate_record(path: Path, program: Path, loaded: Program) -> dict[str, Any]:
+    """Writes the certificate of a program that was loaded from a file.
+
+    Returns:
+        What `snncc verify` says about it.
+
+    Raises:
+        SnnccError: SNN002 when the certificate cannot be written, SNN035 when the program
+            multiplies, SNN015 when its file is gone.
+    """
+    file = hashlib.sha256(_read(program)).hexdigest()
+    try:
+        record = certify(loaded.graph, program_digest(loaded), file)
+    except ValueError as error:
+        raise SnnccError("SNN035", f"no certificate for {program}", why=str(error)) from error
+    content = (canonical(record) + "\n").encode()
+    write_atomically(path, lambda handle: handle.write(content))
+    return {"holds": True, "file": str(path), "bytes": len(content)}
+
+
+def print_certificate(record: dict[str, Any]) -> None:
+    click.echo(
+        f"  certificate {record['file']}  {record['bytes']:,} bytes; snncc verify --check checks it"
+    )
+
+
+def check_certificate(certificate: Path, program: Path, as_json: bool) -> int:
+    """Lets the checker decide: exit code 0 when it accepts, 1 when it rejects.
+
+    Raises:
+        SnnccError: SNN015 for a file that cannot be read.
+    """
+    reason = ""
+    try:
+        check(_read(program), _read(certificate))
+    except Rejected as rejected:
+        reason = str(rejected)
+    if as_json:
+        print_json({"schema": 1, "accepted": not reason, "reason": reason})
+    else:
+        click.echo(f"rejected: {reason}" if reason else "accepted: the certificate holds")
+    return 1 if reason else 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SnnccError(
+            "SNN015", f"{path} cannot be read", why=error.strerror or str(error)
+        ) from error

@@ -1,0 +1,110 @@
+"""The certificate: everything that the proof of a program says, in a form that others can check.
+
+Nothing in it has to be believed. `snncc.checker` recomputes all of it from the program file and
+shares no code with this module. docs/certificate.md says what every field means.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from snncc.ir import Graph, Kind, Node
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Pixels, Sum
+from snncc.mfi.ladder import Level
+from snncc.mfi.prover import Verdict, prove
+from snncc.mfi.rules import Need
+from snncc.mfi.widths import before_shift
+
+Json = Any
+SCHEMA = 1
+
+
+def certify(graph: Graph, program: str, file: str) -> dict[str, Json]:
+    """The certificate of a verified integer program.
+
+    Args:
+        graph: integer dialect.
+        program: sha256 over manifest and constants, as the artefact names it.
+        file: sha256 of the file's bytes.
+
+    Raises:
+        ValueError: the program is not multiplication-free, so that there is nothing to certify.
+    """
+    verdict = prove(graph)
+    if verdict.level is Level.NONE:
+        raise ValueError("a program that multiplies has no certificate")
+    return {
+        "schema": SCHEMA,
+        "program": program,
+        "file": file,
+        "profile": graph.profile,
+        "steps": graph.steps,
+        "level": verdict.level.label,
+        "input": _encoding(graph),
+        "output": _output(graph),
+        "nodes": _nodes(graph, verdict),
+    }
+
+
+def _encoding(graph: Graph) -> str:
+    found = {node.op.encoding for node in graph.select(Pixels) if isinstance(node.op, Pixels)}
+    return found.pop() if len(found) == 1 else "none"
+
+
+def _output(graph: Graph) -> dict[str, Json]:
+    op = graph[graph.output].op
+    unit = op.unit if isinstance(op, IntegerReadout) else None
+    return {"node": graph.output, "unit": unit}
+
+
+def _nodes(graph: Graph, verdict: Verdict) -> list[Mapping[str, Json]]:
+    return [
+        {
+            "name": node.name,
+            "op": node.op.mnemonic,
+            "rule": _rule(graph, node, found.need),
+            "arithmetic": list(found.need.arithmetic),
+            "level": found.need.level.label,
+            "adders": found.need.adders,
+            "range": list(node.type.range or ()),
+            "before_shift": _before_shift(graph, node),
+            "membrane": _membrane(graph, node),
+        }
+        for node, found in zip(graph.nodes, verdict.ops, strict=True)
+    ]
+
+
+def _rule(graph: Graph, node: Node, need: Need) -> str:
+    """Name of the rule that gave the level, as docs/certificate.md lists them."""
+    match node.op:
+        case Pixels():
+            return "image"
+        case Concat():
+            return "side-by-side"
+        case Sum():
+            return "add-currents"
+        case Gain():
+            return "gain-by-shift" if need.level is Level.STRICT else "gain-by-shift-add"
+        case IntegerPopulation():
+            return "leak-by-shift" if need.level is Level.STRICT else "leak-by-shift-add"
+        case IntegerReadout():
+            return "sum-over-time"
+        case _ if graph[node.inputs[0]].type.kind is Kind.SPIKE:
+            return "spikes-select"
+        case _:
+            return "pixel-bits-select" if need.arithmetic else "host-current"
+
+
+def _before_shift(graph: Graph, node: Node) -> list[int] | None:
+    if not isinstance(node.op, Gain):
+        return None
+    return list(before_shift(graph, node, node.op))
+
+
+def _membrane(graph: Graph, node: Node) -> dict[str, Json] | None:
+    """What the program declares and what interval analysis over T steps finds."""
+    if not isinstance(node.op, IntegerPopulation):
+        return None
+    (current,) = graph.input_types(node)
+    reached = node.op.membrane_range(current, graph.context)
+    return {"declared": list(node.op.membrane), "reached": list(reached)}

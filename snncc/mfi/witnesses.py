@@ -1,0 +1,222 @@
+"""Inputs that drive a number of a program to the end of its proved interval.
+
+A witness is given in what the number is made of: the pixels or spikes that its current selects
+with, or, for a membrane, the population's currents over T steps. It claims nothing: a bound counts
+as attained only when running the witness reaches it (`snncc.runtime.witness`). Where several
+currents read the same spikes with opposite signs, interval analysis bounds more than any spikes can
+do; there the best spikes that are known stop short of the bound.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.arrays import spread
+from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
+from snncc.mfi.drives import Moment, Rule, drive
+from snncc.mfi.widths import Bounds, axes_of_step
+
+Index = dict[str, int]
+Shares = dict[str, NDArray[np.float64]]
+"""[t, *axes of one step] by value; t is 1 for a value without time."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Inputs, and the number that they drive.
+
+    Attributes:
+        node: whose number it is.
+        what: "current", "before shift", "membrane" or "readout".
+        element: its index over the axes of one step; where steps differ one of them reaches most.
+        upper: which end of the interval.
+        bound: that end.
+        inputs: values by node, [1, *axes], as the interpreter takes them.
+    """
+
+    node: str
+    what: str
+    element: tuple[int, ...]
+    upper: bool
+    bound: int
+    inputs: Mapping[str, Array]
+
+
+def sum_witness(
+    graph: Graph, node: Node, what: str, at: tuple[int, ...], upper: bool, bound: int
+) -> Witness:
+    """Pixels and spikes that push a current, a gain or a readout to one end.
+
+    Every input gets its share in the number, over all ways that lead there; the inputs whose share
+    has the right sign are taken. A readout adds up what every step gives.
+
+    Args:
+        graph: integer dialect.
+        node: whose number it is.
+        what: see `Witness`.
+        at: step and index over the axes of one step, as in `Bounds`.
+        upper: which end.
+        bound: that end.
+    """
+    shares: Shares = {}
+    index = dict(zip(axes_of_step(node), at[1:], strict=True))
+    if node.type.kind is Kind.READOUT:
+        for t in range(graph.steps):
+            _follow(graph, node.inputs[0], {**index, TIME: t}, 1.0, shares)
+    else:
+        _follow(graph, node.name, {**index, TIME: at[0]}, 1.0, shares)
+    inputs: dict[str, Array] = {}
+    for name, share in shares.items():
+        most = PIXEL_RANGE[1] if graph[name].type.kind is Kind.PIXEL else 1
+        taken = np.where(share > 0.0 if upper else share < 0.0, most, 0).astype(np.uint8)
+        inputs[name] = _in_place(graph[name], taken)
+    return Witness(node.name, what, at[1:], upper, bound, inputs)
+
+
+def _in_place(node: Node, value: Array) -> Array:
+    """[t, *axes of one step] as the interpreter takes it; without time there is one step."""
+    if not node.type.temporal:
+        return value
+    return np.moveaxis(value, 0, node.type.names.index(TIME))[None]
+
+
+def membrane_witness(
+    graph: Graph,
+    node: Node,
+    op: IntegerPopulation,
+    current: Bounds,
+    element: tuple[int, ...],
+    upper: bool,
+    bound: int,
+) -> Witness:
+    """Currents over T steps that push one membrane to one end; the others rest near 0."""
+    source = graph[node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    shape = (graph.steps, *(source.type.size(name) for name in names[1:]))
+
+    def each(param: Param | None, default: int) -> list[int]:
+        """A constant of this neuron at every step."""
+        if param is None:
+            return [default] * graph.steps
+        array = spread(graph.constants[param.name].astype(np.int64), param.axes, names)
+        full = np.broadcast_to(array, shape)
+        return [int(full[(t, *element)]) for t in range(graph.steps)]
+
+    low, high = (np.broadcast_to(end, shape) for end in current)
+    constants = zip(
+        each(op.threshold, 0),
+        each(op.bias, 0),
+        each(op.polarity, 1),
+        each(op.offset, 0),
+        strict=True,
+    )
+    neuron = [
+        Moment(
+            threshold,
+            bias + sign * offset,
+            sign,
+            (int(low[(t, *element)]), int(high[(t, *element)])),
+        )
+        for t, (threshold, bias, sign, offset) in enumerate(constants)
+    ]
+    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", op.compare == "ge")
+    moments = drive(rule, neuron, upper, source.type.temporal)
+    given = np.clip(0, low, high)
+    for t, x in enumerate(moments):
+        given[(t, *element)] = x
+    if not source.type.temporal:
+        given = given[:1]
+    return Witness(
+        node.name, "membrane", element, upper, bound, {source.name: _in_place(source, given)}
+    )
+
+
+def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares) -> None:
+    """Adds to the shares of all pixels and spikes what they have in factor * (one element).
+
+    The index names the step too; what has no time axis is the same at every step.
+    """
+    node = graph[name]
+    match node.op:
+        case Contract():
+            _contract(graph, node, node.op, index, factor, shares)
+        case Convolve():
+            _convolve(graph, node, node.op, index, factor, shares)
+        case Sum(shifts=shifts):
+            for source, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+                part = {axis: index[axis] for axis in (TIME, *axes_of_step(graph[source]))}
+                _follow(graph, source, part, factor * 2.0**shift, shares)
+        case Gain(mantissa=mantissa, shift=shift):
+            at = tuple(index[axis] for axis in mantissa.axes)
+            gain = float(graph.constants[mantissa.name][at]) * 2.0**-shift
+            _follow(graph, node.inputs[0], index, factor * gain, shares)
+        case Concat(along=along, out=out):
+            place = index[out]
+            for source, axis in zip(node.inputs, along, strict=True):
+                size = graph[source].type.size(axis)
+                if 0 <= place < size:
+                    rest = {k: v for k, v in index.items() if k != out}
+                    _follow(graph, source, {**rest, axis: place}, factor, shares)
+                place -= size
+        case _:
+            raise TypeError(f"{node.op.mnemonic} gives no current")
+
+
+def _contract(
+    graph: Graph, node: Node, op: Contract, index: Index, factor: float, shares: Shares
+) -> None:
+    source = graph[node.inputs[0]]
+    names = axes_of_step(source)
+    gone = (*op.into, *op.summed)
+    row = graph.constants[op.weight.name][tuple(index[n] for n in (*op.shared, *op.out))]
+    free = tuple(n for n in names if n in gone)
+    share = np.zeros([source.type.size(n) for n in names])
+    place = tuple(slice(None) if n in gone else index[n] for n in names)
+    share[place] = factor * spread(row.astype(np.float64), op.into, free)
+    _give(graph, source, share, index[TIME], shares)
+
+
+def _convolve(
+    graph: Graph, node: Node, op: Convolve, index: Index, factor: float, shares: Shares
+) -> None:
+    source = graph[node.inputs[0]]
+    names = axes_of_step(source)
+    weight = graph.constants[op.weight.name].astype(np.float64)
+    weight = weight[index[TIME]] if op.banks else weight
+    outputs, inputs, height, width = weight.shape
+    out = index[op.out_channel]
+    first = out // (outputs // op.groups) * inputs
+    share = np.zeros([source.type.size(n) for n in names])
+    for p in range(height):
+        for q in range(width):
+            y = index[op.out_height] * op.stride[0] - op.padding[0] + p * op.dilation[0]
+            x = index[op.out_width] * op.stride[1] - op.padding[1] + q * op.dilation[1]
+            if 0 <= y < source.type.size(op.height) and 0 <= x < source.type.size(op.width):
+                at = {**index, op.height: y, op.width: x}
+                place = tuple(
+                    slice(first, first + inputs) if n == op.channel else at[n] for n in names
+                )
+                share[place] += factor * weight[out, :, p, q]
+    _give(graph, source, share, index[TIME], shares)
+
+
+def _give(graph: Graph, node: Node, share: NDArray[np.float64], step: int, shares: Shares) -> None:
+    """Adds shares of one step to a value's own; those of values side by side go to each."""
+    if not isinstance(node.op, Concat):
+        steps = node.type.size(TIME) if node.type.temporal else 1
+        own = shares.setdefault(node.name, np.zeros((steps, *share.shape)))
+        own[min(step, steps - 1)] += share
+        return
+    names, start = axes_of_step(node), 0
+    for name, axis in zip(node.inputs, node.op.along, strict=True):
+        source = graph[name]
+        stop = start + source.type.size(axis)
+        part = share.take(range(start, stop), axis=names.index(node.op.out))
+        renamed = tuple(axis if n == node.op.out else n for n in names)
+        order = [renamed.index(n) for n in axes_of_step(source)]
+        _give(graph, source, part.transpose(order), step, shares)
+        start = stop
