@@ -2,6 +2,9 @@
 
 import io
 import zipfile
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,6 +15,8 @@ from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 
 Array = NDArray[Any]
+BROKEN = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError)
+"""What NumPy raises, beside OSError, on files that are not what they seem."""
 
 
 def split_spec(spec: str) -> tuple[Path, str]:
@@ -22,6 +27,19 @@ def split_spec(spec: str) -> tuple[Path, str]:
     return Path(spec), ""
 
 
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Turns every way in which NumPy fails on a file into SNN015."""
+    try:
+        yield
+    except SnnccError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
+    except BROKEN as error:
+        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+
+
 def read_array(spec: str) -> Array:
     """An array from "file.npz:KEY", "file.npz" with one array, or "file.npy".
 
@@ -29,7 +47,7 @@ def read_array(spec: str) -> Array:
         SnnccError: SNN015 with the reason; for a missing key, the keys there are.
     """
     path, key = split_spec(spec)
-    try:
+    with _readable(path):
         loaded: Any = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             if key:
@@ -43,12 +61,20 @@ def read_array(spec: str) -> Array:
                 what = f"it has no array {key!r}" if key else "it holds several arrays"
                 raise _unreadable(path, f"{what}; there are: {', '.join(keys)}", f"{path}:KEY")
             return np.asarray(loaded[key])
-    except SnnccError:
-        raise
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Every array of an .npz, in the file's order.
+
+    Raises:
+        SnnccError: SNN015 when it cannot be read or holds no arrays by name.
+    """
+    with _readable(path):
+        loaded: Any = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise _unreadable(path, "it holds one array, not arrays by name (.npz)")
+        with loaded:
+            return {key: np.asarray(loaded[key]) for key in loaded.files}
 
 
 def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:

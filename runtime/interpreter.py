@@ -64,6 +64,11 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
     return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
 
 
+def value_of(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
+    """The value of one node from its sources' values, for every op but a population."""
+    return _value(graph, node, sources, images)
+
+
 def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
     names = [graph[n].type.names for n in node.inputs]
     match node.op:
