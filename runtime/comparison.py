@@ -11,7 +11,7 @@ from snncc.runtime.divergence import Divergence, NeuronState, explain
 from snncc.runtime.divergence_causes import BUG, Cause
 from snncc.runtime.execution import readout_of
 
-__all__ = ["Comparison", "Divergence", "LayerCount", "Side", "compare"]
+__all__ = ["Comparison", "Divergence", "LayerCount", "NeuronState", "Side", "compare"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _readouts(both: Pair) -> Array | None:
     one, two = both.a.recording.readout, both.b.recording.readout
     if one is None or two is None or one.shape != two.shape:
         return None
-    units = {readout_of(side.graph).unit for side in (both.a, both.b) if side.graph is not None}
-    if both.same_program or len(units) == 1:
+    units = [readout_of(side.graph).unit for side in (both.a, both.b) if side.graph is not None]
+    if both.same_program or (len(units) == 2 and units[0] == units[1]):
         wrong: Array = (one != two).reshape(len(one), -1).any(axis=1)
         return wrong
     largest: Array = one.argmax(axis=-1) != two.argmax(axis=-1)
@@ -132,9 +132,9 @@ def _readout_divergence(both: Pair, wrong: Array) -> Divergence:
         raise TypeError("no readouts")
     image = int(wrong.argmax())
     index = int((one[image] != two[image]).argmax())
-    levels = (NeuronState(0, level=int(each[image, index])) for each in (one, two))
+    a, b = (NeuronState(0, level=int(each[image, index])) for each in (one, two))
     text = "every spike is equal and the answers are not: the readout's constants, or its sum"
     name = "readout" if both.graph is None else both.graph.output
     return Divergence(
-        name, "readout", image, None, {"class": index}, *levels, (Cause(BUG, True, text, {}),)
+        name, "readout", image, None, {"class": index}, a, b, (Cause(BUG, True, text, {}),)
     )

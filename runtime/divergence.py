@@ -159,7 +159,7 @@ def _with_axes(inputs: LayerInputs, node: Node, want: list[str]) -> LayerInputs:
 
 
 def _source_spikes(both: Pair, side: Side, graph: Graph, node: Node) -> dict[str, Array] | None:
-    """Spikes of what reaches a population, as an executor holds them; None where any are unknown."""
+    """Spikes of what reaches a population, as an executor holds them; None where any lack."""
     found: dict[str, Array] = {}
     for source in sources_of(graph, node):
         if isinstance(source.op, Pixels):

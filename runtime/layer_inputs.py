@@ -12,8 +12,6 @@ from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime.execution import Images, Ints
 from snncc.runtime.interpreter import value_of
 
-LARGEST_PIXEL = 255.0
-
 
 @dataclass(frozen=True)
 class LayerInputs:
@@ -129,16 +127,22 @@ class _Cone:
             case Contract(weight=weight) | Convolve(weight=weight):
                 ones = np.ones(self.graph.constants[weight.name].shape, np.int64)
                 graph = replace(self.graph, constants={**self.graph.constants, weight.name: ones})
-                active = value_of(graph, node, [self.value(node.inputs[0])], self.images)
-                pixels = self.graph[node.inputs[0]].type.kind is Kind.PIXEL
-                return active * (LARGEST_PIXEL if pixels else 1.0)
+                source = self.value(node.inputs[0])
+                if self.graph[node.inputs[0]].type.kind is not Kind.PIXEL:
+                    return value_of(graph, node, [source], self.images).astype(np.float64)
+                squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
+                low, high = (
+                    value_of(graph, node, [part.astype(np.uint8)], self.images)
+                    for part in (squares & 255, squares >> 8)
+                )
+                return low + 256.0 * high
             case Concat(along=along, out=out):
                 return concat([self.variance(n) for n in node.inputs], names, along, out, node)
             case Sum(shifts=shifts):
                 total: Array = np.zeros(())
                 each = shifts or (0,) * len(names)
-                for source, axes, shift in zip(node.inputs, names, each, strict=True):
-                    part = align(self.variance(source), axes, node.type.names)
+                for name, axes, shift in zip(node.inputs, names, each, strict=True):
+                    part = align(self.variance(name), axes, node.type.names)
                     total = total + part * 4.0**shift
                 return total
             case Gain(mantissa=mantissa, shift=shift):

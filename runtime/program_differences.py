@@ -72,9 +72,7 @@ def _field_differences(
                 return None
             if not np.array_equal(one, two):
                 found.append(_difference(left.name, name, one, two, not neuron))
-        elif x != y and not neuron:
-            return None
-        elif (x is None) != (y is None):
+        elif (x != y and not neuron) or (x is None) != (y is None):
             return None
     return found
 

@@ -20,12 +20,14 @@ COMMANDS = {
     "verify": "snncc.cli.verify_command",
     "run": "snncc.cli.run_command",
     "inspect": "snncc.cli.inspect_command",
+    "compare": "snncc.cli.compare_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
     "verify": "Say whether a program is multiplication-free.",
     "run": "Run a program on images.",
     "inspect": "Show what a program consists of.",
+    "compare": "Find the first spike that differs between two executions, and why.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

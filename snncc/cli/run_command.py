@@ -17,6 +17,10 @@ from snncc.diagnostics import SnnccError
 @click.option("--labels", metavar="KEY|NPZ:KEY", help="For the accuracy.")
 @click.option("--reference", metavar="KEY|NPZ:KEY", help="Logits to compare predictions with.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="logits, predictions (.npz).")
+@click.option(
+    "--record", "recorded", type=click.Path(path_type=Path), help="Spikes and membranes (.npz)."
+)
+@click.option("--record-only", multiple=True, metavar="NAME", help="Only this population; repeat.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N")
 @click.option(
@@ -32,6 +36,8 @@ def command(
     labels: str | None,
     reference: str | None,
     output: Path | None,
+    recorded: Path | None,
+    record_only: tuple[str, ...],
     limit: int | None,
     threads: int | None,
     executor: str,
@@ -40,16 +46,21 @@ def command(
     """Run a program on images.
 
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
-    Writes `logits` (float64, real units) and `predictions` with -o.
+    Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
+    for `snncc compare` and for plain NumPy.
     """
     from snncc.artifact import check_writable, load_program
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.ir.projections import Pixels
     from snncc.runtime.data_files import images_for, read_array, read_labels, write_arrays
 
-    if output is not None:
-        check_writable(output)
-    graph = load_program(program).graph
+    for path in (output, recorded):
+        if path is not None:
+            check_writable(path)
+    if record_only and recorded is None:
+        raise click.UsageError("--record-only names what --record FILE keeps")
+    loaded = load_program(program)
+    graph = loaded.graph
     shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
     images = images_for(read_array(data), shape, data)[:limit]
     if len(images) == 0:
@@ -59,7 +70,10 @@ def command(
     wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)
     with progress("running", quiet=as_json) as advance:
         start = time.perf_counter()
-        execution = _execute(graph, images, executor, threads, advance)
+        if recorded is None:
+            execution = _execute(graph, images, executor, threads, advance)
+        else:
+            execution = _record(loaded, images, executor, threads, record_only, recorded)
         seconds = time.perf_counter() - start
     predictions = execution.logits.argmax(axis=1)
     if output is not None:
@@ -100,6 +114,27 @@ def _execute(graph: Any, images: Any, executor: str, threads: int | None, advanc
 
     total = len(images)
     return Simulator(graph, threads).run(images, progress=lambda done: advance(done, total))
+
+
+def _record(
+    program: Any,
+    images: Any,
+    executor: str,
+    threads: int | None,
+    names: tuple[str, ...],
+    path: Path,
+) -> Any:
+    from snncc.artifact import program_digest
+    from snncc.runtime import ALL
+    from snncc.runtime.executors import executor_of
+    from snncc.runtime.recording import run_recorded, save_recording
+
+    execute = executor_of(program.graph, executor, threads)
+    execution, recording = run_recorded(
+        program.graph, images, execute, names or ALL, program_digest(program)
+    )
+    save_recording(path, recording)
+    return execution
 
 
 def _labels(labels: Any, limit: int | None, images: Any, classes: int) -> Any:
