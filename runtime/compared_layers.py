@@ -154,8 +154,8 @@ def _in_order(
             axes = (TIME, BATCH, *(n for n in kind.names if n != TIME))
         spikes[name] = arranged(name, recording.spikes[name], axes, kind, orders)[:limit]
         if name in recording.membranes:
-            levels = arranged(name, recording.membranes[name], axes, kind, orders)[:limit]
-            membranes[name] = levels.astype(np.int64)
+            levels = arranged(name, recording.membranes[name], axes, kind, orders)
+            membranes[name] = levels[:limit]
     images = None if recording.images is None else recording.images[:limit]
     readout = None if recording.readout is None else recording.readout[:limit]
     kept = replace(

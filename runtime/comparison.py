@@ -8,7 +8,7 @@ from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.axis_orders import AxisOrder
 from snncc.runtime.compared_layers import Pair, Side, pair
 from snncc.runtime.divergence import Divergence, NeuronState, explain
-from snncc.runtime.divergence_causes import BUG, Cause
+from snncc.runtime.divergence_causes import BUG, Cause, shift_of
 from snncc.runtime.execution import readout_of
 
 __all__ = ["Comparison", "Divergence", "LayerCount", "NeuronState", "Side", "compare"]
@@ -24,6 +24,7 @@ class LayerCount:
         differing: neurons that differ at any step of any image.
         spikes: (image, step, neuron) whose spikes differ.
         membranes: whose membranes differ; None where they cannot be compared.
+        shift: by how many steps all trains of B are late; None where they are not.
     """
 
     name: str
@@ -31,6 +32,7 @@ class LayerCount:
     differing: int
     spikes: int
     membranes: int | None
+    shift: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ def _count(both: Pair, name: str, differs: Array) -> LayerCount:
         int(differs.any(axis=(0, 1)).sum()),
         int(spikes.sum()),
         None if levels is None else int((levels[0] != levels[1]).sum()),
+        shift_of(both.a.recording.spikes[name], both.b.recording.spikes[name])
+        if spikes.any()
+        else None,
     )
 
 

@@ -9,7 +9,8 @@ from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.runtime.compared_layers import Pair, Side
-from snncc.runtime.divergence_causes import Cause, LayerEvidence, LayerSide, causes_of
+from snncc.runtime.divergence_causes import Cause, causes_of
+from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import LayerInputs, contributions, inputs_of, sources_of
 from snncc.runtime.neuron_rules import rule_of
 from snncc.runtime.program_differences import constant_differences
@@ -93,12 +94,13 @@ def explain(both: Pair, name: str, differs: Array) -> Divergence:
     if both.same_program:  # equal inputs, one program: what one side knows holds for the other
         known = a if a.inputs is not None else b
         a, b = (replace(side, inputs=known.inputs, rule=known.rule) for side in (a, b))
-    own, other = (b, a) if both.a.graph is None and both.b.graph is not None else (a, b)
+    knows = [side.inputs is not None for side in (a, b)]
+    own, other = (b, a) if knows == [False, True] else (a, b)
     constants = None
     if both.a.graph is not None and both.b.graph is not None:
         one, two = both.a.graph, both.b.graph
         constants = constant_differences(one, one[name], two, two[name])
-    evidence = LayerEvidence(own, other, both.same_program, constants)
+    evidence = LayerEvidence(own, other, both.same_program, place, constants)
     graph, axes = both.graph, [n for n in both.kinds[name].names if n != TIME]
     return Divergence(
         name,
@@ -131,6 +133,7 @@ def _unseen(both: Pair, graph: Graph, node: Node) -> tuple[str, ...]:
 def _layer_side(both: Pair, side: Side, name: str) -> LayerSide:
     recording, graph = side.recording, side.graph
     levels = recording.membranes.get(name) if recording.program else None
+    levels = None if levels is None else levels.astype(np.int64)
     if graph is None:
         return LayerSide(side.label, recording.spikes[name], levels, None, None)
     node, inputs = graph[name], None
@@ -177,7 +180,7 @@ def _source_spikes(both: Pair, side: Side, graph: Graph, node: Node) -> dict[str
 
 
 def _state(both: Pair, side: Side, view: LayerSide, name: str, place: Place) -> NeuronState:
-    expected, spike = view.expected(), int(view.spikes[place])
+    expected, spike = view.expected, int(view.spikes[place])
     level = None if view.levels is None else int(view.levels[place])
     if expected is None or view.inputs is None:
         return NeuronState(spike, level=level)

@@ -23,8 +23,9 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL
 from snncc.runtime.axis_orders import arranged, parse_order
 from snncc.runtime.comparison import Comparison, Side, compare
-from snncc.runtime.divergence_causes import LayerEvidence, LayerSide, rounding
+from snncc.runtime.divergence_causes import rounding
 from snncc.runtime.executors import executor_of
+from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import inputs_of
 from snncc.runtime.neuron_rules import alternatives, replay, rule_of
 from snncc.runtime.recording import (
@@ -312,6 +313,7 @@ def test_shifted_trains_are_named(steps: int) -> None:
             cause = result.first.cause
             assert (result.first.layer, cause.kind) == (name, "time-shift"), (seed, name)
             assert cause.facts == {"steps": d, "late": "B" if steps > 0 else "A"}
+            assert {each.name: each.shift for each in result.layers}[name] == steps
             found += 1
             break
         if found == 6:
@@ -768,8 +770,8 @@ def test_rounding_is_seen_in_every_layer(trained: dict[int, Graph], digits: np.n
             rule = rule_of(graph[name].op)
             result = replay(inputs.drive, inputs.thresholds, rule)
             sides.append(LayerSide(label, result.spikes, None, inputs, rule))
-        evidence = LayerEvidence(sides[0], sides[1], False)
-        cause = rounding(evidence, sides[0].expected())
+        place = (0,) * sides[0].spikes.ndim
+        cause = rounding(LayerEvidence(sides[0], sides[1], False, place), sides[0].expected)
         assert cause.fits, (name, cause.text)
         departures += cause.facts["departures"]
     assert departures > 500

@@ -226,10 +226,13 @@ def _print_layers(result: "Comparison") -> None:
             f"{layer.differing:,}",
             f"{layer.spikes:,}",
             "-" if layer.membranes is None else f"{layer.membranes:,}",
+            "" if layer.shift is None else f"{layer.shift:+d}",
         )
         for layer in result.layers
     ]
-    print_table(rows, ("layer", "neurons", "differ", "spikes", "membranes"))
+    header = ("layer", "neurons", "differ", "spikes", "membranes", "shift")
+    wide = len(header) if any(row[-1] for row in rows) else len(header) - 1
+    print_table([row[:wide] for row in rows], header[:wide])
     if result.first is not None and result.first.step is not None:
         names = [layer.name for layer in result.layers]
         place = names.index(result.first.layer)
