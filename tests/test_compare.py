@@ -14,7 +14,7 @@ from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.cli.main import run
 from snncc.compile import CompileOptions, compile_checkpoint, spiking_passes
 from snncc.diagnostics import SnnccError
-from snncc.ir import TIME, Axis, Graph, Kind, ValueType
+from snncc.ir import TIME, Axis, Graph, Kind, Param, ValueType
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Convolve
 from snncc.passes.pipeline import run_passes
@@ -26,7 +26,7 @@ from snncc.runtime.comparison import Comparison, Side, compare
 from snncc.runtime.divergence_causes import rounding
 from snncc.runtime.executors import executor_of
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
-from snncc.runtime.layer_inputs import inputs_of
+from snncc.runtime.layer_inputs import LayerInputs, inputs_of
 from snncc.runtime.neuron_rules import alternatives, replay, rule_of
 from snncc.runtime.recording import (
     Recording,
@@ -410,6 +410,20 @@ def test_rules_are_tried_once_each_the_simple_ones_first() -> None:
     changes = [each.differs_from(rule).count(" instead of ") for each in tried]
     assert changes == sorted(changes)
     assert set(changes) == {1, 2}
+
+
+@pytest.mark.parametrize(("there", "fits"), [(-50, True), (-54, True), (-55, False), (-500, False)])
+def test_currents_of_neurons_that_do_not_depart_count_too(there: int, fits: bool) -> None:
+    """One neuron departs next to its threshold; another's current is off and shows no spike."""
+    rule = rule_of(IntegerPopulation(Param("k")))
+    sides = []
+    for label, drive in (("A", [100, -50]), ("B", [99, there])):
+        drives, limits = np.array([[drive]]), np.array([[100, 1000]])
+        inputs = LayerInputs(drives, drives, limits, np.full(drives.shape, 0.5))
+        spikes = replay(drives, limits, rule).spikes
+        sides.append(LayerSide(label, spikes, None, inputs, rule))
+    cause = rounding(LayerEvidence(sides[0], sides[1], False, (0, 0, 0)), sides[0].expected)
+    assert cause.fits == fits, cause.text
 
 
 # Recordings.
@@ -807,3 +821,42 @@ def test_a_flipped_weight_of_the_trained_network_is_a_bug(
         assert result.first.cause.kind == "bug"
         assert f"{weight.split('.weight')[0]}" in result.first.cause.text
         assert "weight differs in 1 of" in result.first.cause.text
+
+
+def test_a_flipped_weight_is_told_from_rounding_by_its_currents(
+    trained: dict[int, Graph], digits: np.ndarray
+) -> None:
+    """An 8-bit program with one weight flipped, beside a right one of 16 bits: other units."""
+    weight = next(k for k in trained[8].constants if k.startswith("to_patch_embedding.0.0.weight"))
+    array = trained[8].constants[weight].astype(np.int64)
+    index = np.unravel_index(int(np.abs(array).argmax()), array.shape)
+    wrong = with_constant(trained[8], weight, index, -int(array[index]))
+    b = ran("B", trained[16], digits, "simulator")
+    assert compare(ran("A", trained[8], digits, "simulator"), b).first.cause.kind == "rounding"
+    first = compare(ran("A", wrong, digits, "simulator"), b).first
+    assert (first.layer, first.cause.kind) == ("to_patch_embedding_lif.0", "bug")
+    rounded = next(c for c in first.causes if c.kind == "rounding")
+    assert rounded.facts["worst_current"] > 1.0
+
+
+def test_a_flipped_weight_too_small_for_its_currents_is_told_by_its_grid(
+    trained: dict[int, Graph], digits: np.ndarray
+) -> None:
+    graph = trained[8]
+    name = "channel_mix.1.1.net.0"
+    weight = next(k for k in graph.constants if k.startswith(f"{name}.weight"))
+    array = np.abs(graph.constants[weight].astype(np.int64))
+    a = ran("A", graph, digits, "simulator")
+    seen = 0
+    for flat in np.flatnonzero(array == 5)[:40]:
+        index = np.unravel_index(int(flat), array.shape)
+        value = int(graph.constants[weight][index])
+        first = compare(a, ran("B", with_constant(graph, weight, index, -value), digits)).first
+        if first is None:
+            continue
+        seen += 1
+        assert first.cause.kind == "bug"
+        assert f"{name} weight differs by 10 steps of one grid" in first.causes[2].text
+        if seen == 2:
+            return
+    pytest.fail(f"{seen} flips are seen")
