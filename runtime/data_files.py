@@ -1,7 +1,11 @@
 """Images, labels and results: NumPy files, and folders of image files."""
 
 import io
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +19,11 @@ from snncc.ir.projections import Pixels
 from snncc.runtime.image_folder import ImageFolder, find_images
 
 Array = NDArray[Any]
+BROKEN = (
+    *(ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What NumPy raises, beside OSError, on files that are not what they seem."""
 
 
 def split_spec(spec: str) -> tuple[Path, str]:
@@ -35,6 +44,19 @@ def open_images(spec: str) -> Array | ImageFolder:
     return read_array(spec) if found is None else found
 
 
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Turns every way in which NumPy fails on a file into SNN015."""
+    try:
+        yield
+    except SnnccError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
+    except BROKEN as error:
+        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+
+
 def read_array(spec: str) -> Array:
     """An array from "file.npz:KEY", "file.npz" with one array, or "file.npy".
 
@@ -42,7 +64,7 @@ def read_array(spec: str) -> Array:
         SnnccError: SNN015 with the reason; for a missing key, the keys there are.
     """
     path, key = split_spec(spec)
-    try:
+    with _readable(path):
         loaded: Any = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             if key:
@@ -56,12 +78,23 @@ def read_array(spec: str) -> Array:
                 what = f"it has no array {key!r}" if key else "it holds several arrays"
                 raise _unreadable(path, f"{what}; there are: {', '.join(keys)}", f"{path}:KEY")
             return np.asarray(loaded[key])
-    except SnnccError:
-        raise
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Every array of an .npz, in the file's order.
+
+    Each entry's checksum is verified before NumPy looks at it.
+
+    Raises:
+        SnnccError: SNN015 when it cannot be read or holds no arrays by name.
+    """
+    with _readable(path), zipfile.ZipFile(path) as archive:
+        return {
+            name.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(archive.read(name)), allow_pickle=False
+            )
+            for name in archive.namelist()
+        }
 
 
 def beside(spec: str, data_spec: str) -> str:

@@ -91,6 +91,11 @@ def evaluate(graph: Graph, node: Node, sources: list[Array]) -> tuple[Array, Int
     return _value(graph, node, sources, np.zeros(0, np.uint8)), None
 
 
+def value_of(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
+    """The value of one node from its sources' values, for every op but a population."""
+    return _value(graph, node, sources, images)
+
+
 def _value(graph: Graph, node: Node, sources: list[Array], images: Images) -> Array:
     names = [graph[n].type.names for n in node.inputs]
     match node.op:

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "snncc.cli.run_command",
     "inspect": "snncc.cli.inspect_command",
     "count": "snncc.cli.count_command",
+    "compare": "snncc.cli.compare_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
@@ -28,6 +29,7 @@ SUMMARIES = {
     "run": "Run a program on images.",
     "inspect": "Show what a program consists of.",
     "count": "Count synaptic operations and spikes on given data.",
+    "compare": "Find the first spike that differs between two executions, and why.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 @click.option("--labels", metavar="KEY|NPZ:KEY|folders", help="For the accuracy.")
 @click.option("--reference", metavar="KEY|NPZ:KEY", help="Logits to compare predictions with.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="logits, predictions (.npz).")
+@click.option(
+    "--record", "recorded", type=click.Path(path_type=Path), help="Spikes and membranes (.npz)."
+)
+@click.option("--record-only", multiple=True, metavar="NAME", help="Only this population; repeat.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N")
 @click.option(
@@ -40,6 +44,8 @@ def command(
     labels: str | None,
     reference: str | None,
     output: Path | None,
+    recorded: Path | None,
+    record_only: tuple[str, ...],
     limit: int | None,
     threads: int | None,
     executor: str,
@@ -50,15 +56,19 @@ def command(
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
     A FOLDER holds PNG and JPEG files, which get the geometry of the --preprocess that the program
     was compiled with; `--labels folders` takes its subfolders, in the order of names, as classes.
-    Writes `logits` (float64, real units) and `predictions` with -o.
+    Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
+    for `snncc compare` and for plain NumPy.
     """
     from snncc.artifact import check_writable, load_program
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.runtime.data_files import open_images, write_arrays
     from snncc.runtime.image_files import ImageFiles
 
-    if output is not None:
-        check_writable(output)
+    for path in (output, recorded):
+        if path is not None:
+            check_writable(path)
+    if record_only and recorded is None:
+        raise click.UsageError("--record-only names what --record FILE keeps")
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -71,7 +81,11 @@ def command(
             images.check(advance)
     with progress("running", quiet=as_json) as advance:
         start = time.perf_counter()
-        logits, spike_counts = _execute(graph, images, executor, threads, advance)
+        if recorded is None:
+            logits, spike_counts = _execute(graph, images, executor, threads, advance)
+        else:
+            execution = _record(loaded, images, executor, threads, record_only, recorded)
+            logits, spike_counts = execution.logits, execution.spike_counts
         seconds = time.perf_counter() - start
     predictions = logits.argmax(axis=1)
     if output is not None:
@@ -144,6 +158,27 @@ def _execute(
         spikes.update(part.spike_counts)
         advance(min(len(images), start + size), len(images))
     return np.concatenate(logits), spikes
+
+
+def _record(
+    program: Any,
+    images: ImageSource,
+    executor: str,
+    threads: int | None,
+    names: tuple[str, ...],
+    path: Path,
+) -> "Execution":
+    from snncc.artifact import program_digest
+    from snncc.runtime import ALL
+    from snncc.runtime.executors import executor_of
+    from snncc.runtime.recording import run_recorded, save_recording
+
+    execute = executor_of(program.graph, executor, threads)
+    execution, recording = run_recorded(
+        program.graph, images[0 : len(images)], execute, names or ALL, program_digest(program)
+    )
+    save_recording(path, recording)
+    return execution
 
 
 def _labels(

@@ -1,0 +1,159 @@
+"""What reached the neurons of one population, from recorded spikes and the program."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.arrays import align, concat, over_steps, spread, timed
+from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.runtime.execution import Images, Ints
+from snncc.runtime.interpreter import value_of
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """Arrays [batch, t, ...], other axes as in the population's type.
+
+    Attributes:
+        current: what arrived.
+        drive: polarity * (current + offset) + bias: what is added to the membrane.
+        thresholds: [t or 1, ...].
+        variance: of the drive in units squared, where each weight is off by one step of its grid,
+            either way by chance: what rounding weights can do, up to a factor.
+    """
+
+    current: Ints
+    drive: Ints
+    thresholds: Ints
+    variance: Array
+
+
+def sources_of(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The populations and pixels whose values reach a node through currents."""
+    found: dict[str, Node] = {}
+    pending = list(node.inputs)
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if isinstance(graph[name].op, IntegerPopulation | Pixels):
+            found[name] = graph[name]
+        else:
+            pending.extend(graph[name].inputs)
+    return tuple(each for each in graph.nodes if each.name in found)
+
+
+def inputs_of(
+    graph: Graph, node: Node, spikes: Mapping[str, Array], images: Images | None
+) -> LayerInputs:
+    """What reached a population.
+
+    Args:
+        graph: integer dialect.
+        node: the population.
+        spikes: of every population among `sources_of`, [batch, *axes of its type].
+        images: what was run; may be None where pixels are not among the sources.
+    """
+    cone = _Cone(graph, spikes, images)
+    source = node.inputs[0]
+    names = graph[source].type.names
+    current = over_steps(cone.value(source), names, graph.steps)
+    variance = over_steps(cone.variance(source), names, graph.steps)
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(f"{node.name} is no population")
+    rest = (TIME, *(n for n in names if n != TIME))
+
+    def constant(param: Param | None, default: int) -> Ints:
+        if param is None:
+            return np.full([1] * len(rest), default, np.int64)
+        return spread(graph.constants[param.name].astype(np.int64), param.axes, rest)
+
+    polarity = constant(op.polarity, 1)
+    drive = polarity * (current + constant(op.offset, 0)) + constant(op.bias, 0)
+    target = (TIME, *(n for n in node.type.names if n != TIME))
+    return LayerInputs(
+        align(current, rest, target),
+        align(drive, rest, target),
+        spread(constant(op.threshold, 0), rest, target),
+        align(np.where(polarity == 0, 0.0, variance), rest, target),
+    )
+
+
+def contributions(
+    graph: Graph, node: Node, spikes: Mapping[str, Array], images: Images | None
+) -> dict[str, Ints]:
+    """The current into a population that each source causes alone, [batch, t, ...]."""
+    sources = sources_of(graph, node)
+    found: dict[str, Ints] = {}
+    for source in sources:
+        kept = {n: a if n == source.name else np.zeros_like(a) for n, a in spikes.items()}
+        pixels = images
+        if images is not None and not isinstance(source.op, Pixels):
+            pixels = np.zeros_like(images)
+        found[source.name] = inputs_of(graph, node, kept, pixels).current
+    return found
+
+
+class _Cone:
+    """Values and their rounding between recorded spikes and one current, each computed once."""
+
+    def __init__(self, graph: Graph, spikes: Mapping[str, Array], images: Images | None) -> None:
+        self.graph = graph
+        self.images: Images = np.zeros(0, np.uint8) if images is None else images
+        self.values: dict[str, Array] = dict(spikes)
+        self.variances: dict[str, Array] = {}
+
+    def value(self, name: str) -> Array:
+        if name not in self.values:
+            node = self.graph[name]
+            sources = [self.value(each) for each in node.inputs]
+            self.values[name] = value_of(self.graph, node, sources, self.images)
+        return self.values[name]
+
+    def variance(self, name: str) -> Array:
+        if name not in self.variances:
+            self.variances[name] = self._variance(self.graph[name])
+        return self.variances[name]
+
+    def _variance(self, node: Node) -> Array:
+        names = [self.graph[n].type.names for n in node.inputs]
+        match node.op:
+            case Contract(weight=weight) | Convolve(weight=weight):
+                ones = np.ones(self.graph.constants[weight.name].shape, np.int64)
+                graph = replace(self.graph, constants={**self.graph.constants, weight.name: ones})
+                source = self.value(node.inputs[0])
+                if self.graph[node.inputs[0]].type.kind is not Kind.PIXEL:
+                    return value_of(graph, node, [source], self.images).astype(np.float64)
+                squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
+                low, high = (
+                    value_of(graph, node, [part.astype(np.uint8)], self.images)
+                    for part in (squares & 255, squares >> 8)
+                )
+                return low + 256.0 * high
+            case Concat(along=along, out=out):
+                return concat([self.variance(n) for n in node.inputs], names, along, out, node)
+            case Sum(shifts=shifts):
+                total: Array = np.zeros(())
+                each = shifts or (0,) * len(names)
+                for name, axes, shift in zip(node.inputs, names, each, strict=True):
+                    part = align(self.variance(name), axes, node.type.names)
+                    total = total + part * 4.0**shift
+                return total
+            case Gain(mantissa=mantissa, shift=shift):
+                factor = self.graph.constants[mantissa.name].astype(np.float64)
+                x = self.value(node.inputs[0]).astype(np.float64)
+                variance, axes = self.variance(node.inputs[0]), names[0]
+                if TIME in mantissa.axes:
+                    x, _ = timed(x, axes, self.graph.steps)
+                    variance, axes = timed(variance, axes, self.graph.steps)
+                x, variance = (align(a, axes, node.type.names) for a in (x, variance))
+                factor = spread(factor, mantissa.axes, node.type.names)
+                return (factor**2 * variance + x**2 / 4.0) / 4.0**shift + 1.0
+            case _:
+                raise TypeError(f"{node.op.mnemonic} gives no current")

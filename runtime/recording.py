@@ -1,0 +1,212 @@
+"""Recordings: spikes and membranes of populations in a file that plain NumPy reads.
+
+The keys of the .npz are
+
+    spikes/<name>     uint8, the bits of the 0/1 array packed by numpy.packbits, C order
+    shape/<name>      int64, the shape of that array
+    axes/<name>       names of its axes in order, "batch" and "t" among them
+    membranes/<name>  smallest integer type, same shape: before the reset, at the comparison
+    names             populations in the program's order
+    program           sha256 of the program's content, as `snncc inspect` shows it
+    images            uint8 [batch, ...]: what was run
+    readout           int64 [batch, ...]: the answers, summed over time
+
+Only the first two are needed. Without `axes` an array is [T, batch, ...] with axes in the order of
+whoever wrote it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from snncc.diagnostics import SnnccError
+from snncc.ir import Array, Graph
+from snncc.ir.arrays import count
+from snncc.runtime.data_files import read_arrays, write_arrays
+from snncc.runtime.execution import Execution, Images, recorded_names
+
+BATCH = "batch"
+NAMES, PROGRAM, IMAGES, READOUT = "names", "program", "images", "readout"
+SPIKES, SHAPE, AXES, MEMBRANES = "spikes/", "shape/", "axes/", "membranes/"
+CHUNK_BYTES = 1 << 28
+"""Recorded membranes of one chunk of images, before they are narrowed, take about so much."""
+
+Execute = Callable[[Images, Collection[str]], Execution]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What populations did, for a batch.
+
+    Attributes:
+        spikes: 0 or 1, uint8, by population in the program's order.
+        axes: names of each array's axes, `BATCH` among them; none where nobody said.
+        membranes: integers at the comparison, before the reset; shapes as the spikes'.
+        program: sha256 of the program, "" when it is not known.
+        images: what was run, or None.
+        readout: the answers, or None.
+    """
+
+    spikes: Mapping[str, Array]
+    axes: Mapping[str, tuple[str, ...]]
+    membranes: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    program: str = ""
+    images: Images | None = None
+    readout: Array | None = None
+
+
+def run_recorded(
+    graph: Graph, images: Images, execute: Execute, record: Collection[str], program: str = ""
+) -> tuple[Execution, Recording]:
+    """Runs a program chunk by chunk and keeps what populations did in narrow types.
+
+    Args:
+        graph: integer dialect.
+        images: uint8 [batch, ...].
+        execute: an executor of this program: images and the populations to record.
+        record: these populations, or `ALL`.
+        program: sha256 of the program.
+
+    Returns:
+        The execution, without spikes and membranes, and the recording, which has them.
+
+    Raises:
+        SnnccError: SNN001 for a name that no population has; SNN016 for images that do not fit.
+    """
+    wanted = recorded_names(graph, record)
+    names = [node.name for node in graph.nodes if node.name in wanted]
+    elements = sum(count(graph[name].type.shape) for name in names)
+    step = max(1, CHUNK_BYTES // max(1, 8 * elements))
+    parts = [execute(images[i : i + step], wanted) for i in range(0, max(1, len(images)), step)]
+    spikes = {n: np.concatenate([p.spikes[n] for p in parts]) for n in names}
+    membranes = {n: np.concatenate([narrow(p.membranes[n]) for p in parts]) for n in names}
+    execution = Execution(
+        np.concatenate([p.readout for p in parts]),
+        np.concatenate([p.logits for p in parts]),
+        {},
+        {},
+        {n: sum(p.spike_counts[n] for p in parts) for n in parts[0].spike_counts},
+    )
+    axes = {n: (BATCH, *graph[n].type.names) for n in names}
+    recording = Recording(spikes, axes, membranes, program, images, execution.readout)
+    return execution, recording
+
+
+def narrow(values: Array) -> Array:
+    """The same integers in the smallest signed type."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    for dtype in (np.int8, np.int16, np.int32):
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max:
+            return values.astype(dtype)
+    return values.astype(np.int64)
+
+
+def save_recording(path: Path, recording: Recording) -> None:
+    """Writes a recording; equal recordings give equal bytes.
+
+    Raises:
+        SnnccError: SNN002 when the file cannot be written.
+    """
+    arrays: dict[str, Array] = {
+        NAMES: np.array(list(recording.spikes)),
+        PROGRAM: np.array(recording.program),
+    }
+    for name, spikes in recording.spikes.items():
+        arrays[SPIKES + name] = np.packbits(spikes)
+        arrays[SHAPE + name] = np.array(spikes.shape, np.int64)
+        if recording.axes.get(name):
+            arrays[AXES + name] = np.array(recording.axes[name])
+    arrays |= {MEMBRANES + name: narrow(v) for name, v in recording.membranes.items()}
+    if recording.images is not None:
+        arrays[IMAGES] = recording.images
+    if recording.readout is not None:
+        arrays[READOUT] = recording.readout
+    write_arrays(path, **arrays)
+
+
+def load_recording(path: Path) -> Recording:
+    """Reads a recording, or spikes that somebody else recorded in this layout.
+
+    Raises:
+        SnnccError: SNN015 when the file cannot be read; SNN016 when it is no recording, or its
+            arrays do not fit together.
+    """
+    arrays = read_arrays(path)
+    found = [key.removeprefix(SPIKES) for key in arrays if key.startswith(SPIKES)]
+    if not found:
+        raise _wrong(path, "it has no array spikes/<name>")
+    names = found
+    if NAMES in arrays:
+        names = _texts(path, NAMES, arrays[NAMES])
+        if sorted(names) != sorted(found):
+            raise _wrong(path, "its names and its spikes are not of the same populations")
+    spikes = {name: _unpacked(path, name, arrays) for name in names}
+    axes = {
+        name: tuple(_texts(path, AXES + name, arrays[AXES + name]))
+        for name in names
+        if AXES + name in arrays
+    }
+    for name, each in axes.items():
+        if len(each) != spikes[name].ndim or len(set(each)) != len(each) or BATCH not in each:
+            raise _wrong(path, f"{AXES}{name} does not name each axis of the spikes once")
+    membranes = {n: arrays[MEMBRANES + n] for n in names if MEMBRANES + n in arrays}
+    for name, values in membranes.items():
+        if values.shape != spikes[name].shape or not np.issubdtype(values.dtype, np.integer):
+            raise _wrong(path, f"{MEMBRANES}{name} are not integers of the spikes' shape")
+    if PROGRAM in arrays and (arrays[PROGRAM].ndim or arrays[PROGRAM].dtype.kind != "U"):
+        raise _wrong(path, "its program is not one text")
+    images, readout = arrays.get(IMAGES), arrays.get(READOUT)
+    if images is not None and (images.dtype != np.uint8 or images.ndim < 1):
+        raise _wrong(path, "its images are not uint8")
+    if readout is not None and not np.issubdtype(readout.dtype, np.integer):
+        raise _wrong(path, "its readout are not integers")
+    _check_batch(path, spikes, axes, images, readout)
+    program = str(arrays[PROGRAM]) if PROGRAM in arrays else ""
+    return Recording(spikes, axes, membranes, program, images, readout)
+
+
+def _check_batch(
+    path: Path,
+    spikes: Mapping[str, Array],
+    axes: Mapping[str, tuple[str, ...]],
+    images: Array | None,
+    readout: Array | None,
+) -> None:
+    """Where it is said which axis is the batch, there is one batch."""
+    sizes = {spikes[name].shape[each.index(BATCH)] for name, each in axes.items()}
+    sizes |= {len(a) for a in (images, readout) if a is not None and a.ndim and axes}
+    if len(sizes) > 1:
+        raise _wrong(path, f"its arrays are of {sorted(sizes)} images")
+
+
+def _unpacked(path: Path, name: str, arrays: Mapping[str, Array]) -> Array:
+    packed, shape = arrays[SPIKES + name], arrays.get(SHAPE + name)
+    if shape is None or shape.ndim != 1 or not np.issubdtype(shape.dtype, np.integer):
+        raise _wrong(path, f"it has no {SHAPE}{name}, or that is no shape")
+    sizes = tuple(int(n) for n in shape)
+    bits = 1
+    for size in sizes:  # in Python integers: a wild shape must not wrap around
+        bits *= max(0, size)
+    if packed.dtype != np.uint8 or packed.ndim != 1 or packed.size != -(-bits // 8):
+        raise _wrong(path, f"{SPIKES}{name} are not {bits} packed bits, as {SHAPE}{name} says")
+    if min(sizes, default=0) < 0:
+        raise _wrong(path, f"{SHAPE}{name} has a negative length")
+    return np.unpackbits(packed, count=bits).reshape(sizes)
+
+
+def _texts(path: Path, key: str, array: Array) -> list[str]:
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise _wrong(path, f"{key} is not a list of texts")
+    return [str(text) for text in array]
+
+
+def _wrong(path: Path, why: str) -> SnnccError:
+    return SnnccError(
+        "SNN016",
+        f"{path} is not a recording",
+        why=why,
+        help="record with `snncc run --record FILE.npz`; docs/compare.md describes the layout",
+    )
