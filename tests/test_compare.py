@@ -364,7 +364,9 @@ def test_one_wrong_spike_is_a_bug_of_that_side() -> None:
             result = compare(one, two)
             check_place(result, replace(one, graph=graph), two)
             assert result.first.cause.kind == "bug", (seed, name)
-            assert result.first.cause.text.startswith(f"{side} leaves its program at ")
+            assert result.first.cause.text.startswith(
+                f"{side} leaves its program in this layer, at "
+            )
             assert f"wrong_{'A' if side == 'B' else 'B'}" not in result.first.cause.facts
             layer = next(each for each in result.layers if each.name == name)
             assert (layer.spikes, layer.differing) == (1, 1)
