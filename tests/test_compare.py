@@ -713,6 +713,33 @@ def test_recordings_through_the_command_line(
     assert again.read_bytes() == Path(one).read_bytes()
 
 
+def test_a_recording_of_somebody_else_is_held_against_a_stated_program(
+    files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every layer one step late, without sha256 and images, written with plain NumPy."""
+    a, _, data = files
+    right, late = tmp_path / "right.npz", tmp_path / "late.npz"
+    assert run(["run", a, data, "--record", str(right)]) == 0
+    with np.load(right) as file:
+        arrays = {k: file[k] for k in file.files if k.startswith(("shape/", "axes/"))}
+        for name in file["names"]:
+            shape, axes = file[f"shape/{name}"], list(file[f"axes/{name}"])
+            bits = np.unpackbits(file[f"spikes/{name}"], count=shape.prod()).reshape(shape)
+            trains = np.moveaxis(bits, axes.index("t"), 0)
+            trains = np.concatenate([0 * trains[:1], trains[:-1]])
+            arrays[f"spikes/{name}"] = np.packbits(np.moveaxis(trains, 0, axes.index("t")))
+    np.savez(late, **arrays)
+    capsys.readouterr()
+    assert run(["compare", str(right), str(late), "--program", a, "--json"]) == 1
+    first = json.loads(capsys.readouterr().out)["first"]
+    assert first["cause"] == "time-shift"
+    assert first["causes"][0]["facts"] == {"steps": 1, "late": "B"}
+    texts = {cause["kind"]: cause["text"] for cause in first["causes"]}
+    assert texts["rounding"] == "both run the same integers: nothing is rounded between them"
+    assert run(["compare", a, str(late), "--data", data]) == 1
+    assert "B's currents are not known" in capsys.readouterr().out
+
+
 def test_wrong_comparisons_end_in_one_clear_error(
     files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -184,7 +184,8 @@ def _beyond(result: "Comparison") -> str:
     if result.left_out:
         parts.append(f"{len(result.left_out)} populations of the program are in one side only")
     if result.readouts:
-        parts.append(f"{result.readouts:,} answers differ")
+        one = result.readouts == 1
+        parts.append("1 answer differs" if one else f"{result.readouts:,} answers differ")
     return "; " + "; ".join(parts)
 
 
