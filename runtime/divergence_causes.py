@@ -199,8 +199,8 @@ def _what_is_wrong(evidence: LayerEvidence) -> tuple[str, dict[str, Any]]:
     for side in (evidence.own, evidence.other):
         if side.expected is not None and not side.follows():
             wrong = int((side.expected.spikes != side.spikes).sum())
-            what = f"{wrong:,} spikes" if wrong else "membranes"
-            parts.append(f"{side.label} leaves its program at {what} of this layer")
+            what = f"{wrong:,} spikes" if wrong > 1 else "1 spike" if wrong else "membranes"
+            parts.append(f"{side.label} leaves its program in this layer, at {what}")
             facts[f"wrong_{side.label}"] = wrong
     if not evidence.same_program and evidence.constants is not None:
         parts += [

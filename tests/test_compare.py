@@ -1,125 +1,35 @@
-"""The first divergence: planted causes are found at the right place; recordings are readable."""
+"""The first divergence: planted causes are found at the right place."""
 
-import itertools
-import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from random_networks import random_images, random_network
+from executions import (
+    IMAGES,
+    check_place,
+    images_of,
+    lowered,
+    planted,
+    populations,
+    ran,
+    ran_b,
+    spikes_of,
+    with_constant,
+    with_neurons,
+)
 
-from snncc.artifact import Program, load_program, program_digest, save_program
-from snncc.cli.main import run
-from snncc.compile import CompileOptions, compile_checkpoint, spiking_passes
 from snncc.diagnostics import SnnccError
-from snncc.ir import TIME, Axis, Graph, Kind, Param, ValueType
+from snncc.ir import TIME, Graph, Param
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Convolve
-from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.runtime import ALL
-from snncc.runtime.axis_orders import arranged, parse_order
-from snncc.runtime.comparison import Comparison, Side, compare
+from snncc.runtime.comparison import Side, compare
 from snncc.runtime.divergence_causes import rounding
-from snncc.runtime.executors import executor_of
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import LayerInputs, inputs_of
 from snncc.runtime.neuron_rules import alternatives, replay, rule_of
 from snncc.runtime.recording import (
     Recording,
-    load_recording,
-    narrow,
-    run_recorded,
-    save_recording,
 )
-
-IMAGES = 24
-NORMALIZE = ((0.1307,), (0.3081,))
-
-
-def lowered(seed: int) -> Graph:
-    spiking = run_passes(
-        random_network(seed), spiking_passes(CompileOptions(normalize=((0.0,), (1.0 / 255.0,))))
-    )
-    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
-
-
-def images_of(seed: int) -> np.ndarray:
-    return random_images(random_network(seed), seed, IMAGES)
-
-
-def ran(label: str, graph: Graph, images: np.ndarray, executor: str = "interpreter") -> Side:
-    sha = program_digest(Program(graph, {}))
-    _, recording = run_recorded(graph, images, executor_of(graph, executor), ALL, sha)
-    return Side(label, recording, graph)
-
-
-def populations(graph: Graph) -> list[str]:
-    return [node.name for node in graph.select(IntegerPopulation)]
-
-
-def with_neurons(graph: Graph, name: str, **changes: object) -> Graph:
-    """The program with other neurons in one population, its membrane's interval proved again."""
-    node = graph[name]
-    op = replace(node.op, **changes)
-    interval = op.membrane_range(graph[node.inputs[0]].type, graph.context)
-    node = replace(node, op=replace(op, membrane=interval))
-    return replace(graph, nodes=tuple(node if n.name == name else n for n in graph.nodes))
-
-
-def with_constant(graph: Graph, name: str, index: tuple[int, ...], value: int) -> Graph:
-    array = graph.constants[name].astype(np.int64)
-    array[index] = value
-    return replace(graph, constants={**graph.constants, name: array})
-
-
-def first_by_hand(a: Side, b: Side, membranes: bool) -> tuple[str, int, int, dict[str, int]] | None:
-    """Layer, step, image, neuron, found with loops over the arrays as executors hold them."""
-    for name in populations(a.graph):
-        axes = a.graph[name].type.names
-        t = 1 + axes.index(TIME)
-        pairs = [(a.recording.spikes[name], b.recording.spikes[name])]
-        if membranes:
-            pairs.append((a.recording.membranes[name], b.recording.membranes[name]))
-        wrong = [np.moveaxis(x != y, t, 0) for x, y in pairs]
-        rest = [n for n in axes if n != TIME]
-        for place in itertools.product(*map(range, wrong[0].shape)):
-            if any(w[place] for w in wrong):
-                return name, place[0], place[1], dict(zip(rest, place[2:], strict=True))
-    return None
-
-
-def check_place(result: Comparison, a: Side, b: Side, membranes: bool = False) -> None:
-    wanted = first_by_hand(a, b, membranes)
-    first = result.first
-    assert first is not None
-    assert wanted == (first.layer, first.step, first.image, dict(first.neuron))
-
-
-def planted(
-    change: Callable[[Graph, str, Side], Graph | None], count: int
-) -> Iterator[tuple[Side, Side, str]]:
-    """Programs beside their changed selves, on layers where the change is seen."""
-    found = 0
-    for seed in range(200):
-        graph, images = lowered(seed), images_of(seed)
-        a = ran("A", graph, images)
-        for name in populations(graph):
-            other = change(graph, name, a)
-            if other is None:
-                continue
-            b = ran("B", other, images)
-            if np.array_equal(a.recording.spikes[name], b.recording.spikes[name]):
-                continue
-            found += 1
-            yield a, b, name
-            break
-        if found == count:
-            return
-    pytest.fail(f"only {found} networks show the change")
 
 
 def test_equal_executions_are_equal() -> None:
@@ -276,10 +186,6 @@ def test_a_leak_toward_zero_is_named() -> None:
     pytest.fail(f"only {found} networks show it")
 
 
-def ran_b(side: Side) -> Side:
-    return replace(side, label="B")
-
-
 @pytest.mark.parametrize("steps", [1, 2, -1])
 def test_shifted_trains_are_named(steps: int) -> None:
     found = 0
@@ -364,7 +270,9 @@ def test_one_wrong_spike_is_a_bug_of_that_side() -> None:
             result = compare(one, two)
             check_place(result, replace(one, graph=graph), two)
             assert result.first.cause.kind == "bug", (seed, name)
-            assert result.first.cause.text.startswith(f"{side} leaves its program at ")
+            assert result.first.cause.text.startswith(
+                f"{side} leaves its program in this layer, at "
+            )
             assert f"wrong_{'A' if side == 'B' else 'B'}" not in result.first.cause.facts
             layer = next(each for each in result.layers if each.name == name)
             assert (layer.spikes, layer.differing) == (1, 1)
@@ -426,174 +334,6 @@ def test_currents_of_neurons_that_do_not_depart_count_too(there: int, fits: bool
     assert cause.fits == fits, cause.text
 
 
-# Recordings.
-
-
-def test_recordings_come_back_and_numpy_reads_them(tmp_path: Path) -> None:
-    for seed in range(10):
-        graph = lowered(seed)
-        recording = ran("A", graph, images_of(seed)).recording
-        path = tmp_path / "r.npz"
-        save_recording(path, recording)
-        again = load_recording(path)
-        assert list(again.spikes) == populations(graph)
-        assert again.axes == recording.axes
-        assert again.program == recording.program
-        assert np.array_equal(again.images, recording.images)
-        assert np.array_equal(again.readout, recording.readout)
-        for name in again.spikes:
-            assert np.array_equal(again.spikes[name], recording.spikes[name])
-            assert np.array_equal(again.membranes[name], recording.membranes[name])
-            assert again.membranes[name].dtype == narrow(recording.membranes[name]).dtype
-        with np.load(path, allow_pickle=False) as plain:
-            name = str(plain["names"][0])
-            shape = plain[f"shape/{name}"]
-            bits = np.unpackbits(plain[f"spikes/{name}"], count=shape.prod()).reshape(shape)
-            assert np.array_equal(bits, recording.spikes[name])
-            assert plain[f"axes/{name}"][0] == "batch"
-        first = path.read_bytes()
-        save_recording(path, again)
-        assert path.read_bytes() == first
-
-
-def test_recording_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ran("A", lowered(3), images_of(3)).recording
-    monkeypatch.setattr("snncc.runtime.recording.CHUNK_BYTES", 1)
-    parts = ran("A", lowered(3), images_of(3)).recording
-    for name in whole.spikes:
-        assert np.array_equal(whole.spikes[name], parts.spikes[name])
-        assert np.array_equal(whole.membranes[name], parts.membranes[name])
-    assert np.array_equal(whole.readout, parts.readout)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "dtype"),
-    [(-128, 127, "int8"), (0, 128, "int16"), (-32769, 0, "int32"), (0, 2**31, "int64")],
-)
-def test_narrowing_keeps_every_value(low: int, high: int, dtype: str) -> None:
-    values = np.array([low, 0, high])
-    assert narrow(values).dtype == dtype
-    assert np.array_equal(narrow(values), values)
-
-
-def wrong_arrays(good: dict[str, np.ndarray], name: str) -> dict[str, dict[str, np.ndarray]]:
-    def but(**changes: np.ndarray) -> dict[str, np.ndarray]:
-        return {**good, **{k.replace("__", "/") + name: v for k, v in changes.items()}}
-
-    return {
-        "no spikes": {"images": good["images"]},
-        "no shape": {k: v for k, v in good.items() if not k.startswith("shape/")},
-        "short": but(spikes__=good[f"spikes/{name}"][:-1]),
-        "wild shape": but(shape__=np.array([2**62, 2**62])),
-        "negative": but(shape__=-good[f"shape/{name}"]),
-        "real shape": but(shape__=good[f"shape/{name}"] * 1.0),
-        "not packed": but(spikes__=good[f"spikes/{name}"].astype(np.int32)),
-        "axes": but(axes__=good[f"axes/{name}"][1:]),
-        "axes twice": but(axes__=np.array(["batch"] * len(good[f"axes/{name}"]))),
-        "number axes": but(axes__=np.arange(3)),
-        "membranes": but(membranes__=good[f"membranes/{name}"][:1]),
-        "real membranes": but(membranes__=good[f"membranes/{name}"] * 1.0),
-        "names": {**good, "names": np.array(["other"])},
-        "program": {**good, "program": np.array([1, 2])},
-        "images": {**good, "images": good["images"][:-1]},
-        "real images": {**good, "images": good["images"] / 255.0},
-        "readout": {**good, "readout": good["readout"] * 0.5},
-    }
-
-
-def test_wrong_recordings_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "r.npz"
-    graph = lowered(1)
-    save_recording(path, ran("A", graph, images_of(1)).recording)
-    with np.load(path) as plain:
-        good = {key: plain[key] for key in plain.files}
-    cases = wrong_arrays(good, populations(graph)[0])
-    for what, arrays in cases.items():
-        np.savez(path, **arrays)
-        with pytest.raises(SnnccError) as caught:
-            load_recording(path)
-        assert caught.value.code == "SNN016", what
-    np.savez(path, **good)
-    assert load_recording(path).spikes
-
-
-def test_damaged_recordings_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "r.npz"
-    recording = ran("A", lowered(1), images_of(1)).recording
-    save_recording(path, recording)
-    content = path.read_bytes()
-    rng, refused = np.random.default_rng(0), 0
-    np.save(tmp_path / "one.npy", np.zeros(3))
-    objects = {"spikes/a": np.array([{}], object), "shape/a": np.array([1])}
-    np.savez(tmp_path / "objects.npz", **objects)
-    for other in ("one.npy", "objects.npz", "none.npz"):
-        with pytest.raises(SnnccError) as caught:
-            load_recording(tmp_path / other)
-        assert caught.value.code == "SNN015", other
-    for cut in (0, 1, 100, len(content) // 2, len(content) - 1):
-        path.write_bytes(content[:cut])
-        with pytest.raises(SnnccError) as caught:
-            load_recording(path)
-        assert caught.value.code == "SNN015", cut
-    for _ in range(300):
-        broken = bytearray(content)
-        broken[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
-        path.write_bytes(broken)
-        again = loaded_or_code(path)
-        if isinstance(again, str):
-            assert again in ("SNN015", "SNN016")
-            refused += 1
-            continue
-        for name, spikes in again.spikes.items():  # a date, or another field that nobody reads
-            assert np.array_equal(spikes, recording.spikes[name])
-    assert refused > 200
-
-
-def loaded_or_code(path: Path) -> Recording | str:
-    try:
-        return load_recording(path)
-    except SnnccError as error:
-        return error.code
-
-
-# Axes of recordings that do not name them.
-
-
-def test_every_order_of_unequal_axes_is_inferred() -> None:
-    kind = ValueType(Kind.SPIKE, (Axis("h1", 3), Axis("t", 2), Axis("w1", 1), Axis("c1", 5)))
-    whole = np.random.default_rng(0).integers(0, 2, (4, 2, 3, 1, 5)).astype(np.uint8)
-    for order in itertools.permutations((2, 3, 4)):
-        array = whole.transpose(1, 0, *order)
-        assert np.array_equal(arranged("x", array, (), kind, []), whole)
-    flat = whole.transpose(1, 0, 4, 2, 3).reshape(2, 4, 15)
-    with pytest.raises(SnnccError, match="spikes of x") as caught:
-        arranged("x", flat, (), kind, [])
-    assert "h1,c1 or c1,h1" in str(caught.value)
-    order = parse_order("x=(c h),w")
-    assert np.array_equal(arranged("x", flat[..., None], (), kind, [order]), whole)
-    order = parse_order("x=(c h)")
-    assert np.array_equal(arranged("x", flat, (), kind, [order]), whole)
-
-
-def test_axes_that_lengths_do_not_tell_are_refused_or_stated() -> None:
-    kind = ValueType(Kind.SPIKE, (Axis("t", 2), Axis("h1", 3), Axis("w1", 3)))
-    whole = np.random.default_rng(0).integers(0, 2, (4, 2, 3, 3)).astype(np.uint8)
-    swapped = whole.transpose(1, 0, 3, 2)
-    with pytest.raises(SnnccError, match="spikes of x"):
-        arranged("x", swapped, (), kind, [])
-    for text in ("w,h", "w1,h1", "x=w,h", "?=t,batch,w,h", "*=w,h"):
-        assert np.array_equal(arranged("x", swapped, (), kind, [parse_order(text)]), whole)
-    batch_first = whole.transpose(0, 3, 1, 2)
-    assert np.array_equal(arranged("x", batch_first, (), kind, [parse_order("batch,w,t,h")]), whole)
-    for text in ("w", "w,w", "w,h,c", "c,h", "t,batch,w", "(h w),w"):
-        with pytest.raises(SnnccError):
-            arranged("x", swapped, (), kind, [parse_order(text)])
-    for text in ("", "h,,w", "(h", "h;w", "x="):
-        with pytest.raises(SnnccError) as caught:
-            parse_order(text)
-        assert caught.value.code == "SNN001"
-
-
 def test_executions_of_different_things_are_refused() -> None:
     graph, images = lowered(2), images_of(2)
     a = ran("A", graph, images)
@@ -623,10 +363,6 @@ def test_without_a_program_the_place_is_found_and_the_cause_is_not() -> None:
     assert compare(Side("A", one), Side("B", two)).first.layer == name
 
 
-def spikes_of(side: Side) -> list[tuple[str, np.ndarray]]:
-    return list(side.recording.spikes.items())
-
-
 def test_inputs_that_are_not_compared_are_named() -> None:
     def change(graph: Graph, name: str, a: Side) -> Graph | None:
         return with_neurons(graph, name, reset="soft") if graph[name].op.reset == "hard" else None
@@ -641,222 +377,3 @@ def test_inputs_that_are_not_compared_are_named() -> None:
         assert all(layer.name != every[0] for layer in result.layers)
         sources = {n.name for n in a.graph.nodes if n.name in result.first.missing}
         assert sources <= {every[0]}
-
-
-# The command line.
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> tuple[str, str, str]:
-    """A program, a changed one, and images."""
-    graph, images = lowered(7), images_of(7)
-    a = ran("A", graph, images)
-    for name in populations(graph):
-        op = graph[name].op
-        other = with_neurons(graph, name, reset="soft" if op.reset == "hard" else "hard")
-        if compare(a, ran("B", other, images)).first is not None:
-            break
-    save_program(tmp_path / "a.snncc", Program(graph, {}))
-    save_program(tmp_path / "b.snncc", Program(other, {}))
-    np.savez(tmp_path / "d.npz", x=images)
-    return str(tmp_path / "a.snncc"), str(tmp_path / "b.snncc"), str(tmp_path / "d.npz")
-
-
-def test_compare_answers_with_its_exit_code(
-    files: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    a, b, data = files
-    assert run(["compare", a, a, "--data", f"{data}:x"]) == 0
-    text = capsys.readouterr().out
-    assert "(interpreter)" in text
-    assert "(simulator)" in text
-    assert f"equal: {IMAGES} images" in text
-    assert run(["compare", a, b, "--data", data]) == 1
-    text = capsys.readouterr().out
-    for expected in ("first in ", "cause: another rule of the neurons", "soft", "threshold"):
-        assert expected in text
-    assert run(["compare", a, b, "--data", data, "--limit", "20", "--json"]) == 1
-    record = json.loads(capsys.readouterr().out)
-    assert record["images"] == 20
-    assert record["equal"] is False
-    assert record["first"]["cause"] == "reset-rule"
-    assert record["first"]["layer"] in [layer["name"] for layer in record["layers"]]
-
-
-def test_recordings_through_the_command_line(
-    files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    a, b, data = files
-    names = populations(load_program(Path(a)).graph)
-    one, two, part = (str(tmp_path / f"{n}.npz") for n in ("one", "two", "part"))
-    assert run(["run", a, data, "--record", one, "--executor", "interpreter"]) == 0
-    assert run(["run", b, data, "--record", two]) == 0
-    assert run(["run", a, data, "--limit", "4", "--record", part, "--record-only", names[0]]) == 0
-    assert list(load_recording(Path(part)).spikes) == [names[0]]
-    capsys.readouterr()
-    assert run(["compare", one, a]) == 0
-    assert run(["compare", one, one]) == 0
-    assert run(["compare", part, a]) == 0
-    assert f"{len(names) - 1} populations of the program are in one side only" in (
-        capsys.readouterr().out
-    )
-    assert run(["compare", one, two]) == 1
-    assert "cause: not known" in capsys.readouterr().out
-    assert run(["compare", one, b]) == 1
-    assert run(["compare", one, two, "--program", a]) == 3
-    assert "sha256 of another program" in capsys.readouterr().err
-    assert run(["compare", one, one, "--program", a]) == 0
-    again = tmp_path / "again.npz"
-    save_recording(again, load_recording(Path(one)))
-    assert again.read_bytes() == Path(one).read_bytes()
-
-
-def test_wrong_comparisons_end_in_one_clear_error(
-    files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    a, b, data = files
-    empty = tmp_path / "empty.npz"
-    np.savez(empty, x=np.zeros(3))
-    cases = [
-        (["compare", a, b], 2, "--data"),
-        (["compare", a, str(empty), "--data", data], 3, "SNN016"),
-        (["compare", a, str(tmp_path / "no.npz"), "--data", data], 3, "SNN015"),
-        (["compare", a, str(tmp_path / "no.snncc"), "--data", data], 3, "SNN015"),
-        (["compare", a, b, "--data", str(empty)], 3, "SNN016"),
-        (["compare", a, b, "--data", data, "--axes", "h,,"], 2, "SNN001"),
-        (["run", a, data, "--record-only", "x"], 2, "--record FILE"),
-        (["run", a, data, "--record", str(empty), "--record-only", "x"], 2, "SNN001"),
-        (["run", a, data, "--record", str(tmp_path / "no/r.npz")], 2, "SNN002"),
-    ]
-    for arguments, code, message in cases:
-        assert run(arguments) == code, arguments
-        assert message in capsys.readouterr().err, arguments
-
-
-# The trained network.
-
-
-@pytest.fixture(scope="module")
-def trained(shared: Path) -> dict[int, Graph]:
-    with np.load(shared / "data/mnist_32x32.npz") as data:
-        images = data["x_cal"][:200]
-    return {
-        bits: compile_checkpoint(
-            shared / "data/mixer_spe_mnist.pth",
-            CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            calibration=images,
-        ).program.graph
-        for bits in (8, 16)
-    }
-
-
-@pytest.fixture(scope="module")
-def digits(shared: Path) -> np.ndarray:
-    with np.load(shared / "data/mnist_32x32.npz") as data:
-        return data["x_test"][:32]
-
-
-ORDERS = ("*.proj_h.*=h,c,w", "*.proj_w.*=w,c,h", "*.net.2=(h w),f", "c,h,w")
-
-
-def test_8_and_16_bits_differ_first_by_rounding(
-    trained: dict[int, Graph], digits: np.ndarray
-) -> None:
-    a, b = (ran(label, trained[bits], digits, "simulator") for label, bits in (("A", 8), ("B", 16)))
-    result = compare(a, b)
-    check_place(result, a, b)
-    first = result.first
-    assert first.cause.kind == "rounding"
-    assert first.a.spike != first.b.spike
-    assert abs(first.a.distance / first.a.threshold) < 0.01
-    assert len(result.layers) == 35
-
-
-def test_rounding_is_seen_in_every_layer(trained: dict[int, Graph], digits: np.ndarray) -> None:
-    """Both programs' neurons on the same spikes, layer by layer: always within the bounds."""
-    spikes = ran("B", trained[16], digits, "simulator").recording.spikes
-    departures = 0
-    for name in populations(trained[8]):
-        sides = []
-        for label, bits in (("A", 8), ("B", 16)):
-            graph = trained[bits]
-            inputs = inputs_of(graph, graph[name], spikes, digits)
-            rule = rule_of(graph[name].op)
-            result = replay(inputs.drive, inputs.thresholds, rule)
-            sides.append(LayerSide(label, result.spikes, None, inputs, rule))
-        place = (0,) * sides[0].spikes.ndim
-        cause = rounding(LayerEvidence(sides[0], sides[1], False, place), sides[0].expected)
-        assert cause.fits, (name, cause.text)
-        departures += cause.facts["departures"]
-    assert departures > 500
-
-
-def test_the_original_networks_spikes(
-    trained: dict[int, Graph], digits: np.ndarray, shared: Path
-) -> None:
-    golden = Side("B", load_recording(shared / "data/mixer_spe_mnist_golden.npz"))
-    orders = [parse_order(text) for text in ORDERS]
-    a = ran("A", trained[8], digits[:8], "simulator")
-    with pytest.raises(SnnccError, match=r"to_patch_embedding_lif\.0"):
-        compare(a, golden)
-    result = compare(a, golden, orders)
-    assert result.first.cause.kind == "rounding"
-    assert result.left_out == ()
-    near = compare(ran("A", trained[16], digits[:8], "simulator"), golden, orders)
-    assert sum(layer.spikes for layer in near.layers) < 100
-    assert sum(layer.spikes for layer in result.layers) > 1000
-
-
-def test_a_flipped_weight_of_the_trained_network_is_a_bug(
-    trained: dict[int, Graph], digits: np.ndarray
-) -> None:
-    graph = trained[8]
-    a = ran("A", graph, digits, "simulator")
-    for name in ("token_mix.0.fuse.0", "channel_mix.1.1.net.0", "to_patch_embedding.3.node1_node2"):
-        weight = next(k for k in graph.constants if k.startswith(f"{name}") and "weight" in k)
-        array = graph.constants[weight].astype(np.int64)
-        index = np.unravel_index(int(np.abs(array).argmax()), array.shape)
-        wrong = with_constant(graph, weight, index, -int(array[index]))
-        result = compare(a, ran("B", wrong, digits, "simulator"))
-        assert result.first.cause.kind == "bug"
-        assert f"{weight.split('.weight')[0]}" in result.first.cause.text
-        assert "weight differs in 1 of" in result.first.cause.text
-
-
-def test_a_flipped_weight_is_told_from_rounding_by_its_currents(
-    trained: dict[int, Graph], digits: np.ndarray
-) -> None:
-    """An 8-bit program with one weight flipped, beside a right one of 16 bits: other units."""
-    weight = next(k for k in trained[8].constants if k.startswith("to_patch_embedding.0.0.weight"))
-    array = trained[8].constants[weight].astype(np.int64)
-    index = np.unravel_index(int(np.abs(array).argmax()), array.shape)
-    wrong = with_constant(trained[8], weight, index, -int(array[index]))
-    b = ran("B", trained[16], digits, "simulator")
-    assert compare(ran("A", trained[8], digits, "simulator"), b).first.cause.kind == "rounding"
-    first = compare(ran("A", wrong, digits, "simulator"), b).first
-    assert (first.layer, first.cause.kind) == ("to_patch_embedding_lif.0", "bug")
-    rounded = next(c for c in first.causes if c.kind == "rounding")
-    assert rounded.facts["worst_current"] > 1.0
-
-
-def test_a_flipped_weight_too_small_for_its_currents_is_told_by_its_grid(
-    trained: dict[int, Graph], digits: np.ndarray
-) -> None:
-    graph = trained[8]
-    name = "channel_mix.1.1.net.0"
-    weight = next(k for k in graph.constants if k.startswith(f"{name}.weight"))
-    array = np.abs(graph.constants[weight].astype(np.int64))
-    a = ran("A", graph, digits, "simulator")
-    seen = 0
-    for flat in np.flatnonzero(array == 5)[:40]:
-        index = np.unravel_index(int(flat), array.shape)
-        value = int(graph.constants[weight][index])
-        first = compare(a, ran("B", with_constant(graph, weight, index, -value), digits)).first
-        if first is None:
-            continue
-        seen += 1
-        assert first.cause.kind == "bug"
-        assert f"{name} weight differs by 10 steps of one grid" in first.causes[2].text
-        if seen == 2:
-            return
-    pytest.fail(f"{seen} flips are seen")

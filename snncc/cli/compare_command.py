@@ -1,6 +1,6 @@
 """`snncc compare`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ TITLES = {
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--executor-a", type=EXECUTORS, help="Runs A, when it is a program.")
 @click.option("--executor-b", type=EXECUTORS, help="Runs B, when it is a program.")
-@click.option("--program", type=click.Path(path_type=Path), help="That recordings are of.")
+@click.option("--program", type=click.Path(path_type=Path), help="That all recordings are of.")
 @click.option(
     "--axes", multiple=True, metavar="[NAME=]c,(h w)", help="Of arrays that do not name them."
 )
@@ -102,7 +102,9 @@ def _sides(
         elif recording is not None:
             if stated is not None and recording.program not in ("", *known):
                 raise _of_another(paths[i], program)
-            found = known.get(recording.program, None if recording.program else stated)
+            if stated is not None and not recording.program:
+                recording = replace(recording, program=program_digest(stated))
+            found = known.get(recording.program)
             sides.append(Side(label, recording, None if found is None else found.graph))
             names.append(f"{paths[i]} (recording)")
     return sides, names
@@ -182,7 +184,8 @@ def _beyond(result: "Comparison") -> str:
     if result.left_out:
         parts.append(f"{len(result.left_out)} populations of the program are in one side only")
     if result.readouts:
-        parts.append(f"{result.readouts:,} answers differ")
+        one = result.readouts == 1
+        parts.append("1 answer differs" if one else f"{result.readouts:,} answers differ")
     return "; " + "; ".join(parts)
 
 
@@ -229,7 +232,10 @@ def _print_layers(result: "Comparison") -> None:
             "" if layer.shift is None else f"{layer.shift:+d}",
         )
         for layer in result.layers
+        if layer.differing
     ]
+    if not rows:
+        return
     header = ("layer", "neurons", "differ", "spikes", "membranes", "shift")
     wide = len(header) if any(row[-1] for row in rows) else len(header) - 1
     print_table([row[:wide] for row in rows], header[:wide])
@@ -238,6 +244,6 @@ def _print_layers(result: "Comparison") -> None:
         place = names.index(result.first.layer)
         later = sum(layer.differing for layer in result.layers[place + 1 :])
         click.echo(
-            f"{result.layers[place].differing:,} neurons of the layer differ, none in the {place} "
-            f"layers before it, {later:,} in the {len(names) - place - 1} after it"
+            f"neurons that differ: {result.layers[place].differing:,} in this layer, none in the "
+            f"{place} before it, {later:,} in the {len(names) - place - 1} after it"
         )
