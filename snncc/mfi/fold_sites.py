@@ -39,10 +39,10 @@ class FoldSite:
             last bits of float64; there the integer counts, as the real numbers meant it.
         negative, zero: neurons with a < 0 and a = 0.
         dropped: neurons whose current is left out, because its whole reach is negligible.
-        exact: neurons whose bias is exact too: with `leak` identical at every step.
+        exact: neurons whose bias is exact too: with `leak` and hard reset identical at every step.
         wrong: neurons whose threshold, bias, offset or polarity is not the right integer.
-        leak: whether reset and comparison are those of the original and the decay is exact: the
-            same fraction, floor(V / m) for 1/m, or by step.
+        leak: whether reset and comparison are those of the original and the decay loses nothing:
+            it is 0, floor(V / m) for 1/m (1 and powers of two among them), or by step.
     """
 
     name: str
@@ -238,13 +238,13 @@ class Site:
         return found
 
     def _leak(self) -> bool:
-        """Whether membranes leak, fire and reset exactly as the original's, but for rounding."""
-        (factor, shift), carry, decay = self.op.decay, self.op.decay_offset, self.original.decay
+        """See `FoldSite`."""
+        decay = self.original.decay
         if (self.op.reset, self.op.compare) != (self.original.reset, self.original.compare):
             return False
-        if self.by_step or (carry == 0 and factor * 2.0**-shift == decay):
-            return True
-        return decay > 0.0 and divides(round(1.0 / decay), decay, self.op)
+        if decay == 0.0:
+            return self.op.decay[0] == 0 and self.op.decay_offset == 0
+        return self.by_step or divides(round(1.0 / decay), decay, self.op)
 
 
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:

@@ -12,7 +12,7 @@ d are then p^-t K and p^-t d.
 
 Beyond the first step: every integer threshold must be ceil(K / (|a| * u)) (compare "gt": floor).
 Then Z >= threshold iff |a| * u * Z >= K for every integer membrane Z at every step, and with decay
-1/2^k and hard reset the floor of the leak is exact too (see `IntegerPopulation`): nothing but the
+1/m and hard reset the floor of the leak is exact too (see `IntegerPopulation`): nothing but the
 rounding of d / (|a| * u) to the nearest integer separates the integer neuron from the original
 (to the nearest two, where it is stored in two parts, bias and offset).
 """
@@ -49,8 +49,8 @@ class Scales:
 def fold_summary(sites: Sequence[FoldSite]) -> dict[str, dict[str, int]]:
     """Totals of the populations with a folded BatchNorm ("folds") and of the others ("plain").
 
-    `distance` is the largest; `inexact_leaks` are populations whose decay is only close to the
-    original's (see `FoldSite.leak`). The rest are sums of the fields of `FoldSite`.
+    `distance` is the largest; `inexact_leaks` are populations whose leak loses something (see
+    `FoldSite.leak`). The rest are sums of the fields of `FoldSite`.
     """
     found: dict[str, dict[str, int]] = {}
     for what, folded in (("folds", True), ("plain", False)):
