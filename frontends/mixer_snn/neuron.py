@@ -150,15 +150,8 @@ class ParametricLIF(LIF):
     of Spiking Neural Networks".
     """
 
-    def __init__(
-        self,
-        tau: float = 2.0,
-        v_threshold: float = 1.0,
-        v_reset: float | None = 0.0,
-        decay_input: bool = True,
-        compare: str = "ge",
-    ) -> None:
-        super().__init__(tau, v_threshold, v_reset, decay_input, compare)
+    def __init__(self, tau: float = 2.0, **options: Any) -> None:
+        super().__init__(tau, **options)
         self.w = nn.Parameter(torch.tensor(-math.log(tau - 1.0)))
 
     def share(self, x: torch.Tensor) -> torch.Tensor:
