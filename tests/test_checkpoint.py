@@ -166,9 +166,13 @@ def test_layer_norms_are_refused_each_by_name(tmp_path: Path) -> None:
     assert places == [f"channel_mix.{b}.1.net.{n}" for b in (0, 1) for n in (1, 4)]
 
 
-def test_variants_that_are_not_supported_are_named(tmp_path: Path) -> None:
+def test_what_no_variant_holds_is_named(tmp_path: Path) -> None:
     scaled = {**network().state_dict(), "batch_norm.scale": torch.ones(4)}
-    assert "temporal effective BN" in str(mixer_error(tmp_path, scaled))
+    error = mixer_error(tmp_path, scaled)
+    assert error.code == "SNN012"
+    assert "to_patch_embedding.0.1.scale is missing" in str(error)
+    scaled["to_patch_embedding.0.1.scale"] = torch.ones(6)
+    assert "trained for [4, 6] steps" in str(mixer_error(tmp_path, scaled))
     other = {"layer.weight": torch.zeros(2, 2)}
     assert mixer_error(tmp_path, other).code == "SNN013"
 
@@ -180,6 +184,7 @@ def test_variants_that_are_not_supported_are_named(tmp_path: Path) -> None:
         (MixerConfig(78, (2, 8, 14, 2), num_classes=10), 24_610_430),
         (MixerConfig(96, (2, 8, 14, 2)), 37_975_568),
         (MixerConfig(96, (2, 8, 14, 2), patch_cell=False), 34_490_128),
+        (MixerConfig(96, (2, 8, 14, 2), patch_cell=False, identity_norm=True), 34_507_408),
         (MixerConfig(108, (2, 10, 24, 2)), 65_607_184),
         (MixerConfig(12, (1, 1, 1, 1), image_size=32, num_classes=10), 192_786),
     ],
