@@ -5,8 +5,6 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
-from snncc.frontends.mixer_snn.model import FeedForward, TokenMix
-from snncc.frontends.mixer_snn.neuron import LIF
 
 SHAPE = (3, 16, 16)
 STEPS = 4
@@ -42,49 +40,22 @@ class Head(nn.Module):
 # Mixer-SNN.
 
 
-class IdentityNorm(TokenMix):
-    """mixer_sparse: a BatchNorm and a neuron of its own on the identity branch."""
-
-    def __init__(self, channels: int, height: int, width: int) -> None:
-        super().__init__(channels, height, width)
-        self.identity = nn.Sequential(layer.BatchNorm2d(channels, step_mode="m"), LIF())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        parts = [self.identity(x), self.proj_h(x), self.proj_w(x)]
-        return self.fuse(torch.cat(parts, dim=2))
-
-
-class LayerNormForward(FeedForward):
-    """The LayerNorm variant: over channels, in place of the token norms."""
-
-    def __init__(self, channels: int, hidden: int, tokens: int) -> None:
-        super().__init__(channels, hidden, tokens)
-        self.net[1], self.net[4] = nn.LayerNorm(hidden), nn.LayerNorm(channels)
-
-
-class ScaledInTime(nn.BatchNorm1d):
-    """Temporal effective BN: a factor of its own for every step, here on [T*B, N, C]."""
-
-    def __init__(self, tokens: int) -> None:
-        super().__init__(tokens)
-        self.scale = nn.Parameter(torch.rand(STEPS) + 0.5)
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        y = super().forward(input).unflatten(0, (STEPS, -1))
-        return (y * self.scale.view(STEPS, 1, 1, 1)).flatten(0, 1)
-
-
 def mixer(variant: str = "patch_cell") -> nn.Module:
     torch.manual_seed(0)
-    config = MixerConfig(12, (1, 1), 3, 4, 16, 3, 5, variant != "strided")
+    config = MixerConfig(
+        *(12, (1, 1), 3, 4, 16, 3, 5),
+        patch_cell=variant != "strided",
+        identity_norm=variant == "identity_norm",
+        scale_steps=STEPS if variant == "temporal_norm" else 0,
+    )
     net = MixerSNN(config)
-    for i, (width, side) in enumerate(((12, 4), (24, 2))):
-        if variant == "identity_norm":
-            net.token_mix[i] = IdentityNorm(width, side, side)
-        if variant == "layer_norm":
-            net.channel_mix[i][1] = LayerNormForward(width, 3 * width, side * side)
-        if variant == "temporal_norm":
-            net.channel_mix[i][1].net[1] = ScaledInTime(side * side)
+    for name, parameter in net.named_parameters():
+        if name.endswith(".scale"):
+            parameter.data = torch.rand(STEPS) + 0.5
+    if variant == "layer_norm":
+        for i, width in enumerate((12, 24)):
+            layers = net.channel_mix[i][1].net
+            layers[1], layers[4] = nn.LayerNorm(3 * width), nn.LayerNorm(width)
     return multi_step(net)
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,6 +102,7 @@ class GraphBuilder:
         self._steps = steps
         self._profile = profile
         self._nodes: dict[str, Node] = {}
+        self._stems: dict[str, str] = {}
         self._constants: dict[str, Array] = {}
 
     @property
@@ -127,7 +128,9 @@ class GraphBuilder:
             TypeRuleError: the op does not fit its inputs.
         """
         inputs = tuple(inputs)
-        name = self.fresh(name or op.mnemonic)
+        stem = name or op.mnemonic
+        name = self.fresh(stem)
+        self._stems[name] = stem
         result = op.infer(tuple(self._nodes[i].type for i in inputs), self.context)
         self._nodes[name] = Node(name, op, inputs, result, locs)
         return name
@@ -150,7 +153,11 @@ class GraphBuilder:
         self._constants.update(graph.constants)
 
     def finish(self, output: str) -> Graph:
-        """The graph that leads to `output`: unread nodes and constants are dropped."""
+        """The graph that leads to `output`: unread nodes and constants are dropped.
+
+        A node that had to take a number because another had its name loses the number when that
+        other one is dropped.
+        """
         live: set[str] = set()
         pending = [output]
         while pending:
@@ -158,7 +165,17 @@ class GraphBuilder:
             if name not in live:
                 live.add(name)
                 pending.extend(self._nodes[name].inputs)
-        nodes = tuple(node for node in self._nodes.values() if node.name in live)
+        plain: dict[str, str] = {}
+        for name in (n for n in self._nodes if n in live):
+            stem = self._stems[name]
+            free = stem not in live and stem not in plain.values()
+            plain[name] = stem if free else name
+        nodes = tuple(
+            replace(node, name=plain[node.name], inputs=tuple(plain[n] for n in node.inputs))
+            for node in self._nodes.values()
+            if node.name in live
+        )
+        output = plain[output]
         used = {param.name for node in nodes for param in params_of(node.op)}
         constants = {key: self._constants[key] for key in self._constants if key in used}
         return Graph(self._dialect, self._steps, nodes, output, constants, self._profile)

@@ -82,7 +82,7 @@ class Structure:
 
     def absorbed(self, node: Node, axes: tuple[str, ...]) -> str:
         """Why the readers of a scaled value cannot take the factor into constants of theirs."""
-        readers = self.live_readers(node.name)
+        readers = self._past_steps(node.name) if TIME not in axes else self.live_readers(node.name)
         others = [r for r in readers if not isinstance(r.op, NEURONS)]
         if others:
             return f"the scaled value meets others in {others[0].name} ({others[0].op.mnemonic})"
@@ -91,6 +91,15 @@ class Structure:
         if self.is_output(node.name) and axes:
             return "it is part of the network's answer"
         return ""
+
+    def _past_steps(self, name: str) -> tuple[Node, ...]:
+        """Readers of a value; a scale that is one number a step lets a factor pass behind it."""
+        found: list[Node] = []
+        for reader in self.live_readers(name):
+            affine = isinstance(reader.op, AFFINES)
+            passes = affine and set(factor_of(self.graph, reader)[0]) <= {TIME}
+            found += self._past_steps(reader.name) if passes else (reader,)
+        return tuple(found)
 
     def into_weights(self, name: str, axes: tuple[str, ...], *, shared: bool = True) -> str:
         """Why a factor over `axes` of a value cannot move into the weights that made it.

@@ -207,12 +207,12 @@ class _Conversion:
             trivial = True
         if trivial and offset.is_zero():
             return source
-        below = new[source].op
+        below, below_name = new[source].op, source
         if scale.axes == (TIME,) and isinstance(below, Affine) and below.scale is not None:
             stepwise = Affine(scale.store(new, f"{stem}.scale"))
             source = self.rewriter.emit(node, stepwise, new[source].inputs[0])
             offset = offset + scale * self.rewriter.named(below.offset, 0.0)
-            scale, stem = self.rewriter.named(below.scale, 1.0), f"{stem}.norm"
+            scale, stem = self.rewriter.named(below.scale, 1.0), below_name
         op = Affine(
             None if trivial else scale.store(new, f"{stem}.scale"),
             None if offset.is_zero() else offset.store(new, f"{stem}.offset"),
