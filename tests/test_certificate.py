@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from certificates import RARE, certificate_of, file_of, hand_made, lowered
+from certificates import RARE, by_step, certificate_of, file_of, hand_made, lowered
 from folded import lower
 
 from snncc.artifact.program import canonical
@@ -285,6 +285,49 @@ def test_prover_and_checker_agree_on_rare_forms(name: str, tmp_path: Path) -> No
     verify(graph)
     program = file_of(graph, tmp_path)
     assert accepted(program, certificate_of(graph, program))
+
+
+def changed_neurons(graph: Graph, **fields: Any) -> Graph:
+    """The first population with other fields and the membrane that belongs to them."""
+    node = graph.select(IntegerPopulation)[0]
+    assert isinstance(node.op, IntegerPopulation)
+    op = replace(node.op, **fields)
+    reached = op.membrane_range(graph[node.inputs[0]].type, graph.context)
+    return swapped(graph, node, replace(node, op=replace(op, membrane=reached)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"decay": (11, 5), "decay_offset": 32}, "a whole step"),
+        ({"decay": (1, 61), "decay_offset": 2**61 - 1}, "too wide"),
+        ({"decay": (33, 5)}, "outside"),
+    ],
+)
+def test_leaks_that_cannot_be_are_rejected(
+    fields: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    graph = hand_made()
+    program = file_of(graph, tmp_path)
+    changed = changed_neurons(graph, **fields)
+    with pytest.raises(VerifyError):
+        verify(changed)
+    assert reason in why(*forged(changed, tmp_path, certificate_of(graph, program)))
+
+
+def test_a_bank_for_every_step_is_needed(tmp_path: Path) -> None:
+    graph = by_step()
+    honest = certificate_of(graph, file_of(graph, tmp_path))
+    for node in graph.select(Convolve, Contract):
+        assert isinstance(node.op, Contract | Convolve)
+        name = node.op.weight.name
+        if node.op.weight.axes[0] != "t":
+            continue
+        fewer = {**graph.constants, name: graph.constants[name][:2]}
+        changed = replace(graph, constants=fewer)
+        with pytest.raises(VerifyError):
+            verify(changed)
+        assert not accepted(*forged(changed, tmp_path, honest)), node.name
 
 
 def test_numbers_beyond_the_widest_are_rejected(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from snncc.mfi.roundings import prove_roundings
 from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
+from snncc.quantize.decays import division
 from snncc.quantize.lower_to_integers import _whole
 
 TIED = Fraction(TIE)
@@ -75,13 +76,15 @@ def one_norm(
     bits: int = 8,
     tau: float = 2.0,
     decay: str = "approximate",
+    channel_bias: tuple[float, float] = (0.0, 0.0),
 ) -> Lowered:
     """A norm over tokens behind a map over channels: it can only fold into thresholds."""
     tokens = len(gamma)
     b = GraphBuilder("traced", 4)
     image = b.add(ops.Input(("t", "n", "f"), (4, tokens, 3)), name="input")
     weight = b.constant("w", np.array([[0.5, -1.0, 0.25], [0.75, 0.5, -0.5]]), ("k", "f"))
-    current = b.add(ops.Linear(weight, ("f",), ("k",)), [b.add(ops.Lif(), [image])])
+    added = b.constant("a", np.array(channel_bias), ("k",))
+    current = b.add(ops.Linear(weight, ("f",), ("k",), added), [b.add(ops.Lif(), [image])])
     zero, one = (b.constant(s, np.full(tokens, v), ("n",)) for s, v in (("z", 0.0), ("o", 1.0)))
     g, d = (b.constant(s, np.array(v), ("n",)) for s, v in (("g", gamma), ("d", beta)))
     norm = b.add(ops.BatchNorm(zero, one, g, d, 0.0), [current])
@@ -128,6 +131,19 @@ def test_rounded_biases_are_counted_with_their_distance() -> None:
     assert moved.shifted == 4
     assert 1 <= moved.distance <= 3 * 256
     assert moved.wrong == 4
+
+
+@pytest.mark.parametrize("decay", ["approximate", "by-step"])
+@pytest.mark.parametrize("tau", [2.0, 3.0])
+def test_a_bias_in_two_parts_is_compared_as_one(tau: float, decay: str) -> None:
+    gamma, beta = [1.0, -0.7, 1.9, 0.4], [0.1, 0.3, -0.5, 0.2]
+    source = one_norm(gamma, beta, 4, tau, decay, channel_bias=(0.83, -0.37))
+    op = source.program["fire"].op
+    assert isinstance(op, IntegerPopulation)
+    assert (op.offset is not None) == (decay == "approximate" or tau == 2.0)
+    site = fire_of(source)
+    differ = brute_force(source, "fire")
+    assert (site.wrong, site.identical, site.distance) == (0, differ.count(0), max(differ))
 
 
 def test_an_odd_leak_is_said_to_be_inexact() -> None:
@@ -217,14 +233,16 @@ def test_every_constant_that_is_one_off_is_found(field: str) -> None:
 
 
 def test_layers_of_fewer_bits_are_proved_in_their_own_grids() -> None:
-    mixed = 0
-    for seed in range(8):
-        source = lower(seed, layers=(("*", 4), ("conv*", 6)))
+    mixed = banks = 0
+    for seed in range(16):
+        source = lower(seed, gain="unshared", layers=(("*", 4), ("conv*", 6)))
         mixed += len(set(source.bits.values())) > 1
+        banks += any(getattr(node.op, "banks", False) for node in source.program.nodes)
         assert all(site.wrong == 0 for site in source.prove())
         found = prove_roundings(source.spiking, source.program, source.scales, source.bits)
         assert all(r.nearest == r.weights for r in found)
     assert mixed > 3
+    assert banks > 0
 
 
 def test_a_weight_that_is_one_off_is_found() -> None:
@@ -263,6 +281,11 @@ def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
     assert differ(real, (1200, 600, (1, 1, 0)), 6)
     assert not differ((1.0, 0.5, 0.5), (12, 6, (1, 1, 0)), 9)
     assert differ((1.0, 0.5, 1.0), (12, 5, (1, 0, 0)), 9)
+    third = ((1.0,) * 2, (-0.75, 1.25), 1.0 / 3.0)
+    factor, shift, carry = division(3, 2000) or (0, 0, 0)
+    for c, wrong in ((carry, False), (0, True)):
+        whole = ((1000,) * 2, (-750, 1250), (factor, shift, c))
+        assert trains_differ(third, whole, reset, "ge") is wrong
     late = ((1.0, 1.0, 0.25), (0.25,) * 3, 0.0)
     assert not trains_differ(late, ((4, 4, 1), (1,) * 3, (0, 0, 0)), reset, "ge")
     assert trains_differ(late, ((4, 1, 1), (1,) * 3, (0, 0, 0)), reset, "ge")

@@ -11,7 +11,7 @@ from random_networks import random_images, random_network
 
 from snncc.cli.main import run
 from snncc.compile import compile_checkpoint
-from snncc.ir import TIME, Graph, GraphBuilder, Node, VerifyError, verify
+from snncc.ir import TIME, Graph, GraphBuilder, Node, Param, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Convolve, Pixels, Sum
 from snncc.mfi.drives import Moment, Rule, drive
@@ -153,10 +153,15 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
         constants = (int(rng.integers(-3, 8)), int(rng.integers(-3, 4)), int(rng.integers(-1, 2)))
         moments.append(moments[0] if moments and alike else Moment(*constants, current))
 
+    leak = IntegerPopulation(
+        Param("t"), None, None, rule.decay, "hard", "ge" if rule.at_least else "gt", (0, 0),
+        rule.decay_offset,
+    ).leak  # fmt: skip
+
     def levels(currents: tuple[int, ...]) -> list[int]:
         v, found = 0, []
         for moment, x in zip(moments, currents, strict=True):
-            z = rule.leak(v) + moment.polarity * x + moment.bias
+            z = int(leak(np.array(v))) + moment.polarity * x + moment.bias
             found.append(z)
             fires = z >= moment.threshold if rule.at_least else z > moment.threshold
             v = z if not fires else 0 if rule.hard else z - moment.threshold
