@@ -3,7 +3,7 @@
 No trained checkpoint of theirs is public: weights are random, BatchNorms are calibrated on images
 and every layer fires at about 9 %. Writes docs/full_size.md.
 
-    python benchmarks/full_size.py [--network MLP-SPE-T ...] [--steps 4] [--gain shift-add]
+    python benchmarks/full_size.py [--network MLP-SPE-T ...] [--steps 4] [--images 16]
 """
 
 import argparse
@@ -26,11 +26,12 @@ from snncc.runtime.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 MEAN, STD = 0.45, 0.22
-CALIBRATION, TEST = 16, 2
+TEST = 2
 COLUMNS = (
     ("network", "network"),
     ("steps", "T"),
     ("gain", "gain"),
+    ("images", "calibration images"),
     ("parameters", "parameters"),
     ("neurons", "neurons"),
     ("populations", "populations"),
@@ -84,13 +85,14 @@ def measured(*command: object) -> tuple[float, float, str]:
     return time.perf_counter() - start, usage.ru_maxrss / 1e6, output
 
 
-def row(name: str, steps: int, gain: str, folder: Path) -> dict[str, Any]:
+def row(name: str, steps: int, gain: str, count: int, folder: Path) -> dict[str, Any]:
     checkpoint, rates = make_checkpoint(name, steps, folder)
     data, out = folder / "images.npz", folder / f"{name}-{steps}-{gain}.snncc"
-    np.savez(data, cal=smooth_images(CALIBRATION, 2), test=smooth_images(TEST, 3))
+    np.savez(data, cal=smooth_images(max(1, count), 2), test=smooth_images(TEST, 3))
+    calibrate = ("--calibrate", f"{data}:cal") if count else ()
     compile_s, compile_gb, told = measured(
         *("compile", checkpoint, "-o", out, "--normalize", f"{MEAN},{STD}", "--gain", gain),
-        *("--calibrate", f"{data}:cal", "--json"),
+        *(*calibrate, "--json"),
     )
     report = json.loads(told)
     verify_s, _, _ = measured("verify", out)
@@ -118,6 +120,7 @@ def row(name: str, steps: int, gain: str, folder: Path) -> dict[str, Any]:
         "network": name,
         "steps": steps,
         "gain": gain,
+        "images": count,
         "parameters": f"{report['parameters']:,}",
         "neurons": f"{neurons:,}",
         "populations": populations,
@@ -144,6 +147,7 @@ def main() -> None:
     parser.add_argument("--network", choices=SIZES, nargs="+", default=["MLP-SPE-T"])
     parser.add_argument("--steps", type=int, nargs="+", default=[4])
     parser.add_argument("--gain", choices=["shift-add", "unshared"], default="shift-add")
+    parser.add_argument("--images", type=int, default=16, help="For calibration; 0 for none.")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/full_size")
     parser.add_argument("--facts", type=Path, default=ROOT / "docs/full_size.json")
     options = parser.parse_args()
@@ -153,9 +157,9 @@ def main() -> None:
     )
     for name in options.network:
         for steps in options.steps:
-            found = row(name, steps, options.gain, options.folder)
+            found = row(name, steps, options.gain, options.images, options.folder)
             print(table([found]), flush=True)
-            same = ("network", "steps", "gain")
+            same = ("network", "steps", "gain", "images")
             known = [r for r in known if any(r[k] != found[k] for k in same)] + [found]
             options.facts.write_text(json.dumps(known, indent=1) + "\n")
     text = (ROOT / "docs/full_size.md").read_text().partition("| network |")[0]
