@@ -116,6 +116,21 @@ def test_a_gain_next_to_zero_is_counted_as_dropped() -> None:
     assert (site.dropped, site.negative, site.zero, site.wrong) == (4, 2, 0, 0)
 
 
+def test_a_current_is_dropped_at_all_steps_or_at_none() -> None:
+    """Thresholds that grow from step to step may be out of reach at the last ones only."""
+    dropped = 0
+    for gamma in np.geomspace(1e-8, 1e-6, 24):
+        source = one_norm([1.0, float(gamma)], [0.1, 0.7], tau=3.0, decay="by-step")
+        op = source.program["fire"].op
+        assert isinstance(op, IntegerPopulation)
+        assert op.polarity is None or "t" not in op.polarity.axes
+        site = fire_of(source)
+        assert site.wrong == 0
+        assert site.dropped % source.program.steps == 0
+        dropped += site.dropped > 0
+    assert 0 < dropped < 24
+
+
 def test_rounded_biases_are_counted_with_their_distance() -> None:
     """A bias has 8 bits below a weight: it moves a switching point where those decide."""
     source = one_norm([3.7, 9.1], [0.123, -0.2])
