@@ -52,7 +52,9 @@ def _readable(path: Path) -> Generator[None]:
     except SnnccError:
         raise
     except OSError as error:
-        raise _unreadable(path, error.strerror or "it is not a NumPy file") from error
+        folder = "only `run` and --calibrate take folders of images; " if path.is_dir() else ""
+        reason = error.strerror or "it is not a NumPy file"
+        raise _unreadable(path, reason, f"{folder}give an .npy, or an .npz with NPZ:KEY") from error
     except BROKEN as error:
         raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
 

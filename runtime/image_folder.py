@@ -55,7 +55,12 @@ class ImageFolder:
                 f"{preset.name} gives images {list(preset.shape)}, the program takes {list(shape)}",
             )
         if not self.files:
-            raise SnnccError("SNN016", f"{self.root} holds no images", why="no PNG or JPEG files")
+            raise SnnccError(
+                "SNN016",
+                f"{self.root} holds no images",
+                why="no PNG or JPEG files",
+                help="give a folder with image files, or an array: NPZ:KEY",
+            )
         return ImageFiles(self.files[:limit], shape, preset)
 
     def labels(self, classes: int) -> NDArray[np.int64]:

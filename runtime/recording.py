@@ -23,7 +23,7 @@ import numpy as np
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph
-from snncc.ir.arrays import count
+from snncc.ir.arrays import count, narrow
 from snncc.runtime.data_files import read_arrays, write_arrays
 from snncc.runtime.execution import Execution, Images, recorded_names
 
@@ -92,16 +92,6 @@ def run_recorded(
     axes = {n: (BATCH, *graph[n].type.names) for n in names}
     recording = Recording(spikes, axes, membranes, program, images, execution.readout)
     return execution, recording
-
-
-def narrow(values: Array) -> Array:
-    """The same integers in the smallest signed type."""
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    for dtype in (np.int8, np.int16, np.int32):
-        info = np.iinfo(dtype)
-        if info.min <= low and high <= info.max:
-            return values.astype(dtype)
-    return values.astype(np.int64)
 
 
 def save_recording(path: Path, recording: Recording) -> None:

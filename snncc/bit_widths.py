@@ -1,18 +1,16 @@
 """How many bits each map's weights get: given by name, or the fewest that keep an agreement."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.projections import Contract, Convolve
+from snncc.quantize.units import Bits
 
 FEWEST, MOST = 2, 16
 """Where the search looks; 16 bits already agree with the real-valued network nearly always."""
-
-Bits = Mapping[str, int]
-"""Bits of signed weights by projection."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snncc import __version__
 from snncc.artifact import Program
-from snncc.bit_widths import Bits, Trial, bits_by_layer, search_bits
+from snncc.bit_widths import Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
@@ -32,6 +32,7 @@ from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.quantize.units import Bits
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import Preprocessing
 from snncc.sources import Source, load_source

@@ -6,11 +6,11 @@ from random_networks import random_images, random_network
 
 from snncc.compile import spiking_passes
 from snncc.ir import Graph
+from snncc.ir.arrays import narrow
 from snncc.ir.projections import Contract, Convolve, Sum
 from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
-from snncc.quantize.lower_to_integers import narrow
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 
 

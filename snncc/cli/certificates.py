@@ -64,5 +64,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SnnccError(
-            "SNN015", f"{path} cannot be read", why=error.strerror or str(error)
+            "SNN015",
+            f"{path} cannot be read",
+            why=error.strerror or str(error),
+            help="give a program and what `snncc verify --certificate` wrote for it",
         ) from error

@@ -59,6 +59,16 @@ def concat(
     return np.concatenate(parts, axis=1 + target.index(out))
 
 
+def narrow(values: Array) -> Array:
+    """The same integers in the smallest signed type."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    for dtype in (np.int8, np.int16, np.int32):
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max:
+            return values.astype(dtype)
+    return values.astype(np.int64)
+
+
 def count(sizes: tuple[int, ...]) -> int:
     """Number of elements of a shape; 1 for none."""
     return int(np.prod(sizes, dtype=np.int64))

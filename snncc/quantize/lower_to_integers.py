@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
@@ -233,16 +234,6 @@ def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Nam
     if float(np.abs(left.array).max()) > SAME * float(np.abs(bias.array).max()):
         return none
     return own, centre
-
-
-def narrow(values: NDArray[np.int64]) -> Array:
-    """The same integers in the smallest signed type."""
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    for dtype in (np.int8, np.int16, np.int32):
-        info = np.iinfo(dtype)
-        if info.min <= low and high <= info.max:
-            return values.astype(dtype)
-    return values
 
 
 def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Named:
