@@ -16,7 +16,7 @@ from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import align, at_step, concat, count, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.runtime.digits import signed_digits
+from snncc.ir.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,

@@ -13,7 +13,7 @@ import numpy as np
 
 from snncc.ir import Graph
 from snncc.ir.projections import Pixels
-from snncc.runtime import kernels
+from snncc.runtime import kernels, unit_runner
 from snncc.runtime.llvm_products import Offence, walk
 from snncc.runtime.simulator import Simulator
 
@@ -60,9 +60,10 @@ def inspect_program(graph: Graph) -> tuple[KernelProof, ...]:
     """
     shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
     Simulator(graph).run(np.zeros((1, *shape), np.uint8))
+    functions = {**compiled_functions(unit_runner), **compiled_functions(kernels)}
     chosen = {
         (name, _text(signature)): (function, signature)
-        for name, function in compiled_functions(kernels).items()
+        for name, function in functions.items()
         for signature in function.signatures
     }
     return tuple(inspect_kernel(*each) for each in chosen.values())

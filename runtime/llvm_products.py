@@ -22,6 +22,7 @@ FLOAT_OPS = {
     *("fadd", "fsub", "fmul", "fdiv", "frem", "fneg", "fcmp", "fpext", "fptrunc"),
     *("sitofp", "uitofp", "fptosi", "fptoui"),
 }
+CONSTANT = re.compile(r"mul [a-z ]*i\d+ [^,]+, (-?\d+)$")
 PASSING = {
     *PRODUCTS,
     *("add", "sub", "shl", "lshr", "ashr", "and", "or", "xor", "sext", "zext", "trunc", "phi"),
@@ -40,11 +41,12 @@ GLUE = re.compile(
     r"NRT_|Py(Arg|Bytes|Err|Eval|Long|Number_Long|Object|Sequence|Tuple|Unicode)(_|$)"
     r"|(Py_(IncRef|DecRef)|numba_(gil_(ensure|release)|parallel_for|do_raise|unpickle"
     r"|runtime_build_excinfo_struct)|allocate_sched|deallocate_sched|do_scheduling_(un)?signed"
-    r"|get_sched_size|[gs]et_(num_threads|parallel_chunksize)|printf)$"
+    r"|get_sched_size|[gs]et_(num_threads|parallel_chunksize)|printf|sched_yield)$"
     r"|llvm\.(memset|memcpy|memmove|lifetime|assume|[su](max|min)|abs|ctpop|cttz|ctlz|fsh[lr]|bswap"
     r"|[us](add|sub)\.(sat|with\.overflow)|expect|prefetch|experimental\.noalias|stepvector"
     r"|vector\.(insert|extract)|vector\.reduce\.(add|and|or|xor|[su](max|min))"
-    r"|masked\.(load|store|gather|scatter|expandload|compressstore)|x86\.atomic)\."
+    r"|masked\.(load|store|gather|scatter|expandload|compressstore)|x86\.atomic"
+    r"|experimental\.vector\.compress|vector\.compress)\."
 )
 """The language's runtime and intrinsics that neither multiply nor divide."""
 WRAPPER = re.compile(r"_ZN7cpython|cfunc\.|__gufunc__\.")
@@ -93,13 +95,22 @@ def walk(ir: str) -> Walk:
     addresses = 0
     for function, instruction in code.instructions:
         reason = code.plain_reason(function, instruction)
-        if instruction.opcode in PRODUCTS and not reason:
+        if instruction.opcode in PRODUCTS and not reason and not _is_shift(instruction):
             reason = code.product_reason(instruction)
             addresses += not reason
         if reason:
             offences.append(Offence(function, str(instruction).strip(), reason))
     stores = sum(instruction.opcode == "store" for _, instruction in code.instructions)
     return Walk(len(code.instructions), addresses, stores, tuple(offences))
+
+
+def _is_shift(product: Value) -> bool:
+    """Whether it multiplies by plus or minus a power of two: a shift, and a negation."""
+    found = CONSTANT.search(str(product))
+    if product.opcode != "mul" or found is None:
+        return False
+    factor = abs(int(found[1]))
+    return factor & (factor - 1) == 0
 
 
 class _Code:

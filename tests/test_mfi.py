@@ -17,7 +17,7 @@ from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.runtime.digits import signed_digits
+from snncc.ir.digits import signed_digits
 
 
 def lowered(seed: int, gain: str = "shift-add") -> Graph:

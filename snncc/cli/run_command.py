@@ -149,7 +149,7 @@ def _execute(
         from snncc.runtime.simulator import Simulator
 
         simulator = Simulator(graph, threads)
-        size, run = simulator.plan.images, simulator.run
+        size, run = simulator.images_at_once, simulator.run
     logits: list[Any] = []
     spikes = Counter[str]()
     for start in range(0, len(images), size):

@@ -1,0 +1,66 @@
+"""How a value lies in memory: rows of lanes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.ir import TIME, ValueType
+from snncc.ir.arrays import count
+
+Places = NDArray[np.int64]
+
+
+class NotExpressible(Exception):
+    """A program needs what the compiled units do not have; the reason is the message."""
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which axis the lanes of a value are, and the order of the others.
+
+    Attributes:
+        rows: axes in order, the last fastest.
+        sizes: their lengths.
+        lane: the axis of the lanes; "" for a single lane.
+        lanes: its length.
+    """
+
+    rows: tuple[str, ...]
+    sizes: tuple[int, ...]
+    lane: str
+    lanes: int
+
+    @property
+    def row_count(self) -> int:
+        return count(self.sizes)
+
+    @property
+    def words(self) -> int:
+        """64-bit words that the spikes of one row take."""
+        return -(-self.lanes // 64)
+
+    def coordinates(self) -> dict[str, Places]:
+        """For every row its place along each axis."""
+        grids = np.indices(self.sizes).reshape(len(self.sizes), self.row_count)
+        return dict(zip(self.rows, grids, strict=True))
+
+    def row_of(self, places: Mapping[str, Places]) -> Places:
+        """The rows at places along the axes; -1 where a place is negative."""
+        row, valid = np.int64(0), np.True_
+        for axis, size in zip(self.rows, self.sizes, strict=True):
+            row = row * size + places[axis]
+            valid = valid & (places[axis] >= 0)
+        return np.where(valid, row, -1)
+
+
+def arrange(kind: ValueType, lane: str) -> Arrangement:
+    """A value with the given axis as lanes and the others in the order of its type."""
+    rest = [axis for axis in kind.axes if axis.name not in (TIME, lane)]
+    return Arrangement(
+        tuple(axis.name for axis in rest),
+        tuple(axis.size for axis in rest),
+        lane,
+        kind.size(lane) if lane else 1,
+    )

@@ -1,0 +1,407 @@
+"""Units as tables of numbers and one block of constants: what the compiled executor takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.memory import place_buffers
+from snncc.backends.cpu.parts import Part
+from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
+from snncc.ir import TIME, Array, Graph, Param
+from snncc.ir.arrays import count, spread
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat
+from snncc.ir.digits import signed_digits
+
+BLOCK_BYTES = 1 << 17
+"""Lists of active inputs of one block of rows take about so much, at 10 % activity."""
+LINE = 64
+"""Bytes of a cache line."""
+SLACK = 512
+"""Vectors may be read past the end of a buffer."""
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """A program for the compiled executor.
+
+    Attributes:
+        units: int64 tables, in the order of `fields`; rows are described there.
+        parts, ops, accesses, gains, constants, neurons: likewise.
+        block: the plan's constants: weights, taps, thresholds; bytes.
+        memory: bytes of working memory that one image takes.
+        scratch: bytes that each thread takes besides.
+        names: of every unit.
+        spikes: place, arrangement and steps of every population's bits.
+        records: place of recorded membranes, by population.
+        states: place of the membranes between calls, by population.
+        readout: place, bytes of an element, arrangement and whether it is timed, of the current
+            that is read out.
+        steps: how many steps are computed in one call.
+    """
+
+    units: Array
+    parts: Array
+    ops: Array
+    accesses: Array
+    gains: Array
+    constants: Array
+    neurons: Array
+    block: Array
+    memory: int
+    scratch: int
+    names: tuple[str, ...]
+    spikes: dict[str, tuple[int, Arrangement]]
+    records: dict[str, int]
+    states: dict[str, int]
+    readout: tuple[int, int, Arrangement, bool]
+    steps: int
+
+
+def plan_units(
+    graph: Graph, steps: int, record: frozenset[str] = frozenset(), stateful: bool = False
+) -> UnitPlan:
+    """Plans an integer program.
+
+    Args:
+        graph: verified.
+        steps: how many steps one call computes.
+        record: populations whose spikes and membranes are kept.
+        stateful: whether membranes, and what is the same at every step, stay between calls.
+
+    Raises:
+        NotExpressible: units cannot compute it.
+    """
+    return _Encoder(graph, units_of(graph), steps, record, stateful).plan()
+
+
+class _Encoder:
+    def __init__(
+        self, graph: Graph, units: Units, steps: int, record: frozenset[str], stateful: bool
+    ) -> None:
+        self.graph, self.units, self.steps = graph, units, steps
+        self.record, self.stateful = record, stateful
+        self.block: list[bytes] = []
+        self.length = 0
+        self.known: dict[tuple[str, bytes], int] = {}
+        self.tables: dict[str, list[list[int]]] = {
+            name: [] for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
+        }
+        self.readout = next(
+            graph[node.inputs[0]] for node in graph.nodes if isinstance(node.op, IntegerReadout)
+        )
+        self.places, self.memory = self._place()
+
+    def plan(self) -> UnitPlan:
+        scratch = 0
+        for unit in self.units.units:
+            scratch = max(scratch, self._unit(unit))
+        sizes = dict(
+            units=f.U_SIZE, parts=f.P_SIZE, ops=f.O_SIZE, accesses=f.A_SIZE, gains=f.G_SIZE,
+            constants=f.C_SIZE, neurons=f.N_SIZE,
+        )  # fmt: skip
+        tables = {
+            name: np.array(rows, np.int64).reshape(len(rows), sizes[name])
+            for name, rows in self.tables.items()
+        }
+        populations = self.units.spikes
+        root, _, _ = self._root(self.readout.name)
+        return UnitPlan(
+            **tables,
+            block=self._joined(),
+            memory=self.memory + SLACK,
+            scratch=scratch + SLACK,
+            names=tuple(unit.name for unit in self.units.units),
+            spikes={n: (self.places[f"spikes {n}"], a) for n, a in populations.items()},
+            records={n: self.places[f"record {n}"] for n in self.record},
+            states={n: self.places[f"state {n}"] for n in populations} if self.stateful else {},
+            readout=(self.places[f"current {root}"], self._bytes(root), self.units.stored[root],
+                     self.readout.type.temporal),
+            steps=self.steps,
+        )  # fmt: skip
+
+    # ---- memory
+
+    def _place(self) -> tuple[dict[str, int], int]:
+        sizes: dict[str, int] = {}
+        lives: dict[str, tuple[int, int]] = {}
+        fixed: list[str] = []
+
+        def touch(name: str, at: int) -> None:
+            first, _ = lives.get(name, (at, at))
+            lives[name] = (first, at)
+
+        last = len(self.units.units)
+        for at, unit in enumerate(self.units.units):
+            for name in (*unit.reads, *unit.writes):
+                if name in self.units.spikes:
+                    touch(f"spikes {name}", at)
+                elif name in self.units.stored:
+                    touch(f"current {self._root(name)[0]}", at)
+        touch(f"current {self._root(self.readout.name)[0]}", last)
+        for name, arrangement in self.units.spikes.items():
+            rows = arrangement.row_count
+            sizes[f"spikes {name}"] = self.steps * rows * 8 * arrangement.words
+            padded = -(-arrangement.lanes // f.GROUP) * f.GROUP
+            if name in self.record:
+                sizes[f"record {name}"] = self.steps * rows * padded * 4
+                fixed += [f"record {name}", f"spikes {name}"]
+            if self.stateful:
+                sizes[f"state {name}"] = rows * padded * 4
+                fixed.append(f"state {name}")
+        for name in (n for n in lives if n.startswith("current ")):
+            node = self.graph[name.removeprefix("current ")]
+            steps = self.steps if node.type.temporal else 1
+            sizes[name] = steps * node.type.neurons * self._bytes(node.name)
+            if self.stateful and not node.type.temporal:
+                fixed.append(name)
+        for name in sizes:
+            lives.setdefault(name, (0, last))
+        return place_buffers(sizes, lives, fixed)
+
+    def _bytes(self, root: str) -> int:
+        low, high = self.graph[root].type.range or (-INT32, INT32)
+        return 2 if -(1 << 15) <= low and high < 1 << 15 else 4
+
+    def _root(self, name: str) -> tuple[str, dict[str, str], dict[str, int]]:
+        """The buffer that a stored current lies in: new names of axes, and first places."""
+        renamed: dict[str, str] = {}
+        first: dict[str, int] = {}
+        while name in self.units.slices:
+            concat, place = self.units.slices[name]
+            node = self.graph[concat]
+            op = node.op
+            if not isinstance(op, Concat):
+                raise TypeError(op.mnemonic)
+            lengths = [
+                self.graph[n].type.size(a) for n, a in zip(node.inputs, op.along, strict=True)
+            ]
+            renamed = {old: op.out if new == op.along[place] else new
+                       for old, new in renamed.items()}  # fmt: skip
+            renamed.setdefault(op.along[place], op.out)
+            first = {op.out if n == op.along[place] else n: at for n, at in first.items()}
+            first[op.out] = first.get(op.out, 0) + sum(lengths[:place])
+            name = concat
+        return name, renamed, first
+
+    # ---- tables
+
+    def _add(self, table: str, *row: int) -> int:
+        self.tables[table].append([int(cell) for cell in row])
+        return len(self.tables[table]) - 1
+
+    def _keep(self, kind: str, array: Array) -> int:
+        """Puts an array among the constants, once; returns its address."""
+        data = np.ascontiguousarray(array).tobytes()
+        key = (kind, data)
+        if key not in self.known:
+            self.known[key] = self.length
+            padding = bytes(-len(data) % 64 + 64)
+            self.block += [data, padding]
+            self.length += len(data) + len(padding)
+        return self.known[key]
+
+    def _joined(self) -> Array:
+        block, place = aligned(self.length + SLACK), 0
+        for data in self.block:
+            block[place : place + len(data)] = np.frombuffer(data, np.uint8)
+            place += len(data)
+        return block
+
+    def _unit(self, unit: Unit) -> int:
+        """Writes a unit; returns the bytes of scratch memory that it can need."""
+        arrangement, steps = unit.arrangement, self.steps if unit.timed else 1
+        first_part = len(self.tables["parts"])
+        inputs = [self._part(unit, part) for part in unit.parts]
+        first_op = len(self.tables["ops"])
+        for op in unit.ops:
+            self._op(unit, op)
+        tile = tile_of(arrangement.lanes)
+        expected = sum(inputs) * steps * 2 // 10
+        block = max(1, min(64, arrangement.row_count, BLOCK_BYTES // max(1, expected)))
+        self._add("units", arrangement.row_count, arrangement.lanes, tile, block, not unit.timed,
+                  first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
+        lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
+        return lists + (3 + f.REGISTERS) * 4 * f.TILE * steps + 256
+
+    def _part(self, unit: Unit, part: Part) -> int:
+        """Writes a part; returns how many inputs a row can list."""
+        step = row = 0
+        place = 0
+        if part.kind != f.PLANE:
+            source = self.units.spikes[part.source]
+            row = 8 * source.words
+            step = row * source.row_count
+            place = self.places[f"spikes {part.source}"] + 8 * part.first_word
+        dtype = np.int32 if part.wide else np.int8
+        weights, rows = part.weights.astype(dtype), part.weights.shape[1]
+        if part.kind == f.MASKED_LANES:
+            pad = -(-unit.arrangement.lanes // f.TILE) * f.TILE - weights.shape[2]
+            weights = np.pad(weights, ((0, 0), (0, 0), (0, pad)))
+        elif part.kind != f.MASKED:
+            weights = _tiled(weights, tile_of(unit.arrangement.lanes))
+        elif not part.wide:
+            weights = weights.astype(np.int16)
+        banks = weights.shape[0] > 1
+        each = weights.nbytes // weights.shape[0]
+        self._add(
+            "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
+            part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
+            part.plane, part.wide,
+        )  # fmt: skip
+        if part.kind == f.PLANE:
+            return part.taps.shape[1]
+        return part.taps.shape[1] * 64 * part.words if part.kind == f.EVENTS else 0
+
+    def _op(self, unit: Unit, op: Op) -> None:
+        what = op.what
+        if op.kind in (f.LOAD, f.STORE):
+            what = self._access(unit, op.node)
+        elif op.kind == f.SCALE:
+            what = self._gain(unit, op.node)
+        elif op.kind == f.FIRE:
+            what = self._neuron(unit, op.node)
+        self._add("ops", op.kind, op.register, what, op.shift, op.adds)
+
+    def _access(self, unit: Unit, name: str) -> int:
+        root, renamed, first = self._root(name)
+        node, arrangement = self.graph[root], self.units.stored[root]
+        size = self._bytes(root)
+        strides: dict[str, int] = {arrangement.lane: size}
+        stride = size * arrangement.lanes
+        for axis, length in reversed(list(zip(arrangement.rows, arrangement.sizes, strict=True))):
+            strides[axis] = stride
+            stride *= length
+        own = self.units.stored[name]
+        have = {*own.rows, own.lane}
+
+        def stride_of(axis: str) -> int:
+            return strides[renamed.get(axis, axis)] if axis in have and axis else 0
+
+        start = sum(at * strides[axis] for axis, at in first.items())
+        rows: Places = np.full(unit.arrangement.row_count, start, np.int64)
+        for axis, grid in unit.arrangement.coordinates().items():
+            rows = rows + grid * stride_of(axis)
+        place = self.places[f"current {root}"]
+        step = stride if node.type.temporal else 0
+        table = self._keep("rows", rows.astype(np.int32))
+        return self._add("accesses", place, step, table, stride_of(unit.arrangement.lane), size)
+
+    def _gain(self, unit: Unit, name: str) -> int:
+        node = self.graph[name]
+        op = node.op
+        if not isinstance(op, Gain):
+            raise TypeError(op.mnemonic)
+        low, high = self.graph[node.inputs[0]].type.range or (0, 0)
+        mantissa = self.graph.constants[op.mantissa.name].astype(np.int64)
+        largest = int(np.abs(mantissa).max(initial=0))
+        if max(-low, high) * largest + (1 << op.shift) > INT32:
+            raise NotExpressible(f"the gain {name} needs more than 32 bits before its shift")
+        arrangement, axes = unit.arrangement, op.mantissa.axes
+        over = [n for n in arrangement.rows if n in axes]
+        sizes = [n for n in arrangement.sizes]
+        full = spread(mantissa, axes, (TIME, *over, arrangement.lane or "_"))
+        groups = count(full.shape[1:-1])
+        lanes = -(-arrangement.lanes // f.GROUP) * f.GROUP
+        table = np.zeros((full.shape[0], groups, arrangement.lanes), np.int64)
+        table[:] = full.reshape(full.shape[0], groups, -1)
+        low, high = _bits_in_use(table)
+        dtype = np.int16 if high < 16 else np.int32
+        stored = np.zeros((full.shape[0], groups, lanes), dtype)
+        stored[..., : arrangement.lanes] = table
+        row: Places = np.zeros(arrangement.row_count, np.int64)
+        grids = arrangement.coordinates()
+        for axis in over:
+            row = row * sizes[arrangement.rows.index(axis)] + grids[axis]
+        rows = (row * lanes * stored.itemsize).astype(np.int32)
+        step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
+        return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),
+                         stored.itemsize, low, high, op.shift)  # fmt: skip
+
+    def _neuron(self, unit: Unit, name: str) -> int:
+        op = self.graph[name].op
+        if not isinstance(op, IntegerPopulation):
+            raise TypeError(op.mnemonic)
+        arrangement = unit.arrangement
+        params = ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
+        tables = [self._param(arrangement, *param) for param in params]
+        first = len(self.tables["constants"])
+        for table in tables:
+            self._add("constants", *table)
+        polarity = None if op.polarity is None else self.graph.constants[op.polarity.name]
+        polar = polarity is not None and bool((polarity != 1).any())
+        factor, shift = op.decay
+        digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
+        toward_zero = getattr(op, "rounding", "floor") == "zero"
+        usual = factor == 1 and op.decay_offset == 0 and not toward_zero
+        usual = usual and op.compare == "ge" and op.reset == "hard"
+        padded = -(-arrangement.lanes // f.GROUP) * f.GROUP
+        row = 8 * arrangement.words
+        recorded = name in self.record
+        return self._add(
+            "neurons", first, polar, any(t[2] for t in tables), any(t[1] for t in tables),
+            shift, self._keep("digits", digits), len(digits), op.decay_offset, op.reset == "soft",
+            op.compare == "gt", toward_zero, usual,
+            self.places[f"spikes {name}"], row * arrangement.row_count, row,
+            self.places[f"record {name}"] if recorded else -1,
+            4 * padded * arrangement.row_count, 4 * padded,
+            self.places[f"state {name}"] if self.stateful else -1, 4 * padded,
+            len(self.tables["units"]),
+        )  # fmt: skip
+
+    def _param(self, arrangement: Arrangement, param: Param | None, default: int) -> list[int]:
+        """Address and strides of a population's constant."""
+        if param is None:
+            return [self._keep("constant", np.array([default], np.int32)), 0, 0, 0]
+        lane = arrangement.lane or "_"
+        array = self.graph.constants[param.name].astype(np.int64)
+        full = spread(array, param.axes, (TIME, *arrangement.rows, lane))
+        by_step, by_lane = full.shape[0] > 1, full.shape[-1] > 1
+        by_row = count(full.shape[1:-1]) > 1
+        shape = (full.shape[0], *(arrangement.sizes if by_row else full.shape[1:-1]))
+        whole = np.broadcast_to(full, (*shape, full.shape[-1])).reshape(full.shape[0], -1,
+                                                                        full.shape[-1])  # fmt: skip
+        if by_lane:
+            pad = -whole.shape[-1] % f.GROUP
+            whole = np.pad(whole, ((0, 0), (0, 0), (0, pad)))
+        stored = whole.astype(np.int32)
+        if (stored != whole).any():
+            raise NotExpressible(f"{param.name} needs more than 32 bits")
+        row = 4 * whole.shape[-1]
+        step = row * whole.shape[1]
+        address = self._keep("constant", stored)
+        return [address, step if by_step else 0, row if by_row else 0, int(by_lane)]
+
+
+def tile_of(lanes: int) -> int:
+    """Lanes of a tile: as few tiles as can be, of about equal size."""
+    tiles = -(-lanes // f.TILE)
+    return -(-lanes // (tiles * f.GROUP)) * f.GROUP
+
+
+def _bits_in_use(mantissas: Array) -> tuple[int, int]:
+    """The lowest bit that any mantissa has, and the place of the sign above all of them."""
+    any_bit = int(np.bitwise_or.reduce(np.where(mantissas < 0, ~mantissas, mantissas), axis=None))
+    lowest = int(np.bitwise_or.reduce(mantissas, axis=None))
+    low = (lowest & -lowest).bit_length() - 1 if lowest else 0
+    return low, max(any_bit.bit_length(), low)
+
+
+def _tiled(weights: Array, tile: int) -> Array:
+    """[steps, rows, lanes] as tiles one after another, each [rows, its lanes, padded]."""
+    steps, rows, lanes = weights.shape
+    tiles: list[Array] = []
+    for first in range(0, lanes, tile):
+        part = weights[:, :, first : first + tile]
+        pad = -part.shape[2] % f.GROUP
+        tiles.append(np.pad(part, ((0, 0), (0, 0), (0, pad))).reshape(steps, -1))
+    return np.ascontiguousarray(np.concatenate(tiles, axis=1))
+
+
+def aligned(size: int) -> Array:
+    """Zeroed bytes that begin at a cache line: vectors that cross lines cost twice."""
+    raw = np.zeros(size + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size]

@@ -1,0 +1,80 @@
+"""Columns of a plan's tables: what `encoding` writes and the compiled executor reads.
+
+Every cell is an int64. `address` means bytes from the start of the plan's constants; `place` means
+bytes from the start of the working memory. Strides are in bytes. A *row table* is an int32 for
+every row of the unit.
+"""
+
+TILE = 160
+"""Most lanes that are computed together; their sums stay in vector registers."""
+GROUP = 32
+"""Lanes are padded to a multiple of this within a unit."""
+
+# A unit: rows x lanes, computed for every step.
+U_ROWS, U_LANES, U_TILE, U_BLOCK, U_CONSTANT, U_PART, U_PARTS, U_OP, U_OPS, U_SIZE = range(10)
+
+# A part: one projection's sum. Taps are int32 pairs (source row or pixel, weight row), -1: none.
+EVENTS = 0  # weight rows of the active inputs of the tapped source rows
+PLANE = 1  # the same, of the pixels that have one bit set
+MASKED = 2  # one weight a tap, for the lanes of the tapped row that spike
+MASKED_LANES = 3  # the same with a weight of its own for every lane
+(
+    P_KIND,
+    P_SOURCE,  # place of the source's bits
+    P_STEP,  # stride of its steps
+    P_ROW,  # stride of its rows
+    P_WORDS,  # 64-bit words of a row
+    P_TAPS,  # address
+    P_TAP_COUNT,  # taps of a row
+    P_WEIGHTS,  # address
+    P_WEIGHT_STEP,  # stride between the steps' weights, 0 when they share them
+    P_INPUTS,  # weight rows of a tile
+    P_PLANE,  # which bit of a pixel
+    P_WIDE,  # 1: weights and sums are int32, 0: int8 and int16
+    P_SIZE,
+) = range(13)
+
+# An op: what happens to a unit's registers at every step.
+PROJECT = 0  # dst (+)= part << shift
+LOAD = 1  # dst (+)= stored current << shift
+SUM = 2  # dst (+)= register << shift
+SCALE = 3  # dst = gain(dst)
+STORE = 4  # stored current = dst
+FIRE = 5  # the population takes dst
+O_KIND, O_DST, O_WHAT, O_SHIFT, O_ADD, O_SIZE = range(6)
+REGISTERS = 6
+
+# An access: where a stored current lies.
+A_PLACE, A_STEP, A_ROWS, A_LANE, A_BYTES, A_SIZE = range(6)
+
+# A gain: mantissas of G_BYTES each; bits from G_LOW to G_HIGH are in use, the last is the sign.
+G_TABLE, G_STEP, G_ROWS, G_BYTES, G_LOW, G_HIGH, G_SHIFT, G_SIZE = range(8)
+
+# A constant of a population: int32, over steps, rows and lanes or some of them.
+C_ADDRESS, C_STEP, C_ROW, C_LANES, C_SIZE = range(5)
+
+# A population.
+(
+    N_CONSTANTS,  # first of four: threshold, bias, offset, polarity
+    N_POLAR,  # 1 when polarity is not 1 everywhere
+    N_BY_ROW,  # 1 when a constant differs from row to row
+    N_BY_STEP,  # 1 when a constant differs from step to step
+    N_SHIFT,  # of the leak
+    N_DIGITS,  # address of the leak's signed digits, int8
+    N_POWERS,  # how many
+    N_LEAK_OFFSET,
+    N_SOFT,
+    N_STRICT,
+    N_TOWARD_ZERO,
+    N_USUAL,  # 1: spikes at >=, resets to 0, decays by a shift alone
+    N_SPIKES,  # place of the spikes' bits
+    N_SPIKES_STEP,
+    N_SPIKES_ROW,
+    N_RECORD,  # place of recorded membranes, int32, or -1
+    N_RECORD_STEP,
+    N_RECORD_ROW,
+    N_STATE,  # place of the membranes between calls, int32, or -1
+    N_STATE_ROW,
+    N_COUNT,  # which spike count
+    N_SIZE,
+) = range(22)

@@ -1,0 +1,287 @@
+"""Projections as parts of a unit: which source rows a row taps, and with which weights.
+
+Contract and Convolve become one form. Every row of a unit has the same number of taps; a tap names
+a row of the source and where its weights begin. Where the source's lanes are contracted, the list
+of its active lanes selects weight rows (`EVENTS`); where they are kept, each tap is one weight for
+the lanes that spike (`MASKED`). Pixels are taken bit by bit (`PLANE`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir.arrays import count
+from snncc.ir.projections import Contract, Convolve
+
+MOST_INPUTS = (1 << 16) - 64
+"""Weight rows are listed as 16-bit numbers."""
+SHORT = (1 << 15) - 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One projection's sum, or a share of it, for every row of a unit.
+
+    Attributes:
+        kind: EVENTS, PLANE, MASKED or MASKED_LANES.
+        source: name of the value that selects.
+        taps: int32 [rows, taps, 2]: source row (for PLANE the pixel) and weight row; -1 is none.
+        weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
+        first_word, words: which 64-bit words of a source row.
+        wide: whether sums need more than 16 bits, or weights more than 8.
+    """
+
+    kind: int
+    source: str
+    taps: Array
+    weights: Array
+    words: int
+    first_word: int = 0
+    plane: int = 0
+    wide: bool = False
+
+
+def lane_of(graph: Graph, node: Node, source: Arrangement | None) -> str:
+    """The lanes that a projection gives best; source None for pixels.
+
+    Raises:
+        NotExpressible: there is no part for it.
+    """
+    op = node.op
+    if isinstance(op, Convolve):
+        if source is None or source.lane == op.channel:
+            return op.out_channel
+        if source.lane in (op.height, op.width):
+            raise NotExpressible(f"{node.name} convolves along its source's lanes")
+        return source.lane
+    if not isinstance(op, Contract):
+        raise TypeError(op.mnemonic)
+    if source is None or source.lane in (*op.into, *op.summed):
+        if not op.out:
+            raise NotExpressible(f"{node.name} has no output axis")
+        return op.out[-1]
+    return source.lane
+
+
+def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement) -> list[Part]:
+    """The parts of a projection, each with its shift: a part for every plane of pixels.
+
+    Raises:
+        NotExpressible: it has more inputs than can be listed.
+    """
+    taps, weights, kind = _selection(graph, node, source, unit)
+    low, high = node.type.range or (0, 0)
+    pixels = source is None
+    if pixels:
+        low, high = low // 255, -(-high // 255)
+    narrow = weights.dtype == np.int8
+    fits = narrow and -SHORT - 1 <= low and high <= SHORT
+    words = 0 if source is None else source.words
+    whole = Part(kind, node.inputs[0], taps, weights, words, wide=not fits)
+    if kind in (f.EVENTS, f.PLANE) and int(taps[..., 1].max(initial=0)) + 64 * words > MOST_INPUTS:
+        raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
+    if pixels:
+        return [replace(whole, plane=bit) for bit in range(8)]
+    if narrow and not fits and kind == f.EVENTS:
+        return _split(whole)
+    return [whole]
+
+
+def _split(part: Part) -> list[Part]:
+    """Shares of a sum that each fit 16 bits: some words of the only tap, or some taps."""
+    one = part.taps.shape[1] == 1
+    pieces = part.words if one else part.taps.shape[1]
+    for shares in range(2, pieces + 1):
+        edges = [pieces * i // shares for i in range(shares + 1)]
+        found = [_share(part, one, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        if all(_reach(share) <= SHORT for share in found):
+            return found
+    return [part]
+
+
+def _share(part: Part, one: bool, a: int, b: int) -> Part:
+    if not one:
+        return replace(part, taps=np.ascontiguousarray(part.taps[:, a:b]), wide=False)
+    taps = part.taps.copy()
+    taps[..., 1] += 64 * a
+    return replace(part, taps=taps, first_word=a, words=b - a, wide=False)
+
+
+def _reach(part: Part) -> int:
+    """The largest sum of a share, when every row taps the same weight rows; else a bound."""
+    begins = np.unique(part.taps[..., 1].max(axis=0, initial=0))
+    if (part.taps[..., 1] != part.taps[:1, :, 1]).any():
+        return part.taps.shape[1] * 64 * part.words * 128
+    rows = [np.arange(begin, begin + 64 * part.words) for begin in begins]
+    known = np.unique(np.concatenate(rows))
+    wide = part.weights[:, known[known < part.weights.shape[1]]].astype(np.int64)
+    positive = np.maximum(wide, 0).sum(axis=1).max(initial=0)
+    negative = -np.minimum(wide, 0).sum(axis=1).min(initial=0)
+    return int(max(positive, negative))
+
+
+def _selection(
+    graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
+) -> tuple[Array, Array, int]:
+    """Taps [rows, taps, 2], weights [steps or 1, weight rows, lanes] and the kind of part."""
+    view = _View(graph, node, source, unit)
+    return view.taps(), view.matrix(), view.kind
+
+
+class _View:
+    """A projection as weights over [steps, kept axes, lane of the result, contracted axes]."""
+
+    def __init__(
+        self, graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
+    ) -> None:
+        op = node.op
+        self.node, self.source, self.unit = node, source, unit
+        self.shape = graph[node.inputs[0]].type
+        if isinstance(op, Convolve):
+            self.weight, self.axes = _convolution(graph, op, _depthwise(node, source))
+            self.summed: tuple[str, ...] = ()
+            into = (_IN + op.channel, _IN + op.height, _IN + op.width)
+        elif isinstance(op, Contract):
+            self.weight = graph.constants[op.weight.name]
+            self.axes = (*op.shared, *op.out, *(_IN + n for n in op.into))
+            self.summed = op.summed
+            into = tuple(_IN + n for n in op.into)
+        else:
+            raise TypeError(op.mnemonic)
+        if TIME not in self.axes:
+            self.weight, self.axes = self.weight[None], (TIME, *self.axes)
+        lane = "" if source is None else source.lane
+        self.by_lane = _depthwise(node, source)
+        self.kept = source is not None and (
+            self.by_lane or (_IN + lane not in into and lane not in self.summed)
+        )
+        if self.kept and unit.lane != lane and not self.by_lane:
+            raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
+        if not self.kept and unit.lane not in self.axes:
+            raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
+        self.taps_over = tuple(n for n in into if self.kept or n != _IN + lane)
+        if self.by_lane:
+            self.taps_over = into[1:]
+
+    @property
+    def kind(self) -> int:
+        if self.source is None:
+            return f.PLANE
+        if not self.kept:
+            return f.EVENTS
+        return f.MASKED_LANES if self.by_lane or self.source.lane in self.axes else f.MASKED
+
+    def _order(self) -> tuple[list[str], list[str]]:
+        """The axes that a weight row is chosen by, and those along a row (at most one)."""
+        lane = [self.unit.lane] if self.kind != f.MASKED and self.unit.lane in self.axes else []
+        fixed = [n for n in self.axes if n not in (TIME, *lane) and not n.startswith(_IN)]
+        inner = []
+        if self.kind == f.EVENTS and self.source is not None:
+            inner = [_IN + self.source.lane]
+        return [*fixed, *self.taps_over, *inner], lane
+
+    def matrix(self) -> Array:
+        rows, lane = self._order()
+        weight, axes = self.weight, list(self.axes)
+        for name in (n for n in rows if n not in axes):  # a summed lane: its weights repeat
+            weight = np.repeat(weight[..., None], self.shape.size(name[len(_IN) :]), axis=-1)
+            axes.append(name)
+        moved = weight.transpose([axes.index(n) for n in (TIME, *rows, *lane)])
+        lanes = count(moved.shape[1 + len(rows) :])
+        return np.ascontiguousarray(moved).reshape(moved.shape[0], -1, lanes)
+
+    def taps(self) -> Array:
+        """int32 [rows, taps, 2]."""
+        rows, _ = self._order()
+        sizes = {n: s for n, s in zip(self.axes, self.weight.shape, strict=True)}
+        over = [*self.taps_over, *(_IN + n for n in self._summed_rows())]
+        lengths = [sizes[n] if n in sizes else self.shape.size(n[len(_IN) :]) for n in over]
+        grids = np.indices(lengths).reshape(len(over), 1, count(tuple(lengths)))
+        tap = dict(zip(over, grids, strict=True))
+        place = {n: g[:, None] for n, g in self.unit.coordinates().items()}
+        where = _source_places(self.node, place, tap)
+        if self.source is None:
+            first: Places = np.zeros((1, 1), np.int64)
+            valid: Array = np.ones((1, 1), np.bool_)
+            for axis in self.shape.axes:
+                at = where.get(axis.name, place.get(axis.name))
+                inside = (at >= 0) & (at < axis.size)  # type: ignore[operator]
+                first, valid = first * axis.size + at, valid & inside
+            rows_tapped = np.where(valid, first, -1)
+        else:
+            known = {}
+            for name, size in zip(self.source.rows, self.source.sizes, strict=True):
+                at = where[name] if name in where else place[name]
+                known[name] = np.where((at >= 0) & (at < size), at, -1)
+            rows_tapped = self.source.row_of(known)
+        weight_row: Places = np.zeros((1, 1), np.int64)
+        for name in rows:
+            size = sizes[name] if name in sizes else self.shape.size(name[len(_IN) :])
+            inner = self.kind == f.EVENTS and self.source is not None
+            if inner and name == _IN + self.source.lane:  # type: ignore[union-attr]
+                weight_row = weight_row * size
+            else:
+                weight_row = weight_row * size + (tap[name] if name in tap else place[name])
+        shape = (self.unit.row_count, max(1, count(tuple(lengths))))
+        if self.kind == f.MASKED_LANES:
+            weight_row = weight_row * -(-self.unit.lanes // f.TILE) * f.TILE
+        taps = np.empty((*shape, 2), np.int32)
+        taps[..., 0] = np.broadcast_to(rows_tapped, shape)
+        taps[..., 1] = np.broadcast_to(weight_row, shape)
+        return taps
+
+    def _summed_rows(self) -> tuple[str, ...]:
+        lane = "" if self.source is None else self.source.lane
+        return tuple(n for n in self.summed if n != lane)
+
+
+_IN = "<"
+"""Before the name of an axis of the source that the weight contracts."""
+
+
+def _depthwise(node: Node, source: Arrangement | None) -> bool:
+    op = node.op
+    if source is None or not isinstance(op, Convolve) or source.lane != op.channel:
+        return False
+    return op.groups == source.lanes == node.type.size(op.out_channel) and op.groups > 1
+
+
+def _convolution(graph: Graph, op: Convolve, by_lane: bool) -> tuple[Array, tuple[str, ...]]:
+    """The weight over [t, out channel, in channel, kernel h, kernel w], groups written out."""
+    weight = graph.constants[op.weight.name]
+    banks = weight if op.banks else weight[None]
+    steps, outputs, inputs, kh, kw = banks.shape
+    axes = (TIME, op.out_channel, _IN + op.channel, _IN + op.height, _IN + op.width)
+    if op.groups == 1:
+        return banks, axes
+    if by_lane:
+        return banks[:, :, 0], (TIME, op.out_channel, _IN + op.height, _IN + op.width)
+    full = np.zeros((steps, outputs, inputs * op.groups, kh, kw), weight.dtype)
+    each = outputs // op.groups
+    for g in range(op.groups):
+        out, into = slice(g * each, (g + 1) * each), slice(g * inputs, (g + 1) * inputs)
+        full[:, out, into] = banks[:, out]
+    return full, axes
+
+
+def _source_places(
+    node: Node, place: Mapping[str, Places], tap: Mapping[str, Places]
+) -> dict[str, Places]:
+    """Where a tap lies along the source's contracted axes."""
+    where = {name[len(_IN) :]: grid for name, grid in tap.items()}
+    op = node.op
+    if isinstance(op, Convolve):
+        for axis, out, stride, pad, dilation in zip(
+            (op.height, op.width),
+            (op.out_height, op.out_width),
+            op.stride,
+            op.padding,
+            op.dilation,
+            strict=True,
+        ):
+            where[axis] = place[out] * stride + tap[_IN + axis] * dilation - pad
+    return where

@@ -1,0 +1,274 @@
+"""A program as units: what is computed together, row by row, without leaving the cache.
+
+A unit ends in a population or in stored currents. The current of a population is taken apart into
+ops on registers; a current that several nodes read, that is the same at every step while its
+reader's is not, or that lies in other lanes than its reader, is stored once and loaded.
+"""
+
+from dataclasses import dataclass, field
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
+from snncc.backends.cpu.parts import Part, lane_of, parts_of
+from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+
+INT32 = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Op:
+    """One op on a unit's registers.
+
+    Attributes:
+        kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
+        register: which it changes or reads.
+        what: PROJECT: number of the part; SUM: the other register.
+        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
+        shift: the value is shifted left by this.
+        adds: whether it is added to the register, or replaces what is there.
+    """
+
+    kind: int
+    register: int
+    what: int = 0
+    node: str = ""
+    shift: int = 0
+    adds: bool = False
+
+
+@dataclass
+class Unit:
+    """What is computed together.
+
+    Attributes:
+        name: the population, or the current that is stored.
+        arrangement: of everything in it.
+        timed: whether it differs from step to step.
+        parts: its projections.
+        ops: in order, for every row, tile and step.
+    """
+
+    name: str
+    arrangement: Arrangement
+    timed: bool
+    parts: list[Part] = field(default_factory=list[Part])
+    ops: list[Op] = field(default_factory=list[Op])
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Spikes and stored currents that it needs."""
+        loads = (op.node for op in self.ops if op.kind == f.LOAD)
+        return tuple(dict.fromkeys((*(part.source for part in self.parts), *loads)))
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return tuple(op.node for op in self.ops if op.kind in (f.STORE, f.FIRE))
+
+
+@dataclass(frozen=True)
+class Units:
+    """A program taken apart.
+
+    Attributes:
+        units: in order of execution.
+        spikes: how the spikes of every population lie.
+        stored: how every stored current lies.
+        slices: stored currents that lie within the one of a concat: (concat, first element).
+    """
+
+    units: tuple[Unit, ...]
+    spikes: dict[str, Arrangement]
+    stored: dict[str, Arrangement]
+    slices: dict[str, tuple[str, int]]
+
+
+def units_of(graph: Graph) -> Units:
+    """Takes an integer program apart.
+
+    Raises:
+        NotExpressible: it needs what units do not have, such as 64-bit currents.
+    """
+    return _Splitter(graph).split()
+
+
+class _Splitter:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.units: list[Unit] = []
+        self.spikes: dict[str, Arrangement] = {}
+        self.stored: dict[str, Arrangement] = {}
+        self.slices: dict[str, tuple[str, int]] = {}
+        self.uses: dict[str, int] = {}
+        for node in graph.nodes:
+            for name in node.inputs:
+                self.uses[name] = self.uses.get(name, 0) + 1
+
+    def split(self) -> Units:
+        for node in self.graph.nodes:
+            low, high = node.type.range or (0, 0)
+            if node.type.kind is Kind.CURRENT and not -INT32 <= low <= high <= INT32:
+                raise NotExpressible(f"the current of {node.name} needs more than 32 bits")
+            if isinstance(node.op, IntegerPopulation):
+                self._population(node, node.op)
+            elif isinstance(node.op, IntegerReadout):
+                self._need(self.graph[node.inputs[0]])
+            elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
+                raise NotExpressible(f"{node.name} puts spikes side by side")
+        return Units(tuple(self.units), self.spikes, self.stored, self.slices)
+
+    def _population(self, node: Node, op: IntegerPopulation) -> None:
+        low, high = op.membrane
+        factor, shift = op.decay
+        reach = max(-low, high) * (factor if factor > 1 else 1) + op.decay_offset
+        if reach > INT32 or shift > 31:
+            raise NotExpressible(f"membranes of {node.name} need more than 32 bits")
+        current = self.graph[node.inputs[0]]
+        unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
+        self._fetch(unit, current)
+        self._emit(unit, current, 0, 0, False)
+        unit.ops.append(Op(f.FIRE, 0, node=node.name))
+        self.units.append(unit)
+        self.spikes[node.name] = unit.arrangement
+
+    def _lane(self, node: Node) -> str:
+        """The lanes in which most of a current comes without being rearranged."""
+        found: list[str] = []
+        self._lanes(node, found)
+        names = [n for n in node.type.names if n != TIME]
+        fitting = [lane for lane in found if lane in names]
+        if fitting:
+            return max(fitting, key=fitting.count)
+        return names[-1] if names else ""
+
+    def _lanes(self, node: Node, found: list[str]) -> None:
+        if isinstance(node.op, Contract | Convolve):
+            found.append(lane_of(self.graph, node, self._source(node)))
+        elif node.name in self.stored:
+            found.append(self.stored[node.name].lane)
+        elif isinstance(node.op, Concat):
+            found.append(self._concat_lane(node, node.op))
+        else:
+            for name in node.inputs:
+                self._lanes(self.graph[name], found)
+
+    def _concat_lane(self, node: Node, op: Concat) -> str:
+        lanes = [self._lane(self.graph[name]) for name in node.inputs]
+        renamed = [op.out if a == b else a for a, b in zip(lanes, op.along, strict=True)]
+        return max(renamed, key=renamed.count)
+
+    def _source(self, node: Node) -> Arrangement | None:
+        return self.spikes.get(node.inputs[0])
+
+    def _is_stored(self, node: Node, unit: Unit) -> bool:
+        if isinstance(node.op, Concat) or self.uses[node.name] > 1:
+            return True
+        if node.type.temporal != unit.timed:
+            return True
+        if isinstance(node.op, Contract | Convolve):
+            lane = lane_of(self.graph, node, self._source(node))
+            return lane != unit.arrangement.lane
+        return False
+
+    def _emit(
+        self, unit: Unit, node: Node, register: int, shift: int, adds: bool
+    ) -> None:
+        """Ops that put a current, shifted, into a register of a unit."""
+        if not self._is_stored(node, unit):
+            self._compute(unit, node, register, shift, adds)
+            return
+        if not self._is_here(node, unit):
+            self._need(node)
+            unit.ops.append(Op(f.LOAD, register, node=node.name, shift=shift, adds=adds))
+            return
+        own = self._free(register) if adds or shift else register
+        self._compute(unit, node, own, 0, False)
+        self._store(unit, node, own)
+        if own != register:
+            unit.ops.append(Op(f.SUM, register, what=own, shift=shift, adds=adds))
+
+    def _is_here(self, node: Node, unit: Unit) -> bool:
+        """Whether a current that is to be stored can be computed within a unit."""
+        return (
+            node.name not in self.stored
+            and not isinstance(node.op, Concat)
+            and node.type.temporal == unit.timed
+            and self._lane(node) == unit.arrangement.lane
+            and set(node.type.names) - {TIME}
+            == {*unit.arrangement.rows, unit.arrangement.lane} - {""}
+        )
+
+    def _fetch(self, unit: Unit, node: Node) -> None:
+        """Stores, before the unit, what it cannot compute itself."""
+        if self._is_stored(node, unit) and not self._is_here(node, unit):
+            self._need(node)
+        elif isinstance(node.op, Sum | Gain):
+            for name in node.inputs:
+                self._fetch(unit, self.graph[name])
+
+    def _free(self, register: int) -> int:
+        if register + 1 >= f.REGISTERS:
+            raise NotExpressible(f"sums are nested deeper than {f.REGISTERS}")
+        return register + 1
+
+    def _compute(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
+        match node.op:
+            case Contract() | Convolve():
+                for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
+                    unit.parts.append(part)
+                    number, plane = len(unit.parts) - 1, part.plane
+                    unit.ops.append(
+                        Op(f.PROJECT, register, number, shift=shift + plane, adds=adds)
+                    )
+                    adds = True
+            case Sum(shifts=shifts):
+                for name, own in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+                    self._emit(unit, self.graph[name], register, shift + own, adds)
+                    adds = True
+            case Gain():
+                own = self._free(register) if adds or shift else register
+                self._emit(unit, self.graph[node.inputs[0]], own, 0, False)
+                unit.ops.append(Op(f.SCALE, own, node=node.name))
+                if own != register:
+                    unit.ops.append(Op(f.SUM, register, what=own, shift=shift, adds=adds))
+            case _:
+                raise NotExpressible(f"{node.name} is a {node.op.mnemonic} within a current")
+
+    def _need(self, node: Node) -> None:
+        """Sees to it that a current is stored."""
+        if node.name in self.stored:
+            return
+        if isinstance(node.op, Concat):
+            self._need_concat(node, node.op)
+            return
+        unit = Unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
+        if isinstance(node.op, Sum | Gain):
+            for name in node.inputs:
+                self._fetch(unit, self.graph[name])
+        self._compute(unit, node, 0, 0, False)
+        self._store(unit, node, 0)
+        self.units.append(unit)
+
+    def _store(self, unit: Unit, node: Node, register: int) -> None:
+        unit.ops.append(Op(f.STORE, register, node=node.name))
+        self.stored[node.name] = unit.arrangement
+
+    def _need_concat(self, node: Node, op: Concat) -> None:
+        """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
+        for place, name in enumerate(node.inputs):
+            source = self.graph[name]
+            free = name not in self.slices and source.type.temporal == node.type.temporal
+            if free and node.inputs.count(name) == 1:
+                self._need(source)
+                self.slices[name] = (node.name, place)
+                continue
+            self._need(source)
+            copy = f"{node.name}[{place}]"
+            arrangement = arrange(source.type, self.stored[name].lane)
+            unit = Unit(copy, arrangement, node.type.temporal)
+            unit.ops += [Op(f.LOAD, 0, node=name), Op(f.STORE, 0, node=copy)]
+            self.units.append(unit)
+            self.stored[copy] = arrangement
+            self.slices[copy] = (node.name, place)
+        self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))

@@ -1,0 +1,138 @@
+"""Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from snncc.backends.cpu.encoding import UnitPlan, aligned
+from snncc.ir import TIME, Array, Graph, ValueType
+from snncc.runtime import unit_kernels
+from snncc.runtime.execution import Ints
+
+ADDRESS = nb.types.int64
+TABLES = 6
+NUMBERS = 11
+
+
+def _compiled() -> Any:
+    """The executor; machine code is made on first use and cached where the folder can be written."""
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+    try:
+        return nb.njit(cache=True, **options)(unit_kernels.run_units)
+    except RuntimeError:  # no place for the cache: compile in every process
+        return nb.njit(**options)(unit_kernels.run_units)
+
+
+run_units = _compiled()
+
+
+def compile_ahead() -> None:
+    """Makes or loads the machine code."""
+    run_units.compile((ADDRESS, nb.types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
+
+
+class Memory:
+    """What one image needs while it runs, for threads that share its rows."""
+
+    def __init__(self, plan: UnitPlan, threads: int = 1) -> None:
+        self.values = aligned(plan.memory)
+        self.counters = np.zeros(1 + len(plan.units), np.int64)
+        self.counts = np.zeros((threads, len(plan.units)), np.int64)
+        self.scratch = [aligned(plan.scratch) for _ in range(threads)]
+
+    def begin(self) -> None:
+        """Before every call of all threads."""
+        self.counters[:] = 0
+
+
+class Runner:
+    """A plan and the addresses of its tables.
+
+    Args:
+        graph: the program.
+        plan: of it.
+    """
+
+    def __init__(self, graph: Graph, plan: UnitPlan) -> None:
+        self.graph, self.plan = graph, plan
+        tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
+        self._tables = tuple(table.ctypes.data for table in tables)
+
+    def run(
+        self,
+        memory: Memory,
+        image: Array,
+        thread: int = 0,
+        threads: int = 1,
+        steps: tuple[int, int] | None = None,
+        units: tuple[int, int] | None = None,
+    ) -> None:
+        """Runs units of an image, as one of several threads; `memory.begin()` comes before.
+
+        Args:
+            memory: the same for all threads.
+            image: uint8, contiguous.
+            thread: number of this one.
+            threads: how many call this.
+            steps: from and to which step, the last excluded; None for all that the plan has.
+            units: from and to which unit; None for all.
+        """
+        plan = self.plan
+        first, last = units or (0, len(plan.units))
+        begin, end = steps or (0, plan.steps)
+        run_units(
+            plan.units.ctypes.data, self._tables, plan.block.ctypes.data,
+            memory.values.ctypes.data, image.ctypes.data, memory.scratch[thread].ctypes.data,
+            memory.counters.ctypes.data, memory.counts[thread].ctypes.data,
+            first, last, threads, begin, end,
+        )  # fmt: skip
+
+    def readout(self, memory: Memory, steps: int) -> Ints:
+        """The sum of the current that is read out, [*axes of the output]; no offset."""
+        place, size, arrangement, timed = self.plan.readout
+        dtype = np.int16 if size == 2 else np.int32
+        count = arrangement.row_count * arrangement.lanes * (self.plan.steps if timed else 1)
+        each = memory.values[place : place + size * count].view(dtype)
+        grid = each.reshape(-1, *arrangement.sizes, arrangement.lanes).astype(np.int64)
+        total = grid.sum(axis=0) if timed else grid[0] * steps
+        names = (*arrangement.rows, arrangement.lane)
+        return _ordered(total, names, self.graph[self.graph.output].type)
+
+    def spikes(self, memory: Memory, name: str) -> Array:
+        """Recorded spikes of a population, uint8 [*axes of its type]."""
+        place, arrangement = self.plan.spikes[name]
+        row = 8 * arrangement.words
+        size = self.plan.steps * arrangement.row_count * row
+        packed = memory.values[place : place + size].reshape(-1, row)
+        bits = np.unpackbits(packed, axis=1, count=arrangement.lanes, bitorder="little")
+        return self._grid(bits, name)
+
+    def membranes(self, memory: Memory, name: str) -> Ints:
+        """Recorded membranes of a population, int64 [*axes of its type]."""
+        place, arrangement = self.plan.records[name], self.plan.spikes[name][1]
+        rows = self.plan.steps * arrangement.row_count
+        return self._grid(self._lanes(memory, place, rows, name), name).astype(np.int64)
+
+    def state(self, memory: Memory, name: str) -> Array:
+        """A view of the membranes between calls, int32 [rows, lanes]."""
+        return self._lanes(memory, self.plan.states[name], self.plan.spikes[name][1].row_count, name)
+
+    def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
+        lanes = self.plan.spikes[name][1].lanes
+        padded = -(-lanes // 32) * 32
+        whole = memory.values[place : place + 4 * rows * padded].view(np.int32)
+        return whole.reshape(rows, padded)[:, :lanes]
+
+    def _grid(self, rows: Array, name: str) -> Array:
+        arrangement = self.plan.spikes[name][1]
+        grid = rows.reshape(self.plan.steps, *arrangement.sizes, arrangement.lanes)
+        names = (TIME, *arrangement.rows, arrangement.lane)
+        return _ordered(grid, names, self.graph[name].type)
+
+
+def _ordered(grid: Array, names: tuple[str, ...], kind: ValueType) -> Array:
+    """An array with the axes of a type in its order; the nameless lane of a scalar goes."""
+    if "" in names:
+        grid, names = grid[..., 0], names[:-1]
+    return grid.transpose([names.index(name) for name in kind.names])
