@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import align, at_step, concat, count, over_steps, spread, timed
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,

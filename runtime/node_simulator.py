@@ -9,10 +9,10 @@ import numpy as np
 from snncc.backends.cpu import plan_for_cpu
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import align, concat, count, over_steps, spread, timed
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime import kernels
-from snncc.ir.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,

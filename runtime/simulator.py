@@ -153,15 +153,15 @@ class Simulator:
             readout += spread(constant, offset.axes, kind.names)
         counts = sum((r.counts for r in results), np.zeros(len(runner.plan.units), np.int64))
 
-        def stacked(kept: Callable[[_Result], Array], name: str) -> Array:
+        def stacked(name: str, each: list[Array]) -> Array:
             shape = (0, *self.graph[name].type.shape)
-            return np.stack([kept(r) for r in results]) if results else np.zeros(shape, np.uint8)
+            return np.stack(each) if each else np.zeros(shape, np.uint8)
 
         return Execution(
             readout,
             readout.astype(np.float64) * self.unit,
-            {n: stacked(lambda r, n=n: r.spikes[n], n) for n in names},
-            {n: stacked(lambda r, n=n: r.membranes[n], n).astype(np.int64) for n in names},
+            {n: stacked(n, [r.spikes[n] for r in results]) for n in names},
+            {n: stacked(n, [r.membranes[n] for r in results]).astype(np.int64) for n in names},
             {n: int(c) for n, c in zip(runner.plan.names, counts, strict=True)
              if n in runner.plan.spikes},
         )  # fmt: skip

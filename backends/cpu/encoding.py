@@ -11,11 +11,11 @@ from snncc.backends.cpu.parts import Part
 from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
 from snncc.ir import TIME, Array, Graph, Param
 from snncc.ir.arrays import count, spread
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat
-from snncc.ir.digits import signed_digits
 
-BLOCK_BYTES = 1 << 17
+BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
 LINE = 64
 """Bytes of a cache line."""
@@ -87,7 +87,8 @@ class _Encoder:
         self.length = 0
         self.known: dict[tuple[str, bytes], int] = {}
         self.tables: dict[str, list[list[int]]] = {
-            name: [] for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
+            name: []
+            for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
         }
         self.readout = next(
             graph[node.inputs[0]] for node in graph.nodes if isinstance(node.op, IntegerReadout)
@@ -163,7 +164,7 @@ class _Encoder:
 
     def _bytes(self, root: str) -> int:
         low, high = self.graph[root].type.range or (-INT32, INT32)
-        return 2 if -(1 << 15) <= low and high < 1 << 15 else 4
+        return 2 if low >= -(1 << 15) and high < 1 << 15 else 4
 
     def _root(self, name: str) -> tuple[str, dict[str, str], dict[str, int]]:
         """The buffer that a stored current lies in: new names of axes, and first places."""
@@ -201,7 +202,7 @@ class _Encoder:
             padding = bytes(-len(data) % 64 + 64)
             self.block += [data, padding]
             self.length += len(data) + len(padding)
-        return self.known[key]
+        return int(self.known[key])
 
     def _joined(self) -> Array:
         block, place = aligned(self.length + SLACK), 0
@@ -251,9 +252,8 @@ class _Encoder:
             part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
             part.plane, part.wide,
         )  # fmt: skip
-        if part.kind == f.PLANE:
-            return part.taps.shape[1]
-        return part.taps.shape[1] * 64 * part.words if part.kind == f.EVENTS else 0
+        taps = int(part.taps.shape[1])
+        return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)
 
     def _op(self, unit: Unit, op: Op) -> None:
         what = op.what
@@ -263,7 +263,7 @@ class _Encoder:
             what = self._gain(unit, op.node)
         elif op.kind == f.FIRE:
             what = self._neuron(unit, op.node)
-        self._add("ops", op.kind, op.register, what, op.shift, op.adds)
+        self._add("ops", op.kind, op.register, what, op.shift, op.adds, op.parts)
 
     def _access(self, unit: Unit, name: str) -> int:
         root, renamed, first = self._root(name)
@@ -391,7 +391,7 @@ def _bits_in_use(mantissas: Array) -> tuple[int, int]:
 
 def _tiled(weights: Array, tile: int) -> Array:
     """[steps, rows, lanes] as tiles one after another, each [rows, its lanes, padded]."""
-    steps, rows, lanes = weights.shape
+    steps, _, lanes = weights.shape
     tiles: list[Array] = []
     for first in range(0, lanes, tile):
         part = weights[:, :, first : first + tile]

@@ -5,14 +5,14 @@ ops on registers; a current that several nodes read, that is the same at every s
 reader's is not, or that lies in other lanes than its reader, is stored once and loaded.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
-from snncc.backends.cpu.parts import Part, lane_of, parts_of
+from snncc.backends.cpu.parts import Part, can_stack, lane_of, parts_of, stacked
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
 INT32 = (1 << 31) - 1
 
@@ -24,10 +24,11 @@ class Op:
     Attributes:
         kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
         register: which it changes or reads.
-        what: PROJECT: number of the part; SUM: the other register.
+        what: PROJECT: number of the first part; SUM: the other register.
         node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
         shift: the value is shifted left by this.
         adds: whether it is added to the register, or replaces what is there.
+        parts: PROJECT: how many parts with one matrix it adds up.
     """
 
     kind: int
@@ -36,6 +37,7 @@ class Op:
     node: str = ""
     shift: int = 0
     adds: bool = False
+    parts: int = 1
 
 
 @dataclass
@@ -129,8 +131,29 @@ class _Splitter:
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
         unit.ops.append(Op(f.FIRE, 0, node=node.name))
-        self.units.append(unit)
+        self._add(unit)
         self.spikes[node.name] = unit.arrangement
+
+    def _add(self, unit: Unit) -> None:
+        """Projections that follow each other into one register become one where they may."""
+        ops: list[Op] = []
+        for op in unit.ops:
+            last = ops[-1] if ops else op
+            count = last.parts + 1
+            group = unit.parts[last.what : last.what + count]
+            follows = (last.kind, last.register, last.shift, last.what + last.parts) == (
+                op.kind, op.register, op.shift, op.what,
+            )  # fmt: skip
+            if ops and op.kind == f.PROJECT and op.adds and follows and can_stack(group):
+                ops[-1] = replace(last, parts=count)
+            else:
+                ops.append(op)
+        for op in ops:
+            if op.kind == f.PROJECT and op.parts > 1:
+                chosen = slice(op.what, op.what + op.parts)
+                unit.parts[chosen] = stacked(unit.parts[chosen])
+        unit.ops = ops
+        self.units.append(unit)
 
     def _lane(self, node: Node) -> str:
         """The lanes in which most of a current comes without being rearranged."""
@@ -171,9 +194,7 @@ class _Splitter:
             return lane != unit.arrangement.lane
         return False
 
-    def _emit(
-        self, unit: Unit, node: Node, register: int, shift: int, adds: bool
-    ) -> None:
+    def _emit(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
         """Ops that put a current, shifted, into a register of a unit."""
         if not self._is_stored(node, unit):
             self._compute(unit, node, register, shift, adds)
@@ -218,9 +239,7 @@ class _Splitter:
                 for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
                     unit.parts.append(part)
                     number, plane = len(unit.parts) - 1, part.plane
-                    unit.ops.append(
-                        Op(f.PROJECT, register, number, shift=shift + plane, adds=adds)
-                    )
+                    unit.ops.append(Op(f.PROJECT, register, number, shift=shift + plane, adds=adds))
                     adds = True
             case Sum(shifts=shifts):
                 for name, own in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
@@ -248,7 +267,7 @@ class _Splitter:
                 self._fetch(unit, self.graph[name])
         self._compute(unit, node, 0, 0, False)
         self._store(unit, node, 0)
-        self.units.append(unit)
+        self._add(unit)
 
     def _store(self, unit: Unit, node: Node, register: int) -> None:
         unit.ops.append(Op(f.STORE, register, node=node.name))
