@@ -189,9 +189,6 @@ class _Guard:
     def close(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        if self.child is not None:
-            self.child.kill()
-            self.child.wait()
         _end(self.child, self.kept)
         shutil.rmtree(self.folder, ignore_errors=True)
 

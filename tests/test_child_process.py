@@ -42,6 +42,9 @@ stuck = mode == "stuck"  # multiprocessing joins at exit whatever is no daemon
 workers = [multiprocessing.Process(target=work, daemon=not stuck) for _ in range(2)]
 for worker in workers:
     worker.start()
+if mode == "untracked":
+    from multiprocessing import resource_tracker
+    os.kill(resource_tracker._resource_tracker._pid, signal.SIGKILL)
 with open(facts + ".new", "w") as file:
     json.dump({"segments": [s.name for s in segments], "temporary": os.environ["TMPDIR"],
                "folder": os.getcwd(), "pid": os.getpid()}, file)
@@ -256,18 +259,34 @@ def test_a_daemon_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
         assert not marked(token)
 
 
+def test_shared_memory_goes_without_a_resource_tracker_too(new_run) -> None:
+    run = new_run()
+    with pytest.raises(SnnccError, match="no progress"):
+        run_here(run, "untracked", Limits(60.0, 0.7))
+    check_nothing_left(run.token, *run.made())
+
+
 def test_shared_memory_of_others_stays(new_run) -> None:
-    theirs = shared_memory.SharedMemory(create=True, size=4096)
+    """Neither what was there before nor what another process has mapped is removed."""
     source = "from multiprocessing import resource_tracker, shared_memory\nimport sys, time\n"
     source += "resource_tracker.register = lambda *_: None\n"  # else its own tracker unlinks it
-    source += "there = shared_memory.SharedMemory(sys.argv[1])\nprint(there.name)\ntime.sleep(60)\n"
+    source += "there = [shared_memory.SharedMemory(name) for name in sys.argv[1:]]\n"
+    source += 'print(\'{"done": 1, "of": 1}\', flush=True)\ntime.sleep(60)\n'
+    theirs = [shared_memory.SharedMemory(create=True, size=4096)]
+    mapped: list = []
     try:
-        with pytest.raises(SnnccError, match="no progress"), guarded_folder() as folder:
-            folder.run([sys.executable, "-c", source, theirs.name], Limits(60.0, 1.0))
-        assert (process_guard.SHARED_MEMORY / theirs.name).exists()
+        theirs[0].close()
+        with guarded_folder() as folder:
+            theirs.append(shared_memory.SharedMemory(create=True, size=4096))
+            command = [sys.executable, "-c", source, *(each.name for each in theirs)]
+            with pytest.raises(SnnccError, match="no progress"):
+                folder.run(command, Limits(60.0, 0.7), lambda *p: mapped.append(p))
+        assert mapped == [(1, 1)]
+        assert all((process_guard.SHARED_MEMORY / each.name).exists() for each in theirs)
     finally:
-        theirs.close()
-        theirs.unlink()
+        for each in theirs:
+            each.close()
+            each.unlink()
 
 
 def test_sockets_fit_below_a_long_temporary_root(
