@@ -138,7 +138,7 @@ class _Watch:
         now = time.monotonic()
         whole, idle = self.start + self.limits.seconds - now, self.moved + self.limits.idle - now
         if whole <= 0:
-            raise self._late(f"did not end within {self.limits.seconds:g} s")
+            raise self._late(f"did not end within {round(self.limits.seconds, 1):g} s")
         if idle <= 0:
             raise self._late(f"made no progress for {self.limits.idle:g} s")
         return min(whole, idle)
