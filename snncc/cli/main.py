@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "snncc.cli.inspect_command",
     "count": "snncc.cli.count_command",
     "compare": "snncc.cli.compare_command",
+    "export": "snncc.cli.export_command",
     "doctor": "snncc.cli.doctor_command",
 }
 SUMMARIES = {
@@ -31,6 +32,7 @@ SUMMARIES = {
     "inspect": "Show what a program consists of.",
     "count": "Count synaptic operations and spikes on given data.",
     "compare": "Find the first spike that differs between two executions, and why.",
+    "export": "Emit a program for another system: Lava.",
     "doctor": "Say what this machine has, and make a Lava environment.",
 }
 INTERNAL_ERROR = 70
