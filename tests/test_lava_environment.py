@@ -133,6 +133,7 @@ def test_without_python_3_10_doctor_says_what_to_do(
     assert "install it (python3.10 on the PATH, or pyenv)" in text
     assert "snncc doctor --make-lava" in text
     assert run(["doctor", "--make-lava"]) == 5
+    assert not own_folder().exists()
     text = capsys.readouterr().err
     assert "error[SNN052]" in text
     assert "there is no Python 3.10 on this machine" in text

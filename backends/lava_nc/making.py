@@ -89,7 +89,11 @@ def _locked(target: Path) -> Generator[int]:
         raise _cannot(reason, "choose another with --make-lava DIR") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield lock
+        try:
+            yield lock
+        finally:
+            if not any(target.iterdir()):
+                target.rmdir()
     except BlockingIOError as error:
         raise _cannot(f"another process is making {target}", "wait for it to end") from error
     finally:

@@ -43,7 +43,7 @@ def command(making: str | None, lava_python: Path | None, as_json: bool) -> None
     Lava (lava-nc 0.10.0) exists for Python 3.10 only, so it lives in an environment of its own,
     where `snncc run --on lava` starts it.
     """
-    from snncc.backends.lava_nc.environment import find_lava, find_python
+    from snncc.backends.lava_nc.environment import VARIABLE, find_lava, find_python
 
     if making is not None:
         from snncc.backends.lava_nc.making import make_lava
@@ -52,6 +52,7 @@ def command(making: str | None, lava_python: Path | None, as_json: bool) -> None
         made = make_lava(folder, lambda line: click.echo(line, err=True))
         if folder is not None:
             lava_python = made.python
+            click.echo(f"to use it: --lava-python {folder}, or {VARIABLE}={folder}", err=True)
     search = find_lava(lava_python)
     record: dict[str, Any] = {
         "schema": 1,
