@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from snncc import __version__
+from snncc.artifact import Program, program_digest
 from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
 from snncc.backends.lava_nc.readme_text import readme_text
@@ -26,22 +28,36 @@ SCHEMA = 1
 STATIC = ("arithmetic.py", "host.py", "neurons.py", "projections.py", "run.py", "window.py")
 
 
-def bundle_files(graph: Graph, sha: str, version: str) -> dict[str, bytes]:
-    """Every file of a program's bundle, by name; equal programs give equal bytes.
+def write_bundle(program: Program, folder: Path, force: bool = False) -> ProcessNetwork:
+    """Writes the bundle of a program; equal programs give equal bytes.
 
     Args:
-        graph: integer dialect, verified.
-        sha: of the program.
-        version: of snncc.
+        program: verified.
+        folder: where the bundle will be.
+        force: whether a directory that is not empty is replaced.
 
     Raises:
-        SnnccError: SNN040, for everything in the program that has no process.
+        SnnccError: SNN040, for everything in the program that has no process; SNN002 when the
+            directory is there and not empty, or cannot be written.
     """
-    network = build_processes(graph)
+    check_free(folder, force)
+    network = build_processes(program.graph)
+    place_files(folder, bundle_files(network, program_digest(program)))
+    return network
+
+
+def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
+    """Every file of a bundle, by name.
+
+    Args:
+        network: the program's processes.
+        sha: of the program.
+    """
+    version = __version__
     shipped = files("snncc.backends.lava_nc") / "bundle"
     content = {name: (shipped / name).read_bytes() for name in STATIC}
     content["network.py"] = network_text(network, sha, version).encode()
-    content["tensors.npz"] = _tensors(graph)
+    content["tensors.npz"] = _tensors(network.graph)
     content["README.md"] = readme_text(network, sha, version).encode()
     manifest = _manifest(network, sha, version)
     manifest["files"] = {n: hashlib.sha256(content[n]).hexdigest() for n in sorted(content)}
@@ -49,22 +65,25 @@ def bundle_files(graph: Graph, sha: str, version: str) -> dict[str, bytes]:
     return content
 
 
-def write_bundle(folder: Path, content: Mapping[str, bytes], force: bool = False) -> None:
-    """Writes the files into a new directory, which then takes its place.
-
-    Args:
-        folder: where the bundle will be.
-        content: what `bundle_files` gives.
-        force: whether a directory that is not empty is replaced.
+def check_free(folder: Path, force: bool) -> None:
+    """Says before the work whether a directory may be taken.
 
     Raises:
-        SnnccError: SNN002 when the directory is there and not empty, or cannot be written.
+        SnnccError: SNN002 when it is a file, or is not empty and not to be replaced.
     """
-    folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise _cannot(folder, "it is a file")
     if not force and folder.is_dir() and any(folder.iterdir()):
         raise _cannot(folder, "it is not empty", "give --force to replace all that is in it")
+
+
+def place_files(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Writes files into a new directory, which then takes the folder's place.
+
+    Raises:
+        SnnccError: SNN002 when that fails; the folder is then as it was.
+    """
+    folder = folder.resolve()
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +94,12 @@ def write_bundle(folder: Path, content: Mapping[str, bytes], force: bool = False
             (new / name).write_bytes(data)
         if folder.exists():
             os.replace(folder, old)
-        os.replace(new, folder)
+        try:
+            os.replace(new, folder)
+        except BaseException:
+            if old.exists():
+                os.replace(old, folder)
+            raise
     except OSError as error:
         raise _cannot(folder, error.strerror or str(error)) from error
     finally:

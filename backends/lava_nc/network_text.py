@@ -1,5 +1,6 @@
 """`network.py` of a bundle: readable Python that builds the processes, by parts of the model."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -16,20 +17,22 @@ runs it; in a Lava program of your own:
 
     with Network(images) as net:  # uint8 [n, {shape}]
         net.run()
-        print(net.readout)
+        print(net.answers)
 """
 
 from __future__ import annotations
 
-from arithmetic import Constant, Contraction, Convolution, Leak, Term
-from host import Block, LavaNetwork
-from neurons import Gain, Population, Readout, Relay, Sum
-from projections import HostCurrent, PixelPlanes, Projection
-
-__all__ = ["Constant", "Network"]
+{imports}
 '''
+MODULES = {
+    "arithmetic": ("Contraction", "Convolution", "Leak", "Term"),
+    "host": ("Block", "LavaNetwork"),
+    "neurons": ("Gain", "Population", "Readout", "Relay", "Sum"),
+    "projections": ("HostCurrent", "PixelPlanes", "Projection"),
+}
+"""Where the bundle's classes are."""
 METHOD = INDENT * 2
-ROOT_ATTRIBUTES = {"build", "connect", "constant", "images", "log", "membranes", "readout", "run"}
+ROOT_ATTRIBUTES = {"build", "connect", "constant", "images", "log", "membranes", "answers", "run"}
 ROOT_ATTRIBUTES |= {"spikes", "steps_needed", "stop", "tensor", "window", "net"}
 
 
@@ -39,12 +42,21 @@ def network_text(network: ProcessNetwork, sha: str, version: str) -> str:
     places = _places(blocks)
     image = next(n for n in network.graph.nodes if not n.inputs).type.shape
     shape = ", ".join(map(str, image))
-    parts = [HEADER.format(sha=sha[:16], version=version, shape=shape)]
-    for key, processes in blocks.items():
-        if key:
-            parts.append(_block(key, processes, network, places))
+    parts = [_block(key, blocks[key], network, places) for key in blocks if key]
     parts.append(_root(blocks, network, places))
-    return "\n\n".join(parts)
+    body = "\n\n".join(parts)
+    header = HEADER.format(sha=sha[:16], version=version, shape=shape, imports=_imports(body))
+    return f"{header}\n\n{body}"
+
+
+def _imports(body: str) -> str:
+    """Import lines for the classes that a text uses."""
+    lines: list[str] = []
+    for module, classes in MODULES.items():
+        used = [name for name in classes if re.search(rf"\b{name}\b", body)]
+        if used:
+            lines.append(f"from {module} import {', '.join(used)}")
+    return "\n".join(lines)
 
 
 def blocks_of(processes: Sequence[Process]) -> dict[str, list[Process]]:
@@ -54,16 +66,20 @@ def blocks_of(processes: Sequence[Process]) -> dict[str, list[Process]]:
     """
     groups: defaultdict[str, list[Process]] = defaultdict(list)
     for process in processes:
-        parts = process.name.split(".")
-        size = 2 if len(parts) > 1 and parts[1].isdigit() else 1
-        groups[".".join(parts[:size])].append(process)
+        groups[_part(process.name)].append(process)
     blocks: dict[str, list[Process]] = {"": []}
     for key, members in groups.items():
-        if len(members) > 1:
+        below = any(process.name.startswith(f"{key}.") for process in members)
+        if below and len(members) > 1:
             blocks[key] = members
         else:
             blocks[""] += members
     return blocks
+
+
+def _part(name: str) -> str:
+    parts = name.split(" ")[0].split(".")
+    return ".".join(parts[: 2 if len(parts) > 1 and parts[1].isdigit() else 1])
 
 
 def _places(blocks: Mapping[str, list[Process]]) -> dict[str, str]:
@@ -76,7 +92,7 @@ def _places(blocks: Mapping[str, list[Process]]) -> dict[str, str]:
         block = places[f"block {key}"] = identifier(key, root)
         taken = {"build", "connect"}
         for process in processes:
-            own = process.name.removeprefix(key).lstrip(".") or key
+            own = process.name.removeprefix(key).lstrip(". ") or key
             places[process.name] = f"{block}.{identifier(own, taken)}"
     return places
 
@@ -93,7 +109,8 @@ def _block(
 ) -> str:
     name = _class_name(places[f"block {key}"]) + "Block"
     made = [_made(p, f"self.{places[p.name].split('.')[1]}") for p in processes]
-    wired = _wired(processes, network, places, "net.")
+    own = f"net.{places[f'block {key}']}."
+    wired = _wired(processes, network, places, "net.").replace(own, "self.")
     title = text(key)[1:-1]
     return (
         f'class {name}(Block):\n{INDENT}"""{title}"""\n\n'

@@ -1,12 +1,14 @@
 """Which Lava processes a program becomes, and how their ports are connected."""
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from snncc.backends.lava_nc.expressible import check_expressible
 from snncc.backends.lava_nc.python_text import call, constant, mapping, names, text
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
-from snncc.ir import TIME, Graph, Node, ValueType
+from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
+from snncc.ir import Graph, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 
@@ -57,27 +59,6 @@ class ProcessNetwork:
     connections: tuple[Connection, ...]
 
 
-@dataclass(frozen=True)
-class _Term:
-    """What a Sum or a Population adds at one InPort.
-
-    Attributes:
-        source: node.
-        axes: the source's, by the names that the sum has for them.
-        shift: weight exponent.
-        at: first index along an axis.
-    """
-
-    source: str
-    axes: tuple[tuple[str, int], ...]
-    shift: int = 0
-    at: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        return self.axes, self.shift, self.at
-
-
 def build_processes(graph: Graph) -> ProcessNetwork:
     """The processes of a program of the profile `exact`.
 
@@ -85,24 +66,27 @@ def build_processes(graph: Graph) -> ProcessNetwork:
         SnnccError: SNN040, for everything in the program that has no process.
     """
     check_expressible(graph)
-    return _Builder(graph).build()
+    return _Builder(graph, balance_delays(graph)).build()
 
 
 @dataclass
 class _Builder:
     graph: Graph
+    schedule: Schedule
     processes: list[Process] = field(default_factory=list[Process])
     connections: list[Connection] = field(default_factory=list[Connection])
 
     def build(self) -> ProcessNetwork:
-        graph = self.graph
-        self.schedule = balance_delays(graph)
-        for node in graph.nodes:
+        relays: defaultdict[str, list[Relay]] = defaultdict(list)
+        for relay in self.schedule.relays:
+            relays[relay.source].append(relay)
+        for node in self.graph.nodes:
             self._node(node)
-            for relay in self.schedule.relays:
-                if relay.source == node.name:
-                    self._relay(relay, node)
-        return ProcessNetwork(graph, self.schedule, tuple(self.processes), tuple(self.connections))
+            for relay in relays[node.name]:
+                self._relay(relay, node)
+        return ProcessNetwork(
+            self.graph, self.schedule, tuple(self.processes), tuple(self.connections)
+        )
 
     def _add(self, name: str, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:
         self.processes.append(Process(name, kind, arguments, out))
@@ -137,9 +121,8 @@ class _Builder:
             case Contract() | Convolve():
                 self._projection(node, node.op)
             case Sum() | Concat():
-                if not self._inlined(node.name):
-                    terms = self._terms_of(node)
-                    self._sum(node.name, "Sum", node, terms, {})
+                if not inlined(self.graph, self.schedule, node):
+                    self._sum(node, "Sum", {})
             case Gain(mantissa=mantissa, shift=shift):
                 arguments = {"axes": mapping(step_axes(node.type)), "mantissa": constant(mantissa)}
                 self._add(
@@ -149,7 +132,7 @@ class _Builder:
             case IntegerPopulation():
                 self._population(node, node.op)
             case IntegerReadout(offset=offset):
-                arguments = {"axes": mapping(step_axes(node.type)), "answers": "net.readout"}
+                arguments = {"axes": mapping(step_axes(node.type)), "answers": "net.answers"}
                 if offset is not None:
                     arguments["offset"] = constant(offset)
                 self._add(node.name, "Readout", {**self._timing(node), **arguments}, "y_out")
@@ -163,77 +146,30 @@ class _Builder:
         source = self.graph[node.inputs[0]]
         arguments = {"weight": f"net.tensor({text(op.weight.name)})"}
         arguments["linear"] = _linear(op, source.type, node.type)
-        pixels = isinstance(source.op, Pixels)
         if isinstance(source.op, Pixels) and source.op.encoding == "host":
             arguments = {"window": "net.window", "images": "net.images", **arguments}
             self._add(node.name, "HostCurrent", arguments)
             return
-        if pixels:
+        if isinstance(source.op, Pixels):
             arguments["planes"] = "True"
         self._add(node.name, "Projection", {**self._timing(node), **arguments})
         self._connect(source.name, node.name, "s_in")
 
     # Currents that meet
 
-    def _inlined(self, name: str) -> bool:
-        """Whether the only reader adds up the parts itself: nothing else needs the sum."""
-        node, reader = self.graph[name], self.graph.sole_reader(name)
-        return (
-            isinstance(node.op, Sum | Concat)
-            and reader is not None
-            and isinstance(reader.op, Sum | IntegerPopulation)
-            and reader.inputs.count(name) == 1
-            and self.schedule.wait(name, reader.name) == 0
-        )
-
-    def _terms(self, name: str) -> list[_Term]:
-        """What a reader of this value adds: its parts if it is inlined, or the value."""
-        node = self.graph[name]
-        if self._inlined(name):
-            return self._terms_of(node)
-        return [_Term(name, tuple(step_axes(node.type).items()))]
-
-    def _terms_of(self, node: Node) -> list[_Term]:
-        op = node.op
-        if isinstance(op, Sum):
-            shifts = op.shifts or (0,) * len(node.inputs)
-            return [
-                replace(term, shift=term.shift + shift)
-                for name, shift in zip(node.inputs, shifts, strict=True)
-                for term in self._terms(name)
-            ]
-        assert isinstance(op, Concat)  # noqa: S101  # the callers' match
-        terms: list[_Term] = []
-        start = 0
-        for name, along in zip(node.inputs, op.along, strict=True):
-            axes = step_axes(self.graph[name].type)
-            renamed = tuple((op.out if n == along else n, size) for n, size in axes.items())
-            terms.append(_Term(name, renamed, 0, ((op.out, start),) if start else ()))
-            start += axes[along]
-        return terms
-
-    def _sum(
-        self, name: str, kind: str, node: Node, terms: list[_Term], rest: Mapping[str, str]
-    ) -> None:
-        """A Sum or a Population; terms of one kind share an InPort, where Lava adds them."""
-        ports: list[list[_Term]] = []
-        for term in terms:
-            for port in ports:
-                if port[0].kind == term.kind and term.source not in {t.source for t in port}:
-                    port.append(term)
-                    break
-            else:
-                ports.append([term])
-        part = 1
-        axes = tuple(step_axes(node.type).items())
+    def _sum(self, node: Node, kind: str, rest: Mapping[str, str]) -> None:
+        """A Sum or a Population, and sums before it when it has too few InPorts."""
+        ports = by_port(terms_of(self.graph, self.schedule, node))
+        number = 1
         while len(ports) > IN_PORTS:
-            some = f"{name}.part{part}"
-            self._ports(some, "Sum", node, ports[:IN_PORTS], {})
-            ports, part = [*ports[IN_PORTS:], [_Term(some, axes)]], part + 1
-        self._ports(name, kind, node, ports, rest)
+            part = f"{node.name} part {number}"
+            self._ports(part, "Sum", node, ports[:IN_PORTS], {})
+            whole = Term(part, tuple(step_axes(node.type).items()))
+            ports, number = [*ports[IN_PORTS:], [whole]], number + 1
+        self._ports(node.name, kind, node, ports, rest)
 
     def _ports(
-        self, name: str, kind: str, node: Node, ports: list[list[_Term]], rest: Mapping[str, str]
+        self, name: str, kind: str, node: Node, ports: list[list[Term]], rest: Mapping[str, str]
     ) -> None:
         shown = ", ".join(_term(port[0]) for port in ports)
         arguments = {"axes": mapping(step_axes(node.type)), "terms": f"[{shown}]"}
@@ -255,20 +191,15 @@ class _Builder:
             rest["reset"] = text(op.reset)
         axes = mapping(step_axes(node.type))
         rest["log"] = f"net.log({text(node.name)}, {axes})"
-        self._sum(node.name, "Population", node, self._terms(node.inputs[0]), rest)
+        self._sum(node, "Population", rest)
 
 
 def late(name: str, delay: int) -> str:
     """Name of the relay that sends a value so much later."""
-    return f"{name}.late{delay}"
+    return f"{name} late {delay}"
 
 
-def step_axes(kind: ValueType) -> dict[str, int]:
-    """Axes of a value at one step."""
-    return {axis.name: axis.size for axis in kind.axes if axis.name != TIME}
-
-
-def _term(term: _Term) -> str:
+def _term(term: Term) -> str:
     parts = [mapping(dict(term.axes))]
     if term.shift:
         parts.append(f"shift={term.shift}")
@@ -278,7 +209,8 @@ def _term(term: _Term) -> str:
 
 
 def _leak(op: IntegerPopulation) -> str:
-    rounding = "floor" if op.compare == "ge" else "ceiling"
+    upward = op.rounding == "floor" and op.compare == "gt"
+    rounding = "ceiling" if upward else op.rounding
     factor, shift = op.decay
     parts = [str(factor), str(shift)]
     if op.decay_offset or rounding != "floor":

@@ -23,7 +23,7 @@ In a Lava program of your own:
 
     with Network(images, record=True) as net:
         net.run()
-        print(net.readout)
+        print(net.answers)
         print(net.spikes["{population}"].mean())
 
 Every process is an attribute of the network, by the path of the module that it stands for, and can

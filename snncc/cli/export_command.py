@@ -23,21 +23,12 @@ def command(program: Path, target: str, output: Path, force: bool, as_json: bool
     `lava`: a directory of Python and integers that builds the network from Lava processes. It needs
     lava-nc 0.10.0 and NumPy under Python 3.10, and nothing of snncc; see its README.md.
     """
-    from snncc import __version__
     from snncc.artifact import load_program, program_digest
-    from snncc.backends.lava_nc import (
-        build_processes,
-        bundle_files,
-        schedule_table,
-        write_bundle,
-    )
+    from snncc.backends.lava_nc import schedule_table, write_bundle
 
     loaded = load_program(program)
-    sha = program_digest(loaded)
-    content = bundle_files(loaded.graph, sha, __version__)
-    write_bundle(output, content, force)
-    network = build_processes(loaded.graph)
-    schedule = network.schedule
+    network = write_bundle(loaded, output, force)
+    sha, schedule = program_digest(loaded), network.schedule
     rows = schedule_table(loaded.graph, schedule)
     if as_json:
         print_json(

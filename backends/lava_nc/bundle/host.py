@@ -41,7 +41,7 @@ class LavaNetwork:
 
     Attributes:
         window: when which sample enters.
-        readout: int64 [samples, *axes of the answer], filled while it runs.
+        answers: int64 [samples, *axes of the readout], filled while it runs.
         spikes, membranes: by population, [samples, t, *axes], filled while it runs.
     """
 
@@ -61,7 +61,7 @@ class LavaNetwork:
             )
         self.images = images
         self.window = Window(len(images), self.STEPS, period or self.STEPS)
-        self.readout = shared_array((len(images), *self.ANSWER), np.int64)
+        self.answers = shared_array((len(images), *self.ANSWER), np.int64)
         self.spikes: dict[str, np.ndarray] = {}
         self.membranes: dict[str, np.ndarray] = {}
         self._record = record

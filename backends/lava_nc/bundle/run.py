@@ -62,7 +62,7 @@ def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dic
 
     with Network(images, record=record) as net:
         net.run(report)
-    arrays = {"readout": net.readout}
+    arrays = {"readout": net.answers}
     for name, population in manifest["populations"].items():
         if record:
             place = 1 + list(population["axes"]).index("t")
