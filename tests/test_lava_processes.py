@@ -1,5 +1,6 @@
 """Real Lava under `snncc run --on lava`: killed, hung, twice at once; nothing is left behind."""
 
+import hashlib
 import json
 import os
 import signal
@@ -16,7 +17,11 @@ from executions import images_of, lowered
 from left_behind import MARK, check_nothing_left, marked, wait_until
 
 from snncc.artifact import Program, save_program
+from snncc.backends.lava_nc import write_bundle
 from snncc.backends.lava_nc.environment import LavaEnvironment
+from snncc.diagnostics import SnnccError
+from snncc.runtime.child_process import guarded_folder
+from snncc.runtime.lava_executor import lava_executor
 from snncc.runtime.process_guard import segments
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -120,14 +125,42 @@ def test_lava_is_killed_in_mid_run(start) -> None:
 
 
 def test_one_of_its_processes_is_killed_in_mid_run(start) -> None:
-    """Lava waits for its message for ever."""
-    run = start("many.npy", "--timeout", "12")
-    last = max(run.in_the_middle())
-    os.kill(last, signal.SIGKILL)
+    """Lava would wait for its message for ever."""
+    run = start("many.npy")
+    own = run.in_the_middle()
+    os.kill(max(pid for pid in own if parent(pid) in own), signal.SIGKILL)
+    begin = time.monotonic()
     code, said = run.end()
     assert code == 6
-    assert "SNN05" in said
+    assert "was killed by signal 9 in the middle of the run" in said
+    assert time.monotonic() - begin < 8.0
     run.check_nothing_left()
+
+
+def test_an_exception_in_a_process_model_is_shown(lava: LavaEnvironment) -> None:
+    """Lava would keep it to itself and wait for ever."""
+    graph = lowered(SEED)
+    with guarded_folder() as folder:
+        bundle = folder.path / "bundle"
+        write_bundle(Program(graph, {}), bundle)
+        text = (bundle / "neurons.py").read_text()
+        start = text.index("    def run_spk", text.index("class PyPopulationModel"))
+        body = text.index("\n", start) + 1
+        planted = "        if self.time_step == 9:\n            raise ValueError('planted')\n"
+        (bundle / "neurons.py").write_text(text[:body] + planted + text[body:])
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        sha = hashlib.sha256((bundle / "neurons.py").read_bytes()).hexdigest()
+        manifest["files"]["neurons.py"] = sha
+        (bundle / "manifest.json").write_text(json.dumps(manifest))
+        execute = lava_executor(graph, bundle, lava, folder, 60.0)
+        with pytest.raises(SnnccError, match="exit status 1") as error:
+            execute(images_of(SEED), ())
+        assert "ValueError: planted" in str(error.value)
+        assert "PyPopulationModel" in str(error.value) or "run_spk" in str(error.value)
+        (bundle / "neurons.py").write_text(text)
+        with pytest.raises(SnnccError, match="exit status 3") as error:
+            execute(images_of(SEED), ())
+        assert "not as exported: ['neurons.py']" in str(error.value)
 
 
 def test_lava_hangs(start) -> None:

@@ -4,7 +4,6 @@ What real bundles compute is tested elsewhere; here is what is done with their a
 wrong, and with a bundle that fails.
 """
 
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from snncc.artifact import Program, save_program
 from snncc.backends import lava_nc
 from snncc.backends.lava_nc import environment
 from snncc.cli.main import run
-from snncc.ir import Graph
 from snncc.runtime import ALL, interpret, recording
 
 SEED = 7
@@ -60,19 +58,19 @@ def bundles(monkeypatch: pytest.MonkeyPatch) -> Callable[[Change | None], None]:
     monkeypatch.setattr(environment, "require_lava", lambda given: python)
 
     def answer(change: Change | None) -> None:
-        def files_of(graph: Graph, sha: str, version: str) -> dict[str, bytes]:
+        def write_bundle(program: Program, folder: Path) -> None:
             images = images_of(SEED)
-            done = interpret(graph, images, ALL)
+            done = interpret(program.graph, images, ALL)
             answers = {"readout": done.readout.copy(), "known": images}
             answers |= {f"spikes:{n}": a.copy() for n, a in done.spikes.items()}
             answers |= {f"membranes:{n}": a.copy() for n, a in done.membranes.items()}
             if change is not None:
                 change(answers)
-            file = io.BytesIO()
-            np.savez(file, **answers)
-            return {"run.py": RUN.encode(), "answers.npz": file.getvalue()}
+            folder.mkdir()
+            (folder / "run.py").write_text(RUN)
+            np.savez(folder / "answers.npz", **answers)
 
-        monkeypatch.setattr(lava_nc, "bundle_files", files_of)
+        monkeypatch.setattr(lava_nc, "write_bundle", write_bundle)
 
     answer(None)
     return answer

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc import __version__
 from snncc.cli.output import print_facts, progress
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def run_on_lava(
         SnnccError: of the export; SNN053 or SNN054 when Lava fails or takes too long.
     """
     from snncc.artifact import program_digest
-    from snncc.backends.lava_nc import bundle_files, write_bundle
+    from snncc.backends.lava_nc import write_bundle
     from snncc.runtime import ALL
     from snncc.runtime.child_process import guarded_folder
     from snncc.runtime.comparison import Side, compare
@@ -80,7 +79,7 @@ def run_on_lava(
     pixels = images[0 : len(images)]
     with progress("running on Lava", quiet) as advance, guarded_folder() as folder:
         bundle = folder.path / "bundle"
-        write_bundle(bundle, bundle_files(graph, digest, __version__))
+        write_bundle(program, bundle)
         start = time.perf_counter()
         execute = lava_executor(
             graph, bundle, lava, folder, seconds, lambda done: advance(done, len(pixels))
