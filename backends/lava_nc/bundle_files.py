@@ -25,7 +25,10 @@ from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
 
 SCHEMA = 1
-STATIC = ("arithmetic.py", "host.py", "neurons.py", "projections.py", "run.py", "window.py")
+STATIC = (
+    *("arithmetic.py", "host.py", "neurons.py", "projections.py", "run.py", "watch.py"),
+    "window.py",
+)
 
 
 def write_bundle(program: Program, folder: Path, force: bool = False) -> ProcessNetwork:

@@ -44,7 +44,7 @@ and is silent outside its window.
 - `tensors.npz`: integers of the program
 - `neurons.py`, `projections.py`, `window.py`: the processes and their models
 - `arithmetic.py`: what they compute, in NumPy
-- `host.py`, `run.py`: around the network
+- `host.py`, `run.py`, `watch.py`: around the network
 - `manifest.json`: hashes of all of these, the schedule, the populations
 """
 

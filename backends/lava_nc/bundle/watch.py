@@ -1,0 +1,50 @@
+"""Ends a run when one of Lava's processes ends before its time; Lava itself would wait for ever."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+
+POLL_SECONDS = 0.2
+
+
+class Watch:
+    """Watches this process's children for as long as the block lasts.
+
+    None of them ends while the network runs: one that does was killed, or a process model raised an
+    exception, which Lava keeps to itself until somebody stops the network.
+    """
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        children: set[multiprocessing.Process] = set()
+        while not self._over.wait(POLL_SECONDS):
+            children |= set(multiprocessing.active_children())
+            ended = [child for child in children if not child.is_alive()]
+            if ended:
+                report(ended[0])
+                for child in children - set(ended):
+                    child.kill()
+                os._exit(1)  # the main thread waits in Lava and cannot be woken
+
+
+def report(child: multiprocessing.Process) -> None:
+    """Says which process ended, and the traceback that Lava keeps of it."""
+    raised = getattr(child, "exception", None)
+    if raised:
+        print(raised[1], file=sys.stderr)
+    how = f"was killed by signal {-child.exitcode}" if (child.exitcode or 0) < 0 else "ended"
+    print(f"error: Lava's {child.name} {how} in the middle of the run", file=sys.stderr, flush=True)
