@@ -187,7 +187,7 @@ def test_a_hung_process_is_ended_in_time(new_run, mode: str, limits: Limits, mes
     assert error.value.code == "SNN054"
     assert error.value.exit_code == 6
     assert ("no image was done" in str(error.value)) == (mode == "hang")
-    assert time.monotonic() - start < 1.5 + process_guard.TRACKER_SECONDS + 3.0
+    assert time.monotonic() - start < 30.0, "not when the other limit is reached"
     check_nothing_left(run.token, *run.made())
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def test_one_of_its_processes_is_killed_in_mid_run(start) -> None:
     code, said = run.end()
     assert code == 6
     assert "was killed by signal 9 in the middle of the run" in said
-    assert time.monotonic() - begin < 8.0
+    assert time.monotonic() - begin < 30.0, "not when a time-out is reached"
     run.check_nothing_left()
 
 
@@ -164,14 +165,30 @@ def test_an_exception_in_a_process_model_is_shown(lava: LavaEnvironment) -> None
 
 
 def test_lava_hangs(start) -> None:
-    run = start("many.npy", "--timeout", "6")
+    run = start("many.npy", "--timeout", "12")
     for pid in run.in_the_middle():
         os.kill(pid, signal.SIGSTOP)
     begin = time.monotonic()
     code, said = run.end()
     assert code == 6
-    assert "did not end within 6 s" in said
-    assert time.monotonic() - begin < 15
+    assert "did not end within 12 s" in said
+    assert time.monotonic() - begin < 40
+    run.check_nothing_left()
+
+
+def test_snncc_and_its_guard_are_killed_in_one_moment(start) -> None:
+    """Nobody is left to clean up: processes and shared memory still go."""
+    run = start("many.npy")
+    run.in_the_middle()
+    (guard,) = (pid for pid in marked(run.token) if b"process_guard" in arguments(pid))
+    run.snncc.send_signal(signal.SIGSTOP)
+    os.kill(guard, signal.SIGKILL)
+    run.snncc.kill()
+    run.end()
+    (folder,) = (path for path in run.seen if path.is_dir())
+    run.seen.remove(folder)
+    wait_until(lambda: not marked(run.token), "Lava ended")
+    shutil.rmtree(folder)
     run.check_nothing_left()
 
 

@@ -79,7 +79,7 @@ class Refused:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.place} ({self.source}): {self.reason}"
+        return f"{shown(self.place)} ({self.source}): {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Search:
 
     found: LavaEnvironment | None
     refused: tuple[Refused, ...]
+
+
+def shown(path: Path) -> str:
+    """A path as people write it: from ~ where it is in the home folder."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def own_folder() -> Path:

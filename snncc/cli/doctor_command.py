@@ -113,24 +113,28 @@ def _lava(search: "Search") -> dict[str, Any]:
 
 
 def _print(record: dict[str, Any], search: "Search") -> None:
+    from snncc.backends.lava_nc.environment import shown
+
     python = record["python"]
     facts: list[tuple[str, object]] = [
         ("snncc", record["snncc"]),
-        ("python", f"{python['version']}, {python['path']}"),
+        ("python", f"{python['version']}, {shown(Path(python['path']))}"),
         ("machine", f"{record['platform']}, {record['cpus']} CPUs, {record['threads']} threads"),
     ]
     for name, note in PACKAGES.items():
         missing = f"not installed ({note})" if note else "not installed"
         facts.append((name, record["packages"][name] or missing))
     cache = record["kernel_cache"]
-    facts.append(("kernel cache", cache or "nowhere: set NUMBA_CACHE_DIR to a writable folder"))
-    facts.append(("Python 3.10", record["python310"] or "not found"))
+    nowhere = "nowhere: set NUMBA_CACHE_DIR to a writable folder"
+    facts.append(("kernel cache", shown(Path(cache)) if cache else nowhere))
+    base = record["python310"]
+    facts.append(("Python 3.10", shown(Path(base)) if base else "not found"))
     found = search.found
     if found is None:
         facts.append(("Lava", "not found"))
     else:
         facts.append(("Lava", f"lava-nc {found.lava}, Python {found.version}, numpy {found.numpy}"))
-        facts.append(("", f"{found.python} ({found.source})"))
+        facts.append(("", f"{shown(found.python)} ({found.source})"))
     print_facts(facts)
     if found is None:
         click.echo("\nLooked for lava-nc in")

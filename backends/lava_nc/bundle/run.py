@@ -56,7 +56,9 @@ def check_files(manifest: dict) -> list[str]:
 def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dict[str, np.ndarray]:
     """What the output file holds, by name."""
     from network import Network
-    from watch import Watch
+    from watch import Watch, end_children_with_this_process
+
+    end_children_with_this_process()
 
     def report(done: int) -> None:
         if progress:

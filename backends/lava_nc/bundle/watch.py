@@ -1,13 +1,26 @@
-"""Ends a run when one of Lava's processes ends before its time; Lava itself would wait for ever."""
+"""Lava's processes end together: with the main process, and when one ends before its time.
+
+Lava itself waits for ever for a message of a process that is gone.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 
 POLL_SECONDS = 0.2
+PR_SET_PDEATHSIG = 1
+
+
+def end_children_with_this_process() -> None:
+    """Processes forked from now on are killed when this one ends, even by SIGKILL; Linux only."""
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 class Watch:
