@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
@@ -46,12 +47,22 @@ class Watch:
         children: set[multiprocessing.Process] = set()
         while not self._over.wait(POLL_SECONDS):
             children |= set(multiprocessing.active_children())
-            ended = [child for child in children if not child.is_alive()]
+            ended = [child for child in children if exit_code(child) is not None]
             if ended:
-                report(ended[0])
+                with suppress(OSError, ValueError):  # the main thread may be closing it
+                    report(ended[0])
                 for child in children - set(ended):
-                    child.kill()
+                    with suppress(ValueError):
+                        child.kill()
                 os._exit(1)  # the main thread waits in Lava and cannot be woken
+
+
+def exit_code(child: multiprocessing.Process) -> int | None:
+    """What a process ended with; None while it runs."""
+    try:
+        return child.exitcode
+    except ValueError:  # Lava's main thread was quicker: it has joined and closed it
+        return 1
 
 
 def report(child: multiprocessing.Process) -> None:
@@ -59,5 +70,6 @@ def report(child: multiprocessing.Process) -> None:
     raised = getattr(child, "exception", None)
     if raised:
         print(raised[1], file=sys.stderr)
-    how = f"was killed by signal {-child.exitcode}" if (child.exitcode or 0) < 0 else "ended"
+    code = exit_code(child) or 0
+    how = f"was killed by signal {-code}" if code < 0 else "ended"
     print(f"error: Lava's {child.name} {how} in the middle of the run", file=sys.stderr, flush=True)
