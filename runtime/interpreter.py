@@ -275,7 +275,11 @@ def _population(
     spikes, levels = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
     for t in range(graph.steps):
         threshold = at_step(thresholds, t)
-        if op.compare == "ge":
+        if op.rounding == "zero":
+            down = (_times(state, digits) + offset) >> shift
+            up = -((_times(-state, digits) + offset) >> shift)
+            leaked = np.where(state < 0, up, down)
+        elif op.compare == "ge":
             leaked = (_times(state, digits) + offset) >> shift
         else:
             leaked = -((_times(-state, digits) + offset) >> shift)

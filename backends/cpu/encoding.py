@@ -334,7 +334,7 @@ class _Encoder:
         polar = polarity is not None and bool((polarity != 1).any())
         factor, shift = op.decay
         digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-        toward_zero = getattr(op, "rounding", "floor") == "zero"
+        toward_zero = op.rounding == "zero"
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = -(-arrangement.lanes // f.GROUP) * f.GROUP

@@ -141,6 +141,7 @@ def population(site: Site) -> Found:
     carry = whole(field["decay_offset"])
     demand(carry < 1 << shift, "the decay's offset is a whole step")
     demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
     low, high = field["membrane"]
     reached = membrane(site, source, factor, shift)
     fits = low <= reached[0] and reached[1] <= high
@@ -157,7 +158,8 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     """Everything that a membrane can be in T steps from 0, before and after the reset.
 
     Z = leak(V) + polarity * (X + offset) + bias, leak(V) = (factor * V + carry) >> shift. What of
-    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft).
+    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft). The leak rounds
+    down, with "gt" up, and with rounding "zero" down where V > 0 and up where V < 0.
     """
     every, carry = (("t", site.steps), *source.rest), site.fields["decay_offset"]
     fields = [site.over(k, every) for k in ("threshold", "bias", "offset")]
@@ -172,7 +174,14 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
         threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
         push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
         last = threshold - 1 if at_least else threshold  # the highest level that does not fire
-        low, high = (side * ((factor * side * v + carry) >> shift) for v in (low, high))
+        if site.fields["rounding"] == "zero":
+            ways = np.where(low < 0, -1, 1), np.where(high < 0, -1, 1)
+        else:
+            ways = side + 0 * low, side + 0 * high
+        low, high = (
+            way * ((factor * way * v + carry) >> shift)
+            for v, way in zip((low, high), ways, strict=True)
+        )
         low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
         fired = (0 * low, 0 * low)
@@ -197,7 +206,7 @@ def readout(site: Site) -> Found:
 
 
 KERNEL = "weight channel height width out_channel out_height out_width"
-ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge"}
+ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
 OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default

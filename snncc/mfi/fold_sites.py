@@ -197,7 +197,8 @@ class Site:
         level, offset = map(train, self.alone)
         real = (level, offset, self.original.decay)
         whole = (train(self.threshold), train(self.added), (*self.op.decay, self.op.decay_offset))
-        return int(trains_differ(real, whole, self.op.reset, self.op.compare))
+        toward_zero = self.op.rounding == "zero"
+        return int(trains_differ(real, whole, self.op.reset, self.op.compare, toward_zero))
 
     def _integers(self, sign: Ints) -> tuple[NDArray[np.bool_], ...]:
         """Which neurons have the right integers, an exact bias, a level on an integer."""
@@ -250,6 +251,8 @@ class Site:
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     """Whether a leak is floor(V / m), for a decay of 1/m and every V that the membrane can be.
 
+    One toward zero is only where no V is negative (with "gt": positive), or for m = 1.
+
     With e = p m - 2^k and V = q m + r: m (p V + c) = 2^k m q + 2^k r + e V + c m, and the floor of
     (p V + c) / 2^k is q if 0 <= e V + c m < 2^k, since 0 <= r < m.
     """
@@ -257,6 +260,8 @@ def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     excess = factor * m - (1 << shift)
     side = 1 if op.compare == "ge" else -1
     found = [excess * side * end + carry * m for end in op.membrane]
+    if op.rounding == "zero" and m > 1 and min(side * end for end in op.membrane) < 0:
+        return False
     return abs(m * decay - 1.0) < PARTS and min(found) >= 0 and max(found) < 1 << shift
 
 
