@@ -20,6 +20,7 @@ WEIGHTS = (-128, 127)
 """With the sign mode MIXED a synapse keeps the even numbers -256..254: an int8, times 2."""
 BIAS_MANTISSA = (-4096, 4095)
 LARGEST_BIAS_EXPONENT = 7
+LARGEST_BIAS = BIAS_MANTISSA[1] << LARGEST_BIAS_EXPONENT
 
 
 def bias_exponent(bias: NDArray[np.int64]) -> NDArray[np.int64]:

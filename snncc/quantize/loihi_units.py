@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Graph, Kind, Node
-from snncc.ir.loihi import CURRENT_SHIFT, LARGEST_CURRENT, LARGEST_STATE
+from snncc.ir.loihi import CURRENT_SHIFT, LARGEST_BIAS, LARGEST_CURRENT, LARGEST_STATE
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named
@@ -92,7 +92,7 @@ def _fit(
 
 
 def _least_step(graph: Graph, node: Node, op: Population, threshold: float) -> float:
-    """The finest grid on which current and membrane stay within their registers."""
+    """The finest grid on which current, bias and membrane stay within their registers."""
     low, high = _reach(graph, node.inputs[0])
     largest = max(-low, high) / (LARGEST_CURRENT * 2.0**CURRENT_SHIFT)
     biases = np.zeros(1) if op.bias is None else graph.constants[op.bias.name]
@@ -101,7 +101,8 @@ def _least_step(graph: Graph, node: Node, op: Population, threshold: float) -> f
     for _ in range(graph.steps):
         least = min(0.0, op.decay * least + bottom)
     most = max(threshold, op.decay * threshold + top, -least)
-    return max(largest, most / LARGEST_STATE)
+    widest = float(np.abs(biases).max()) / LARGEST_BIAS
+    return max(largest, widest, most / LARGEST_STATE)
 
 
 def _reach(graph: Graph, name: str) -> Interval:
