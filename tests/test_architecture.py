@@ -20,7 +20,7 @@ ALLOWED = {
     "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
     "snncc.checker": {"snncc.checker"},
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
-    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.backends"},
+    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends"},
     "snncc.runtime": {
         *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
     },
