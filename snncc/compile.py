@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from snncc import __version__
 from snncc.artifact import Program
+from snncc.backends.lava_nc.limits import check_limits
 from snncc.bit_widths import Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
@@ -19,7 +20,6 @@ from snncc.ir.images import ImageSource
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.options import CompileOptions, check_options
-from snncc.passes.check_loihi_limits import CheckLoihiLimits
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -148,8 +148,9 @@ def compile_module(
 
     bits, trials = _choose_bits(options, spiking, judged, lowering)
     chosen = lowering(bits)
-    checks = (CheckLoihiLimits(),) if on_loihi else ()
-    integer = run_passes(spiking, [chosen, *checks], watch)
+    integer = run_passes(spiking, [chosen], watch)
+    if on_loihi:
+        check_limits(integer)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}

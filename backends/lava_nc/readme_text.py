@@ -55,7 +55,7 @@ def readme_text(network: ProcessNetwork, sha: str, version: str) -> str:
     rows = [("steps", "value", "relays"), ("---", "---", "---")]
     rows += [(s, f"`{name}`", relays) for s, name, relays in schedule_table(graph, schedule)]
     image = next(node for node in graph.nodes if not node.inputs)
-    populations = [p.name for p in network.processes if p.kind == "Population"]
+    populations = [p.name for p in network.processes if p.kind in ("Population", "LIFReset")]
     return README.format(
         version=version,
         sha=sha,

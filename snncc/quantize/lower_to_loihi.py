@@ -26,7 +26,7 @@ class LowerToLoihi:
     A population's current is a sum of projections, shifted by 6 + weight_exp. Its threshold is
     vth << 6 and it fires above it; its leak keeps (4096 - dv) / 4096, rounded toward zero; biases
     are 13 bits times a power of two. Populations that cannot be written so are lowered as they
-    are: `CheckLoihiLimits` then names all of them.
+    are: `check_limits` of the backend then names all of them.
 
     Attributes:
         rounded: integers, with units from `choose_loihi_units`.

@@ -1,8 +1,6 @@
 """Whether Lava's stock processes hold a program: every limit, all violations at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -10,27 +8,19 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Node, Param, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.passes.pipeline import PassResult
 
 CODE = "SNN036"
 
 
-@dataclass(frozen=True)
-class CheckLoihiLimits:
-    """Changes nothing; an integer program passes when stock Dense, Sparse and LIF can be it."""
+def check_limits(graph: Graph) -> None:
+    """Passes an integer program that stock Dense, Sparse and LIF can be.
 
-    name: ClassVar[str] = "check_loihi_limits"
-
-    def run(self, graph: Graph) -> PassResult:
-        """The same graph.
-
-        Raises:
-            SnnccError: SNN036, with a finding for each limit that a layer breaks.
-        """
-        found = loihi_findings(graph)
-        if found:
-            raise SnnccError.of(found)
-        return PassResult(graph)
+    Raises:
+        SnnccError: SNN036, with a finding for each limit that a layer breaks.
+    """
+    found = loihi_findings(graph)
+    if found:
+        raise SnnccError.of(found)
 
 
 def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
