@@ -313,7 +313,7 @@ def _report(
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
         "preprocess": options.preprocess,
-        "gain": options.gain,
+        "gain": "unshared" if options.profile == loihi.PROFILE else options.gain,
         "encoding": options.encoding,
         "profile": options.profile,
         "parameters": sum(p.numel() for p in source.module.parameters()),
