@@ -20,7 +20,7 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from window import Window, WindowedModel, port_shape
+from window import StepModel, Window, WindowedModel, port_shape
 
 IN_PORTS = ("a_in", "a_in_1", "a_in_2", "a_in_3", "a_in_4", "a_in_5", "a_in_6", "a_in_7")
 """What a Sum or a Population can receive by different shifts, axes or places."""
@@ -85,7 +85,7 @@ class _SumModel(WindowedModel):
 class PySumModel(_SumModel):
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         self.a_out.send(self.total().reshape(self.a_out.shape))
 
 
@@ -124,7 +124,7 @@ class PyGainModel(WindowedModel):
         self.digits = [signed_digits(step) for step in mantissa]
         self.shift: int = proc_params["shift"]
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         x = self.a_in.recv().reshape(self.shape)
         now = self.now()
         digits = self.digits[0 if now is None or len(self.digits) == 1 else now[1]]
@@ -149,16 +149,16 @@ class Relay(AbstractProcess):
 @implements(proc=Relay, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class PyRelayModel(WindowedModel):
+class PyRelayModel(StepModel):
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int64)
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
 
     def __init__(self, proc_params: Any) -> None:
-        super(WindowedModel, self).__init__(proc_params)
+        super().__init__(proc_params)
         self.delay: int = proc_params["delay"]
         self.held: deque[Ints] = deque()
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         late = len(self.held) == self.delay
         self.a_out.send(self.held.popleft() if late else np.zeros(self.a_out.shape, np.int64))
         self.held.append(self.a_in.recv())
@@ -241,29 +241,29 @@ class PyPopulationModel(_SumModel):
         self.reset: str = proc_params["reset"]
         self.log: Mapping[str, np.ndarray] | None = proc_params["log"]
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         current = self.total()
         now = self.now()
         spikes = np.zeros(self.shape, np.int32)
         if now is not None:
-            sample, step = now
-            before = self.v.reshape(self.shape) if step > 0 else np.zeros(self.shape, np.int64)
-            spikes = self.update(before, current, sample, step)
+            sample, t = now
+            before = self.v.reshape(self.shape) if t > 0 else np.zeros(self.shape, np.int64)
+            spikes = self.update(before, current, sample, t)
         self.s_out.send(spikes.reshape(self.s_out.shape))
 
-    def update(self, before: Ints, current: Ints, sample: int, step: int) -> np.ndarray:
+    def update(self, before: Ints, current: Ints, sample: int, t: int) -> np.ndarray:
         """Moves the membranes on by one step and gives the spikes."""
-        x = current + at_step(self.offsets, step)
-        sign = at_step(self.polarities, step)
+        x = current + at_step(self.offsets, t)
+        sign = at_step(self.polarities, t)
         x = np.where(sign == 0, 0, np.where(sign > 0, x, -x))
-        z = self.leak(before) + x + at_step(self.biases, step)
-        threshold = at_step(self.thresholds, step)
+        z = self.leak(before) + x + at_step(self.biases, t)
+        threshold = at_step(self.thresholds, t)
         fires = z >= threshold if self.compare == "ge" else z > threshold
         after = np.zeros_like(z) if self.reset == "hard" else z - threshold
         self.v[...] = np.where(fires, after, z).reshape(self.v.shape)
         if self.log is not None:
-            self.log["spikes"][sample, step] = fires
-            self.log["membranes"][sample, step] = z
+            self.log["spikes"][sample, t] = fires
+            self.log["membranes"][sample, t] = z
         return fires.astype(np.int32)
 
 
@@ -316,12 +316,12 @@ class PyReadoutModel(WindowedModel):
         self.offset = proc_params["offset"].spread(tuple(proc_params["axes"]))[0]
         self.answers: np.ndarray = proc_params["answers"]
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         current = self.a_in.recv()
         now = self.now()
         if now is not None:
-            sample, step = now
-            if step == 0:
+            sample, t = now
+            if t == 0:
                 self.y[...] = np.broadcast_to(self.offset, self.y.shape)
             self.y += current
             self.answers[sample] = self.y.reshape(self.answers.shape[1:])

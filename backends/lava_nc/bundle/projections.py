@@ -45,7 +45,7 @@ class PyPixelPlanesModel(WindowedModel):
         super().__init__(proc_params)
         self.images: np.ndarray = proc_params["images"]
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         now = self.now()
         planes = np.zeros(self.s_out.shape, np.int64)
         if now is not None:
@@ -85,7 +85,7 @@ class PyHostCurrentModel(WindowedModel):
         super().__init__(proc_params)
         self.currents: np.ndarray = proc_params["currents"]
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         now = self.now()
         current = np.zeros(self.a_out.shape, np.int64)
         if now is not None:
@@ -145,15 +145,15 @@ class PyProjectionModel(WindowedModel):
         self.source = tuple(self.linear.source.values())
         self.summed_up = np.zeros(port_shape(self.linear.result), np.int64)
 
-    def run_spk(self) -> None:
+    def step(self) -> None:
         self.a_out.send(self.summed_up)
         x = self.s_in.recv().astype(np.int64)
         now = self.now()
-        step = 0 if now is None else now[1]
+        t = 0 if now is None else now[1]
         weight = self.weight.reshape(self.weight_shape)
         if self.planes:
             planes = x.reshape(PIXEL_BITS, *self.source)
-            current = project_planes(self.linear, weight, planes, step)
+            current = project_planes(self.linear, weight, planes, t)
         else:
-            current = self.linear(weight, x.reshape(self.source), step)
+            current = self.linear(weight, x.reshape(self.source), t)
         self.summed_up = current.reshape(self.a_out.shape)
