@@ -29,12 +29,18 @@ MODULES = {
     "host": ("Block", "LavaNetwork"),
     "neurons": ("Gain", "Population", "Readout", "Relay", "Sum"),
     "projections": ("HostCurrent", "PixelPlanes", "Projection"),
+    "stock": ("StockNetwork", "ring_sink", "ring_source"),
+    "lava.proc.dense.process": ("Dense",),
+    "lava.proc.lif.process": ("LIF", "LIFReset"),
+    "lava.proc.sparse.process": ("DelaySparse", "Sparse"),
+    "lava.utils.weightutils": ("SignMode",),
 }
 """Where the bundle's classes are."""
 METHOD = INDENT * 2
 ROOT_ATTRIBUTES = {"build", "connect", "constant", "images", "log", "membranes", "answers", "run"}
 ROOT_ATTRIBUTES |= {"spikes", "steps_needed", "stop", "tensor", "window", "net"}
 ROOT_ATTRIBUTES |= {"ANSWER", "DEPTH", "IMAGE", "LAST", "STEPS"}
+ROOT_ATTRIBUTES |= {"currents", "identity", "planes", "starts", "synapses"}
 
 
 def network_text(network: ProcessNetwork, sha: str, version: str) -> str:
@@ -128,7 +134,7 @@ def _root(
     image = next(n for n in graph.nodes if not n.inputs).type.shape
     answer = graph[graph.output].type.shape
     lines = [
-        'class Network(LavaNetwork):\n    """All of it."""\n\n',
+        f'class Network({network.base}):\n    """All of it."""\n\n',
         f"{INDENT}STEPS = {schedule.steps}\n{INDENT}DEPTH = {schedule.depth}\n",
         f"{INDENT}IMAGE = {image!r}\n{INDENT}ANSWER = {answer!r}\n\n",
         f"{INDENT}def build(self) -> None:\n{METHOD}net = self\n",
