@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lava_environment import lava_environment
+from lava_networks import by_hand
 from lava_runs import differences, export, networks
 from random_programs import program_images, random_program
 
@@ -45,7 +46,7 @@ def arrays_of(path: Path) -> dict[str, np.ndarray]:
 
 
 def test_a_hundred_random_networks(python: Path, tmp_path: Path, root: Path) -> None:
-    given = networks(NETWORKS)
+    given = networks(NETWORKS) + by_hand()
     for i, (_, graph, images) in enumerate(given):
         export(graph, tmp_path / str(i) / "bundle")
         np.save(tmp_path / str(i) / "images.npy", images)

@@ -19,16 +19,16 @@ from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
 from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
+from snncc.backends.lava_nc.stock_network import build_stock
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph
+from snncc.ir import Array, Graph, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
 
 SCHEMA = 1
-STATIC = (
-    *("arithmetic.py", "host.py", "neurons.py", "projections.py", "run.py", "watch.py"),
-    "window.py",
-)
+COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
+OWN = (*COMMON, "neurons.py", "projections.py")
+STOCK = (*COMMON, "stock.py")
 
 
 def write_bundle(program: Program, folder: Path, force: bool = False) -> ProcessNetwork:
@@ -44,9 +44,18 @@ def write_bundle(program: Program, folder: Path, force: bool = False) -> Process
             directory is there and not empty, or cannot be written.
     """
     check_free(folder, force)
-    network = build_processes(program.graph)
+    network = network_of(program.graph)
     place_files(folder, bundle_files(network, program_digest(program)))
     return network
+
+
+def network_of(graph: Graph) -> ProcessNetwork:
+    """The processes of a program: Lava's own for the profile `loihi-lava`, ours for `exact`.
+
+    Raises:
+        SnnccError: SNN040 or SNN036, for everything in the program that has no process.
+    """
+    return build_stock(graph) if graph.profile == loihi.PROFILE else build_processes(graph)
 
 
 def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
@@ -58,9 +67,10 @@ def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
     """
     version = __version__
     shipped = files("snncc.backends.lava_nc") / "bundle"
-    content = {name: (shipped / name).read_bytes() for name in STATIC}
+    static = STOCK if network.graph.profile == loihi.PROFILE else OWN
+    content = {name: (shipped / name).read_bytes() for name in static}
     content["network.py"] = network_text(network, sha, version).encode()
-    content["tensors.npz"] = _tensors(network.graph)
+    content["tensors.npz"] = _tensors(network.tensors)
     content["README.md"] = readme_text(network, sha, version).encode()
     manifest = _manifest(network, sha, version)
     manifest["files"] = {n: hashlib.sha256(content[n]).hexdigest() for n in sorted(content)}
@@ -141,10 +151,10 @@ def _manifest(network: ProcessNetwork, sha: str, version: str) -> dict[str, Any]
     }
 
 
-def _tensors(graph: Graph) -> bytes:
-    """The constants as an .npz, whose members carry no time of day."""
+def _tensors(tensors: Mapping[str, Array]) -> bytes:
+    """Arrays as an .npz, whose members carry no time of day."""
     file = io.BytesIO()
-    arrays: dict[str, Any] = {name: graph.constants[name] for name in sorted(graph.constants)}
+    arrays: dict[str, Any] = {name: tensors[name] for name in sorted(tensors)}
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 

@@ -1,11 +1,11 @@
 """What of a program has no process: all of it is said at once."""
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Node
+from snncc.ir import TIME, Graph, Node, loihi
 from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
 
-PROFILES = ("exact",)
+PROFILES = ("exact", loihi.PROFILE)
 
 
 def check_expressible(graph: Graph) -> None:

@@ -8,7 +8,7 @@ from snncc.backends.lava_nc.expressible import check_expressible
 from snncc.backends.lava_nc.python_text import call, constant, mapping, names, text
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
-from snncc.ir import Graph, Node, ValueType
+from snncc.ir import Array, Graph, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 
@@ -51,12 +51,16 @@ class ProcessNetwork:
         schedule: when what arrives.
         processes: in the order of the program.
         connections: likewise, by reader.
+        tensors: the arrays that the processes hold, by name.
+        base: class of the bundle that the network is made from.
     """
 
     graph: Graph
     schedule: Schedule
     processes: tuple[Process, ...]
     connections: tuple[Connection, ...]
+    tensors: Mapping[str, Array]
+    base: str = "LavaNetwork"
 
 
 def build_processes(graph: Graph) -> ProcessNetwork:
@@ -85,7 +89,11 @@ class _Builder:
             for relay in relays[node.name]:
                 self._relay(relay, node)
         return ProcessNetwork(
-            self.graph, self.schedule, tuple(self.processes), tuple(self.connections)
+            self.graph,
+            self.schedule,
+            tuple(self.processes),
+            tuple(self.connections),
+            self.graph.constants,
         )
 
     def _add(self, name: str, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:

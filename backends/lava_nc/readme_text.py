@@ -2,6 +2,7 @@
 
 from snncc.backends.lava_nc.process_network import ProcessNetwork
 from snncc.backends.lava_nc.schedule import schedule_table
+from snncc.ir import loihi
 
 README = """# A spiking network as Lava processes
 
@@ -33,8 +34,7 @@ be connected to others before `run`.
 
 A projection costs one step. What arrives early where paths meet is held back by relays (column
 `relays`: by how many steps). With the period {period}, sample k enters at steps
-{period} k .. {period} k + {last}; a population works on it that much later, starts it with V = 0,
-and is silent outside its window.
+{period} k .. {period} k + {last}; a population works on it that much later{outside}
 
 {table}
 
@@ -42,11 +42,19 @@ and is silent outside its window.
 
 - `network.py`: the processes and their connections, by parts of the model
 - `tensors.npz`: integers of the program
-- `neurons.py`, `projections.py`, `window.py`: the processes and their models
-- `arithmetic.py`: what they compute, in NumPy
-- `host.py`, `run.py`, `watch.py`: around the network
+{files}
 - `manifest.json`: hashes of all of these, the schedule, the populations
 """
+OUTSIDE = ", starts it with V = 0,\nand is silent outside its window."
+STOCK_OUTSIDE = """. All
+of them are processes of lava-nc. A LIFReset begins every sample with V = 0; what it does between
+samples is heard by nobody: whatever follows it begins anew one step later."""
+FILES = """- `neurons.py`, `projections.py`, `window.py`: the processes and their models
+- `arithmetic.py`: what they compute, in NumPy
+- `host.py`, `run.py`, `watch.py`: around the network"""
+STOCK_FILES = (
+    """- `stock.py`, `host.py`, `window.py`, `arithmetic.py`, `run.py`, `watch.py`: around it"""
+)
 
 
 def readme_text(network: ProcessNetwork, sha: str, version: str) -> str:
@@ -55,7 +63,8 @@ def readme_text(network: ProcessNetwork, sha: str, version: str) -> str:
     rows = [("steps", "value", "relays"), ("---", "---", "---")]
     rows += [(s, f"`{name}`", relays) for s, name, relays in schedule_table(graph, schedule)]
     image = next(node for node in graph.nodes if not node.inputs)
-    populations = [p.name for p in network.processes if p.kind == "Population"]
+    populations = [p.name for p in network.processes if p.kind in ("Population", "LIFReset")]
+    stock = graph.profile == loihi.PROFILE
     return README.format(
         version=version,
         sha=sha,
@@ -69,5 +78,7 @@ def readme_text(network: ProcessNetwork, sha: str, version: str) -> str:
         population=populations[0] if populations else "NAME",
         period=schedule.period,
         last=schedule.steps - 1,
+        outside=STOCK_OUTSIDE if stock else OUTSIDE,
+        files=STOCK_FILES if stock else FILES,
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
     )

@@ -16,6 +16,8 @@ from snncc.checker.program_file import (
 from snncc.checker.rules import LEVELS, OPS
 from snncc.checker.values import WIDEST, Site, Value, bits
 
+FORMS = (("integer", "exact"), ("integer", "loihi-lava"))
+"""Dialect and profile. A profile limits numbers further; what an op computes is the same."""
 MANIFEST = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
 RECORD = {"name", "op", "fields", "inputs", "type", "locs"}
 
@@ -43,7 +45,7 @@ def expected(content: bytes) -> Json:
     manifest, constants, sha = read_program(content)
     demand(set(manifest) == MANIFEST and manifest["schema"] == 1, "unknown form of program")
     form = (manifest["dialect"], manifest["profile"])
-    demand(form == ("integer", "exact"), f"unknown dialect or profile {form}")
+    demand(form in FORMS, f"unknown dialect or profile {form}")
     values: dict[str, Value] = {}
     nodes: list[Json] = []
     for record in manifest["nodes"]:

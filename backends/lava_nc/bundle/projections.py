@@ -66,7 +66,7 @@ class HostCurrent(AbstractProcess):
     def __init__(
         self, *, name: str, window: Window, images: np.ndarray, weight: Ints, linear: Linear
     ) -> None:
-        steps = range(window.steps)
+        steps = range(window.steps if linear.by_step(weight) else 1)
         wide = weight.astype(np.int64)
         currents = np.array(
             [[project_planes(linear, wide, pixel_planes(x), t) for t in steps] for x in images]
