@@ -13,11 +13,19 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.runtime import vectors as v
 
+INNER: dict[str, Any] = {
+    "nogil": True,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""Only other compiled functions call these: without ways in from Python they compile faster."""
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 def compiled(function: Kernel) -> Kernel:
-    return cast("Kernel", nb.njit(nogil=True, boundscheck=False, error_model="numpy")(function))
+    return cast("Kernel", nb.njit(**INNER)(function))
 
 
 @compiled
