@@ -31,7 +31,7 @@ from snncc.runtime.unit_sums import (
 
 
 @compiled
-def _load(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any, op: Any,
+def load(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any, op: Any,
           dst: Any, constants: Any) -> None:  # fmt: skip
     """Dst (+)= a stored current << shift."""
     lane_stride, shift, adds = cell(access, f.A_LANE), cell(op, f.O_SHIFT), cell(op, f.O_ADD)
@@ -54,7 +54,7 @@ def _load(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any,
 
 
 @compiled
-def _store(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any, source: Any,
+def store(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any, source: Any,
            constants: Any) -> None:  # fmt: skip
     """A stored current = source, in exactly the unit's lanes."""
     place = memory + cell(access, f.A_PLACE) + step * cell(access, f.A_STEP)
@@ -78,9 +78,7 @@ def _store(access: Any, memory: Any, step: Any, row: Any, first: Any, lanes: Any
 
 
 @compiled
-def _scale(
-    gain: Any, constants: Any, step: Any, row: Any, first: Any, lanes: Any, dst: Any
-) -> None:
+def scale(gain: Any, constants: Any, step: Any, row: Any, first: Any, lanes: Any, dst: Any) -> None:
     """Dst = gain(dst): x << b for every bit b of its mantissa, rounded, shifted right.
 
     Mantissas are int16, or int32 where one needs more; the highest bit subtracts.
@@ -101,7 +99,7 @@ def _scale(
 
 
 @compiled
-def _project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any, row: Any,
+def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any, row: Any,
              first: Any, groups: Any, op: Any, number: Any, lists: Any, found: Any,
              parts: Any, dst: Any) -> None:  # fmt: skip
     """A part's sums of all steps."""
@@ -139,7 +137,7 @@ def _project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any
 
 
 @compiled
-def _list(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first_row: Any,
+def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first_row: Any,
           last_row: Any, steps: Any, starts: Any, found: Any) -> None:  # fmt: skip
     """Lists the active inputs of every row, step and part; `starts` has where each begins."""
     count, end = cell(unit, f.U_PARTS), np.int64(0)
@@ -159,7 +157,7 @@ def _list(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first
 
 
 @compiled
-def _rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scratch: Any,
+def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scratch: Any,
           first_row: Any, last_row: Any, first_step: Any, last_step: Any) -> Any:  # fmt: skip
     """Computes a block of rows of a unit; returns how many of its neurons spiked."""
     parts, ops, accesses, gains, params, neurons = tables
@@ -169,7 +167,7 @@ def _rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scra
     registers = prepared + 3 * size
     starts = registers + f.REGISTERS * size
     found = starts + 8 * ((last_row - first_row) * steps * part_count + 1)
-    _list(unit, parts, constants, memory, pixels, first_row, last_row, steps, starts, found)
+    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, steps, starts, found)
     spikes = np.int64(0)
     first = np.int64(0)
     while first < cell(unit, f.U_LANES):
@@ -184,7 +182,7 @@ def _rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scra
                 dst = registers + size * cell(op, f.O_DST)
                 if kind == f.PROJECT:
                     part = record(parts, part_at + what, f.P_SIZE)
-                    _project(part, memory, constants, steps, first_step, row, first, groups, op,
+                    project(part, memory, constants, steps, first_step, row, first, groups, op,
                              what, lists, found, part_count, dst)  # fmt: skip
                 elif kind == f.FIRE:
                     neuron = record(neurons, what, f.N_SIZE)
@@ -207,13 +205,13 @@ def _rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scra
                     for s in range(steps):
                         if kind == f.LOAD:
                             access = record(accesses, what, f.A_SIZE)
-                            _load(access, memory, s, row, first, lanes, op, dst, constants)
+                            load(access, memory, s, row, first, lanes, op, dst, constants)
                         elif kind == f.STORE:
                             access = record(accesses, what, f.A_SIZE)
-                            _store(access, memory, s, row, first, lanes, dst, constants)
+                            store(access, memory, s, row, first, lanes, dst, constants)
                         else:
                             gain = record(gains, what, f.G_SIZE)
-                            _scale(gain, constants, first_step + s, row, first, lanes, dst)
+                            scale(gain, constants, first_step + s, row, first, lanes, dst)
                         dst += 4 * f.TILE
             lists += 8 * part_count * steps
         first += cell(unit, f.U_TILE)
@@ -221,7 +219,7 @@ def _rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scra
 
 
 @compiled
-def _wait_for_all(counter: Any, goal: Any) -> None:
+def wait_for_all(counter: Any, goal: Any) -> None:
     """Returns when as many threads have come here, all visits counted."""
     v.take(counter, np.int64(1))
     while v.look(counter) < goal:
@@ -272,11 +270,11 @@ def run_units(
             if first_row >= cell(unit, f.U_ROWS):
                 break
             last_row = min(first_row + cell(unit, f.U_BLOCK), cell(unit, f.U_ROWS))
-            spikes += _rows(
+            spikes += rows(
                 unit, tables, constants, memory, pixels, scratch, first_row, last_row,
                 from_step, to_step,
             )  # fmt: skip
         v.store64(counts + 8 * u, v.read64(counts + 8 * u) + spikes)
         if threads > 1:
             goal += threads
-            _wait_for_all(counters, goal)
+            wait_for_all(counters, goal)

@@ -5,6 +5,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 from numba.core import config as numba_config
+from numba.core import event
 
 from snncc.backends.cpu.encoding import UnitPlan, aligned
 from snncc.ir import TIME, Array, Graph, ValueType
@@ -12,6 +13,7 @@ from snncc.runtime import unit_kernels
 from snncc.runtime.execution import Ints
 
 types: Any = nb.types
+config: Any = numba_config
 ADDRESS = types.int64
 TABLES = 6
 NUMBERS = 11
@@ -29,17 +31,31 @@ def _compiled() -> Any:
 run_units = _compiled()
 
 
-def compile_ahead() -> None:
-    """Makes or loads the machine code.
+class _OptimiseOnce(event.Listener):
+    """Has LLVM work on the whole executor once, not on each function, its caller, and so on.
 
-    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
-    gives code as fast as the last, in half the time.
+    The kernels say themselves what is in vector registers: the first level of optimisation gives
+    code as fast as the third.
     """
-    config: Any = numba_config
+
+    def on_start(self, event: Any) -> None:
+        pass
+
+    def on_end(self, event: Any) -> None:
+        if event.data["dispatcher"] is unit_kernels.rows:
+            config.OPT = 1
+
+
+def compile_ahead() -> None:
+    """Makes the machine code, or loads it from the cache."""
+    signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
+    if signature in run_units.signatures:
+        return
     level = config.OPT
-    config.OPT = 1 if level == 3 else level
+    config.OPT = 0 if level == 3 else level
     try:
-        run_units.compile((ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
+        with event.install_listener("numba:compile", _OptimiseOnce()):
+            run_units.compile(signature)
     finally:
         config.OPT = level
 

@@ -19,8 +19,11 @@ INNER: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "no_rewrites": True,
+    "_nrt": False,
 }
-"""Only other compiled functions call these: without ways in from Python they compile faster."""
+"""Only other compiled functions call these, and nothing here is an object: so they need no way in
+from Python, no rewriting of array expressions and no counting of references."""
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
