@@ -140,8 +140,8 @@ def population(site: Site) -> Found:
     demand(shift <= WIDEST and factor <= 1 << shift, "the decay is outside [0, 1]")
     carry = whole(field["decay_offset"])
     demand(carry < 1 << shift, "the decay's offset is a whole step")
-    demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
-    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
+    known = field["compare"] in ("ge", "gt") and field["rounding"] in ("floor", "zero")
+    demand(known and field["reset"] in ("hard", "soft"), "unknown rule")
     low, high = field["membrane"]
     reached = membrane(site, source, factor, shift)
     fits = low <= reached[0] and reached[1] <= high
@@ -159,7 +159,7 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
 
     Z = leak(V) + polarity * (X + offset) + bias, leak(V) = (factor * V + carry) >> shift. What of
     it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft). The leak rounds
-    down, with "gt" up, and with rounding "zero" down where V > 0 and up where V < 0.
+    down, with "gt" up, with rounding "zero" toward 0.
     """
     every, carry = (("t", site.steps), *source.rest), site.fields["decay_offset"]
     fields = [site.over(k, every) for k in ("threshold", "bias", "offset")]
@@ -168,20 +168,15 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval)) + 1
     reach = largest * (site.steps + 1) * max(1, factor) + carry
     steps = [exact(array, reach) for array in (*fields, signs)]
-    side, found = 1 if at_least else -1, [0]
+    side, found, to_zero = 1 if at_least else -1, [0], site.fields["rounding"] == "zero"
     low = high = exact(np.zeros((1,) * len(source.rest), np.int64), reach)
     for t in range(site.steps):
         threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
         push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
         last = threshold - 1 if at_least else threshold  # the highest level that does not fire
-        if site.fields["rounding"] == "zero":
-            ways = np.where(low < 0, -1, 1), np.where(high < 0, -1, 1)
-        else:
-            ways = side + 0 * low, side + 0 * high
-        low, high = (
-            way * ((factor * way * v + carry) >> shift)
-            for v, way in zip((low, high), ways, strict=True)
-        )
+        ways = [np.where(v < 0, -1, 1) if to_zero else side + 0 * v for v in (low, high)]
+        pairs = zip(ways, (low, high), strict=True)
+        low, high = (way * ((factor * way * v + carry) >> shift) for way, v in pairs)
         low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
         fired = (0 * low, 0 * low)
