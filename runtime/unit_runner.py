@@ -5,7 +5,6 @@ from typing import Any
 import numba as nb
 import numpy as np
 from numba.core import config as numba_config
-from numba.core import event
 
 from snncc.backends.cpu.encoding import UnitPlan, aligned
 from snncc.ir import TIME, Array, Graph, ValueType
@@ -31,31 +30,19 @@ def _compiled() -> Any:
 run_units = _compiled()
 
 
-class _OptimiseOnce(event.Listener):
-    """Has LLVM work on the whole executor once, not on each function, its caller, and so on.
-
-    The kernels say themselves what is in vector registers: the first level of optimisation gives
-    code as fast as the third.
-    """
-
-    def on_start(self, event: Any) -> None:
-        pass
-
-    def on_end(self, event: Any) -> None:
-        if event.data["dispatcher"] is unit_kernels.rows:
-            config.OPT = 1
-
-
 def compile_ahead() -> None:
-    """Makes the machine code, or loads it from the cache."""
+    """Makes the machine code, or loads it from the cache.
+
+    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
+    gives code as fast as the third, sooner.
+    """
     signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
     if signature in run_units.signatures:
         return
     level = config.OPT
-    config.OPT = 0 if level == 3 else level
+    config.OPT = 1 if level == 3 else level
     try:
-        with event.install_listener("numba:compile", _OptimiseOnce()):
-            run_units.compile(signature)
+        run_units.compile(signature)
     finally:
         config.OPT = level
 
