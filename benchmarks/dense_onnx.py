@@ -272,6 +272,8 @@ class _Translation:
         leak(V) = (p * V + c) >> k; for "gt" -((p * -V + c) >> k) = (p * V + 2^k - 1 - c) >> k.
         """
         w = self.w
+        if getattr(op, "rounding", "floor") != "floor":
+            raise TypeError(f"a leak that rounds toward {op.rounding} has no dense ONNX form")
         (factor, shift), offset = op.decay, op.decay_offset
         if op.compare == "gt":
             offset = (1 << shift) - 1 - offset
