@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from speed.networks import ROOT, Network
-from speed.rounds import Refused
+from speed.rounds import Refused, in_short
 
 FEW, MORE = 1, 3
 LIMIT = 300
@@ -41,6 +41,5 @@ def _run(network: Network, count: int) -> float:
         except subprocess.TimeoutExpired:
             raise Refused(f"{count} images took longer than {LIMIT} s") from None
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise Refused(f"snncc run --on lava: {' '.join(lines)[-200:] or done.returncode}")
+        raise Refused(in_short(done.stderr))
     return float(json.loads(done.stdout)["seconds"])

@@ -1,14 +1,17 @@
 """Contenders in turn, round after round: what disturbs the machine disturbs all of them alike."""
 
+import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST = 200
+"""Characters of a reason."""
 REST = 0.05
 """Seconds between two turns: idle threads of the last contender stop spinning."""
 
@@ -27,6 +30,8 @@ class Contender:
         prepare_s: seconds to make it ready, compiling included.
         note: what one should know about it.
         checked: what its answers were compared with, and how they differ.
+        own_seconds: what the last run took by its own clock, where a run is a process of its own
+            whose start should not count.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Contender:
     prepare_s: float = 0.0
     note: str = ""
     checked: str = ""
+    own_seconds: Callable[[], float] | None = None
 
 
 @dataclass
@@ -49,23 +55,17 @@ def prepared(make: Callable[[], Contender]) -> Contender:
     """A contender with the time that it took to make."""
     start = time.perf_counter()
     contender = make()
-    return Contender(
-        contender.name,
-        contender.answer,
-        time.perf_counter() - start,
-        contender.note,
-        contender.checked,
-    )
+    return replace(contender, prepare_s=time.perf_counter() - start)
 
 
 def measure(contenders: Sequence[Contender], rounds: int) -> list[Measured]:
     """Warm-up runs first, timed apart; then every contender once a round."""
-    found = [Measured(c, _timed(c.answer)) for c in contenders]
+    found = [Measured(c, _run(c)) for c in contenders]
     for number in range(rounds):
         turn = number % len(found)  # nobody always follows the same neighbour
         for each in (*found[turn:], *found[:turn]):
             time.sleep(REST)
-            each.seconds.append(_timed(each.contender.answer))
+            each.seconds.append(_run(each.contender))
     return found
 
 
@@ -84,17 +84,19 @@ def times(found: Measured) -> dict[str, float]:
     }
 
 
-def best_of(run: Callable[[], object], repeats: int) -> float:
-    """Least seconds of some runs after one that does not count."""
-    run()
-    return min(_timed(run) for _ in range(repeats))
+def reason(error: BaseException) -> str:
+    """An error in one short line, without paths of this machine."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed (benchmarks/requirements.txt)"
+    text = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+    return in_short(text)
 
 
-def first_line(error: BaseException) -> str:
-    """An error in one short line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return text[:200]
+def in_short(text: str) -> str:
+    """The line of a message that says what is wrong, without paths of this machine."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
+    chosen = next((line for line in lines if "rror" in line), lines[0])
+    return re.sub(r"(?<!\w)/[\w.+-]+(/[\w.+-]+)+", "(a file)", chosen)[:LONGEST]
 
 
 def difference(wanted: NDArray[Any], got: NDArray[Any]) -> str:
@@ -111,7 +113,8 @@ def plain(measured: Mapping[str, float]) -> dict[str, float]:
     return {key: float(f"{value:.4g}") for key, value in measured.items()}
 
 
-def _timed(run: Callable[[], object]) -> float:
+def _run(contender: Contender) -> float:
     start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    contender.answer()
+    took = time.perf_counter() - start
+    return took if contender.own_seconds is None else contender.own_seconds()

@@ -21,7 +21,7 @@ from torch import nn
 
 from snncc.frontends.mixer_snn.neuron import LIF
 from speed.networks import Network
-from speed.rounds import Contender, Refused, difference
+from speed.rounds import Contender, Refused, difference, in_short
 
 BELOW_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
 
@@ -181,7 +181,7 @@ def compiled_ahead(name: str, batch: int, seconds: float, threads: int) -> None:
         child.communicate()
         raise Refused(f"torch.compile took longer than {seconds:.0f} s") from None
     if child.returncode:
-        raise Refused(f"torch.compile failed: {told.strip().splitlines()[-1][:200]}")
+        raise Refused(f"torch.compile failed: {in_short(told)}")
 
 
 def main() -> None:
