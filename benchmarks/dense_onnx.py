@@ -76,9 +76,7 @@ class _Translation:
     def node(self, node: Node, sources: list[Value]) -> Value:
         match node.op:
             case Pixels(axes=axes, shape=shape):
-                return self.w.input(
-                    node.name, (BATCH, *axes), (self.batch, *shape), np.uint8
-                )
+                return self.w.input(node.name, (BATCH, *axes), (self.batch, *shape), np.uint8)
             case Contract():
                 return self.contract(node, node.op, sources[0])
             case Convolve():
@@ -120,9 +118,7 @@ class _Translation:
         dtype = _dtype(node.type.range)
         kept = [a for a in (TIME, BATCH) if a in source.axes and a not in op.shared]
         kept += [
-            a
-            for a in node.type.names
-            if a in source.axes and a not in (TIME, *op.into, *op.shared)
+            a for a in node.type.names if a in source.axes and a not in (TIME, *op.into, *op.shared)
         ]
         if not op.into and not op.out:
             whole = w.align(w.cast(source, dtype), (*op.shared, *kept))
@@ -192,10 +188,10 @@ class _Translation:
                 dilations=list(op.dilation),
                 group=op.groups,
             )
-            parts.append(
-                Value(name, ("rows", *out), (product(sizes), *shape), np.dtype(np.int32))
-            )
-        return w.reshape(self.joined(parts, _dtype(node.type.range)), (*kept, *out), (*sizes, *shape))
+            parts.append(Value(name, ("rows", *out), (product(sizes), *shape), np.dtype(np.int32)))
+        return w.reshape(
+            self.joined(parts, _dtype(node.type.range)), (*kept, *out), (*sizes, *shape)
+        )
 
     def joined(self, digits: list[Value], dtype: Any) -> Value:
         """The sum of digits in base 256."""

@@ -89,9 +89,7 @@ class Writer:
         kind = np.dtype(dtype)
         if value.dtype == kind:
             return value
-        return replace(
-            value, name=self.node("Cast", [value.name], to=TYPES[kind]), dtype=kind
-        )
+        return replace(value, name=self.node("Cast", [value.name], to=TYPES[kind]), dtype=kind)
 
     def apply(self, kind: str, value: Value, other: Value | Array | int) -> Value:
         """An elementwise op with a constant of its type, or with a value of the same axes."""

@@ -56,7 +56,6 @@ def main() -> int:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(ROOT / "build/speed/inductor"))
     os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
     import torch
-
     from speed.machine import describe, limits
     from speed.page import render
     from speed.plots import plot

@@ -11,8 +11,9 @@ Every contender answers the same images in one process, in turn, round after rou
 the machine disturbs all of them. A ratio is the other's seconds over ours of the same round:
 median (least to most). Warm-up runs are apart. Made by one command:
 
-    python -m venv .venv-bench && .venv-bench/bin/pip install -e . -r benchmarks/requirements.txt
-    .venv-bench/bin/python benchmarks/side_by_side.py
+    pip install -e . -r benchmarks/requirements.txt
+    pip install --no-deps spikingjelly norse
+    python benchmarks/side_by_side.py
 
 """
 CONTENDERS = """\
@@ -28,6 +29,7 @@ def render(found: dict[str, Any], plots: list[str]) -> str:
     """The page in Markdown."""
     parts = [INTRODUCTION, _machine(found), CONTENDERS]
     parts += [_comparison(table) for table in found["tables"]]
+    parts += [f"## {name}\n\nNot run: {why}.\n" for name, why in found["missing"].items()]
     parts += [_other(found), _activity(found), _roofline(found), _instructions(found)]
     parts += [f"![{name.removesuffix('.svg')}]({name})\n" for name in plots]
     return "\n".join(part for part in parts if part)
@@ -48,13 +50,15 @@ def _comparison(table: dict[str, Any]) -> str:
     title = f"## {table['network']}, T = {table['steps']}, batch {table['batch']}\n"
     about = (
         f"{table['spike_rate']:.1%} of all neurons fire at a step, "
-        f"{table['synaptic_operations'] / 1e6:,.0f} M synaptic operations.\n"
+        f"{table['synaptic_operations'] / 1e6:,.1f} M synaptic operations.\n"
     )
     return "\n".join((title, about, _rows(table["rows"], table["batch"])))
 
 
 def _rows(rows: list[dict[str, Any]], batch: int) -> str:
-    lines = [("", "an image, ms", "ratio", "first run, s", "made ready, s", "what and checked")]
+    lines = [
+        ("", "an image, ms", "times ours", "first run, s", "made ready, s", "what and checked")
+    ]
     lines.append(("---", "---:", "---:", "---:", "---:", "---"))
     for row in rows:
         if "refused" in row:
@@ -115,16 +119,17 @@ def _roofline(found: dict[str, Any]) -> str:
         f"One core: {limits['register_adds'] / 1e9:.0f} G int16 operations/s in registers, "
         f"{limits['l1_adds'] / 1e9:.0f} G additions/s of int16 rows from L1 to sums in L1, reads "
         f"{limits['l1_bytes'] / 1e9:.0f} GB/s from L1 and {limits['l2_bytes'] / 1e9:.0f} GB/s from "
-        "L2 (small probes, `benchmarks/speed/machine.py`). Our synaptic operations take one byte of "
-        "weight each, so reading L1 is a limit too; a kernel that keeps sums in registers can pass "
+        "L2 (small probes, `benchmarks/speed/machine.py`). Our synaptic operations take one byte "
+        "of weight each, so reading L1 is a limit too; a kernel that keeps sums in registers can pass "
         "100 % of the row additions.\n"
     )
-    head = ("", "threads", "G additions/s", "of registers", "of L1 reads", "of row additions")
-    lines = [head, ("---", *["---:"] * 5)]
+    head = ("", "threads", "G additions/s", "beyond silence", "of registers", "of L1 reads")
+    lines = [(*head, "of row additions"), ("---", *["---:"] * 6)]
     for row in found["roofline"]:
         parts = (f"{row[key]:.1%}" for key in ("of_registers", "of_l1", "of_row_adds"))
         rate = f"{row['adds_per_second'] / 1e9:.2f}"
-        lines.append((row["what"], str(row["threads"]), rate, *parts))
+        beyond = f"{row['beyond_silence'] / 1e9:.2f}" if "beyond_silence" in row else ""
+        lines.append((row["what"], str(row["threads"]), rate, beyond, *parts))
     return f"## Against the machine\n\n{told}\n{_table(lines)}"
 
 
@@ -136,9 +141,9 @@ def _instructions(found: dict[str, Any]) -> str:
         return f"## Instructions\n\nNot counted: {counted['refused']}.\n"
     return (
         "## Instructions\n\n"
-        f"{counted['network']}, one more image, by callgrind on code for {counted['cpu']} (valgrind "
-        f"knows no AVX-512): {counted['all'] / 1e6:,.1f} M, of which {counted['kernels'] / 1e6:,.1f} "
-        "M in compiled kernels.\n"
+        f"{counted['network']}, one more image, by callgrind on code for {counted['cpu']} "
+        f"(valgrind knows no AVX-512): {counted['all'] / 1e6:,.1f} M, of which "
+        f"{counted['kernels'] / 1e6:,.1f} M in compiled kernels.\n"
     )
 
 

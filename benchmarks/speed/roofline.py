@@ -5,7 +5,6 @@ from typing import Any
 from speed.comparison import OURS
 
 
-
 def roofline(
     limits: dict[str, float],
     tables: list[dict[str, Any]],
@@ -26,14 +25,14 @@ def roofline(
         rate = table["synaptic_operations"] / ours["seconds"]["median"]
         name = f"{table['network']}, batch {table['batch']}, everything"
         found.append(_line(name, rate, threads, limits))
-    silent = [row["seconds"] for row in sweeps if row["sweep"] == "rate" and not row["adds"]]
+    silence = next((r["seconds"] for r in sweeps if r["sweep"] == "rate" and not r["adds"]), 0.0)
     for row in sweeps:
         if row["sweep"] == "rate" and row["adds"]:
-            name = f"dense layers at {row['rate']:.0%}"
-            found.append(_line(name, row["adds"] / row["seconds"], 1, limits))
-            if silent:
-                beyond = row["adds"] / max(1e-9, row["seconds"] - silent[0])
-                found.append(_line(f"{name}, beyond silence", beyond, 1, limits))
+            line = _line(
+                f"dense layers at {row['rate']:.0%}", row["adds"] / row["seconds"], 1, limits
+            )
+            beyond = row["adds"] / max(1e-9, row["seconds"] - silence)
+            found.append({**line, "beyond_silence": beyond})
     return found
 
 

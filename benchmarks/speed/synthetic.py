@@ -107,5 +107,3 @@ def _fires(drive: NDArray[np.float64], threshold: int) -> NDArray[np.bool_]:
 def _neurons(b: GraphBuilder, current: str, threshold: int) -> Any:
     op = IntegerPopulation(b.constant("threshold", np.array(threshold, np.int32)))
     return replace(op, membrane=op.membrane_range(b[current].type, b.context))
-
-

@@ -36,14 +36,18 @@ def with_neurons(net: nn.Module, make: Callable[[], nn.Module]) -> nn.Module:
         for name, child in module.named_children():
             if isinstance(child, LIF):
                 found = (child.tau, child.v_threshold, child.v_reset, child.decay_input)
-                if found != (2.0, 1.0, 0.0, True) or child.compare != "ge" or type(child) is not LIF:
+                if (
+                    found != (2.0, 1.0, 0.0, True)
+                    or child.compare != "ge"
+                    or type(child) is not LIF
+                ):
                     raise Refused(f"its neurons are others: {child}")
                 setattr(module, name, make())
     return net
 
 
 class SnnTorchNeurons(nn.Module):
-    """snnTorch's Leaky over the steps: V = V / 2 + X / 2, rounded once where V + (X - V) / 2 is twice."""
+    """snnTorch's Leaky over the steps: V / 2 + X / 2, rounded once; V + (X - V) / 2 is twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +67,7 @@ class SnnTorchNeurons(nn.Module):
 
 
 class NorseNeurons(nn.Module):
-    """Norse's LIFBox over the steps: its LIF has a synaptic current that filters X, LIFBox has none."""
+    """Norse's LIFBox over the steps; its LIF would filter X by a synaptic current."""
 
     def __init__(self) -> None:
         super().__init__()
