@@ -222,13 +222,13 @@ class _Translation:
             (source,) = sources
             dtype = _dtype(node.type.range)
             return replace(self.w.cast(source, dtype), scale=source.scale << shifts[0])
-        order = max(sources, key=lambda s: product(s.sizes)).axes
-        if TIME in node.type.names and TIME not in order:
-            order = (TIME, *order)
-        order = (*order, *(a for a in node.type.names if a not in order))
+        plain = tuple(n for n in node.type.names if n != TIME)
+        order = (*((TIME,) if node.type.temporal else ()), BATCH, *plain)
+        if all(s.axes == sources[0].axes for s in sources):  # side by side as they are
+            order = sources[0].axes
         dtype, total = _dtype(node.type.range), None
         for source, shift in zip(sources, shifts, strict=True):
-            part = self.w.align(self.w.scaled(source, dtype, 1 << shift), order)
+            part = self.w.scaled(self.w.align(source, order), dtype, 1 << shift)
             total = part if total is None else self.w.apply("Add", total, part)
         if total is None:
             raise TypeError("a sum needs a source")
@@ -303,13 +303,13 @@ class _Translation:
             threshold = thresholds.take([min(t, thresholds.shape[place] - 1)], place)
             compare = "GreaterOrEqual" if op.compare == "ge" else "Greater"
             fires = w.apply(compare, level, threshold)
-            spikes.append(w.cast(replace(fires, dtype=np.dtype(np.bool_), scale=1), np.uint8))
+            spikes.append(replace(fires, dtype=np.dtype(np.bool_), scale=1))
             if t + 1 < len(steps):
                 after = w.constant(np.asarray(lift, dtype))
                 if op.reset == "soft":
                     after = w.apply("Add", level, lift - threshold).name
                 state = replace(level, name=w.node("Where", [fires.name, after, level.name]))
-        return w.concat(spikes, TIME)
+        return w.cast(w.concat(spikes, TIME), np.uint8)
 
     def leaked(
         self, step: Value, state: Value | None, factor: int, shift: int, offset: int, kept: int

@@ -50,12 +50,13 @@ class Value:
 
 
 class Writer:
-    """Collects nodes and constants; equal constants are stored once."""
+    """Collects nodes and constants; what is equal is there once."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: dict[str, onnx.TensorProto] = {}
         self._known: dict[tuple[Any, ...], str] = {}
+        self._made: dict[str, str] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
@@ -80,7 +81,10 @@ class Writer:
 
     def node(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> str:
         """Adds a node and returns the name of its result; with more outputs, name/0, name/1, ..."""
-        name = f"v{len(self._nodes)}"
+        key = repr((kind, inputs, sorted(attributes.items())))
+        if key in self._made:
+            return self._made[key]
+        name = self._made[key] = f"v{len(self._nodes)}"
         names = [name] if outputs == 1 else [f"{name}/{i}" for i in range(outputs)]
         self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
         return name

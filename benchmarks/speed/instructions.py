@@ -6,6 +6,7 @@ one image and for more, and the difference is taken.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from speed.rounds import Refused, in_short
 
 CPU = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+COST = re.compile(r"(?:[+-]?\d+|\*) (\d+)")
+"""A place in a source file and instructions spent there."""
 FEW, MORE = 1, 3
 LIMIT = 600
 
@@ -85,10 +88,9 @@ def _sums(path: Path) -> dict[str, int]:
             inside = unknown[known]
         elif line.startswith("calls="):
             skip = True
-        elif line[:1].isdigit() or line[:1] in "+-*":
-            if not skip:
-                cost = int(line.split()[1])
-                total += cost
-                kernels += cost if inside else 0
+        elif cost := COST.fullmatch(line):
+            if not skip:  # what is called stands by itself elsewhere
+                total += int(cost[1])
+                kernels += int(cost[1]) if inside else 0
             skip = False
     return {"all": total, "kernels": kernels}

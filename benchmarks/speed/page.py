@@ -120,8 +120,8 @@ def _roofline(found: dict[str, Any]) -> str:
         f"{limits['l1_adds'] / 1e9:.0f} G additions/s of int16 rows from L1 to sums in L1, reads "
         f"{limits['l1_bytes'] / 1e9:.0f} GB/s from L1 and {limits['l2_bytes'] / 1e9:.0f} GB/s from "
         "L2 (small probes, `benchmarks/speed/machine.py`). Our synaptic operations take one byte "
-        "of weight each, so reading L1 is a limit too; a kernel that keeps sums in registers can pass "
-        "100 % of the row additions.\n"
+        "of weight each, so reading L1 is a limit too; a kernel that keeps sums in registers can "
+        "pass 100 % of the row additions.\n"
     )
     head = ("", "threads", "G additions/s", "beyond silence", "of registers", "of L1 reads")
     lines = [(*head, "of row additions"), ("---", *["---:"] * 6)]
