@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("digits", "MNIST", "MLP-SPE-T", "MLP-S", "MLP-SPE-S", "MLP-SPE-B")
 PARTS = ("networks", "lava", "brian", "sweeps", "instructions")
 SCHEMA = 1
 
@@ -46,15 +47,11 @@ def options_given() -> argparse.Namespace:
     return options
 
 
-ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("digits", "MNIST", "MLP-SPE-T", "MLP-S", "MLP-SPE-S", "MLP-SPE-B")
-
-
 def main() -> int:
     options = options_given()
     # Read when numba and torch are imported, so before anything that imports them.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(ROOT / "build/speed/inductor"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
     from speed.machine import describe, limits
     from speed.page import render
@@ -85,7 +82,7 @@ def networks(options: argparse.Namespace) -> dict[str, Any]:
     """The comparisons, and Lava on the first small network."""
     from speed.comparison import CompileTime, compare
     from speed.networks import NETWORKS
-    from speed.rounds import Refused
+    from speed.rounds import Refused, tell
 
     tables: list[dict[str, Any]] = []
     missing: dict[str, str] = {}
@@ -108,7 +105,7 @@ def beside_lava(options: argparse.Namespace, tables: list[dict[str, Any]]) -> di
     from speed.comparison import OURS
     from speed.lava_contender import lava_seconds
     from speed.networks import NETWORKS
-    from speed.rounds import reason
+    from speed.rounds import reason, tell
 
     name = "digits"
     table = next((t for t in tables if (t["network"], t["batch"]) == (name, 1)), None)
@@ -127,6 +124,7 @@ def brian(options: argparse.Namespace) -> dict[str, Any]:
     """Brian2's three code generators on a chain of dense layers."""
     from speed import brian_network as chain
     from speed.comparison import Field
+    from speed.rounds import tell
 
     tell("Brian2")
     program = chain.chain(options.quick)
@@ -147,6 +145,7 @@ def brian(options: argparse.Namespace) -> dict[str, Any]:
 def sweeps(options: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
     """Sweeps of ours and the roofline of all that was measured."""
     from speed.roofline import roofline
+    from speed.rounds import tell
     from speed.sweeps import BASE, SMALL, proportion, sweep
 
     rows: list[dict[str, Any]] = []
@@ -167,17 +166,13 @@ def counted(options: argparse.Namespace) -> dict[str, Any]:
     """Instructions of the fixture, or why there are none."""
     from speed.instructions import instructions
     from speed.networks import NETWORKS
-    from speed.rounds import Refused
+    from speed.rounds import Refused, tell
 
     tell("instructions")
     try:
         return instructions(NETWORKS["digits"]())
     except Refused as error:
         return {"refused": str(error)}
-
-
-def tell(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from speed.rounds import (
     prepared,
     ratios,
     reason,
+    tell,
     times,
 )
 
@@ -42,6 +43,7 @@ class Field:
 
     def enter(self, name: str, make: Callable[[], Contender]) -> None:
         """Makes a contender; whatever goes wrong in another library is the reason given."""
+        tell(f"  {name}")
         try:
             self.taking_part.append(prepared(make))
         except Exception as error:  # a library that fails must not end the benchmark of the others
@@ -49,6 +51,7 @@ class Field:
 
     def rows(self, rounds: int) -> list[dict[str, Any]]:
         """Measures; ours first."""
+        tell(f"  {rounds} rounds")
         found = measure(self.taking_part, rounds)
         ours = next(m for m in found if m.contender.name == OURS)
         return [

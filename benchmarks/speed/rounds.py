@@ -2,6 +2,7 @@
 
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,6 +83,11 @@ def times(found: Measured) -> dict[str, float]:
         "least": min(found.seconds),
         "most": max(found.seconds),
     }
+
+
+def tell(what: str) -> None:
+    """A line for who waits."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def reason(error: BaseException) -> str:
