@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.runtime.simulator import Simulator
 from snncc.runtime.synaptic_operations import count_operations
@@ -25,6 +27,7 @@ from speed.rounds import (
 )
 
 OURS = "ours"
+Answer = NDArray[Any]
 
 
 @dataclass
@@ -41,11 +44,21 @@ class Field:
     taking_part: list[Contender] = field(default_factory=list[Contender])
     refused: dict[str, str] = field(default_factory=dict[str, str])
 
-    def enter(self, name: str, make: Callable[[], Contender]) -> None:
-        """Makes a contender; whatever goes wrong in another library is the reason given."""
+    def enter(
+        self, name: str, make: Callable[[], Contender], check: Callable[[Answer], str] | None = None
+    ) -> None:
+        """Makes a contender; whatever goes wrong in another library is the reason given.
+
+        Args:
+            name: for the page, should it be refused.
+            make: the contender.
+            check: says how its answer differs from another; may refuse it.
+        """
         tell(f"  {name}")
         try:
-            self.taking_part.append(prepared(make))
+            made = prepared(make)
+            checked = made.checked if check is None else check(made.answer())
+            self.taking_part.append(replace(made, checked=checked))
         except Exception as error:  # a library that fails must not end the benchmark of the others
             self.refused[name] = reason(error)
 
@@ -72,13 +85,27 @@ def compare(
         prepared(lambda: Contender(OURS, lambda: simulator.run(images).readout))
     )
     entered.enter("SpikingJelly", lambda: torch_contenders.spiking_jelly(network, batch))
+    original = cache(lambda: torch_contenders.spiking_jelly(network, batch).answer())
+
+    def as_original(answer: Answer) -> str:
+        return f"against SpikingJelly: {difference(original(), answer)}"
+
+    def same_bits(answer: Answer) -> str:
+        if not np.array_equal(simulator.run(images).readout, answer):
+            raise Refused("its answer is not that of ours")
+        return "equal bits"
+
+    for name, make in {
+        "SpikingJelly, compiled": lambda: _compiled(network, batch, threads, compile_time),
+        "snnTorch": lambda: torch_contenders.snn_torch(network, batch),
+        "Norse": lambda: torch_contenders.norse(network, batch),
+        "float ONNX": lambda: onnx_contenders.float_onnx(network, batch, threads),
+    }.items():
+        entered.enter(name, make, as_original)
+    dense = "dense integer ONNX"
     entered.enter(
-        "SpikingJelly, compiled", lambda: _compiled(network, batch, threads, compile_time)
+        dense, lambda: onnx_contenders.dense_integer_onnx(network, batch, threads), same_bits
     )
-    entered.enter("snnTorch", lambda: torch_contenders.snn_torch(network, batch))
-    entered.enter("Norse", lambda: torch_contenders.norse(network, batch))
-    entered.enter("dense integer ONNX", lambda: _dense(network, batch, threads))
-    entered.enter("float ONNX", lambda: onnx_contenders.float_onnx(network, batch, threads))
     counts = count_operations(network.graph, images)
     return {
         "network": network.name,
@@ -90,18 +117,9 @@ def compare(
     }
 
 
-def _dense(network: Network, batch: int, threads: int) -> Contender:
-    from speed.onnx_contenders import dense_integer_onnx
-
-    contender = dense_integer_onnx(network, batch, threads)
-    wanted = Simulator(network.graph, threads).run(network.images[:batch]).readout
-    if not np.array_equal(wanted, contender.answer()):
-        raise Refused("its answer is not that of ours")
-    return contender
-
-
 def _compiled(network: Network, batch: int, threads: int, time_left: CompileTime) -> Contender:
-    from speed.torch_contenders import compiled_ahead, reference, spiking_jelly
+    """Compiled ahead by another process, which may be ended; here from its cache."""
+    from speed.torch_contenders import compiled_ahead, spiking_jelly
 
     if time_left.left <= 0:
         raise Refused("no time is left for torch.compile (--compile-limit)")
@@ -109,11 +127,10 @@ def _compiled(network: Network, batch: int, threads: int, time_left: CompileTime
     try:
         compiled_ahead(network.name, batch, time_left.left, threads)
         contender = spiking_jelly(network, batch, compiled=True)
-        answer = contender.answer()
+        contender.answer()
+        return contender
     finally:
         time_left.left -= time.perf_counter() - start
-    told = difference(reference(network, batch), answer)
-    return replace(contender, checked=f"against SpikingJelly, eager: {told}")
 
 
 def _row(ours: Measured, each: Measured) -> dict[str, Any]:
