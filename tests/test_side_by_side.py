@@ -1,5 +1,7 @@
 """What benchmarks/side_by_side.py concludes from its numbers, and the programs of its sweeps."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from speed.page import render
@@ -114,3 +116,13 @@ def test_the_page_says_who_was_refused_and_why() -> None:
         "| ours | 5 ",
     ):
         assert told in page
+
+
+def test_instructions_are_summed_by_the_file_that_code_belongs_to(tmp_path: Path) -> None:
+    from speed.instructions import _sums
+
+    out = tmp_path / "callgrind.out"
+    lines = ["events: Ir", "ob=(1) /lib/a.so", "fn=(1) f", "10 5", "cob=(2) ???", "cfn=(2) k"]
+    lines += ["calls=1 7", "+1 900", "* 3", "ob=(2)", "fn=(2)", "7 40", "-2 2", "ob=(1)", "9 1", ""]
+    out.write_text("\n".join([*lines, "totals: 51"]))
+    assert _sums(out) == {"all": 51, "kernels": 42}

@@ -21,6 +21,8 @@ from speed.rounds import Refused, in_short
 
 CPU = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+OBJECT = re.compile(r"(c?)ob=(\(\d+\))(?: (.+))?")
+"""The file that code belongs to, its name where the number is new; "cob" of what is called."""
 COST = re.compile(r"(?:[+-]?\d+|\*) (\d+)")
 """A place in a source file and instructions spent there."""
 FEW, MORE = 1, 3
@@ -81,11 +83,11 @@ def _sums(path: Path) -> dict[str, int]:
     unknown: dict[str, bool] = {}
     inside, skip = False, False
     for line in path.read_text(errors="replace").splitlines():
-        if line.startswith("ob="):
-            name = line.removeprefix("ob=")
-            known, _, given = name.partition(" ")
-            unknown[known] = given == "???" if given else unknown.get(known, False)
-            inside = unknown[known]
+        if name := OBJECT.fullmatch(line):
+            called, number, given = name.groups()
+            if given:
+                unknown[number] = given == "???"
+            inside = inside if called else unknown[number]
         elif line.startswith("calls="):
             skip = True
         elif cost := COST.fullmatch(line):
