@@ -158,8 +158,7 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     """Everything that a membrane can be in T steps from 0, before and after the reset.
 
     Z = leak(V) + polarity * (X + offset) + bias, leak(V) = (factor * V + carry) >> shift. What of
-    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft). The leak rounds
-    down, with "gt" up, and with rounding "zero" down where V > 0 and up where V < 0.
+    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft).
     """
     every, carry = (("t", site.steps), *source.rest), site.fields["decay_offset"]
     fields = [site.over(k, every) for k in ("threshold", "bias", "offset")]
@@ -168,25 +167,18 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval)) + 1
     reach = largest * (site.steps + 1) * max(1, factor) + carry
     steps = [exact(array, reach) for array in (*fields, signs)]
-    side, found = 1 if at_least else -1, [0]
+    side, zero, found = 1 if at_least else -1, site.fields["rounding"] == "zero", [0]
     low = high = exact(np.zeros((1,) * len(source.rest), np.int64), reach)
     for t in range(site.steps):
         threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
         push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
         last = threshold - 1 if at_least else threshold  # the highest level that does not fire
-        if site.fields["rounding"] == "zero":
-            ways = np.where(low < 0, -1, 1), np.where(high < 0, -1, 1)
-        else:
-            ways = side + 0 * low, side + 0 * high
-        low, high = (
-            way * ((factor * way * v + carry) >> shift)
-            for v, way in zip((low, high), ways, strict=True)
-        )
+        ways = ((v, np.where(v < 0, -1, 1) if zero else side) for v in (low, high))  # the rounding
+        low, high = (way * ((factor * way * v + carry) >> shift) for v, way in ways)
         low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
-        fired = (0 * low, 0 * low)
-        if site.fields["reset"] == "soft":
-            fired = (np.maximum(low, last + 1) - threshold, high - threshold)
+        soft = np.maximum(low, last + 1) - threshold, high - threshold
+        fired = soft if site.fields["reset"] == "soft" else (0 * low, 0 * low)
         stays = np.where(low <= last, (low, np.minimum(high, last)), fired)
         goes = np.where(high > last, fired, stays)
         low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
