@@ -16,7 +16,7 @@ whoever wrote it.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
 from snncc.runtime.data_files import read_arrays, write_arrays
-from snncc.runtime.execution import Execution, Images, recorded_names
+from snncc.runtime.execution import ALL, Execution, Images, recorded_names
 
 BATCH = "batch"
 NAMES, PROGRAM, IMAGES, READOUT = "names", "program", "images", "readout"
@@ -92,6 +92,20 @@ def run_recorded(
     axes = {n: (BATCH, *graph[n].type.names) for n in names}
     recording = Recording(spikes, axes, membranes, program, images, execution.readout)
     return execution, recording
+
+
+def only(recording: Recording, graph: Graph, names: Collection[str]) -> Recording:
+    """A recording with these populations alone; with all of them for no names.
+
+    Raises:
+        SnnccError: SNN001 for a name that no population has.
+    """
+    wanted = recorded_names(graph, names or ALL)
+    kept = [name for name in recording.spikes if name in wanted]
+    spikes = {name: recording.spikes[name] for name in kept}
+    membranes = {name: recording.membranes[name] for name in kept}
+    axes = {name: recording.axes[name] for name in kept}
+    return replace(recording, spikes=spikes, axes=axes, membranes=membranes)
 
 
 def save_recording(path: Path, recording: Recording) -> None:

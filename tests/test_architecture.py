@@ -82,7 +82,7 @@ def test_torch_stays_in_the_frontends(root: Path) -> None:
 
 
 def test_only_what_lava_runs_imports_lava(root: Path) -> None:
-    bundle = {"arithmetic", "host", "network", "neurons", "projections", "stock", "window"}
+    bundle = {"arithmetic", "host", "network", "neurons", "projections", "stock", "watch", "window"}
     seen = 0
     for name, file in modules(root).items():
         tops = {i.split(".")[0] for i in imports(file)}

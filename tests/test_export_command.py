@@ -17,7 +17,7 @@ from snncc.ir.projections import Contract
 
 SEED = 5
 FILES = {"README.md", "manifest.json", "network.py", "run.py", "tensors.npz"}
-FILES |= {"arithmetic.py", "host.py", "neurons.py", "projections.py", "window.py"}
+FILES |= {"arithmetic.py", "host.py", "neurons.py", "projections.py", "watch.py", "window.py"}
 
 
 @pytest.fixture

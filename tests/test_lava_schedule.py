@@ -5,6 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lava_networks import (
+    STEPS,
+    odd_names,
+    one_number,
+    population,
+    three_paths,
+    varied_images,
+    weights,
+)
 from lava_runs import differences, export, networks, recorded
 from lava_stand_in import stand_in
 from random_programs import IMAGE, program_images, random_program
@@ -14,42 +23,9 @@ from snncc.backends.lava_nc import balance_delays, build_processes, schedule_tab
 from snncc.backends.lava_nc.bundle_files import bundle_files, place_files
 from snncc.backends.lava_nc.process_network import ProcessNetwork
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder, Param, verify
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir import Graph, GraphBuilder
+from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-
-STEPS = 3
-
-
-def population(b: GraphBuilder, source: str, name: str, threshold: int = 4) -> str:
-    value = b.constant(f"{name}.threshold", np.array(threshold))
-    op = IntegerPopulation(value)
-    op = replace(op, membrane=op.membrane_range(b[source].type, b.context))
-    return b.add(op, (source,), (), name)
-
-
-def weights(b: GraphBuilder, seed: int, *axes: str) -> Param:
-    return b.constant("w", np.random.default_rng(seed).integers(-3, 6, [4] * len(axes)), axes)
-
-
-def three_paths(encoding: str = "bit-planes") -> Graph:
-    """A current h that meets a path of one more projection, and then one of two more."""
-    b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p",), (4,), encoding), (), (), "image")
-    h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
-    first = population(b, h, "first", 300)
-    tok = b.add(Contract(weights(b, 2, "c", "c"), ("c",), ("c",)), (first,), (), "tok")
-    second = population(b, b.add(Sum((0, 6)), (h, tok), (), "h+tok"), "second", 300)
-    ch = b.add(Contract(weights(b, 3, "c", "c"), ("c",), ("c",)), (second,), (), "ch")
-    third = population(b, b.add(Sum((0, 6, 6)), (h, tok, ch), (), "all"), "third", 300)
-    y = b.add(Contract(weights(b, 4, "k", "c"), ("c",), ("k",)), (third,), (), "head")
-    graph = b.finish(b.add(IntegerReadout(), (y,), (), "readout"))
-    verify(graph)
-    return graph
-
-
-def varied_images(count: int) -> np.ndarray:
-    return np.random.default_rng(9).integers(0, 256, (count, 4)).astype(np.uint8)
 
 
 def run_on_stand_in(
@@ -245,6 +221,17 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_no_images_give_no_answers(tmp_path: Path) -> None:
     graph = random_program(4)
     assert run_on_stand_in(graph, program_images(4, 0), export(graph, tmp_path / "b")) == []
+
+
+def test_any_name_of_a_module_will_do(tmp_path: Path) -> None:
+    folder = export(odd_names(), tmp_path / "b")
+    assert run_on_stand_in(odd_names(), varied_images(3), folder) == []
+
+
+@pytest.mark.parametrize("encoding", ["bit-planes", "host"])
+def test_a_value_may_be_one_number(tmp_path: Path, encoding: str) -> None:
+    graph = one_number(encoding)
+    assert run_on_stand_in(graph, varied_images(5), export(graph, tmp_path / "b")) == []
 
 
 def test_a_convolution_along_time_is_refused() -> None:

@@ -26,8 +26,9 @@ from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
 
 SCHEMA = 1
-OWN = ("arithmetic.py", "host.py", "neurons.py", "projections.py", "run.py", "window.py")
-STOCK = ("arithmetic.py", "host.py", "run.py", "stock.py", "window.py")
+COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
+OWN = (*COMMON, "neurons.py", "projections.py")
+STOCK = (*COMMON, "stock.py")
 
 
 def write_bundle(program: Program, folder: Path, force: bool = False) -> ProcessNetwork:

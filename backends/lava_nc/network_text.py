@@ -39,6 +39,7 @@ MODULES = {
 METHOD = INDENT * 2
 ROOT_ATTRIBUTES = {"build", "connect", "constant", "images", "log", "membranes", "answers", "run"}
 ROOT_ATTRIBUTES |= {"spikes", "steps_needed", "stop", "tensor", "window", "net"}
+ROOT_ATTRIBUTES |= {"ANSWER", "DEPTH", "IMAGE", "LAST", "STEPS"}
 ROOT_ATTRIBUTES |= {"currents", "identity", "planes", "starts", "synapses"}
 
 
@@ -89,13 +90,14 @@ def _part(name: str) -> str:
 
 
 def _places(blocks: Mapping[str, list[Process]]) -> dict[str, str]:
-    """By process and by block: what it is called as seen from the network."""
-    root, places = set(ROOT_ATTRIBUTES), dict[str, str]()
+    """What processes, blocks and their classes are called, as seen from the network."""
+    root, classes, places = set(ROOT_ATTRIBUTES), set[str](), dict[str, str]()
     for key, processes in blocks.items():
         if not key:
             places |= {process.name: identifier(process.name, root) for process in processes}
             continue
         block = places[f"block {key}"] = identifier(key, root)
+        places[f"class {key}"] = identifier(_class_name(block), classes)
         taken = {"build", "connect"}
         for process in processes:
             own = process.name.removeprefix(key).lstrip(". ") or key
@@ -104,7 +106,7 @@ def _places(blocks: Mapping[str, list[Process]]) -> dict[str, str]:
 
 
 def _class_name(place: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in place.split("_"))
+    return "".join(part[:1].upper() + part[1:] for part in place.split("_")) + "Block"
 
 
 def _block(
@@ -113,7 +115,7 @@ def _block(
     network: ProcessNetwork,
     places: Mapping[str, str],
 ) -> str:
-    name = _class_name(places[f"block {key}"]) + "Block"
+    name = places[f"class {key}"]
     made = [_made(p, f"self.{places[p.name].split('.')[1]}") for p in processes]
     own = f"net.{places[f'block {key}']}."
     wired = _wired(processes, network, places, "net.").replace(own, "self.")
@@ -139,8 +141,8 @@ def _root(
         *(_made(process, f"self.{places[process.name]}") for process in blocks[""]),
     ]
     for key in filter(None, blocks):
-        place = places[f"block {key}"]
-        lines.append(f"{METHOD}self.{place} = {_class_name(place)}Block(net)\n")
+        made = f"{METHOD}self.{places[f'block {key}']} = {places[f'class {key}']}(net)\n"
+        lines.append(made)
     lines.append(f"{METHOD}self.LAST = self.{places[graph.output]}\n\n")
     lines.append(f"{INDENT}def connect(self) -> None:\n")
     lines.append(_wired(blocks[""], network, places, "self."))

@@ -40,7 +40,7 @@ def call(name: str, arguments: Mapping[str, str], depth: int = 0) -> str:
 
 def identifier(name: str, taken: set[str]) -> str:
     """A Python name for a module path that is not taken yet; it is taken now."""
-    plain = re.sub(r"\W+", "_", name).strip("_") or "v"
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "v"
     if plain[0].isdigit():
         plain = f"n_{plain}"
     if keyword.iskeyword(plain):

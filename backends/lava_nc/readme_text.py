@@ -51,9 +51,9 @@ of them are processes of lava-nc. A LIFReset begins every sample with V = 0; wha
 samples is heard by nobody: whatever follows it begins anew one step later."""
 FILES = """- `neurons.py`, `projections.py`, `window.py`: the processes and their models
 - `arithmetic.py`: what they compute, in NumPy
-- `host.py`, `run.py`: around the network"""
+- `host.py`, `run.py`, `watch.py`: around the network"""
 STOCK_FILES = (
-    """- `stock.py`, `host.py`, `window.py`, `arithmetic.py`, `run.py`: around the network"""
+    """- `stock.py`, `host.py`, `window.py`, `arithmetic.py`, `run.py`, `watch.py`: around it"""
 )
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "count": "snncc.cli.count_command",
     "compare": "snncc.cli.compare_command",
     "export": "snncc.cli.export_command",
+    "doctor": "snncc.cli.doctor_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
@@ -32,6 +33,7 @@ SUMMARIES = {
     "count": "Count synaptic operations and spikes on given data.",
     "compare": "Find the first spike that differs between two executions, and why.",
     "export": "Emit a program for another system: Lava.",
+    "doctor": "Say what this machine has, and make a Lava environment.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -60,7 +62,8 @@ def cli() -> None:
     """Compile trained spiking networks to integer programs without multiplication.
 
     Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 unreadable or damaged file, 4 the model has
-    something unsupported, 5 an optional dependency is missing, 70 internal error.
+    something unsupported, 5 an optional dependency is missing, 6 a backend failed or took too long,
+    70 internal error.
     """
 
 

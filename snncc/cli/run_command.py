@@ -37,6 +37,22 @@ if TYPE_CHECKING:
     default="simulator",
     show_default=True,
 )
+@click.option(
+    "--on",
+    type=click.Choice(["cpu", "lava"]),
+    default="cpu",
+    show_default=True,
+    help="lava: its process network, compared with --executor spike by spike.",
+)
+@click.option("--lava-python", type=click.Path(path_type=Path), help="An interpreter with Lava.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that Lava may take.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -49,8 +65,11 @@ def command(
     limit: int | None,
     threads: int | None,
     executor: str,
+    on: str,
+    lava_python: Path | None,
+    timeout: float,
     as_json: bool,
-) -> None:
+) -> int:
     """Run a program on images.
 
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
@@ -58,17 +77,24 @@ def command(
     was compiled with; `--labels folders` takes its subfolders, in the order of names, as classes.
     Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
     for `snncc compare` and for plain NumPy.
+
+    With `--on lava` the results are those of Lava's processes, and the exit code is 1 when any of
+    their spikes, membranes or answers is not the CPU's.
     """
     from snncc.artifact import check_writable, load_program
+    from snncc.cli.run_on_lava import environment_for, lava_record, print_verdict, run_on_lava
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.runtime.data_files import open_images, write_arrays
+    from snncc.runtime.execution import recorded_names
     from snncc.runtime.image_files import ImageFiles
+    from snncc.runtime.recording import only, save_recording
 
     for path in (output, recorded):
         if path is not None:
             check_writable(path)
     if record_only and recorded is None:
         raise click.UsageError("--record-only names what --record FILE keeps")
+    lava = environment_for(on, lava_python)
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -79,14 +105,22 @@ def command(
     if isinstance(images, ImageFiles):
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
-    with progress("running", quiet=as_json) as advance:
-        start = time.perf_counter()
-        if recorded is None:
-            logits, spike_counts = _execute(graph, images, executor, threads, advance)
-        else:
-            execution = _record(loaded, images, executor, threads, record_only, recorded)
-            logits, spike_counts = execution.logits, execution.spike_counts
-        seconds = time.perf_counter() - start
+    beside = None
+    start = time.perf_counter()
+    if lava is not None:
+        recorded_names(graph, record_only)
+        beside = run_on_lava(loaded, images, lava, timeout, executor, threads, quiet=as_json)
+        logits, spike_counts = beside.execution.logits, beside.execution.spike_counts
+        if recorded is not None:
+            save_recording(recorded, only(beside.recording, graph, record_only))
+    else:
+        with progress("running", quiet=as_json) as advance:
+            if recorded is None:
+                logits, spike_counts = _execute(graph, images, executor, threads, advance)
+            else:
+                execution = _record(loaded, images, executor, threads, record_only, recorded)
+                logits, spike_counts = execution.logits, execution.spike_counts
+    seconds = time.perf_counter() - start if beside is None else beside.seconds
     predictions = logits.argmax(axis=1)
     if output is not None:
         write_arrays(output, logits=logits, predictions=predictions)
@@ -110,12 +144,19 @@ def command(
         "spike_rate": total,
         "spike_rates": rates,
         "seconds": seconds,
-        "executor": executor,
+        "executor": executor if beside is None else "lava",
     }
+    if beside is not None:
+        record["lava"] = lava_record(beside)
     if as_json:
         print_json(record)
     else:
         _print(record, output)
+    if beside is None:
+        return 0
+    if not as_json:
+        print_verdict(beside)
+    return 0 if beside.comparison.first is None else 1
 
 
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:

@@ -7,6 +7,7 @@ USAGE = 2
 UNREADABLE = 3
 UNSUPPORTED = 4
 MISSING_DEPENDENCY = 5
+BACKEND_FAILED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +53,8 @@ CODES: Mapping[str, Code] = {
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
+    "SNN051": Code("no Lava environment is found", MISSING_DEPENDENCY),
+    "SNN052": Code("a Lava environment cannot be made", MISSING_DEPENDENCY),
+    "SNN053": Code("the process of a backend failed", BACKEND_FAILED),
+    "SNN054": Code("the process of a backend took too long", BACKEND_FAILED),
 }

@@ -89,6 +89,10 @@ class Contraction:
     shared: tuple[str, ...] = ()
     summed: tuple[str, ...] = ()
 
+    def by_step(self, weight: Ints) -> bool:
+        """Whether the weights differ by step."""
+        return "t" in self.shared
+
     def __call__(self, weight: Ints, x: Ints, step: int) -> Ints:
         """The current of one step; the weight lies over shared + out + into."""
         if "t" in self.shared:
@@ -124,13 +128,17 @@ class Convolution:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
+    def by_step(self, weight: Ints) -> bool:
+        """Whether the weights differ by step."""
+        return weight.ndim == 5
+
     def __call__(self, weight: Ints, x: Ints, step: int) -> Ints:
         """The current of one step.
 
         The weight is [outputs, channels of one group, height, width], led by the step if it
         differs by step.
         """
-        weight = weight[step] if weight.ndim == 5 else weight
+        weight = weight[step] if self.by_step(weight) else weight
         carried = [n for n in self.source if n not in self.image]
         x = align(x, tuple(self.source), (*carried, *self.image))
         (ph, pw), per_group = self.padding, weight.shape[1]

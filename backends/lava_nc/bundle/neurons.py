@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from arithmetic import Axes, Constant, Ints, Leak, Term, at_step, gain, signed_digits
 from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.process.ports.ports import InPort, OutPort
@@ -20,7 +21,7 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from window import StepModel, Window, WindowedModel, port_shape
+from window import Window, WindowedModel, port_shape
 
 IN_PORTS = ("a_in", "a_in_1", "a_in_2", "a_in_3", "a_in_4", "a_in_5", "a_in_6", "a_in_7")
 """What a Sum or a Population can receive by different shifts, axes or places."""
@@ -85,7 +86,7 @@ class _SumModel(WindowedModel):
 class PySumModel(_SumModel):
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         self.a_out.send(self.total().reshape(self.a_out.shape))
 
 
@@ -124,7 +125,7 @@ class PyGainModel(WindowedModel):
         self.digits = [signed_digits(step) for step in mantissa]
         self.shift: int = proc_params["shift"]
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         x = self.a_in.recv().reshape(self.shape)
         now = self.now()
         digits = self.digits[0 if now is None or len(self.digits) == 1 else now[1]]
@@ -149,7 +150,7 @@ class Relay(AbstractProcess):
 @implements(proc=Relay, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class PyRelayModel(StepModel):
+class PyRelayModel(PyLoihiProcessModel):
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int64)
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
 
@@ -158,7 +159,7 @@ class PyRelayModel(StepModel):
         self.delay: int = proc_params["delay"]
         self.held: deque[Ints] = deque()
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         late = len(self.held) == self.delay
         self.a_out.send(self.held.popleft() if late else np.zeros(self.a_out.shape, np.int64))
         self.held.append(self.a_in.recv())
@@ -241,7 +242,7 @@ class PyPopulationModel(_SumModel):
         self.reset: str = proc_params["reset"]
         self.log: Mapping[str, np.ndarray] | None = proc_params["log"]
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         current = self.total()
         now = self.now()
         spikes = np.zeros(self.shape, np.int32)
@@ -316,7 +317,7 @@ class PyReadoutModel(WindowedModel):
         self.offset = proc_params["offset"].spread(tuple(proc_params["axes"]))[0]
         self.answers: np.ndarray = proc_params["answers"]
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         current = self.a_in.recv()
         now = self.now()
         if now is not None:

@@ -45,7 +45,7 @@ class PyPixelPlanesModel(WindowedModel):
         super().__init__(proc_params)
         self.images: np.ndarray = proc_params["images"]
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         now = self.now()
         planes = np.zeros(self.s_out.shape, np.int64)
         if now is not None:
@@ -66,7 +66,7 @@ class HostCurrent(AbstractProcess):
     def __init__(
         self, *, name: str, window: Window, images: np.ndarray, weight: Ints, linear: Linear
     ) -> None:
-        steps = range(window.steps)
+        steps = range(window.steps if linear.by_step(weight) else 1)
         wide = weight.astype(np.int64)
         currents = np.array(
             [[project_planes(linear, wide, pixel_planes(x), t) for t in steps] for x in images]
@@ -85,7 +85,7 @@ class PyHostCurrentModel(WindowedModel):
         super().__init__(proc_params)
         self.currents: np.ndarray = proc_params["currents"]
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         now = self.now()
         current = np.zeros(self.a_out.shape, np.int64)
         if now is not None:
@@ -145,7 +145,7 @@ class PyProjectionModel(WindowedModel):
         self.source = tuple(self.linear.source.values())
         self.summed_up = np.zeros(port_shape(self.linear.result), np.int64)
 
-    def step(self) -> None:
+    def run_spk(self) -> None:
         self.a_out.send(self.summed_up)
         x = self.s_in.recv().astype(np.int64)
         now = self.now()

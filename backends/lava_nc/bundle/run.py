@@ -56,12 +56,15 @@ def check_files(manifest: dict) -> list[str]:
 def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dict[str, np.ndarray]:
     """What the output file holds, by name."""
     from network import Network
+    from watch import Watch, end_children_with_this_process
+
+    end_children_with_this_process()
 
     def report(done: int) -> None:
         if progress:
             print(json.dumps({"done": done, "of": len(images)}), flush=True)
 
-    with Network(images, record=record) as net:
+    with Network(images, record=record) as net, Watch():
         net.run(report)
     arrays = {"readout": net.answers}
     for name, population in manifest["populations"].items():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,26 +36,7 @@ def port_shape(axes: Axes) -> tuple[int, ...]:
     return tuple(axes.values()) or (1,)
 
 
-class StepModel(PyLoihiProcessModel):
-    """A model that computes in `step`; an error there ends the program.
-
-    Lava itself would wait for ever for the processes that wait for this one, and say nothing.
-    """
-
-    def step(self) -> None:
-        """What happens in one step."""
-        raise NotImplementedError
-
-    def run_spk(self) -> None:
-        try:
-            self.step()
-        except Exception:
-            traceback.print_exc()
-            os.kill(os.getppid(), signal.SIGTERM)
-            raise
-
-
-class WindowedModel(StepModel):
+class WindowedModel(PyLoihiProcessModel):
     """A model that knows which sample it is looking at."""
 
     def __init__(self, proc_params: Any) -> None:
