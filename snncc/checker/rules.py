@@ -140,8 +140,8 @@ def population(site: Site) -> Found:
     demand(shift <= WIDEST and factor <= 1 << shift, "the decay is outside [0, 1]")
     carry = whole(field["decay_offset"])
     demand(carry < 1 << shift, "the decay's offset is a whole step")
-    known = field["compare"] in ("ge", "gt") and field["rounding"] in ("floor", "zero")
-    demand(known and field["reset"] in ("hard", "soft"), "unknown rule")
+    demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
     low, high = field["membrane"]
     reached = membrane(site, source, factor, shift)
     fits = low <= reached[0] and reached[1] <= high
@@ -158,8 +158,7 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     """Everything that a membrane can be in T steps from 0, before and after the reset.
 
     Z = leak(V) + polarity * (X + offset) + bias, leak(V) = (factor * V + carry) >> shift. What of
-    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft). The leak rounds
-    down, with "gt" up, with rounding "zero" toward 0.
+    it does not fire stays; what fires becomes 0 (hard) or Z - threshold (soft).
     """
     every, carry = (("t", site.steps), *source.rest), site.fields["decay_offset"]
     fields = [site.over(k, every) for k in ("threshold", "bias", "offset")]
@@ -168,20 +167,18 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval)) + 1
     reach = largest * (site.steps + 1) * max(1, factor) + carry
     steps = [exact(array, reach) for array in (*fields, signs)]
-    side, found, to_zero = 1 if at_least else -1, [0], site.fields["rounding"] == "zero"
+    side, zero, found = 1 if at_least else -1, site.fields["rounding"] == "zero", [0]
     low = high = exact(np.zeros((1,) * len(source.rest), np.int64), reach)
     for t in range(site.steps):
         threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
         push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
         last = threshold - 1 if at_least else threshold  # the highest level that does not fire
-        ways = [np.where(v < 0, -1, 1) if to_zero else side + 0 * v for v in (low, high)]
-        pairs = zip(ways, (low, high), strict=True)
-        low, high = (way * ((factor * way * v + carry) >> shift) for way, v in pairs)
+        ways = ((v, np.where(v < 0, -1, 1) if zero else side) for v in (low, high))  # the rounding
+        low, high = (way * ((factor * way * v + carry) >> shift) for v, way in ways)
         low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
-        fired = (0 * low, 0 * low)
-        if site.fields["reset"] == "soft":
-            fired = (np.maximum(low, last + 1) - threshold, high - threshold)
+        soft = np.maximum(low, last + 1) - threshold, high - threshold
+        fired = soft if site.fields["reset"] == "soft" else (0 * low, 0 * low)
         stays = np.where(low <= last, (low, np.minimum(high, last)), fired)
         goes = np.where(high > last, fired, stays)
         low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
