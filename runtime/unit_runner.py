@@ -1,5 +1,6 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
+import threading
 from typing import Any
 
 import numba as nb
@@ -40,6 +41,7 @@ class Memory:
         self.counters = np.zeros(1 + len(plan.units), np.int64)
         self.counts = np.zeros((threads, len(plan.units)), np.int64)
         self.scratch = [aligned(plan.scratch) for _ in range(threads)]
+        self.meeting = threading.Barrier(threads, self.begin)
 
     def begin(self) -> None:
         """Before every call of all threads."""
@@ -116,7 +118,9 @@ class Runner:
 
     def state(self, memory: Memory, name: str) -> Array:
         """A view of the membranes between calls, int32 [rows, lanes]."""
-        return self._lanes(memory, self.plan.states[name], self.plan.spikes[name][1].row_count, name)
+        return self._lanes(
+            memory, self.plan.states[name], self.plan.spikes[name][1].row_count, name
+        )
 
     def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
         lanes = self.plan.spikes[name][1].lanes
