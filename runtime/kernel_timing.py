@@ -160,10 +160,10 @@ def _processor() -> str:
         text = info.read_text()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    facts = dict(line.partition(":")[::2] for line in text.split("\n\n")[0].splitlines())
-    named = {key.strip(): value.strip() for key, value in facts.items()}
+    lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    facts = {name.strip(): value.strip() for name, _, value in lines}
     wanted = ("model name", "cpu family", "model", "stepping")
-    return " ".join(named[key] for key in wanted if key in named) or platform.machine()
+    return " ".join(facts[name] for name in wanted if name in facts) or platform.machine()
 
 
 def _read() -> dict[str, LayerTimes]:

@@ -57,7 +57,8 @@ def _by_numpy(matrix: Array, dtype: np.dtype[Any]) -> Product:
     weights = matrix.astype(dtype)
 
     def product(bits: Array) -> Array:
-        return bits.astype(dtype) @ weights
+        sums: Array = bits.astype(dtype) @ weights
+        return sums
 
     return product
 

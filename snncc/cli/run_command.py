@@ -17,6 +17,11 @@ from snncc.ir.images import ImageSource
 
 if TYPE_CHECKING:
     from snncc.runtime import Execution
+    from snncc.runtime.kernel_choice import Kernels
+    from snncc.runtime.simulator import Simulator
+
+SHOWN = 12
+"""Names of layers in one line; JSON has all."""
 
 
 @click.command("run")
@@ -37,6 +42,12 @@ if TYPE_CHECKING:
     default="simulator",
     show_default=True,
 )
+@click.option(
+    "--kernels",
+    type=click.Choice(["event", "dense", "auto"]),
+    help="Of the simulator: lists of active inputs (default), matrix products of a library (the "
+    "same bits, but they multiply), or for every layer the faster one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -49,6 +60,7 @@ def command(
     limit: int | None,
     threads: int | None,
     executor: str,
+    kernels: "Kernels | None",
     as_json: bool,
 ) -> None:
     """Run a program on images.
@@ -69,6 +81,8 @@ def command(
             check_writable(path)
     if record_only and recorded is None:
         raise click.UsageError("--record-only names what --record FILE keeps")
+    if kernels is not None and executor != "simulator":
+        raise click.UsageError("--kernels chooses among those of --executor simulator")
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -81,10 +95,11 @@ def command(
             images.check(advance)
     with progress("running", quiet=as_json) as advance:
         start = time.perf_counter()
+        simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
         if recorded is None:
-            logits, spike_counts = _execute(graph, images, executor, threads, advance)
+            logits, spike_counts = _execute(graph, images, simulator, advance)
         else:
-            execution = _record(loaded, images, executor, threads, record_only, recorded)
+            execution = _record(loaded, images, simulator, record_only, recorded)
             logits, spike_counts = execution.logits, execution.spike_counts
         seconds = time.perf_counter() - start
     predictions = logits.argmax(axis=1)
@@ -112,6 +127,8 @@ def command(
         "seconds": seconds,
         "executor": executor,
     }
+    if simulator is not None:
+        record["kernels"] = _kernels(simulator, kernels)
     if as_json:
         print_json(record)
     else:
@@ -135,20 +152,37 @@ def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSour
     return images
 
 
+def _simulator(program: Any, threads: int | None, kernels: "Kernels | None") -> "Simulator":
+    from snncc.runtime.kernel_choice import known_rates
+    from snncc.runtime.simulator import Simulator
+
+    rates = known_rates(program.provenance)
+    return Simulator(program.graph, threads, kernels or "event", rates)
+
+
+def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
+    """What was asked for, the layers that are matrix products, and of which library."""
+    found: dict[str, Any] = {"asked": asked or "event", "dense": list(simulator.dense_layers)}
+    if found["dense"]:
+        from snncc.runtime.products import library
+
+        found["library"] = library()
+    if asked is not None and simulator.general:
+        found["reason"] = simulator.general
+    return found
+
+
 def _execute(
-    graph: Any, images: ImageSource, executor: str, threads: int | None, advance: Any
+    graph: Any, images: ImageSource, simulator: "Simulator | None", advance: Any
 ) -> tuple[Any, Any]:
     """Logits of every image and spikes of every population; reads as many images as run at once."""
     run: Callable[[Any], Execution]
-    if executor == "interpreter":
+    if simulator is None:
         from snncc.backends.cpu import plan_for_cpu
         from snncc.runtime.interpreter import interpret
 
         size, run = plan_for_cpu(graph).images, partial(interpret, graph)
     else:
-        from snncc.runtime.simulator import Simulator
-
-        simulator = Simulator(graph, threads)
         size, run = simulator.images_at_once, simulator.run
     logits: list[Any] = []
     spikes = Counter[str]()
@@ -163,17 +197,16 @@ def _execute(
 def _record(
     program: Any,
     images: ImageSource,
-    executor: str,
-    threads: int | None,
+    simulator: "Simulator | None",
     names: tuple[str, ...],
     path: Path,
 ) -> "Execution":
     from snncc.artifact import program_digest
     from snncc.runtime import ALL
-    from snncc.runtime.executors import executor_of
+    from snncc.runtime.executors import executor_of, running
     from snncc.runtime.recording import run_recorded, save_recording
 
-    execute = executor_of(program.graph, executor, threads)
+    execute = running(simulator) if simulator else executor_of(program.graph, "interpreter")
     execution, recording = run_recorded(
         program.graph, images[0 : len(images)], execute, names or ALL, program_digest(program)
     )
@@ -226,9 +259,25 @@ def _print(record: dict[str, Any], output: Path | None) -> None:
     each = 1000.0 * record["seconds"] / record["images"]
     facts.append(("spike rate", f"{record['spike_rate']:.2%} of neurons at a step"))
     facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
+    if "kernels" in record and record["kernels"]["asked"] != "event":
+        facts.append(("kernels", _products(record["kernels"])))
     if output is not None:
         facts.append(("written", output))
     print_facts(facts)
     click.echo()
     rows = [(name, f"{rate:.2%}") for name, rate in record["spike_rates"].items()]
     print_table(rows, ("population", "spike rate"))
+
+
+def _products(kernels: dict[str, Any]) -> str:
+    """A sentence: the execution was free of multiplications, or which layers were not."""
+    dense: list[str] = kernels["dense"]
+    if not dense:
+        why = f": {kernels['reason']}" if "reason" in kernels else ""
+        return f"event-driven in every layer{why}"
+    shown = dense[:SHOWN] + ["..."] * (len(dense) > SHOWN)
+    layers = "layer is a matrix product" if len(dense) == 1 else "layers are matrix products"
+    return (
+        f"{len(dense)} {layers} of {kernels['library']}, which multiplies: the same bits, but not "
+        f"an execution without multiplications ({', '.join(shown)})"
+    )
