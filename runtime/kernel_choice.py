@@ -63,7 +63,7 @@ def known_rates(provenance: Mapping[str, Any]) -> dict[str, float] | None:
     found = provenance.get("fidelity")
     if not isinstance(found, Mapping):
         return None
-    return {str(each["name"]): float(each["rate"]) for each in found.get("populations", ())}
+    return {each["name"]: float(each["rate"]) for each in found.get("populations", ())}
 
 
 def projections_of_spikes(graph: Graph) -> frozenset[str]:

@@ -16,7 +16,7 @@ import numba as nb
 import numpy as np
 
 from snncc import __version__
-from snncc.backends.cpu.dense import DenseSum, DenseUnit
+from snncc.backends.cpu.dense import DenseSum
 from snncc.backends.cpu.encoding import plan_units
 from snncc.ir import Graph
 from snncc.runtime import unit_kernels, vectors
@@ -66,14 +66,14 @@ class KernelTimes:
     def __init__(self, graph: Graph, layers: frozenset[str]) -> None:
         self.graph, self.layers = graph, layers
         self.known = _read()
-        self._measurement: _Measurement | None = None
+        self._measurement: Measurement | None = None
 
     def of(self, name: str, layer: DenseSum) -> LayerTimes:
         """Times of a projection; layers of the same shape share one measurement."""
         key = f"{self.graph.steps} steps {layer.shape}"
         if key not in self.known:
             if self._measurement is None:
-                self._measurement = _Measurement(self.graph, self.layers)
+                self._measurement = Measurement(self.graph, self.layers)
             self.known[key] = self._measurement.layer(name)
         return self.known[key]
 
@@ -83,38 +83,50 @@ class KernelTimes:
             _write(self.known)
 
 
-class _Measurement:
-    """A plan in which every layer has a unit of its own that can be computed either way."""
+class Measurement:
+    """Times layers in a plan where each has a unit of its own that can be computed either way.
+
+    Args:
+        graph: the program, which has compiled units.
+        layers: projections of spikes.
+    """
 
     def __init__(self, graph: Graph, layers: frozenset[str]) -> None:
         self.plan = plan_units(graph, graph.steps, dense=layers, both=True)
-        self.runner, self.memory = Runner(graph, self.plan), Memory(self.plan)
-        self.random = np.random.default_rng(0)
-        self.no_image = np.zeros(1, np.uint8)  # these units read spikes alone
+        self._runner, self._memory = Runner(graph, self.plan), Memory(self.plan)
+        self._random = np.random.default_rng(0)
+        self._no_image = np.zeros(1, np.uint8)  # these units read spikes alone
 
     def layer(self, name: str) -> LayerTimes:
-        number, steps = self.plan.names.index(name), self.plan.steps
-        unit = self.plan.dense[number]
-        low, high = (self._events(number, unit, rate) for rate in ACTIVITIES)
+        """All there is to know about one layer."""
+        low, high = (self.events(name, rate) for rate in ACTIVITIES)
         slope = max(0.0, (high - low) / (ACTIVITIES[1] - ACTIVITIES[0]))
-        layer = DenseLayer(unit)
-        product = _shortest(lambda: layer.run(self.memory.values, 0, steps, 0))
-        return LayerTimes(max(0.0, low - slope * ACTIVITIES[0]), slope, product)
+        return LayerTimes(max(0.0, low - slope * ACTIVITIES[0]), slope, self.product(name))
 
-    def _events(self, number: int, unit: DenseUnit, rate: float) -> float:
+    def product(self, name: str) -> float:
+        """Seconds of a layer as a matrix product."""
+        layer, steps = DenseLayer(self.plan.dense[self._number(name)]), self.plan.steps
+        return _shortest(lambda: layer.run(self._memory.values, 0, steps, 0))
+
+    def events(self, name: str, rate: float) -> float:
+        """Seconds of its event kernels with a random share of the inputs active."""
+        number = self._number(name)
+        unit = self.plan.dense[number]
         place, row = unit.source
         shape = (self.plan.steps * unit.sum.source_rows, unit.sum.source_lanes)
-        active = self.random.random(shape) < rate
-        packed = np.packbits(active, axis=1, bitorder="little")
-        bits = self.memory.values[place : place + shape[0] * row].reshape(-1, row)
+        packed = np.packbits(self._random.random(shape) < rate, axis=1, bitorder="little")
+        bits = self._memory.values[place : place + shape[0] * row].reshape(-1, row)
         bits[:] = 0
         bits[:, : packed.shape[1]] = packed
 
         def run() -> None:
-            self.memory.begin()
-            self.runner.run(self.memory, self.no_image, units=(number, number + 1))
+            self._memory.begin()
+            self._runner.run(self._memory, self._no_image, units=(number, number + 1))
 
         return _shortest(run)
+
+    def _number(self, name: str) -> int:
+        return self.plan.names.index(name)
 
 
 def _shortest(run: Callable[[], None]) -> float:

@@ -14,7 +14,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.compile import spiking_passes
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Concat, Contract, Pixels
 from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -127,6 +127,52 @@ def test_wide_layers_have_the_same_bits(level: int, weight: type) -> None:
     simulator = Simulator(graph, 2, "dense")
     assert "wide" in simulator.dense_layers
     same(wanted, simulator.run(images, ALL), level)
+
+
+def side_by_side() -> Graph:
+    """Weights of their own for every row of an image, beside others along its width.
+
+    The first makes several matrices of one layer; both results have gaps between their rows.
+    """
+    rng = np.random.default_rng(3)
+    b = GraphBuilder("integer", 3, "exact")
+    image = b.add(Pixels(("h", "w", "p"), (3, 2, 6)), name="image")
+
+    def fire(current: str, threshold: int, name: str) -> str:
+        k = b.constant("k", np.array(threshold))
+        bounds = IntegerPopulation(k).membrane_range(b[current].type, b.context)
+        return b.add(IntegerPopulation(k, membrane=bounds), [current], name=name)
+
+    def weight(*shape: int) -> np.ndarray:
+        return rng.integers(-9, 10, shape).astype(np.int8)
+
+    one = b.constant("one", np.eye(6, dtype=np.int8), ("c", "p"))
+    spikes = fire(b.add(Contract(one, ("p",), ("c",)), [image]), 200, "first")
+    own = b.constant("w", weight(3, 5, 6), ("h", "k", "c"))
+    by_row = b.add(Contract(own, ("c",), ("k",), shared=("h",)), [spikes], name="by_row")
+    common = b.constant("w", weight(5, 6), ("k", "c"))
+    plain = b.add(Contract(common, ("c",), ("k",)), [spikes], name="plain")
+    both = b.add(Concat(("w", "w"), "w2"), [by_row, plain], name="both")
+    last = fire(both, 7, "second")
+    head = b.constant("h", weight(2, 5), ("o", "k"))
+    answer = b.add(Contract(head, ("k",), ("o",), summed=("h", "w2")), [last])
+    graph = b.finish(b.add(IntegerReadout(), [answer]))
+    verify(graph)
+    return graph
+
+
+def test_several_matrices_and_results_with_gaps_have_the_same_bits() -> None:
+    graph = side_by_side()
+    images = np.random.default_rng(1).integers(0, 256, (3, 3, 2, 6)).astype(np.uint8)
+    wanted = interpret(graph, images, ALL)
+    assert 0.1 < wanted.spikes["second"].mean() < 0.9
+    simulator = Simulator(graph, 2, "dense")
+    plan = simulator.runner(frozenset()).plan
+    blocks = {plan.names[number]: len(unit.sum.blocks) for number, unit in plan.dense.items()}
+    assert blocks["by_row"] == 3
+    assert blocks["plain"] == 1
+    same(wanted, simulator.run(images, ALL), "side by side")
+    same(interpret(graph, images[:1], ALL), simulator.run(images[:1], ALL), "one image")
 
 
 def test_rows_in_parts_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
