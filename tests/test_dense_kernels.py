@@ -10,7 +10,9 @@ from random_networks import random_images, random_network
 from test_convolutions import network
 from test_executors import wide
 
+from snncc.artifact import load_program
 from snncc.backends.cpu.encoding import plan_units
+from snncc.cli.main import run
 from snncc.compile import spiking_passes
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
@@ -22,6 +24,7 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL, Execution, dense_kernels, interpret, kernel_choice, products
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.kernel_choice import known_rates, projections_of_spikes
+from snncc.runtime.kernel_inspection import inspect_program
 from snncc.runtime.kernel_timing import KernelTimes, LayerTimes, cache_file, machine
 from snncc.runtime.simulator import Simulator
 from snncc.runtime.unit_runner import Memory
@@ -366,3 +369,56 @@ def test_rates_come_from_what_the_compilation_measured() -> None:
     assert known_rates(found) == {"a": 0.25}
     assert known_rates({}) is None
     assert known_rates({"fidelity": None}) is None
+
+
+# ---- the command
+
+
+@pytest.fixture(scope="module")
+def program(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dense") / "digits.snncc"
+    data = f"{root / 'examples/digits.npz'}:x_cal"
+    options = ["--normalize", "0.3,0.35", "--calibrate", data]
+    assert run(["compile", str(root / "examples/digits_mixer.pth"), "-o", str(out), *options]) == 0
+    return out
+
+
+def test_run_says_which_layers_multiply(
+    root: Path,
+    program: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_times(monkeypatch, 0.06)
+    digits, outputs = f"{root / 'examples/digits.npz'}:x_test", {}
+    for kernels in ("event", "dense", "auto"):
+        out, recorded = tmp_path / f"{kernels}.npz", tmp_path / f"{kernels}-spikes.npz"
+        asked = [] if kernels == "event" else ["--kernels", kernels]
+        base = ["run", str(program), digits, "--limit", "20", *asked]
+        capsys.readouterr()
+        assert run([*base, "--record", str(recorded), "-o", str(out), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["kernels"]
+        assert found["asked"] == kernels
+        outputs[kernels] = (out.read_bytes(), recorded.read_bytes(), len(found["dense"]))
+        assert ("library" in found) == bool(found["dense"])
+        assert run(base) == 0
+        text = " ".join(capsys.readouterr().out.split())
+        multiplies = "not an execution without multiplications" in text
+        assert multiplies is bool(found["dense"])
+    assert outputs["event"][:2] == outputs["dense"][:2] == outputs["auto"][:2]
+    assert outputs["event"][2] == 0 < outputs["auto"][2] < outputs["dense"][2]
+
+
+def test_the_interpreter_has_no_kernels(
+    root: Path, program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", str(program), f"{root / 'examples/digits.npz'}:x_test"]
+    assert run([*arguments, "--executor", "interpreter", "--kernels", "dense"]) == 2
+    assert "--kernels chooses among those of --executor simulator" in capsys.readouterr().err
+
+
+def test_event_kernels_alone_are_what_verify_inspects(program: Path) -> None:
+    graph = load_program(program).graph
+    assert Simulator(graph).kernels.dense == frozenset()
+    assert all(proof.holds for proof in inspect_program(graph))
