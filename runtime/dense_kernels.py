@@ -90,12 +90,20 @@ def _multiply(block: DenseBlock, product: Product, spikes: Array, out: Array) ->
     count, taps = block.taps.shape
     inputs, results = spikes.reshape(-1, lanes), out.reshape(steps * count, -1)
     each = max(1, CHUNK // (taps * lanes))
-    in_order = taps == 1 and count == rows and bool((block.taps[:, 0] == np.arange(rows)).all())
-    if not in_order:
-        chosen = block.taps % rows  # -1 becomes the last row, which is silent
-        places = chosen[None] + np.arange(0, steps * rows, rows)[:, None, None]
-        places = places.reshape(-1, taps)
+    places = _places(block, steps, rows)
     for first in range(0, steps * count, each):
         part = slice(first, first + each)
-        left = inputs[part] if in_order else inputs[places[part]].reshape(-1, taps * lanes)
+        left = inputs[part]
+        if places is not None:
+            left = inputs[places[part]].reshape(-1, taps * lanes)
         np.copyto(results[part], product(left), casting="unsafe")
+
+
+def _places(block: DenseBlock, steps: int, rows: int) -> Array | None:
+    """Tapped rows among those of all steps, [steps * rows of the block, taps]; None: in order."""
+    count, taps = block.taps.shape
+    if taps == 1 and np.array_equal(block.taps[:, 0], np.arange(rows)):
+        return None
+    own = np.remainder(block.taps, rows)  # -1 becomes the last row, which is silent
+    starts = np.arange(0, steps * rows, rows)
+    return np.add.outer(starts, own).reshape(steps * count, taps)

@@ -60,10 +60,10 @@ class KernelChoice:
 
 def known_rates(provenance: Mapping[str, Any]) -> dict[str, float] | None:
     """Activity by population that a compilation with images has left, or None."""
-    found = provenance.get("fidelity")
-    if not isinstance(found, Mapping):
+    fidelity = provenance.get("fidelity")
+    if not fidelity:
         return None
-    return {each["name"]: float(each["rate"]) for each in found.get("populations", ())}
+    return {str(each["name"]): float(each["rate"]) for each in fidelity["populations"]}
 
 
 def projections_of_spikes(graph: Graph) -> frozenset[str]:

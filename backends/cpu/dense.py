@@ -66,7 +66,8 @@ class DenseSum:
         """What the time of it depends on."""
         blocks = [(*block.taps.shape, *block.matrix.shape) for block in self.blocks]
         types = sorted({str(block.matrix.dtype) for block in self.blocks})
-        return f"{self.source_rows}x{self.source_lanes} {blocks} {types} {self.reach < 1 << 24}"
+        widths = f"{' '.join(types)}, {self.reach.bit_length()} bits"  # of weights and of sums
+        return f"{self.source_rows}x{self.source_lanes} {blocks} {widths}"
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def plan_units(
         steps: how many steps one call computes.
         record: populations whose spikes and membranes are kept.
         stateful: whether membranes, and what is the same at every step, stay between calls.
-        dense, both: of `units_of`.
+        dense: projections that become matrix products where they can.
+        both: whether these can also be computed from events.
 
     Raises:
         NotExpressible: units cannot compute it.
@@ -128,8 +129,8 @@ class _Encoder:
             spikes={n: (self.places[f"spikes {n}"], a) for n, a in populations.items()},
             records={n: self.places[f"record {n}"] for n in self.record},
             states={n: self.places[f"state {n}"] for n in populations} if self.stateful else {},
-            readout=(self.places[f"current {root}"], bytes_of(self.graph, root), self.units.stored[root],
-                     self.readout.type.temporal),
+            readout=(self.places[f"current {root}"], bytes_of(self.graph, root),
+                     self.units.stored[root], self.readout.type.temporal),
             steps=self.steps,
             dense={number: self._dense(unit, unit.dense)
                    for number, unit in enumerate(self.units.units) if unit.dense is not None},
