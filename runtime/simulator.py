@@ -1,7 +1,7 @@
 """The event simulator: runs a program on this machine, with compiled units where they fit."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.runtime.hybrid_runner import HybridRunner
+from snncc.runtime.kernel_choice import KernelChoice, Kernels
 from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.unit_runner import Memory, Runner
 
@@ -43,12 +45,22 @@ class Simulator:
     Args:
         graph: integer dialect, verified.
         threads: how many; None for as many as the machine gives.
+        kernels: "event", "dense" where a layer can be a library's matrix product (which
+            multiplies), or "auto": dense where that is faster at the layer's activity.
+        rates: for "auto", shares of neurons that spike at a step, by population; without them
+            the first image that is run says.
 
     Attributes:
         general: why the program runs node by node instead of in compiled units, or "".
     """
 
-    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        threads: int | None = None,
+        kernels: Kernels = "event",
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.graph = graph
         self.unit = readout_of(graph).unit
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -58,9 +70,11 @@ class Simulator:
         self._nodes: NodeSimulator | None = None
         self._runners: dict[frozenset[str], Runner] = {}
         try:
+            self.kernels = KernelChoice(graph, kernels, rates)
             self.runner(frozenset())
         except NotExpressible as reason:
             self.general = str(reason)
+            self.kernels = KernelChoice(graph, "event")
             self._nodes = NodeSimulator(graph, threads)
 
     @property
@@ -68,11 +82,21 @@ class Simulator:
         """How many images a caller who reads files should give to `run`."""
         return self._nodes.plan.images if self._nodes else AT_ONCE
 
+    @property
+    def dense_layers(self) -> tuple[str, ...]:
+        """Projections that run as matrix products; "auto" may know only after the first run."""
+        if self._nodes is not None or not self.kernels.dense:
+            return ()
+        plan = self.runner(frozenset()).plan
+        return tuple(plan.names[number] for number in plan.dense)
+
     def runner(self, wanted: frozenset[str]) -> Runner:
         """The plan that records these populations, made once."""
         if wanted not in self._runners:
-            plan = plan_units(self.graph, self.graph.steps, wanted)
-            self._runners[wanted] = Runner(self.graph, plan)
+            dense = self.kernels.dense or ()
+            plan = plan_units(self.graph, self.graph.steps, wanted, dense=dense)
+            made = HybridRunner if plan.dense else Runner
+            self._runners[wanted] = made(self.graph, plan)
         return self._runners[wanted]
 
     def run(
@@ -94,6 +118,10 @@ class Simulator:
         if self._nodes is not None:
             return self._nodes.run(images, record, progress)
         images = np.ascontiguousarray(check_images(self.graph, images))
+        if self.kernels.dense is None and len(images) > 0:
+            self.kernels.choose(self.runner(frozenset()), images[0])
+            if self.kernels.dense:
+                self._runners.clear()
         runner = self.runner(recorded_names(self.graph, record))
         shares_rows = len(images) < self.threads
         with ThreadPoolExecutor(self.threads) as pool:

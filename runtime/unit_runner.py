@@ -1,5 +1,6 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
+import threading
 from typing import Any
 
 import numba as nb
@@ -55,6 +56,7 @@ class Memory:
         self.counters = np.zeros(1 + len(plan.units), np.int64)
         self.counts = np.zeros((threads, len(plan.units)), np.int64)
         self.scratch = [aligned(plan.scratch) for _ in range(threads)]
+        self.meeting = threading.Barrier(threads, self.begin)
 
     def begin(self) -> None:
         """Before every call of all threads."""

@@ -76,7 +76,7 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
     Raises:
         NotExpressible: it has more inputs than can be listed.
     """
-    taps, weights, kind = _selection(graph, node, source, unit)
+    taps, weights, kind = selection_of(graph, node, source, unit)
     low, high = node.type.range or (0, 0)
     pixels = source is None
     if pixels:
@@ -156,7 +156,7 @@ def _reach(part: Part) -> int:
     return int(max(positive, negative))
 
 
-def _selection(
+def selection_of(
     graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
 ) -> tuple[Array, Array, int]:
     """Taps [rows, taps, 2], weights [steps or 1, weight rows, lanes] and the kind of part."""
