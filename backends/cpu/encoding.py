@@ -209,7 +209,7 @@ class _Encoder:
             self._op(unit, op)
         tile = tile_of(arrangement.lanes)
         expected = sum(inputs) * steps * 2 // 10
-        block = max(1, min(64, arrangement.row_count, BLOCK_BYTES // max(1, expected)))
+        block = max(1, min(64, -(-arrangement.row_count // 8), BLOCK_BYTES // max(1, expected)))
         rows = arrangement.row_count if unit.parts or unit.dense is None else 0
         self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
                   first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
