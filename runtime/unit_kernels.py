@@ -87,14 +87,17 @@ def scale(gain: Any, constants: Any, step: Any, row: Any, first: Any, lanes: Any
     table = constants + cell(gain, f.G_TABLE) + step * cell(gain, f.G_STEP)
     table += v.read32(constants + cell(gain, f.G_ROWS) + 4 * row) + first * size
     half = (np.int64(1) << cell(gain, f.G_SHIFT)) >> 1
-    right, zero = v.ints(cell(gain, f.G_SHIFT)), v.ints(0)
+    right, zero, rounding = v.ints(cell(gain, f.G_SHIFT)), v.ints(0), v.ints(half)
+    above, below = v.ints(31 - high), v.ints(low)
     for lane in range(0, lanes, 16):
+        x = v.load32(dst + 4 * lane)
         mantissa = v.load16(table + 2 * lane) if size == 2 else v.load32(table + 4 * lane)
-        moved, total = v.shift_left(v.load32(dst + 4 * lane), v.ints(low)), v.ints(half)
-        for bit in range(low, high):
-            total = v.add(total, v.select(v.has_bit(mantissa, v.ints(1 << bit)), moved, zero))
-            moved = v.add(moved, moved)
-        total = v.sub(total, v.select(v.above(zero, mantissa), moved, zero))
+        mantissa = v.shift_left(mantissa, above)  # its sign is the highest bit of all
+        total = v.sub(zero, v.select(v.above(zero, mantissa), x, zero))
+        for _ in range(low, high):
+            mantissa, total = v.add(mantissa, mantissa), v.add(total, total)
+            total = v.add(total, v.select(v.above(zero, mantissa), x, zero))
+        total = v.add(v.shift_left(total, below), rounding)
         v.store32(dst + 4 * lane, v.shift_right(total, right))
 
 
@@ -138,7 +141,7 @@ def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any,
 
 @compiled
 def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first_row: Any,
-          last_row: Any, steps: Any, starts: Any, found: Any) -> None:  # fmt: skip
+          last_row: Any, steps: Any, starts: Any, found: Any, taken: Any) -> None:  # fmt: skip
     """Lists the active inputs of every row, step and part; `starts` has where each begins."""
     count, end = cell(unit, f.U_PARTS), np.int64(0)
     v.store64(starts, end)
@@ -151,7 +154,7 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
                     bits = memory + cell(part, f.P_SOURCE) + step * cell(part, f.P_STEP)
                     end += 2 * list_row(part, bits, taps, found + end)
                 elif cell(part, f.P_KIND) == f.PLANE:
-                    end += 2 * list_plane(part, pixels, taps, found + end)
+                    end += 2 * list_plane(part, pixels, taps, found + end, taken)
                 starts += 8
                 v.store64(starts, end)
 
@@ -167,7 +170,8 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
     registers = prepared + 3 * size
     starts = registers + f.REGISTERS * size
     found = starts + 8 * ((last_row - first_row) * steps * part_count + 1)
-    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, steps, starts, found)
+    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, steps, starts, found,
+                prepared)  # fmt: skip
     spikes = np.int64(0)
     first = np.int64(0)
     while first < cell(unit, f.U_LANES):

@@ -104,6 +104,7 @@ def fire(neuron: Any, constants: Any, memory: Any, steps: Any, row: Any, first: 
     state = memory + cell(neuron, f.N_STATE) + row * cell(neuron, f.N_STATE_ROW) + 4 * first
     polar = cell(neuron, f.N_POLAR) != 0
     usual = cell(neuron, f.N_USUAL) != 0 and stride == 0
+    plain = usual and not polar and not recorded
     decay, zero = v.ints(cell(neuron, f.N_SHIFT)), v.ints(0)
     total = np.int64(0)
     for lane in range(0, lanes, 32):
@@ -118,7 +119,17 @@ def fire(neuron: Any, constants: Any, memory: Any, steps: Any, row: Any, first: 
         b_low, b_high = v.load32(table + 4 * f.TILE), v.load32(table + 4 * f.TILE + 64)
         s_low, s_high = v.load32(table + 8 * f.TILE), v.load32(table + 8 * f.TILE + 64)
         place, current = spikes + (lane >> 3), currents + 4 * lane
-        for s in range(steps):
+        for _ in range(steps if plain else 0):
+            z_low = v.add(v.add(v.shift_right(low, decay), b_low), v.load32(current))
+            z_high = v.add(v.add(v.shift_right(high, decay), b_high), v.load32(current + 64))
+            f_low, f_high = v.at_least(z_low, t_low), v.at_least(z_high, t_high)
+            low, high = v.select(f_low, zero, z_low), v.select(f_high, zero, z_high)
+            word = (v.bits_of(f_low) | (v.bits_of(f_high) << 16)) & inside
+            v.store32(place, word)
+            total += v.ones_in(word)
+            place += spikes_step
+            current += 4 * f.TILE
+        for s in range(0 if plain else steps):
             x_low, x_high = v.load32(current), v.load32(current + 64)
             if not usual:
                 t_low, t_high = v.load32(table), v.load32(table + 64)

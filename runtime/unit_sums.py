@@ -220,12 +220,22 @@ def list_row(part: Any, bits: Any, taps: Any, out: Any) -> Any:
 
 
 @compiled
-def list_plane(part: Any, pixels: Any, taps: Any, out: Any) -> Any:
-    """The same for one bit of the tapped pixels."""
+def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any) -> Any:
+    """The same for one bit of the tapped pixels; `taken` is room for 64 bytes."""
     count, bit = np.int64(0), cell(part, f.P_PLANE)
-    for j in range(cell(part, f.P_TAP_COUNT)):
-        pixel = v.read32(taps + 8 * j)
-        value = v.read8(pixels + max(pixel, 0)) if pixel >= 0 else np.int64(0)
-        v.store16(out + 2 * count, v.read32(taps + 8 * j + 4))  # kept when the next comes after it
-        count += (value >> bit) & 1
+    for first in range(0, cell(part, f.P_TAP_COUNT), 64):
+        size = min(np.int64(64), cell(part, f.P_TAP_COUNT) - first)
+        here = taps + 8 * first
+        for j in range(size):
+            pixel = v.read32(here + 8 * j)
+            v.store8(taken + j, v.read8(pixels + pixel) if pixel >= 0 else np.int64(0))
+        word = v.bytes_with_bit(taken, bit)
+        if size < 64:
+            word &= (np.int64(1) << size) - 1
+        if cell(part, f.P_WORDS) != 0:  # weight rows follow each other
+            count += v.list_bits(word, v.read32(here + 4), out + 2 * count)
+            continue
+        for j in range(size):
+            v.store16(out + 2 * count, v.read32(here + 8 * j + 4))
+            count += (word >> j) & 1
     return count

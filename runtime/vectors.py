@@ -150,6 +150,7 @@ read32 = _scalar_load(32, True)
 read64 = _scalar_load(64, True)
 index16 = _scalar_load(16, False)
 word32 = _scalar_load(32, False)
+store8 = _store(8)
 store16 = _store(16)
 store32 = _store(32)
 store64 = _store(64)
@@ -263,6 +264,25 @@ def _where_bits(kind: Vector) -> Any:
 
 shorts_where = _where_bits(SHORTS)
 ints_where = _where_bits(INTS)
+
+
+@intrinsic
+def bytes_with_bit(context: Any, address: Any, bit: Any) -> Any:
+    """An int64 whose bits say which of 64 bytes have a bit set."""
+
+    def build(_context: Any, builder: Builder, _signature: Any, args: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), 64)
+        moved = builder.shl(ir.Constant(ir.IntType(8), 1), builder.trunc(args[1], ir.IntType(8)))
+        one = builder.insert_element(
+            ir.Constant(kind, ir.Undefined), moved, ir.Constant(ir.IntType(32), 0)
+        )
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        every = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+        found = builder.and_(_read(builder, args[0], kind), every)
+        flags = builder.icmp_unsigned("!=", found, ir.Constant(kind, [0] * 64))
+        return builder.bitcast(flags, ir.IntType(64))
+
+    return LONG(LONG, LONG), build
 
 
 @intrinsic

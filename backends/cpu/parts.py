@@ -32,7 +32,8 @@ class Part:
         source: name of the value that selects.
         taps: int32 [rows, taps, 2]: source row (for PLANE the pixel) and weight row; -1 is none.
         weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
-        first_word, words: which 64-bit words of a source row.
+        first_word, words: which 64-bit words of a source row; of PLANE, 1 when the weight rows of
+            the taps follow each other.
         wide: whether sums need more than 16 bits, or weights more than 8.
         reach: no partial sum is larger, of either sign.
     """
@@ -83,10 +84,14 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
         low, high = low // 255, -(-high // 255)
     narrow = weights.dtype == np.int8
     fits = narrow and low >= -SHORT - 1 and high <= SHORT
-    words = 0 if source is None else source.words
+    in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
+    words = int(in_order) if source is None else source.words
     reach = max(-low, high)
     whole = Part(kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach)
-    if kind in (f.EVENTS, f.PLANE) and int(taps[..., 1].max(initial=0)) + 64 * words > MOST_INPUTS:
+    if (
+        kind in (f.EVENTS, f.PLANE)
+        and int(taps[..., 1].max(initial=0)) + 64 * max(1, words) > MOST_INPUTS
+    ):
         raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
     if pixels:
         return [replace(whole, plane=bit) for bit in range(8)]
