@@ -118,11 +118,19 @@ def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any,
         weights += size * cell(part, f.P_INPUTS) * first
     stride = size * f.GROUP * groups
     lists += 8 * number
-    for _ in range(steps):
+    later = np.int64(0)
+    for s in range(steps):
         if kind == f.MASKED and not wide:
-            add_masked(part, bits, taps, weights, groups, dst, shift, adds)
-            if groups > 5:
-                add_masked(part, bits + 20, taps, weights, groups - 5, dst + 640, shift, adds)
+            # Steps go in pairs where they share their weights.
+            if later != 0:
+                later = np.int64(0)
+            else:
+                pairs = s + 1 < steps and cell(part, f.P_WEIGHT_STEP) == 0
+                later = cell(part, f.P_STEP) if pairs else np.int64(0)
+                add_masked(part, bits, later, taps, weights, min(groups, 5), dst, shift, adds)
+                if groups > 5:
+                    add_masked(part, bits + 20, later, taps, weights, groups - 5, dst + 640, shift,
+                               adds)  # fmt: skip
         elif kind >= f.MASKED:
             add_masked_lanes(part, bits, taps, weights, groups, dst, shift, adds)
         else:

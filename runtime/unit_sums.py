@@ -155,27 +155,48 @@ def add_wide_rows(
 
 @compiled
 def add_masked(
-    part: Any, bits: Any, taps: Any, weights: Any, groups: Any, dst: Any, shift: Any, adds: Any
+    part: Any,
+    bits: Any,
+    later: Any,
+    taps: Any,
+    weights: Any,
+    groups: Any,
+    dst: Any,
+    shift: Any,
+    adds: Any,
 ) -> None:
-    """Dst (+)= one int16 weight a tap, in the lanes of its source row that spike."""
+    """dst (+)= one int16 weight a tap, in the lanes of its source row that spike.
+
+    Two steps at once, the bits of the second lie `later`: most of the work is to read taps.
+    """
     a, b, c = v.no_shorts(), v.no_shorts(), v.no_shorts()
     d, e = v.no_shorts(), v.no_shorts()
+    a2, b2, c2 = v.no_shorts(), v.no_shorts(), v.no_shorts()
+    d2, e2 = v.no_shorts(), v.no_shorts()
     for j in range(cell(part, f.P_TAP_COUNT)):
         source = v.read32(taps + 8 * j)
         if source < 0:
             continue
         weight = v.shorts(v.read16(weights + 2 * v.read32(taps + 8 * j + 4)))
         place = bits + source * cell(part, f.P_ROW)
+        then = place + later
         a = v.add(a, v.shorts_where(v.word32(place), weight))
+        a2 = v.add(a2, v.shorts_where(v.word32(then), weight))
         if groups > 1:
             b = v.add(b, v.shorts_where(v.word32(place + 4), weight))
+            b2 = v.add(b2, v.shorts_where(v.word32(then + 4), weight))
         if groups > 2:
             c = v.add(c, v.shorts_where(v.word32(place + 8), weight))
+            c2 = v.add(c2, v.shorts_where(v.word32(then + 8), weight))
         if groups > 3:
             d = v.add(d, v.shorts_where(v.word32(place + 12), weight))
+            d2 = v.add(d2, v.shorts_where(v.word32(then + 12), weight))
         if groups > 4:
             e = v.add(e, v.shorts_where(v.word32(place + 16), weight))
+            e2 = v.add(e2, v.shorts_where(v.word32(then + 16), weight))
     put_all(a, b, c, d, e, groups, dst, shift, adds)
+    if later != 0:
+        put_all(a2, b2, c2, d2, e2, groups, dst + 4 * f.TILE, shift, adds)
 
 
 @compiled
