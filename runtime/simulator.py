@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from snncc.artifact import Program, program_digest
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.encoding import plan_units
 from snncc.ir import Array, Graph
@@ -20,7 +22,10 @@ from snncc.runtime.execution import (
     recorded_names,
 )
 from snncc.runtime.node_simulator import NodeSimulator
-from snncc.runtime.unit_runner import Memory, Runner
+from snncc.runtime.stream_engines import NodeEngine, UnitEngine
+from snncc.runtime.stream_state import StreamState, check_state
+from snncc.runtime.streaming import Engine, Stream
+from snncc.runtime.unit_runner import Memory, Runner, run_together
 
 AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
@@ -56,7 +61,7 @@ class Simulator:
         self.threads = max(1, min(threads or available, available))
         self.general = ""
         self._nodes: NodeSimulator | None = None
-        self._runners: dict[frozenset[str], Runner] = {}
+        self._runners: dict[tuple[frozenset[str], bool], Runner] = {}
         try:
             self.runner(frozenset())
         except NotExpressible as reason:
@@ -68,12 +73,63 @@ class Simulator:
         """How many images a caller who reads files should give to `run`."""
         return self._nodes.plan.images if self._nodes else AT_ONCE
 
-    def runner(self, wanted: frozenset[str]) -> Runner:
-        """The plan that records these populations, made once."""
-        if wanted not in self._runners:
-            plan = plan_units(self.graph, self.graph.steps, wanted)
-            self._runners[wanted] = Runner(self.graph, plan)
-        return self._runners[wanted]
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the program's nodes and constants, without where it comes from."""
+        return program_digest(Program(self.graph, {}))
+
+    def runner(self, wanted: frozenset[str], stream: bool = False) -> Runner:
+        """The plan that records these populations, made once.
+
+        Args:
+            wanted: their names.
+            stream: for a single step, with membranes that stay, instead of all steps.
+        """
+        key = (wanted, stream)
+        if key not in self._runners:
+            plan = plan_units(self.graph, 1 if stream else self.graph.steps, wanted, stream)
+            for other in self._runners.values():  # the same weights need not lie there twice
+                if np.array_equal(other.plan.block, plan.block):
+                    plan = replace(plan, block=other.plan.block)
+                    break
+            self._runners[key] = Runner(self.graph, plan)
+        return self._runners[key]
+
+    def stream(self, image: Images, record: Collection[str] | None = None) -> Stream:
+        """One image step by step.
+
+        Args:
+            image: uint8, [*axes of the image].
+            record: populations whose spikes and membranes every answer has; None for none, `ALL`
+                for all.
+
+        Raises:
+            SnnccError: SNN016 when the image is not what the program takes; SNN001 for a name
+                that no population has.
+        """
+        own = check_images(self.graph, image[None])[0].copy()
+        engine = self._engine(own, record)
+        none = np.zeros(self.graph[self.graph.output].type.shape, np.int64)
+        return Stream(self.graph, own, self.digest, engine, 0, none)
+
+    def resume(self, state: StreamState, record: Collection[str] | None = None) -> Stream:
+        """A stream that goes on where another was, in this process or an earlier one.
+
+        Raises:
+            SnnccError: SNN016 when the state is not of this program.
+        """
+        check_state(self.graph, self.digest, state)
+        image = check_images(self.graph, state.image[None])[0].copy()
+        engine = self._engine(image, record)
+        if state.done:
+            engine.resume(state.membranes)
+        return Stream(self.graph, image, self.digest, engine, state.done, state.readout)
+
+    def _engine(self, image: Images, record: Collection[str] | None) -> Engine:
+        wanted = recorded_names(self.graph, record)
+        if self._nodes is not None:
+            return NodeEngine(self.graph, image, self._nodes.threads, wanted)
+        return UnitEngine(self.runner(wanted, stream=True), image, self.threads)
 
     def run(
         self,
@@ -109,14 +165,8 @@ class Simulator:
     def _together(
         self, runner: Runner, pool: ThreadPoolExecutor, memory: Memory, image: Array
     ) -> _Result:
-        memory.begin()
         memory.counts[:] = 0
-        calls = [
-            pool.submit(runner.run, memory, image, thread, self.threads)
-            for thread in range(self.threads)
-        ]
-        for call in calls:
-            call.result()
+        run_together(runner, pool, memory, image)
         return _result(runner, memory)
 
     def _apart(

@@ -1,5 +1,6 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba as nb
@@ -16,7 +17,7 @@ NUMBERS = 11
 
 
 def _compiled() -> Any:
-    """The executor; machine code is made on first use and cached where the folder can be written."""
+    """The executor; machine code is made on first use and cached if the folder can be written."""
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:
         return nb.njit(cache=True, **options)(unit_kernels.run_units)
@@ -115,8 +116,12 @@ class Runner:
         return self._grid(self._lanes(memory, place, rows, name), name).astype(np.int64)
 
     def state(self, memory: Memory, name: str) -> Array:
-        """A view of the membranes between calls, int32 [rows, lanes]."""
-        return self._lanes(memory, self.plan.states[name], self.plan.spikes[name][1].row_count, name)
+        """A view of the membranes between calls, int32 [*axes of its type but time]."""
+        arrangement = self.plan.spikes[name][1]
+        rows = self._lanes(memory, self.plan.states[name], arrangement.row_count, name)
+        names = (*arrangement.rows, arrangement.lane)
+        grid = rows.reshape(*arrangement.sizes, arrangement.lanes)
+        return _ordered(grid, names, self.graph[name].type.without(TIME))
 
     def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
         lanes = self.plan.spikes[name][1].lanes
@@ -129,6 +134,31 @@ class Runner:
         grid = rows.reshape(self.plan.steps, *arrangement.sizes, arrangement.lanes)
         names = (TIME, *arrangement.rows, arrangement.lane)
         return _ordered(grid, names, self.graph[name].type)
+
+
+def run_together(
+    runner: Runner,
+    pool: ThreadPoolExecutor,
+    memory: Memory,
+    image: Array,
+    steps: tuple[int, int] | None = None,
+) -> None:
+    """Runs one image on as many threads as the memory is made for; they share the rows.
+
+    Args:
+        runner: of the plan.
+        pool: of at least so many threads, none of them in use: they wait for one another.
+        memory: of the image.
+        image: uint8, contiguous.
+        steps: from and to which step, the last excluded; None for all that the plan has.
+    """
+    memory.begin()
+    threads = len(memory.scratch)
+    calls = [
+        pool.submit(runner.run, memory, image, thread, threads, steps) for thread in range(threads)
+    ]
+    for call in calls:
+        call.result()
 
 
 def _ordered(grid: Array, names: tuple[str, ...], kind: ValueType) -> Array:
