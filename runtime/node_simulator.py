@@ -78,9 +78,7 @@ class NodeSimulator:
             nb.set_num_threads(before)
         return join(parts)
 
-    def _chunk(
-        self, images: Images, wanted: frozenset[str], left: Mapping[str, Ints]
-    ) -> Execution:
+    def _chunk(self, images: Images, wanted: frozenset[str], left: Mapping[str, Ints]) -> Execution:
         graph = self.graph
         values: dict[str, Array] = {}
         membranes: dict[str, Ints] = {}

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,16 +11,16 @@ import numpy as np
 from snncc.artifact import Program, program_digest
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.encoding import plan_units
-from snncc.ir import Array, Graph
-from snncc.ir.arrays import spread
+from snncc.ir import Graph
+from snncc.runtime.batch_results import BatchResults
 from snncc.runtime.execution import (
     Execution,
     Images,
-    Ints,
     check_images,
     readout_of,
     recorded_names,
 )
+from snncc.runtime.memory_use import memory_of, require_memory
 from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.stream_engines import NodeEngine, UnitEngine
 from snncc.runtime.stream_state import StreamState, check_state
@@ -29,14 +29,6 @@ from snncc.runtime.unit_runner import Memory, Runner, run_together
 
 AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
-
-
-@dataclass(frozen=True)
-class _Result:
-    readout: Ints
-    spikes: dict[str, Array]
-    membranes: dict[str, Ints]
-    counts: Ints
 
 
 class Simulator:
@@ -55,7 +47,7 @@ class Simulator:
 
     def __init__(self, graph: Graph, threads: int | None = None) -> None:
         self.graph = graph
-        self.unit = readout_of(graph).unit
+        readout_of(graph)  # raises when the program does not answer
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         available = available or os.cpu_count() or 1
         self.threads = max(1, min(threads or available, available))
@@ -145,83 +137,57 @@ class Simulator:
             progress: called with the number of images done so far.
 
         Raises:
-            SnnccError: SNN016 when the images are not what the program takes.
+            SnnccError: SNN016 when the images are not what the program takes; SNN001 for a name
+                that no population has; SNN004 when the results do not fit into memory.
         """
         if self._nodes is not None:
             return self._nodes.run(images, record, progress)
         images = np.ascontiguousarray(check_images(self.graph, images))
         runner = self.runner(recorded_names(self.graph, record))
-        shares_rows = len(images) < self.threads
+        use = memory_of(self.graph, runner.plan)
+        working = use.working(len(images), self.threads)
+        require_memory("results", len(images), use.image, working)
+        results = BatchResults(runner, len(images))
         with ThreadPoolExecutor(self.threads) as pool:
-            if shares_rows:
-                memory = Memory(runner.plan, self.threads)
-                results = [self._together(runner, pool, memory, image) for image in images]
+            if len(images) < self.threads:
+                self._sharing_rows(runner, pool, images, results, progress)
             else:
-                results = self._apart(runner, pool, images, progress)
-        if progress is not None and shares_rows:
-            progress(len(images))
-        return self._execution(runner, results)
+                self._sharing_images(runner, pool, images, results, progress)
+        return results.execution()
 
-    def _together(
-        self, runner: Runner, pool: ThreadPoolExecutor, memory: Memory, image: Array
-    ) -> _Result:
-        memory.counts[:] = 0
-        run_together(runner, pool, memory, image)
-        return _result(runner, memory)
-
-    def _apart(
+    def _sharing_rows(
         self,
         runner: Runner,
         pool: ThreadPoolExecutor,
         images: Images,
+        results: BatchResults,
         progress: Callable[[int], None] | None,
-    ) -> list[_Result]:
-        def share(first: int) -> list[_Result]:
+    ) -> None:
+        memory = Memory(runner.plan, self.threads)
+        for place, image in enumerate(images):
+            run_together(runner, pool, memory, image)
+            results.put(place, memory)
+        results.count(memory)
+        if progress is not None:
+            progress(len(images))
+
+    def _sharing_images(
+        self,
+        runner: Runner,
+        pool: ThreadPoolExecutor,
+        images: Images,
+        results: BatchResults,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        def share(first: int) -> Memory:
             memory = Memory(runner.plan)
-            found: list[_Result] = []
-            for image in images[first :: self.threads]:
+            for place in range(first, len(images), self.threads):
                 memory.begin()
-                memory.counts[:] = 0
-                runner.run(memory, image)
-                found.append(_result(runner, memory))
+                runner.run(memory, images[place])
+                results.put(place, memory)
                 if progress is not None and first == 0:
-                    progress(min(len(images), len(found) * self.threads))
-            return found
+                    progress(min(len(images), place + self.threads))
+            return memory
 
-        shares = list(pool.map(share, range(self.threads)))
-        return [shares[i % self.threads][i // self.threads] for i in range(len(images))]
-
-    def _execution(self, runner: Runner, results: list[_Result]) -> Execution:
-        names = sorted(runner.plan.records)
-        kind = self.graph[self.graph.output].type
-        readout = np.zeros((len(results), *kind.shape), np.int64)
-        for place, result in enumerate(results):
-            readout[place] = result.readout
-        offset = readout_of(self.graph).offset
-        if offset is not None:
-            constant = self.graph.constants[offset.name].astype(np.int64)
-            readout += spread(constant, offset.axes, kind.names)
-        counts = sum((r.counts for r in results), np.zeros(len(runner.plan.units), np.int64))
-
-        def stacked(kept: Callable[[_Result], Array], name: str) -> Array:
-            shape = (0, *self.graph[name].type.shape)
-            return np.stack([kept(r) for r in results]) if results else np.zeros(shape, np.uint8)
-
-        return Execution(
-            readout,
-            readout.astype(np.float64) * self.unit,
-            {n: stacked(lambda r, n=n: r.spikes[n], n) for n in names},
-            {n: stacked(lambda r, n=n: r.membranes[n], n).astype(np.int64) for n in names},
-            {n: int(c) for n, c in zip(runner.plan.names, counts, strict=True)
-             if n in runner.plan.spikes},
-        )  # fmt: skip
-
-
-def _result(runner: Runner, memory: Memory) -> _Result:
-    names = runner.plan.records
-    return _Result(
-        runner.readout(memory, runner.plan.steps),
-        {name: runner.spikes(memory, name) for name in names},
-        {name: runner.membranes(memory, name) for name in names},
-        memory.counts.sum(axis=0),
-    )
+        for memory in pool.map(share, range(self.threads)):
+            results.count(memory)

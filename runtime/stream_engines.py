@@ -37,7 +37,7 @@ class UnitEngine:
         return Step(
             runner.readout(memory, 1),
             {n: self._only_step(runner.spikes(memory, n), n) for n in sorted(plan.records)},
-            {n: self._only_step(runner.membranes(memory, n), n) for n in sorted(plan.records)},
+            {n: self._level(n) for n in sorted(plan.records)},
             {n: int(c) for n, c in zip(plan.names, counts, strict=True) if n in plan.spikes},
         )
 
@@ -54,6 +54,10 @@ class UnitEngine:
         threads = len(self._memory.scratch)
         with ThreadPoolExecutor(threads) as pool:
             run_together(self._runner, pool, self._memory, self._image, (first, last))
+
+    def _level(self, name: str) -> Ints:
+        levels = self._runner.membranes(self._memory, name)
+        return self._only_step(levels, name).astype(np.int64)
 
     def _only_step(self, array: Array, name: str) -> Array:
         return _at(array, self._runner.graph[name].type)

@@ -109,11 +109,11 @@ class Runner:
         bits = np.unpackbits(packed, axis=1, count=arrangement.lanes, bitorder="little")
         return self._grid(bits, name)
 
-    def membranes(self, memory: Memory, name: str) -> Ints:
-        """Recorded membranes of a population, int64 [*axes of its type]."""
+    def membranes(self, memory: Memory, name: str) -> Array:
+        """A view of recorded membranes of a population, int32 [*axes of its type]."""
         place, arrangement = self.plan.records[name], self.plan.spikes[name][1]
         rows = self.plan.steps * arrangement.row_count
-        return self._grid(self._lanes(memory, place, rows, name), name).astype(np.int64)
+        return self._grid(self._lanes(memory, place, rows, name), name)
 
     def state(self, memory: Memory, name: str) -> Array:
         """A view of the membranes between calls, int32 [*axes of its type but time]."""
