@@ -1,6 +1,7 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numba as nb
@@ -16,6 +17,19 @@ TABLES = 6
 NUMBERS = 11
 
 
+@dataclass(frozen=True)
+class CodeCache:
+    """Where machine code is kept from one process to the next.
+
+    Attributes:
+        folder: None when no folder can be written: every process compiles.
+        found: whether it was there already.
+    """
+
+    folder: str | None
+    found: bool
+
+
 def _compiled() -> Any:
     """The executor; machine code is made on first use and cached if the folder can be written."""
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
@@ -28,19 +42,38 @@ def _compiled() -> Any:
 run_units = _compiled()
 
 
-def compile_ahead() -> None:
-    """Makes or loads the machine code."""
+def compile_ahead() -> CodeCache:
+    """Makes or loads the machine code; it is the same for every program.
+
+    A process that runs a program does it by itself. Call it while something else is waited for, or
+    once after installing, so that no user waits.
+    """
     run_units.compile((ADDRESS, nb.types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
+    found = run_units.stats
+    return CodeCache(found.cache_path, bool(found.cache_hits))
 
 
 class Memory:
-    """What one image needs while it runs, for threads that share its rows."""
+    """What one image needs while it runs, for threads that share its rows.
+
+    Attributes:
+        values: working memory.
+        counters: threads that have come, and rows taken by unit.
+        counts: spikes, [threads, units], of all runs so far.
+        scratch: of each thread.
+        addresses: by thread, of values, counters, its scratch and its counts.
+    """
 
     def __init__(self, plan: UnitPlan, threads: int = 1) -> None:
         self.values = aligned(plan.memory)
         self.counters = np.zeros(1 + len(plan.units), np.int64)
         self.counts = np.zeros((threads, len(plan.units)), np.int64)
         self.scratch = [aligned(plan.scratch) for _ in range(threads)]
+        shared = (self.values.ctypes.data, self.counters.ctypes.data)
+        self.addresses = [
+            (*shared, scratch.ctypes.data, counts.ctypes.data)
+            for scratch, counts in zip(self.scratch, self.counts, strict=True)
+        ]
 
     def begin(self) -> None:
         """Before every call of all threads."""
@@ -59,6 +92,7 @@ class Runner:
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
         self._tables = tuple(table.ctypes.data for table in tables)
+        self._units, self._block = plan.units.ctypes.data, plan.block.ctypes.data
 
     def run(
         self,
@@ -82,11 +116,10 @@ class Runner:
         plan = self.plan
         first, last = units or (0, len(plan.units))
         begin, end = steps or (0, plan.steps)
+        values, counters, scratch, counts = memory.addresses[thread]
         run_units(
-            plan.units.ctypes.data, self._tables, plan.block.ctypes.data,
-            memory.values.ctypes.data, image.ctypes.data, memory.scratch[thread].ctypes.data,
-            memory.counters.ctypes.data, memory.counts[thread].ctypes.data,
-            first, last, threads, begin, end,
+            self._units, self._tables, self._block, values, image.ctypes.data, scratch, counters,
+            counts, first, last, threads, begin, end,
         )  # fmt: skip
 
     def readout(self, memory: Memory, steps: int) -> Ints:

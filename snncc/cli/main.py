@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "snncc.cli.inspect_command",
     "count": "snncc.cli.count_command",
     "compare": "snncc.cli.compare_command",
+    "warm": "snncc.cli.warm_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
@@ -30,6 +31,7 @@ SUMMARIES = {
     "inspect": "Show what a program consists of.",
     "count": "Count synaptic operations and spikes on given data.",
     "compare": "Find the first spike that differs between two executions, and why.",
+    "warm": "Make the simulator's machine code now, so that the first run need not.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     default="simulator",
     show_default=True,
 )
+@click.option("--profile", is_flag=True, help="Where the time of the first image goes, by layer.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -49,6 +50,7 @@ def command(
     limit: int | None,
     threads: int | None,
     executor: str,
+    profile: bool,
     as_json: bool,
 ) -> None:
     """Run a program on images.
@@ -58,7 +60,18 @@ def command(
     was compiled with; `--labels folders` takes its subfolders, in the order of names, as classes.
     Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
     for `snncc compare` and for plain NumPy.
+
+    With --profile only the first image runs, several times: what every layer costs is printed, and
+    what comes before the first layer.
     """
+    if profile:
+        if any((labels, reference, output, recorded)) or executor != "simulator":
+            raise click.UsageError("--profile times the simulator on one image and writes nothing")
+        from snncc.cli.run_profile import show_profile
+        from snncc.runtime.data_files import open_images
+
+        show_profile(program, lambda p: _images(open_images(data), p, data, 1), as_json)
+        return
     from snncc.artifact import check_writable, load_program
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.runtime.data_files import open_images, write_arrays
