@@ -1,5 +1,6 @@
 """What a stream needs to go on: a value, a file, and checks of both."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,9 @@ import numpy as np
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Array, Graph
+from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.runtime.data_files import read_arrays, write_arrays
+from snncc.runtime.data_files import read_arrays, write_named
 from snncc.runtime.execution import Images, Ints, check_images
 
 SCHEMA = 1
@@ -37,7 +39,7 @@ class StreamState:
 
 
 def save_state(path: Path, state: StreamState) -> None:
-    """Writes a state as .npz; equal states give equal bytes.
+    """Writes a state as .npz, not compressed; equal states give equal bytes.
 
     Raises:
         SnnccError: SNN002 when the file cannot be written.
@@ -49,7 +51,8 @@ def save_state(path: Path, state: StreamState) -> None:
         IMAGE: state.image,
         READOUT: state.readout,
     }
-    write_arrays(path, **arrays, **{MEMBRANES + n: v for n, v in state.membranes.items()})
+    arrays |= {MEMBRANES + name: narrow(values) for name, values in state.membranes.items()}
+    write_named(path, arrays, zipfile.ZIP_STORED)
 
 
 def load_state(path: Path) -> StreamState:

@@ -12,7 +12,8 @@ from snncc.ir import TIME, Array, Graph, ValueType
 from snncc.runtime import unit_kernels
 from snncc.runtime.execution import Ints
 
-ADDRESS = nb.types.int64
+KINDS: Any = nb.types  # numba comes without types
+ADDRESS = KINDS.int64
 TABLES = 6
 NUMBERS = 11
 
@@ -48,7 +49,7 @@ def compile_ahead() -> CodeCache:
     A process that runs a program does it by itself. Call it while something else is waited for, or
     once after installing, so that no user waits.
     """
-    run_units.compile((ADDRESS, nb.types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
+    run_units.compile((ADDRESS, KINDS.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
     found = run_units.stats
     return CodeCache(found.cache_path, bool(found.cache_hits))
 

