@@ -170,8 +170,9 @@ def _container() -> int | None:
 
 
 def megabytes(size: int) -> str:
-    """A size for people: three digits or more."""
-    for digits, least in ((0, 100e6), (1, 10e6), (2, 1e6)):
-        if size >= least:
-            return f"{size / 1e6:,.{digits}f} MB"
-    return f"{size / 1e6:.3f} MB"
+    """A size for people, with about three digits."""
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            number = size / scale
+            return f"{number:,.{0 if number >= 100 else 1}f} {unit}"
+    return f"{size} bytes"

@@ -15,7 +15,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime import ALL, memory_use
-from snncc.runtime.memory_use import MemoryUse, free_memory, require_memory
+from snncc.runtime.memory_use import MemoryUse, free_memory, megabytes, require_memory
 from snncc.runtime.recording import run_recorded
 from snncc.runtime.simulator import Simulator
 
@@ -181,7 +181,16 @@ def test_inspect_prints_the_peak(
     assert found["peak"] == use.peak(100, found["threads"])
     assert found["program"] == sum(a.nbytes for a in graph.constants.values())
     assert run(["inspect", str(program), "--batch", "100"]) == 0
-    assert "for 100 images" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "for 100 images on one thread" in text
+    assert megabytes(found["peak"]) in text
+
+
+def test_sizes_have_about_three_digits() -> None:
+    sizes = (0, 999, 1000, 12_345, 999_000, 1_000_000, 134_400_000, 5_600_000_000)
+    assert [megabytes(size) for size in sizes] == [
+        *("0 bytes", "999 bytes", "1.0 kB", "12.3 kB", "999 kB", "1.0 MB", "134 MB", "5,600 MB")
+    ]
 
 
 def test_programs_that_run_node_by_node_say_so() -> None:

@@ -167,13 +167,14 @@ def _of_memory(found: dict[str, Any]) -> str:
     batch, threads = found["batch"], found["threads"]
     images = "one image" if batch == 1 else f"{batch:,} images"
     on = "one thread" if threads == 1 else f"{threads} threads"
-    running = found["plan"] + found["program"]
-    return (
-        f"{megabytes(found['peak'])} for {images} on {on}, of which {megabytes(running)} are the "
-        f"program and its plan;\n{'':12}+{megabytes(found['further_thread'])} for every further "
-        f"thread, +{megabytes(found['answer'])} for every further image, "
-        f"+{megabytes(found['recorded_image'])} when it is recorded"
-    )
+    parts = [
+        f"{megabytes(found['peak'])} at most, for {images} on {on}",
+        f"program {megabytes(found['program'])}, its plan {megabytes(found['plan'])}, "
+        f"{megabytes(found['planning'])} while it is made",
+        f"a further thread {megabytes(found['further_thread'])}, a further image "
+        f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
+    ]
+    return f"\n{'':12}".join(parts)
 
 
 def _widths(origin: dict[str, Any]) -> str:
