@@ -148,25 +148,24 @@ class Simulator:
         working = use.working(len(images), self.threads)
         require_memory("results", len(images), use.image, working)
         results = BatchResults(runner, len(images))
-        with ThreadPoolExecutor(self.threads) as pool:
-            if len(images) < self.threads:
-                self._sharing_rows(runner, pool, images, results, progress)
-            else:
-                self._sharing_images(runner, pool, images, results, progress)
+        if len(images) < self.threads:
+            self._sharing_rows(runner, images, results, progress)
+        else:
+            self._sharing_images(runner, images, results, progress)
         return results.execution()
 
     def _sharing_rows(
         self,
         runner: Runner,
-        pool: ThreadPoolExecutor,
         images: Images,
         results: BatchResults,
         progress: Callable[[int], None] | None,
     ) -> None:
         memory = Memory(runner.plan, self.threads)
-        for place, image in enumerate(images):
-            run_together(runner, pool, memory, image)
-            results.put(place, memory)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for place, image in enumerate(images):
+                run_together(runner, pool, memory, image)
+                results.put(place, memory)
         results.count(memory)
         if progress is not None:
             progress(len(images))
@@ -174,7 +173,6 @@ class Simulator:
     def _sharing_images(
         self,
         runner: Runner,
-        pool: ThreadPoolExecutor,
         images: Images,
         results: BatchResults,
         progress: Callable[[int], None] | None,
@@ -189,5 +187,9 @@ class Simulator:
                     progress(min(len(images), place + self.threads))
             return memory
 
-        for memory in pool.map(share, range(self.threads)):
-            results.count(memory)
+        if self.threads == 1:  # starting a thread takes longer than an image of a small network
+            results.count(share(0))
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            for memory in pool.map(share, range(self.threads)):
+                results.count(memory)

@@ -52,6 +52,10 @@ class UnitEngine:
 
     def _run(self, first: int, last: int) -> None:
         threads = len(self._memory.scratch)
+        if threads == 1:  # starting a thread takes longer than a step of a small network
+            self._memory.begin()
+            self._runner.run(self._memory, self._image, steps=(first, last))
+            return
         with ThreadPoolExecutor(threads) as pool:
             run_together(self._runner, pool, self._memory, self._image, (first, last))
 
