@@ -6,6 +6,7 @@ interpreter, NumPy and the machine code themselves take comes on top and is the 
 
 import os
 import tracemalloc
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,9 +112,14 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
         values=plan.memory + CELL * (1 + units),
         scratch=plan.scratch + CELL * units,
         answer=2 * CELL * count(graph[graph.output].type.shape),
-        recorded=(CELL + 1) * sum(sizes),
+        recorded=recorded_bytes(graph, plan.records),
         unpacking=max(sizes, default=0),
     )
+
+
+def recorded_bytes(graph: Graph, names: Iterable[str]) -> int:
+    """What spikes and membranes of these populations take, of one image."""
+    return sum((CELL + 1) * count(graph[name].type.shape) for name in names)
 
 
 def require_memory(what: str, images: int, each: int, besides: int = 0) -> None:

@@ -139,23 +139,21 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from snncc.backends.cpu.arrangement import NotExpressible
-    from snncc.backends.cpu.encoding import plan_units
     from snncc.ir.integer_ops import IntegerPopulation
-    from snncc.runtime.memory_use import memory_of, memory_use
+    from snncc.runtime.memory_use import memory_use, recorded_bytes
 
-    everything = frozenset(node.name for node in graph.select(IntegerPopulation))
     try:
         use = memory_use(graph)
-        recording = memory_of(graph, plan_units(graph, graph.steps, everything))
     except NotExpressible as reason:
         return {"unknown": str(reason)}
+    everything = [node.name for node in graph.select(IntegerPopulation)]
     each_thread = use.running(2, 2) - use.running(2, 1)
     return asdict(use) | {
         "batch": batch,
         "threads": threads,
         "peak": use.peak(batch, threads),
         "further_thread": each_thread,
-        "recorded_image": recording.recorded,
+        "recorded_image": recorded_bytes(graph, everything),
     }
 
 
