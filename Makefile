@@ -8,8 +8,9 @@ DEV_STAMP := $(VENV)/.installed-dev
 # torch without this pin brings gigabytes of CUDA; pip's own cache makes a second environment quick.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 BUILD := build/demo
+LAVA := .venv-lava
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lava lint format clean
 .DELETE_ON_ERROR:
 
 help: ## Show what there is
@@ -28,8 +29,14 @@ demo: $(STAMP) ## Compile the shipped example, prove it multiplication-free, run
 	$(BIN)/snncc run $(BUILD)/digits.snncc examples/digits.npz:x_test --labels y_test \
 	    --reference logits -o $(BUILD)/outputs.npz
 
-test: $(DEV_STAMP) ## Run the whole test suite
+# Without a Python 3.10 the tests of Lava are skipped, and pytest's summary says so.
+test: $(DEV_STAMP) ## Run the whole test suite, with Lava where there is a Python 3.10
+	@[ -n "$$SNNCC_LAVA_PYTHON" ] || $(MAKE) --no-print-directory lava || \
+	    echo "make test: no Lava environment, its tests are skipped" >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lava: $(STAMP) ## Make the Lava environment of the tests (Python 3.10, from the PATH or pyenv)
+	$(BIN)/snncc doctor --make-lava $(LAVA)
 
 lint: $(DEV_STAMP) ## Format, lint and type checks
 	$(BIN)/ruff format --check .
@@ -42,7 +49,7 @@ format: $(DEV_STAMP) ## Put the code in the house's form
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(LAVA) build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,9 +6,9 @@ import numpy as np
 
 from snncc.ir import Array, Graph, Node
 from snncc.ir.arrays import count, spread
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain
 from snncc.runtime import kernels
-from snncc.ir.digits import signed_digits
 
 
 @dataclass(frozen=True)

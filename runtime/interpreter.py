@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import align, at_step, concat, count, over_steps, spread, timed
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.digits import signed_digits
 from snncc.runtime.execution import (
     Execution,
     Images,
@@ -275,7 +275,11 @@ def _population(
     spikes, levels = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
     for t in range(graph.steps):
         threshold = at_step(thresholds, t)
-        if op.compare == "ge":
+        if op.rounding == "zero":
+            down = (_times(state, digits) + offset) >> shift
+            up = -((_times(-state, digits) + offset) >> shift)
+            leaked = np.where(state < 0, up, down)
+        elif op.compare == "ge":
             leaked = (_times(state, digits) + offset) >> shift
         else:
             leaked = -((_times(-state, digits) + offset) >> shift)

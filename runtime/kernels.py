@@ -113,12 +113,13 @@ def fire(
         bias: what is added at every step.
         polarity: -1, 0 or 1.
         digits: int8 [powers], the decay factor as sum(digits[k] << k), each -1, 0 or 1.
-        rules: int64 (decay shift, 1 for soft reset, 1 for compare >, decay offset).
+        rules: int64 (decay shift, 1 for soft reset, 1 for compare >, decay offset, 1 for a leak
+            toward zero).
         spikes: uint8 [batch, steps, neurons]; overwritten.
         membranes: int64 [batch, steps, neurons] or [0, 0, 0] when they are not kept.
     """
     batch, steps, neurons = spikes.shape
-    shift, soft, strict, offset = rules[0], rules[1], rules[2], rules[3]
+    shift, soft, strict, offset, toward_zero = rules[0], rules[1], rules[2], rules[3], rules[4]
     plain = digits.shape[0] == 1  # the factor is 1: nothing to add up
     keep = membranes.shape[0] > 0
     static = current.shape[1] == 1
@@ -130,7 +131,8 @@ def fire(
             shifts = bias[t if bias.shape[0] > 1 else 0]
             signs = polarity[t if polarity.shape[0] > 1 else 0]
             for i in range(neurons):
-                v = -state[i] if strict else state[i]
+                mirrored = state[i] < 0 if toward_zero else strict != 0
+                v = -state[i] if mirrored else state[i]
                 scaled = offset
                 if plain:
                     scaled += v
@@ -140,7 +142,7 @@ def fire(
                             scaled += v << k
                         elif digits[k] < 0:
                             scaled -= v << k
-                leaked = -(scaled >> shift) if strict else scaled >> shift
+                leaked = -(scaled >> shift) if mirrored else scaled >> shift
                 x = np.int64(current[b, step, i])
                 sign = signs[i]
                 x = x if sign > 0 else (-x if sign < 0 else np.int64(0))

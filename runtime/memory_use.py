@@ -98,17 +98,22 @@ def memory_use(graph: Graph, record: frozenset[str] = frozenset()) -> MemoryUse:
 
 
 def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
-    """What a plan takes; `planning` is 0."""
+    """What a plan takes; `planning` is 0.
+
+    Of layers that are matrix products the matrices are counted, not what the library keeps.
+    """
     tables = (
         *(plan.units, plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants),
         plan.neurons,
     )
+    blocks = [block for unit in plan.dense.values() for block in unit.sum.blocks]
+    dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)
     units = len(plan.units)
     sizes = [count(graph[name].type.shape) for name in plan.records]
     return MemoryUse(
         program=sum(array.nbytes for array in graph.constants.values()),
         planning=0,
-        plan=plan.block.nbytes + sum(table.nbytes for table in tables),
+        plan=plan.block.nbytes + dense + sum(table.nbytes for table in tables),
         values=plan.memory + CELL * (1 + units),
         scratch=plan.scratch + CELL * units,
         answer=2 * CELL * count(graph[graph.output].type.shape),

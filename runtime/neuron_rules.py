@@ -88,7 +88,8 @@ class Replay:
 
 def rule_of(op: IntegerPopulation) -> NeuronRule:
     """The rule of a population."""
-    rounding = "floor" if op.compare == "ge" else "ceil"
+    floor = "floor" if op.compare == "ge" else "ceil"
+    rounding = floor if op.rounding == "floor" else op.rounding
     return NeuronRule(op.decay, op.decay_offset, rounding, op.reset, op.compare)
 
 

@@ -202,7 +202,13 @@ def _neuron_constants(graph: Graph, node: Node) -> tuple[Array, Array, Array, Ar
     bias = over_neurons(op.bias, 0) + polarity * over_neurons(op.offset, 0)
     factor, shift = op.decay
     digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-    rules = [shift, op.reset == "soft", op.compare == "gt", op.decay_offset]
+    rules = [
+        shift,
+        op.reset == "soft",
+        op.compare == "gt",
+        op.decay_offset,
+        op.rounding == "zero",
+    ]
     return (
         of_every_neuron(over_neurons(op.threshold, 0)),
         of_every_neuron(bias),

@@ -33,7 +33,8 @@ class UnitProfile:
     Attributes:
         name: of the population or the current.
         shape: of one step.
-        kind: how its projections find active inputs; "currents" when it has none.
+        kind: how its projections find active inputs; "product" when they are matrix products,
+            "currents" when it has none.
         spikes: that come in, over all steps; of an image, bits that are set.
         operations: synaptic operations: additions of a weight.
         seconds: median.
@@ -161,6 +162,8 @@ def _shape(graph: Graph, plan: UnitPlan, unit: int) -> tuple[int, ...]:
 
 
 def _kind(plan: UnitPlan, unit: int) -> str:
+    if unit in plan.dense:
+        return "product"
     first, parts = int(plan.units[unit, f.U_PART]), int(plan.units[unit, f.U_PARTS])
     kinds = [int(kind) for kind in plan.parts[first : first + parts, f.P_KIND]]
     return ", ".join(dict.fromkeys(KINDS.get(kind, "other") for kind in kinds)) or "currents"

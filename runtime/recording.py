@@ -26,7 +26,7 @@ from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.data_files import read_arrays, write_arrays
-from snncc.runtime.execution import Execution, Images, recorded_names
+from snncc.runtime.execution import ALL, Execution, Images, recorded_names
 from snncc.runtime.memory_use import require_memory
 
 BATCH = "batch"
@@ -120,6 +120,20 @@ def _require_memory(graph: Graph, names: Collection[str], images: int, chunk: in
             kept = elements * (1 + narrow(np.array(op.membrane)).itemsize)
             each, largest, wide = each + kept, max(largest, kept), wide + 9 * elements
     require_memory("recorded populations", images, each + largest, chunk * wide)
+
+
+def only(recording: Recording, graph: Graph, names: Collection[str]) -> Recording:
+    """A recording with these populations alone; with all of them for no names.
+
+    Raises:
+        SnnccError: SNN001 for a name that no population has.
+    """
+    wanted = recorded_names(graph, names or ALL)
+    kept = [name for name in recording.spikes if name in wanted]
+    spikes = {name: recording.spikes[name] for name in kept}
+    membranes = {name: recording.membranes[name] for name in kept}
+    axes = {name: recording.axes[name] for name in kept}
+    return replace(recording, spikes=spikes, axes=axes, membranes=membranes)
 
 
 def save_recording(path: Path, recording: Recording) -> None:

@@ -1,7 +1,7 @@
 """The event simulator: runs a program on this machine, with compiled units where they fit."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +20,8 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.runtime.hybrid_runner import HybridRunner
+from snncc.runtime.kernel_choice import KernelChoice, Kernels
 from snncc.runtime.memory_use import memory_of, require_memory
 from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.stream_engines import NodeEngine, UnitEngine
@@ -40,12 +42,22 @@ class Simulator:
     Args:
         graph: integer dialect, verified.
         threads: how many; None for as many as the machine gives.
+        kernels: "event", "dense" where a layer can be a library's matrix product (which
+            multiplies), or "auto": dense where that is faster at the layer's activity.
+        rates: for "auto", shares of neurons that spike at a step, by population; without them
+            the first image that is run says.
 
     Attributes:
         general: why the program runs node by node instead of in compiled units, or "".
     """
 
-    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        threads: int | None = None,
+        kernels: Kernels = "event",
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.graph = graph
         readout_of(graph)  # raises when the program does not answer
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -55,15 +67,25 @@ class Simulator:
         self._nodes: NodeSimulator | None = None
         self._runners: dict[tuple[frozenset[str], bool], Runner] = {}
         try:
+            self.kernels = KernelChoice(graph, kernels, rates)
             self.runner(frozenset())
         except NotExpressible as reason:
             self.general = str(reason)
+            self.kernels = KernelChoice(graph, "event")
             self._nodes = NodeSimulator(graph, threads)
 
     @property
     def images_at_once(self) -> int:
         """How many images a caller who reads files should give to `run`."""
         return self._nodes.plan.images if self._nodes else AT_ONCE
+
+    @property
+    def dense_layers(self) -> tuple[str, ...]:
+        """Projections that run as matrix products; "auto" may know only after the first run."""
+        if self._nodes is not None or not self.kernels.dense:
+            return ()
+        plan = self.runner(frozenset()).plan
+        return tuple(plan.names[number] for number in plan.dense)
 
     @cached_property
     def digest(self) -> str:
@@ -75,16 +97,20 @@ class Simulator:
 
         Args:
             wanted: their names.
-            stream: for a single step, with membranes that stay, instead of all steps.
+            stream: for a single step, with membranes that stay, instead of all steps; always with
+                event kernels.
         """
         key = (wanted, stream)
         if key not in self._runners:
-            plan = plan_units(self.graph, 1 if stream else self.graph.steps, wanted, stream)
+            dense = () if stream else self.kernels.dense or ()
+            steps = 1 if stream else self.graph.steps
+            plan = plan_units(self.graph, steps, wanted, stream, dense)
             for other in self._runners.values():  # the same weights need not lie there twice
                 if np.array_equal(other.plan.block, plan.block):
                     plan = replace(plan, block=other.plan.block)
                     break
-            self._runners[key] = Runner(self.graph, plan)
+            made = HybridRunner if plan.dense else Runner
+            self._runners[key] = made(self.graph, plan)
         return self._runners[key]
 
     def stream(self, image: Images, record: Collection[str] | None = None) -> Stream:
@@ -143,6 +169,10 @@ class Simulator:
         if self._nodes is not None:
             return self._nodes.run(images, record, progress)
         images = np.ascontiguousarray(check_images(self.graph, images))
+        if self.kernels.dense is None and len(images) > 0:
+            self.kernels.choose(self.runner(frozenset()), images[0])
+            if self.kernels.dense:
+                self._runners.clear()
         runner = self.runner(recorded_names(self.graph, record))
         use = memory_of(self.graph, runner.plan)
         working = use.working(len(images), self.threads)

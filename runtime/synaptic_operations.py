@@ -22,9 +22,9 @@ import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
 from snncc.ir.arrays import concat, over_steps, spread, timed
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
-from snncc.ir.digits import signed_digits
 from snncc.runtime.execution import Execution, Images, Ints, check_images
 from snncc.runtime.fan_out import FanOut, fan_out
 from snncc.runtime.operation_counts import OperationCounts, PopulationCounts, ProjectionCounts

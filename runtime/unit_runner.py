@@ -1,19 +1,22 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numba as nb
 import numpy as np
+from numba.core import config as numba_config
 
 from snncc.backends.cpu.encoding import UnitPlan, aligned
 from snncc.ir import TIME, Array, Graph, ValueType
 from snncc.runtime import unit_kernels
 from snncc.runtime.execution import Ints
 
-KINDS: Any = nb.types  # numba comes without types
-ADDRESS = KINDS.int64
+types: Any = nb.types
+config: Any = numba_config
+ADDRESS = types.int64
 TABLES = 6
 NUMBERS = 11
 
@@ -32,7 +35,7 @@ class CodeCache:
 
 
 def _compiled() -> Any:
-    """The executor; machine code is made on first use and cached if the folder can be written."""
+    """The executor; its machine code is cached where the folder can be written."""
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:
         return nb.njit(cache=True, **options)(unit_kernels.run_units)
@@ -44,12 +47,20 @@ run_units = _compiled()
 
 
 def compile_ahead() -> CodeCache:
-    """Makes or loads the machine code; it is the same for every program.
+    """Makes the machine code, or loads it from the cache; it is the same for every program.
 
     A process that runs a program does it by itself. Call it while something else is waited for, or
-    once after installing, so that no user waits.
+    once after installing, so that no user waits. The kernels say themselves what is in vector
+    registers, so LLVM's first level of optimisation gives code as fast as the third, sooner.
     """
-    run_units.compile((ADDRESS, KINDS.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS))
+    signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
+    if signature not in run_units.signatures:
+        level = config.OPT
+        config.OPT = 1 if level == 3 else level
+        try:
+            run_units.compile(signature)
+        finally:
+            config.OPT = level
     found = run_units.stats
     return CodeCache(found.cache_path, bool(found.cache_hits))
 
@@ -75,6 +86,7 @@ class Memory:
             (*shared, scratch.ctypes.data, counts.ctypes.data)
             for scratch, counts in zip(self.scratch, self.counts, strict=True)
         ]
+        self.meeting = threading.Barrier(threads, self.begin)
 
     def begin(self) -> None:
         """Before every call of all threads."""
@@ -90,6 +102,7 @@ class Runner:
     """
 
     def __init__(self, graph: Graph, plan: UnitPlan) -> None:
+        compile_ahead()
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
         self._tables = tuple(table.ctypes.data for table in tables)

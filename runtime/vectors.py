@@ -8,16 +8,24 @@ Addresses are int64; the caller answers for them.
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, register_model
 
 Builder = Any  # llvmlite's; it comes without types
+declare: Any = cgutils.get_or_insert_function
 
 
-class Vector(types.Type):  # type: ignore[misc]
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Numba's decorator, with a type; who calls the function leaves `context` out."""
+    made: Any = extending.intrinsic
+    return made(function)
+
+
+class Vector(types.Type):
     """`lanes` integers of `bits` each, in registers."""
 
     def __init__(self, bits: int, lanes: int) -> None:
@@ -33,10 +41,11 @@ class Vector(types.Type):  # type: ignore[misc]
         return ir.Constant(self.llvm, [value] * self.lanes)
 
 
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+@extending.register_model(Vector)
+class _VectorModel(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
-        super().__init__(manager, kind, kind.llvm)
+        made: Any = super().__init__
+        made(manager, kind, kind.llvm)
 
 
 SHORTS = Vector(16, 32)
@@ -267,7 +276,7 @@ def list_bits(context: Any, word: Any, base: Any, out: Any) -> Any:
         word, base, out = args
         i32, i64 = ir.IntType(32), ir.IntType(64)
         flags_type = ir.VectorType(ir.IntType(1), 32)
-        compress = cgutils.get_or_insert_function(
+        compress = declare(
             builder.module,
             ir.FunctionType(SHORTS.llvm, [SHORTS.llvm, flags_type, SHORTS.llvm]),
             "llvm.experimental.vector.compress.v32i16",
@@ -331,7 +340,7 @@ def rest(context: Any) -> Any:
     def build(_context: Any, builder: Builder, _signature: Any, _args: Any) -> Any:
         if os.name == "posix":
             kind = ir.FunctionType(ir.IntType(32), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+            builder.call(declare(builder.module, kind, "sched_yield"), [])
         return _context.get_dummy_value()
 
     return types.void(), build

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from snncc import __version__
 from snncc.artifact import Program
+from snncc.backends.lava_nc.limits import check_limits
 from snncc.bit_widths import Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
-from snncc.ir import Graph
+from snncc.ir import Graph, loihi
 from snncc.ir.images import ImageSource
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
@@ -25,14 +26,18 @@ from snncc.passes.convert_modules_into_populations import (
 )
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
+from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
 from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
+from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
+from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.quantize.units import Bits
+from snncc.quantize.lower_to_loihi import LowerToLoihi
+from snncc.quantize.units import Bits, choose_units
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import Preprocessing
 from snncc.sources import Source, load_source
@@ -131,16 +136,21 @@ def compile_module(
         notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
     judged = some_images(spiking, used) if evaluated is None else evaluated
 
-    def lowering(bits: Bits) -> LowerToIntegers:
+    on_loihi = options.profile == loihi.PROFILE
+    choose = choose_loihi_units if on_loihi else choose_units
+
+    def lowering(bits: Bits) -> LowerToIntegers | LowerToLoihi:
         if used is None:
-            rounded = round_plainly(spiking, bits)
+            rounded = round_plainly(spiking, bits, choose)
         else:
-            rounded = round_with_images(spiking, bits, used, progress)
-        return LowerToIntegers(rounded, max(bits.values()))
+            rounded = round_with_images(spiking, bits, used, progress, choose)
+        return LowerToLoihi(rounded) if on_loihi else LowerToIntegers(rounded, max(bits.values()))
 
     bits, trials = _choose_bits(options, spiking, judged, lowering)
     chosen = lowering(bits)
     integer = run_passes(spiking, [chosen], watch)
+    if on_loihi:
+        check_limits(integer)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
@@ -151,14 +161,16 @@ def compile_module(
     else:
         by = "evaluation" if evaluated is not None else "calibration"
         report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
-    before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
+    before = spiking
+    if not on_loihi:
+        before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
     scales = scales_of(chosen)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
 
 
-def scales_of(lowering: LowerToIntegers) -> Scales:
+def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:
     """In what a program's integers are counted, as the fold proof takes it."""
     units = lowering.rounded.units
     unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
@@ -169,7 +181,7 @@ def _choose_bits(
     options: CompileOptions,
     spiking: Graph,
     judged: ImageSource | None,
-    lowering: Callable[[Bits], LowerToIntegers],
+    lowering: Callable[[Bits], LowerToIntegers | LowerToLoihi],
 ) -> tuple[Bits, tuple[Trial, ...]]:
     """Bits of every map, and what was tried to find them."""
     if options.agreement is None:
@@ -247,8 +259,11 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
         PushProjectionsToSpikes(),
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),
-        FoldBatchnormIntoThresholds(),
     )
+    if options.profile == loihi.PROFILE:
+        strict = ReplicateCurrents(), UnshareWeightsUnderGains(), FoldThresholdsIntoWeights()
+        return (*passes, *strict)
+    passes = (*passes, FoldBatchnormIntoThresholds())
     if options.decay == "by-step":
         passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
@@ -298,7 +313,7 @@ def _report(
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
         "preprocess": options.preprocess,
-        "gain": options.gain,
+        "gain": "unshared" if options.profile == loihi.PROFILE else options.gain,
         "encoding": options.encoding,
         "profile": options.profile,
         "parameters": sum(p.numel() for p in source.module.parameters()),

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snncc.diagnostics import SnnccError
+from snncc.ir import loihi
 from snncc.runtime.preprocessing import PRESETS, Preprocessing
 
 WEIGHT_BITS = range(2, 25)
+LOIHI_WEIGHT_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,13 @@ def check_options(options: CompileOptions) -> None:
             why="a preset brings its own normalisation",
             help="give one of them",
         )
+    if options.profile == loihi.PROFILE:
+        _check_loihi(options)
     for what, value, allowed in (
         ("preprocess", options.preprocess, (None, *PRESETS)),
         ("gain", options.gain, ("shift-add", "unshared")),
         ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, ("exact",)),
+        ("profile", options.profile, ("exact", loihi.PROFILE)),
         ("layout", options.layout, ("auto", "sequence", "frame")),
         ("decay", options.decay, ("approximate", "by-step")),
     ):
@@ -85,3 +89,22 @@ def check_options(options: CompileOptions) -> None:
                 f"--{what} {value} is not supported",
                 help=f"one of: {', '.join(filter(None, allowed))}",
             )
+
+
+def _check_loihi(options: CompileOptions) -> None:
+    """A synapse of Lava has 8 bits, and one weight for all steps."""
+    widest = max([options.weight_bits, *(own for _, own in options.layer_bits)])
+    if widest > LOIHI_WEIGHT_BITS:
+        raise SnnccError(
+            "SNN001",
+            f"weights of {widest} bits, profile {loihi.PROFILE}",
+            why="a synapse of Lava's processes holds 8 bits",
+            help=f"give 2 to {LOIHI_WEIGHT_BITS} bits",
+        )
+    if options.decay == "by-step":
+        raise SnnccError(
+            "SNN001",
+            f"--decay by-step, profile {loihi.PROFILE}",
+            why="it needs weights of their own for every step, which Lava's processes do not have",
+            help="leave --decay out: a leak is the nearest multiple of 1/4096",
+        )

@@ -86,6 +86,7 @@ def hand_made(**change: object) -> Graph:
         "weight": 3,
         "decay_offset": 0,
         "offset": None,
+        "rounding": "floor",
         **change,
     }
     b = GraphBuilder("integer", 5, "exact")
@@ -103,6 +104,7 @@ def hand_made(**change: object) -> Graph:
         given["compare"],
         decay_offset=given["decay_offset"],
         offset=given["offset"] and b.constant("s", np.array(given["offset"]), ("k",)),
+        rounding=given["rounding"],
     )
     reached = op.membrane_range(b[scaled].type, b.context)
     fire = b.add(replace(op, membrane=reached), [scaled])
@@ -120,6 +122,8 @@ RARE: dict[str, Callable[[], Graph]] = {
     "offsets": lambda: hand_made(offset=(7, -900)),
     "hard reset": lambda: hand_made(reset="hard"),
     "at least": lambda: hand_made(compare="ge", threshold=9),
+    "toward zero": lambda: hand_made(rounding="zero"),
+    "toward zero, a division": lambda: hand_made(rounding="zero", decay=(11, 5), decay_offset=9),
     "shift leak": lambda: hand_made(decay=(1, 3)),
     "even leak": lambda: hand_made(decay=(2, 2)),
     "no memory": lambda: hand_made(decay=(0, 0)),

@@ -2,6 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
+from lava_environment import SKIPPED, lava_environment
+
+from snncc.backends.lava_nc.environment import LavaEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +24,20 @@ def shared() -> Path:
             pytest.fail(f"{path / 'data'} is required here and is missing")
         pytest.skip("no trained checkpoint and golden outputs on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def lava() -> LavaEnvironment:
+    """A Python with Lava; skips without one, unless SNNCC_REQUIRE_LAVA is set: then it fails."""
+    return lava_environment()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says loudly what was not tested."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if SKIPPED in str(r.longrepr)]
+    if skipped:
+        terminalreporter.section("LAVA IS NOT TESTED", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(skipped)} tests were skipped: {SKIPPED}. `make lava` makes one where there is a "
+            "Python 3.10."
+        )

@@ -20,7 +20,7 @@ ALLOWED = {
     "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
     "snncc.checker": {"snncc.checker"},
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
-    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.backends"},
+    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends"},
     "snncc.runtime": {
         *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
     },
@@ -79,6 +79,19 @@ def test_torch_stays_in_the_frontends(root: Path) -> None:
     for name, file in modules(root).items():
         if name.startswith(tuple(NO_TORCH)):
             assert not [i for i in imports(file) if i.split(".")[0] == "torch"], name
+
+
+def test_only_what_lava_runs_imports_lava(root: Path) -> None:
+    bundle = {"arithmetic", "host", "network", "neurons", "projections", "stock", "watch", "window"}
+    seen = 0
+    for name, file in modules(root).items():
+        tops = {i.split(".")[0] for i in imports(file)}
+        if name.startswith("snncc.backends.lava_nc.bundle."):
+            seen += 1
+            assert tops <= {"lava", "numpy", "scipy", *bundle, *sys.stdlib_module_names}, name
+        else:
+            assert not tops & {"lava", *bundle}, name
+    assert seen > 0
 
 
 def test_the_checker_shares_no_code_with_what_it_checks(root: Path) -> None:

@@ -137,7 +137,9 @@ def dense_node(
                 bias, sign = of_step(op.bias, t, 0), of_step(op.polarity, t, 1)
                 step = step + of_step(op.offset, t, 0)
                 divisor = 2 ** op.decay[1]
-                if op.compare == "ge":
+                if op.rounding == "zero":
+                    leak = np.sign(v) * ((op.decay[0] * abs(v) + op.decay_offset) // divisor)
+                elif op.compare == "ge":
                     leak = (op.decay[0] * v + op.decay_offset) // divisor
                 else:
                     leak = -((op.decay[0] * -v + op.decay_offset) // divisor)

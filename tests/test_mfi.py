@@ -9,6 +9,7 @@ from random_networks import random_network
 
 from snncc.compile import spiking_passes
 from snncc.ir import Context, Graph, Op, ValueType
+from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.mfi import Level, prove
 from snncc.mfi.prover import bits
@@ -17,7 +18,6 @@ from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.ir.digits import signed_digits
 
 
 def lowered(seed: int, gain: str = "shift-add") -> Graph:

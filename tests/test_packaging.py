@@ -35,7 +35,7 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
                 and len(relative.parts) > 1
                 and (root / part / relative.parts[1]).is_symlink()
             )
-            if file.suffix in (".py", ".typed") and not linked:
+            if file.suffix in (".py", ".typed", ".txt") and not linked:
                 target = copy / relative
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
@@ -51,7 +51,7 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
     with zipfile.ZipFile(tmp_path / wheel) as archive:
         names = set(archive.namelist())
     assert modules <= names
-    assert "snncc/py.typed" in names
+    assert {"snncc/py.typed", "snncc/backends/lava_nc/constraints.txt"} <= names
     assert not [n for n in names if n.startswith(("tests/", "frontends/", "runtime/", "backends/"))]
 
 

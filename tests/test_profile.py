@@ -121,3 +121,11 @@ def test_warm_makes_code_once(tmp_path: Path) -> None:
     assert str(tmp_path / "cache") in seen[0]["folder"]
     assert seen[1]["seconds"] < seen[0]["seconds"]
     assert seen[1]["first_answer_seconds"] < seen[0]["first_answer_seconds"]
+
+
+def test_matrix_products_are_timed_as_such() -> None:
+    graph, image = lowered(2), images_of(2)[0]
+    simulator = Simulator(graph, 1, kernels="dense")
+    found = profile(simulator, image, runs=2)
+    assert [u.name for u in found.units if u.kind == "product"] == list(simulator.dense_layers)
+    assert simulator.dense_layers

@@ -310,3 +310,12 @@ def test_equal_states_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         save_state(tmp_path / name, some_state()[1])
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_simulator_of_matrix_products_streams_the_same_bits() -> None:
+    graph, images = lowered(2), images_of(2)[:2]
+    simulator = Simulator(graph, kernels="dense")
+    assert simulator.dense_layers
+    whole = simulator.run(images, ALL)
+    for place, image in enumerate(images):
+        check_against(graph, whole, place, list(simulator.stream(image, ALL)))

@@ -141,7 +141,11 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
     shift = int(rng.integers(0, 4))
     decay = int(rng.integers(0, (1 << shift) + 1)), shift
     rule = Rule(
-        decay, int(rng.integers(0, 1 << shift)), bool(rng.integers(2)), bool(rng.integers(2))
+        decay,
+        int(rng.integers(0, 1 << shift)),
+        bool(rng.integers(2)),
+        bool(rng.integers(2)),
+        seed % 3 == 0,
     )
     fixed: tuple[int, int] | None = None
     moments: list[Moment] = []
@@ -155,7 +159,7 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
 
     leak = IntegerPopulation(
         Param("t"), None, None, rule.decay, "hard", "ge" if rule.at_least else "gt", (0, 0),
-        rule.decay_offset,
+        rule.decay_offset, rounding="zero" if rule.toward_zero else "floor",
     ).leak  # fmt: skip
 
     def levels(currents: tuple[int, ...]) -> list[int]:

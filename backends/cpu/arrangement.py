@@ -1,6 +1,5 @@
 """How a value lies in memory: rows of lanes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +44,6 @@ class Arrangement:
         """For every row its place along each axis."""
         grids = np.indices(self.sizes).reshape(len(self.sizes), self.row_count)
         return dict(zip(self.rows, grids, strict=True))
-
-    def row_of(self, places: Mapping[str, Places]) -> Places:
-        """The rows at places along the axes; -1 where a place is negative."""
-        row, valid = np.int64(0), np.True_
-        for axis, size in zip(self.rows, self.sizes, strict=True):
-            row = row * size + places[axis]
-            valid = valid & (places[axis] >= 0)
-        return np.where(valid, row, -1)
 
 
 def arrange(kind: ValueType, lane: str) -> Arrangement:

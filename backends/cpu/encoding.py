@@ -1,21 +1,23 @@
 """Units as tables of numbers and one block of constants: what the compiled executor takes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.currents import bytes_of, layout_of, root_of
+from snncc.backends.cpu.dense import DenseSum, DenseUnit
 from snncc.backends.cpu.memory import place_buffers
 from snncc.backends.cpu.parts import Part
 from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
 from snncc.ir import TIME, Array, Graph, Param
 from snncc.ir.arrays import count, spread
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat
 from snncc.ir.digits import signed_digits
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 
-BLOCK_BYTES = 1 << 17
+BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
 LINE = 64
 """Bytes of a cache line."""
@@ -40,6 +42,7 @@ class UnitPlan:
         readout: place, bytes of an element, arrangement and whether it is timed, of the current
             that is read out.
         steps: how many steps are computed in one call.
+        dense: by number, the units that are matrix products.
     """
 
     units: Array
@@ -58,10 +61,16 @@ class UnitPlan:
     states: dict[str, int]
     readout: tuple[int, int, Arrangement, bool]
     steps: int
+    dense: dict[int, DenseUnit]
 
 
 def plan_units(
-    graph: Graph, steps: int, record: frozenset[str] = frozenset(), stateful: bool = False
+    graph: Graph,
+    steps: int,
+    record: frozenset[str] = frozenset(),
+    stateful: bool = False,
+    dense: Collection[str] = (),
+    both: bool = False,
 ) -> UnitPlan:
     """Plans an integer program.
 
@@ -70,11 +79,13 @@ def plan_units(
         steps: how many steps one call computes.
         record: populations whose spikes and membranes are kept.
         stateful: whether membranes, and what is the same at every step, stay between calls.
+        dense: projections that become matrix products where they can.
+        both: whether these can also be computed from events.
 
     Raises:
         NotExpressible: units cannot compute it.
     """
-    return _Encoder(graph, units_of(graph), steps, record, stateful).plan()
+    return _Encoder(graph, units_of(graph, dense, both), steps, record, stateful).plan()
 
 
 class _Encoder:
@@ -87,7 +98,8 @@ class _Encoder:
         self.length = 0
         self.known: dict[tuple[str, bytes], int] = {}
         self.tables: dict[str, list[list[int]]] = {
-            name: [] for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
+            name: []
+            for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
         }
         self.readout = next(
             graph[node.inputs[0]] for node in graph.nodes if isinstance(node.op, IntegerReadout)
@@ -108,7 +120,7 @@ class _Encoder:
             for name, rows in self.tables.items()
         }
         populations = self.units.spikes
-        root, _, _ = self._root(self.readout.name)
+        root, _, _ = root_of(self.graph, self.units, self.readout.name)
         return UnitPlan(
             **tables,
             block=self._joined(),
@@ -118,9 +130,11 @@ class _Encoder:
             spikes={n: (self.places[f"spikes {n}"], a) for n, a in populations.items()},
             records={n: self.places[f"record {n}"] for n in self.record},
             states={n: self.places[f"state {n}"] for n in populations} if self.stateful else {},
-            readout=(self.places[f"current {root}"], self._bytes(root), self.units.stored[root],
-                     self.readout.type.temporal),
+            readout=(self.places[f"current {root}"], bytes_of(self.graph, root),
+                     self.units.stored[root], self.readout.type.temporal),
             steps=self.steps,
+            dense={number: self._dense(unit, unit.dense)
+                   for number, unit in enumerate(self.units.units) if unit.dense is not None},
         )  # fmt: skip
 
     # ---- memory
@@ -140,8 +154,8 @@ class _Encoder:
                 if name in self.units.spikes:
                     touch(f"spikes {name}", at)
                 elif name in self.units.stored:
-                    touch(f"current {self._root(name)[0]}", at)
-        touch(f"current {self._root(self.readout.name)[0]}", last)
+                    touch(f"current {root_of(self.graph, self.units, name)[0]}", at)
+        touch(f"current {root_of(self.graph, self.units, self.readout.name)[0]}", last)
         for name, arrangement in self.units.spikes.items():
             rows = arrangement.row_count
             sizes[f"spikes {name}"] = self.steps * rows * 8 * arrangement.words
@@ -155,37 +169,12 @@ class _Encoder:
         for name in (n for n in lives if n.startswith("current ")):
             node = self.graph[name.removeprefix("current ")]
             steps = self.steps if node.type.temporal else 1
-            sizes[name] = steps * node.type.neurons * self._bytes(node.name)
+            sizes[name] = steps * node.type.neurons * bytes_of(self.graph, node.name)
             if self.stateful and not node.type.temporal:
                 fixed.append(name)
         for name in sizes:
             lives.setdefault(name, (0, last))
         return place_buffers(sizes, lives, fixed)
-
-    def _bytes(self, root: str) -> int:
-        low, high = self.graph[root].type.range or (-INT32, INT32)
-        return 2 if -(1 << 15) <= low and high < 1 << 15 else 4
-
-    def _root(self, name: str) -> tuple[str, dict[str, str], dict[str, int]]:
-        """The buffer that a stored current lies in: new names of axes, and first places."""
-        renamed: dict[str, str] = {}
-        first: dict[str, int] = {}
-        while name in self.units.slices:
-            concat, place = self.units.slices[name]
-            node = self.graph[concat]
-            op = node.op
-            if not isinstance(op, Concat):
-                raise TypeError(op.mnemonic)
-            lengths = [
-                self.graph[n].type.size(a) for n, a in zip(node.inputs, op.along, strict=True)
-            ]
-            renamed = {old: op.out if new == op.along[place] else new
-                       for old, new in renamed.items()}  # fmt: skip
-            renamed.setdefault(op.along[place], op.out)
-            first = {op.out if n == op.along[place] else n: at for n, at in first.items()}
-            first[op.out] = first.get(op.out, 0) + sum(lengths[:place])
-            name = concat
-        return name, renamed, first
 
     # ---- tables
 
@@ -202,7 +191,7 @@ class _Encoder:
             padding = bytes(-len(data) % 64 + 64)
             self.block += [data, padding]
             self.length += len(data) + len(padding)
-        return self.known[key]
+        return int(self.known[key])
 
     def _joined(self) -> Array:
         block, place = aligned(self.length + SLACK), 0
@@ -225,7 +214,8 @@ class _Encoder:
         tile = tile_of(arrangement.lanes)
         expected = sum(inputs) * steps * 2 // 10
         block = max(1, min(64, arrangement.row_count, BLOCK_BYTES // max(1, expected)))
-        self._add("units", arrangement.row_count, arrangement.lanes, tile, block, not unit.timed,
+        rows = arrangement.row_count if unit.parts or unit.dense is None else 0
+        self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
                   first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
         lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
         return lists + (3 + f.REGISTERS) * 4 * f.TILE * steps + 256
@@ -255,9 +245,8 @@ class _Encoder:
             part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
             part.plane, part.wide,
         )  # fmt: skip
-        if part.kind == f.PLANE:
-            return part.taps.shape[1]
-        return part.taps.shape[1] * 64 * part.words if part.kind == f.EVENTS else 0
+        taps = int(part.taps.shape[1])
+        return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)
 
     def _op(self, unit: Unit, op: Op) -> None:
         what = op.what
@@ -267,31 +256,30 @@ class _Encoder:
             what = self._gain(unit, op.node)
         elif op.kind == f.FIRE:
             what = self._neuron(unit, op.node)
-        self._add("ops", op.kind, op.register, what, op.shift, op.adds)
+        self._add("ops", op.kind, op.register, what, op.shift, op.adds, op.parts)
 
     def _access(self, unit: Unit, name: str) -> int:
-        root, renamed, first = self._root(name)
-        node, arrangement = self.graph[root], self.units.stored[root]
-        size = self._bytes(root)
-        strides: dict[str, int] = {arrangement.lane: size}
-        stride = size * arrangement.lanes
-        for axis, length in reversed(list(zip(arrangement.rows, arrangement.sizes, strict=True))):
-            strides[axis] = stride
-            stride *= length
-        own = self.units.stored[name]
-        have = {*own.rows, own.lane}
-
-        def stride_of(axis: str) -> int:
-            return strides[renamed.get(axis, axis)] if axis in have and axis else 0
-
-        start = sum(at * strides[axis] for axis, at in first.items())
-        rows: Places = np.full(unit.arrangement.row_count, start, np.int64)
+        layout = layout_of(self.graph, self.units, name)
+        rows: Places = np.full(unit.arrangement.row_count, layout.start, np.int64)
         for axis, grid in unit.arrangement.coordinates().items():
-            rows = rows + grid * stride_of(axis)
-        place = self.places[f"current {root}"]
-        step = stride if node.type.temporal else 0
+            rows = rows + grid * layout.strides.get(axis, 0)
+        place = self.places[f"current {layout.root}"]
         table = self._keep("rows", rows.astype(np.int32))
-        return self._add("accesses", place, step, table, stride_of(unit.arrangement.lane), size)
+        lane = layout.strides.get(unit.arrangement.lane, 0)
+        return self._add("accesses", place, layout.strides[TIME], table, lane, layout.size)
+
+    def _dense(self, unit: Unit, dense: DenseSum) -> DenseUnit:
+        source, arrangement = self.units.spikes[dense.source], unit.arrangement
+        layout = layout_of(self.graph, self.units, unit.name)
+        axes = (TIME, *arrangement.rows, arrangement.lane)
+        return DenseUnit(
+            dense,
+            (self.places[f"spikes {dense.source}"], 8 * source.words),
+            self.places[f"current {layout.root}"] + layout.start,
+            layout.size,
+            (*arrangement.sizes, arrangement.lanes),
+            tuple(layout.strides[axis] for axis in axes),
+        )
 
     def _gain(self, unit: Unit, name: str) -> int:
         node = self.graph[name]
@@ -338,7 +326,7 @@ class _Encoder:
         polar = polarity is not None and bool((polarity != 1).any())
         factor, shift = op.decay
         digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-        toward_zero = getattr(op, "rounding", "floor") == "zero"
+        toward_zero = op.rounding == "zero"
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = -(-arrangement.lanes // f.GROUP) * f.GROUP
@@ -395,7 +383,7 @@ def _bits_in_use(mantissas: Array) -> tuple[int, int]:
 
 def _tiled(weights: Array, tile: int) -> Array:
     """[steps, rows, lanes] as tiles one after another, each [rows, its lanes, padded]."""
-    steps, rows, lanes = weights.shape
+    steps, _, lanes = weights.shape
     tiles: list[Array] = []
     for first in range(0, lanes, tile):
         part = weights[:, :, first : first + tile]

@@ -5,7 +5,7 @@ bytes from the start of the working memory. Strides are in bytes. A *row table* 
 every row of the unit.
 """
 
-TILE = 160
+TILE = 320
 """Most lanes that are computed together; their sums stay in vector registers."""
 GROUP = 32
 """Lanes are padded to a multiple of this within a unit."""
@@ -41,7 +41,7 @@ SUM = 2  # dst (+)= register << shift
 SCALE = 3  # dst = gain(dst)
 STORE = 4  # stored current = dst
 FIRE = 5  # the population takes dst
-O_KIND, O_DST, O_WHAT, O_SHIFT, O_ADD, O_SIZE = range(6)
+O_KIND, O_DST, O_WHAT, O_SHIFT, O_ADD, O_PARTS, O_SIZE = range(7)
 REGISTERS = 6
 
 # An access: where a stored current lies.

@@ -8,12 +8,13 @@ the lanes that spike (`MASKED`). Pixels are taken bit by bit (`PLANE`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
-from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 
@@ -33,6 +34,7 @@ class Part:
         weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
         first_word, words: which 64-bit words of a source row.
         wide: whether sums need more than 16 bits, or weights more than 8.
+        reach: no partial sum is larger, of either sign.
     """
 
     kind: int
@@ -43,6 +45,7 @@ class Part:
     first_word: int = 0
     plane: int = 0
     wide: bool = False
+    reach: int = 0
 
 
 def lane_of(graph: Graph, node: Node, source: Arrangement | None) -> str:
@@ -73,15 +76,16 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
     Raises:
         NotExpressible: it has more inputs than can be listed.
     """
-    taps, weights, kind = _selection(graph, node, source, unit)
+    taps, weights, kind = selection_of(graph, node, source, unit)
     low, high = node.type.range or (0, 0)
     pixels = source is None
     if pixels:
         low, high = low // 255, -(-high // 255)
     narrow = weights.dtype == np.int8
-    fits = narrow and -SHORT - 1 <= low and high <= SHORT
+    fits = narrow and low >= -SHORT - 1 and high <= SHORT
     words = 0 if source is None else source.words
-    whole = Part(kind, node.inputs[0], taps, weights, words, wide=not fits)
+    reach = max(-low, high)
+    whole = Part(kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach)
     if kind in (f.EVENTS, f.PLANE) and int(taps[..., 1].max(initial=0)) + 64 * words > MOST_INPUTS:
         raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
     if pixels:
@@ -97,10 +101,38 @@ def _split(part: Part) -> list[Part]:
     pieces = part.words if one else part.taps.shape[1]
     for shares in range(2, pieces + 1):
         edges = [pieces * i // shares for i in range(shares + 1)]
-        found = [_share(part, one, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-        if all(_reach(share) <= SHORT for share in found):
+        found = [_share(part, one, a, b) for a, b in pairwise(edges)]
+        found = [replace(share, reach=_reach(share)) for share in found]
+        if all(share.reach <= SHORT for share in found):
             return found
     return [part]
+
+
+def stacked(parts: list[Part]) -> list[Part]:
+    """Parts whose weights are one matrix, so that their lists can be added up as one.
+
+    Their taps are moved to where their rows now begin.
+    """
+    moved: list[Part] = []
+    begin = 0
+    for part in parts:
+        taps = part.taps.copy()
+        taps[..., 1] += begin
+        moved.append(replace(part, taps=taps))
+        begin += part.weights.shape[1]
+    weights = np.concatenate([part.weights for part in parts], axis=1)
+    return [replace(part, weights=weights) for part in moved]
+
+
+def can_stack(parts: list[Part]) -> bool:
+    """Whether parts give the same bits when their sums are one."""
+    first = parts[0]
+    rows = sum(part.weights.shape[1] for part in parts)
+    alike = all(
+        part.kind == f.EVENTS and not part.wide and part.weights.shape[0] == first.weights.shape[0]
+        for part in parts
+    )
+    return alike and rows <= MOST_INPUTS and sum(part.reach for part in parts) <= SHORT
 
 
 def _share(part: Part, one: bool, a: int, b: int) -> Part:
@@ -115,7 +147,7 @@ def _reach(part: Part) -> int:
     """The largest sum of a share, when every row taps the same weight rows; else a bound."""
     begins = np.unique(part.taps[..., 1].max(axis=0, initial=0))
     if (part.taps[..., 1] != part.taps[:1, :, 1]).any():
-        return part.taps.shape[1] * 64 * part.words * 128
+        return int(part.taps.shape[1]) * 64 * part.words * 128
     rows = [np.arange(begin, begin + 64 * part.words) for begin in begins]
     known = np.unique(np.concatenate(rows))
     wide = part.weights[:, known[known < part.weights.shape[1]]].astype(np.int64)
@@ -124,7 +156,7 @@ def _reach(part: Part) -> int:
     return int(max(positive, negative))
 
 
-def _selection(
+def selection_of(
     graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
 ) -> tuple[Array, Array, int]:
     """Taps [rows, taps, 2], weights [steps or 1, weight rows, lanes] and the kind of part."""
@@ -144,7 +176,7 @@ class _View:
         if isinstance(op, Convolve):
             self.weight, self.axes = _convolution(graph, op, _depthwise(node, source))
             self.summed: tuple[str, ...] = ()
-            into = (_IN + op.channel, _IN + op.height, _IN + op.width)
+            into: tuple[str, ...] = (_IN + op.channel, _IN + op.height, _IN + op.width)
         elif isinstance(op, Contract):
             self.weight = graph.constants[op.weight.name]
             self.axes = (*op.shared, *op.out, *(_IN + n for n in op.into))
@@ -173,7 +205,8 @@ class _View:
             return f.PLANE
         if not self.kept:
             return f.EVENTS
-        return f.MASKED_LANES if self.by_lane or self.source.lane in self.axes else f.MASKED
+        by_lane = self.by_lane or self.source.lane in self.axes
+        return f.MASKED_LANES if by_lane else f.MASKED
 
     def _order(self) -> tuple[list[str], list[str]]:
         """The axes that a weight row is chosen by, and those along a row (at most one)."""
@@ -196,43 +229,48 @@ class _View:
 
     def taps(self) -> Array:
         """int32 [rows, taps, 2]."""
-        rows, _ = self._order()
-        sizes = {n: s for n, s in zip(self.axes, self.weight.shape, strict=True)}
         over = [*self.taps_over, *(_IN + n for n in self._summed_rows())]
-        lengths = [sizes[n] if n in sizes else self.shape.size(n[len(_IN) :]) for n in over]
-        grids = np.indices(lengths).reshape(len(over), 1, count(tuple(lengths)))
+        lengths = tuple(self._size(n) for n in over)
+        grids = np.indices(lengths).reshape(len(over), 1, count(lengths))
         tap = dict(zip(over, grids, strict=True))
         place = {n: g[:, None] for n, g in self.unit.coordinates().items()}
-        where = _source_places(self.node, place, tap)
-        if self.source is None:
-            first: Places = np.zeros((1, 1), np.int64)
-            valid: Array = np.ones((1, 1), np.bool_)
-            for axis in self.shape.axes:
-                at = where.get(axis.name, place.get(axis.name))
-                inside = (at >= 0) & (at < axis.size)  # type: ignore[operator]
-                first, valid = first * axis.size + at, valid & inside
-            rows_tapped = np.where(valid, first, -1)
-        else:
-            known = {}
-            for name, size in zip(self.source.rows, self.source.sizes, strict=True):
-                at = where[name] if name in where else place[name]
-                known[name] = np.where((at >= 0) & (at < size), at, -1)
-            rows_tapped = self.source.row_of(known)
-        weight_row: Places = np.zeros((1, 1), np.int64)
-        for name in rows:
-            size = sizes[name] if name in sizes else self.shape.size(name[len(_IN) :])
-            inner = self.kind == f.EVENTS and self.source is not None
-            if inner and name == _IN + self.source.lane:  # type: ignore[union-attr]
-                weight_row = weight_row * size
-            else:
-                weight_row = weight_row * size + (tap[name] if name in tap else place[name])
-        shape = (self.unit.row_count, max(1, count(tuple(lengths))))
-        if self.kind == f.MASKED_LANES:
-            weight_row = weight_row * -(-self.unit.lanes // f.TILE) * f.TILE
+        shape = (self.unit.row_count, count(lengths))
         taps = np.empty((*shape, 2), np.int32)
-        taps[..., 0] = np.broadcast_to(rows_tapped, shape)
-        taps[..., 1] = np.broadcast_to(weight_row, shape)
+        taps[..., 0] = np.broadcast_to(self._tapped(place, tap), shape)
+        taps[..., 1] = np.broadcast_to(self._weight_rows({**place, **tap}), shape)
         return taps
+
+    def _size(self, axis: str) -> int:
+        if axis in self.axes:
+            return int(self.weight.shape[self.axes.index(axis)])
+        return self.shape.size(axis.removeprefix(_IN))
+
+    def _tapped(self, place: Mapping[str, Places], tap: Mapping[str, Places]) -> Places:
+        """The row of the source, or the pixel, that each tap of each row reads; -1 for none."""
+        where = {**place, **_source_places(self.node, place, tap)}
+        if self.source is not None:
+            names, sizes = self.source.rows, self.source.sizes
+        else:
+            names, sizes = self.shape.names, self.shape.shape
+        row: Places = np.zeros((1, 1), np.int64)
+        outside: Array = np.zeros((1, 1), np.bool_)
+        for name, size in zip(names, sizes, strict=True):
+            row = row * size + where[name]
+            outside = outside | (where[name] < 0) | (where[name] >= size)
+        tapped: Places = np.where(outside, -1, row)
+        return tapped
+
+    def _weight_rows(self, place: Mapping[str, Places]) -> Places:
+        rows, _ = self._order()
+        inner = _IN + self.source.lane if self.source and self.kind == f.EVENTS else ""
+        first: Places = np.zeros((1, 1), np.int64)
+        for name in rows:
+            first = first * self._size(name)
+            if name != inner:
+                first = first + place[name]
+        if self.kind == f.MASKED_LANES:
+            first = first * -(-self.unit.lanes // f.TILE) * f.TILE
+        return first
 
     def _summed_rows(self) -> tuple[str, ...]:
         lane = "" if self.source is None else self.source.lane

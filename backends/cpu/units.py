@@ -5,14 +5,16 @@ ops on registers; a current that several nodes read, that is the same at every s
 reader's is not, or that lies in other lanes than its reader, is stored once and loaded.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
-from snncc.backends.cpu.parts import Part, lane_of, parts_of
+from snncc.backends.cpu.dense import DenseSum, dense_sum
+from snncc.backends.cpu.parts import Part, can_stack, lane_of, parts_of, stacked
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
 INT32 = (1 << 31) - 1
 
@@ -24,10 +26,11 @@ class Op:
     Attributes:
         kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
         register: which it changes or reads.
-        what: PROJECT: number of the part; SUM: the other register.
+        what: PROJECT: number of the first part; SUM: the other register.
         node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
         shift: the value is shifted left by this.
         adds: whether it is added to the register, or replaces what is there.
+        parts: PROJECT: how many parts with one matrix it adds up.
     """
 
     kind: int
@@ -36,6 +39,7 @@ class Op:
     node: str = ""
     shift: int = 0
     adds: bool = False
+    parts: int = 1
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Unit:
         timed: whether it differs from step to step.
         parts: its projections.
         ops: in order, for every row, tile and step.
+        dense: the whole of it as matrix products; without parts it can only be computed so.
     """
 
     name: str
@@ -55,12 +60,16 @@ class Unit:
     timed: bool
     parts: list[Part] = field(default_factory=list[Part])
     ops: list[Op] = field(default_factory=list[Op])
+    dense: DenseSum | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Spikes and stored currents that it needs."""
         loads = (op.node for op in self.ops if op.kind == f.LOAD)
-        return tuple(dict.fromkeys((*(part.source for part in self.parts), *loads)))
+        sources = [part.source for part in self.parts]
+        if self.dense is not None:
+            sources.append(self.dense.source)
+        return tuple(dict.fromkeys((*sources, *loads)))
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -84,18 +93,25 @@ class Units:
     slices: dict[str, tuple[str, int]]
 
 
-def units_of(graph: Graph) -> Units:
+def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Units:
     """Takes an integer program apart.
+
+    Args:
+        graph: integer dialect, verified.
+        dense: projections that become matrix products, in units of their own, where they can.
+        both: whether these units can also be computed from events, to compare the two.
 
     Raises:
         NotExpressible: it needs what units do not have, such as 64-bit currents.
     """
-    return _Splitter(graph).split()
+    return _Splitter(graph, dense, both).split()
 
 
 class _Splitter:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, dense: Collection[str], both: bool) -> None:
         self.graph = graph
+        self.dense, self.both = frozenset(dense), both
+        self.sums: dict[str, DenseSum | None] = {}
         self.units: list[Unit] = []
         self.spikes: dict[str, Arrangement] = {}
         self.stored: dict[str, Arrangement] = {}
@@ -129,8 +145,29 @@ class _Splitter:
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
         unit.ops.append(Op(f.FIRE, 0, node=node.name))
-        self.units.append(unit)
+        self._add(unit)
         self.spikes[node.name] = unit.arrangement
+
+    def _add(self, unit: Unit) -> None:
+        """Projections that follow each other into one register become one where they may."""
+        ops: list[Op] = []
+        for op in unit.ops:
+            last = ops[-1] if ops else op
+            count = last.parts + 1
+            group = unit.parts[last.what : last.what + count]
+            follows = (last.kind, last.register, last.shift, last.what + last.parts) == (
+                op.kind, op.register, op.shift, op.what,
+            )  # fmt: skip
+            if ops and op.kind == f.PROJECT and op.adds and follows and can_stack(group):
+                ops[-1] = replace(last, parts=count)
+            else:
+                ops.append(op)
+        for op in ops:
+            if op.kind == f.PROJECT and op.parts > 1:
+                chosen = slice(op.what, op.what + op.parts)
+                unit.parts[chosen] = stacked(unit.parts[chosen])
+        unit.ops = ops
+        self.units.append(unit)
 
     def _lane(self, node: Node) -> str:
         """The lanes in which most of a current comes without being rearranged."""
@@ -168,12 +205,18 @@ class _Splitter:
             return True
         if isinstance(node.op, Contract | Convolve):
             lane = lane_of(self.graph, node, self._source(node))
-            return lane != unit.arrangement.lane
+            return lane != unit.arrangement.lane or self._dense(node) is not None
         return False
 
-    def _emit(
-        self, unit: Unit, node: Node, register: int, shift: int, adds: bool
-    ) -> None:
+    def _dense(self, node: Node) -> DenseSum | None:
+        if node.name not in self.dense:
+            return None
+        if node.name not in self.sums:
+            unit = arrange(node.type, self._lane(node))
+            self.sums[node.name] = dense_sum(self.graph, node, self._source(node), unit)
+        return self.sums[node.name]
+
+    def _emit(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
         """Ops that put a current, shifted, into a register of a unit."""
         if not self._is_stored(node, unit):
             self._compute(unit, node, register, shift, adds)
@@ -193,6 +236,7 @@ class _Splitter:
         return (
             node.name not in self.stored
             and not isinstance(node.op, Concat)
+            and self._dense(node) is None
             and node.type.temporal == unit.timed
             and self._lane(node) == unit.arrangement.lane
             and set(node.type.names) - {TIME}
@@ -218,9 +262,7 @@ class _Splitter:
                 for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
                     unit.parts.append(part)
                     number, plane = len(unit.parts) - 1, part.plane
-                    unit.ops.append(
-                        Op(f.PROJECT, register, number, shift=shift + plane, adds=adds)
-                    )
+                    unit.ops.append(Op(f.PROJECT, register, number, shift=shift + plane, adds=adds))
                     adds = True
             case Sum(shifts=shifts):
                 for name, own in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
@@ -246,9 +288,11 @@ class _Splitter:
         if isinstance(node.op, Sum | Gain):
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
-        self._compute(unit, node, 0, 0, False)
+        unit.dense = self._dense(node)
+        if unit.dense is None or self.both:
+            self._compute(unit, node, 0, 0, False)
         self._store(unit, node, 0)
-        self.units.append(unit)
+        self._add(unit)
 
     def _store(self, unit: Unit, node: Node, register: int) -> None:
         unit.ops.append(Op(f.STORE, register, node=node.name))

@@ -141,6 +141,7 @@ def population(site: Site) -> Found:
     carry = whole(field["decay_offset"])
     demand(carry < 1 << shift, "the decay's offset is a whole step")
     demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
     low, high = field["membrane"]
     reached = membrane(site, source, factor, shift)
     fits = low <= reached[0] and reached[1] <= high
@@ -166,18 +167,18 @@ def membrane(site: Site, source: Value, factor: int, shift: int) -> Interval:
     largest = sum(max(map(abs, pair)) for pair in (*map(ends, fields), source.interval)) + 1
     reach = largest * (site.steps + 1) * max(1, factor) + carry
     steps = [exact(array, reach) for array in (*fields, signs)]
-    side, found = 1 if at_least else -1, [0]
+    side, zero, found = 1 if at_least else -1, site.fields["rounding"] == "zero", [0]
     low = high = exact(np.zeros((1,) * len(source.rest), np.int64), reach)
     for t in range(site.steps):
         threshold, bias, offset, sign = (array[t if len(array) > 1 else 0] for array in steps)
         push = [sign * (end + offset) + bias + 0 * threshold for end in source.interval]
         last = threshold - 1 if at_least else threshold  # the highest level that does not fire
-        low, high = (side * ((factor * side * v + carry) >> shift) for v in (low, high))
+        ways = ((v, np.where(v < 0, -1, 1) if zero else side) for v in (low, high))  # the rounding
+        low, high = (way * ((factor * way * v + carry) >> shift) for v, way in ways)
         low, high = low + np.minimum(*push), high + np.maximum(*push)
         found += [*ends(low), *ends(high)]
-        fired = (0 * low, 0 * low)
-        if site.fields["reset"] == "soft":
-            fired = (np.maximum(low, last + 1) - threshold, high - threshold)
+        soft = np.maximum(low, last + 1) - threshold, high - threshold
+        fired = soft if site.fields["reset"] == "soft" else (0 * low, 0 * low)
         stays = np.where(low <= last, (low, np.minimum(high, last)), fired)
         goes = np.where(high > last, fired, stays)
         low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
@@ -197,7 +198,7 @@ def readout(site: Site) -> Found:
 
 
 KERNEL = "weight channel height width out_channel out_height out_width"
-ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge"}
+ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
 OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default

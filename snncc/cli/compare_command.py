@@ -62,9 +62,9 @@ def command(
         sides, names = _sides((a, b), (executor_a, executor_b), program, data, limit)
         result = compare(sides[0], sides[1], orders, limit)
     if as_json:
-        print_json({"schema": 1, "a": names[0], "b": names[1], **_record(result)})
+        print_json({"schema": 1, "a": names[0], "b": names[1], **comparison_record(result)})
     else:
-        _print(result, names)
+        print_comparison(result, names)
     return 0 if result.first is None else 1
 
 
@@ -141,7 +141,8 @@ def _of_another(path: Path, program: Path | None) -> SnnccError:
     )
 
 
-def _record(result: "Comparison") -> dict[str, Any]:
+def comparison_record(result: "Comparison") -> dict[str, Any]:
+    """What was found, in JSON form."""
     record: dict[str, Any] = asdict(result)
     record["equal"] = result.first is None
     if result.first is not None:
@@ -152,7 +153,8 @@ def _record(result: "Comparison") -> dict[str, Any]:
     return record
 
 
-def _print(result: "Comparison", names: list[str]) -> None:
+def print_comparison(result: "Comparison", names: list[str]) -> None:
+    """What was found, for people; `names` say what A and B are."""
     first = result.first
     what = f"{result.images:,} images, {result.steps} steps, {len(result.layers)} layers"
     click.echo(f"A  {names[0]}\nB  {names[1]}")

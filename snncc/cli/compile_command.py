@@ -69,7 +69,12 @@ MOST_BITS = 24
 @click.option(
     "--evaluate", metavar="NPZ[:KEY]|FOLDER", help="Images that the program is judged by."
 )
-@click.option("--profile", default="exact", show_default=True, help="Integer semantics.")
+@click.option(
+    "--profile",
+    default="exact",
+    show_default=True,
+    help="Integer semantics: exact, or loihi-lava for Lava's own processes.",
+)
 @click.option(
     "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
 )

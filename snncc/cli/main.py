@@ -23,6 +23,8 @@ COMMANDS = {
     "count": "snncc.cli.count_command",
     "compare": "snncc.cli.compare_command",
     "warm": "snncc.cli.warm_command",
+    "export": "snncc.cli.export_command",
+    "doctor": "snncc.cli.doctor_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
@@ -32,6 +34,8 @@ SUMMARIES = {
     "count": "Count synaptic operations and spikes on given data.",
     "compare": "Find the first spike that differs between two executions, and why.",
     "warm": "Make the simulator's machine code now, so that the first run need not.",
+    "export": "Emit a program for another system: Lava.",
+    "doctor": "Say what this machine has, and make a Lava environment.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -60,7 +64,8 @@ def cli() -> None:
     """Compile trained spiking networks to integer programs without multiplication.
 
     Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 unreadable or damaged file, 4 the model has
-    something unsupported, 5 an optional dependency is missing, 70 internal error.
+    something unsupported, 5 an optional dependency is missing, 6 a backend failed or took too long,
+    70 internal error.
     """
 
 

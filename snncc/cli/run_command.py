@@ -17,6 +17,11 @@ from snncc.ir.images import ImageSource
 
 if TYPE_CHECKING:
     from snncc.runtime import Execution
+    from snncc.runtime.kernel_choice import Kernels
+    from snncc.runtime.simulator import Simulator
+
+SHOWN = 12
+"""Names of layers in one line; JSON has all."""
 
 
 @click.command("run")
@@ -38,6 +43,28 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--profile", is_flag=True, help="Where the time of the first image goes, by layer.")
+@click.option(
+    "--on",
+    type=click.Choice(["cpu", "lava"]),
+    default="cpu",
+    show_default=True,
+    help="lava: its process network, compared with --executor spike by spike.",
+)
+@click.option("--lava-python", type=click.Path(path_type=Path), help="An interpreter with Lava.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that Lava may take.",
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(["event", "dense", "auto"]),
+    help="Of the simulator: lists of active inputs (default), matrix products of a library (the "
+    "same bits, but they multiply), or for every layer the faster one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -51,8 +78,12 @@ def command(
     threads: int | None,
     executor: str,
     profile: bool,
+    on: str,
+    lava_python: Path | None,
+    timeout: float,
+    kernels: "Kernels | None",
     as_json: bool,
-) -> None:
+) -> int:
     """Run a program on images.
 
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
@@ -63,25 +94,39 @@ def command(
 
     With --profile only the first image runs, several times: what every layer costs is printed, and
     what comes before the first layer.
+
+    With `--on lava` the results are those of Lava's processes, and the exit code is 1 when any of
+    their spikes, membranes or answers is not the CPU's.
     """
     if profile:
-        if any((labels, reference, output, recorded)) or executor != "simulator":
+        if any((labels, reference, output, recorded)) or executor != "simulator" or on != "cpu":
             raise click.UsageError("--profile times the simulator on one image and writes nothing")
         from snncc.cli.run_profile import show_profile
         from snncc.runtime.data_files import open_images
 
-        show_profile(program, lambda p: _images(open_images(data), p, data, 1), as_json)
-        return
+        show_profile(
+            program,
+            lambda loaded: _images(open_images(data), loaded, data, 1),
+            lambda loaded: _simulator(loaded, 1, kernels),
+            as_json,
+        )
+        return 0
     from snncc.artifact import check_writable, load_program
+    from snncc.cli.run_on_lava import environment_for, lava_record, print_verdict, run_on_lava
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.runtime.data_files import open_images, write_arrays
+    from snncc.runtime.execution import recorded_names
     from snncc.runtime.image_files import ImageFiles
+    from snncc.runtime.recording import only, save_recording
 
     for path in (output, recorded):
         if path is not None:
             check_writable(path)
     if record_only and recorded is None:
         raise click.UsageError("--record-only names what --record FILE keeps")
+    lava = environment_for(on, lava_python)
+    if kernels is not None and (executor != "simulator" or on != "cpu"):
+        raise click.UsageError("--kernels chooses among those of --executor simulator on the CPU")
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -92,14 +137,23 @@ def command(
     if isinstance(images, ImageFiles):
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
-    with progress("running", quiet=as_json) as advance:
-        start = time.perf_counter()
-        if recorded is None:
-            logits, spike_counts = _execute(graph, images, executor, threads, advance)
-        else:
-            execution = _record(loaded, images, executor, threads, record_only, recorded)
-            logits, spike_counts = execution.logits, execution.spike_counts
-        seconds = time.perf_counter() - start
+    beside, simulator = None, None
+    start = time.perf_counter()
+    if lava is not None:
+        recorded_names(graph, record_only)
+        beside = run_on_lava(loaded, images, lava, timeout, executor, threads, quiet=as_json)
+        logits, spike_counts = beside.execution.logits, beside.execution.spike_counts
+        if recorded is not None:
+            save_recording(recorded, only(beside.recording, graph, record_only))
+    else:
+        with progress("running", quiet=as_json) as advance:
+            simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
+            if recorded is None:
+                logits, spike_counts = _execute(graph, images, simulator, advance)
+            else:
+                execution = _record(loaded, images, simulator, record_only, recorded)
+                logits, spike_counts = execution.logits, execution.spike_counts
+    seconds = time.perf_counter() - start if beside is None else beside.seconds
     predictions = logits.argmax(axis=1)
     if output is not None:
         write_arrays(output, logits=logits, predictions=predictions)
@@ -123,12 +177,21 @@ def command(
         "spike_rate": total,
         "spike_rates": rates,
         "seconds": seconds,
-        "executor": executor,
+        "executor": executor if beside is None else "lava",
     }
+    if beside is not None:
+        record["lava"] = lava_record(beside)
+    if simulator is not None:
+        record["kernels"] = _kernels(simulator, kernels)
     if as_json:
         print_json(record)
     else:
         _print(record, output)
+    if beside is None:
+        return 0
+    if not as_json:
+        print_verdict(beside)
+    return 0 if beside.comparison.first is None else 1
 
 
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
@@ -148,20 +211,37 @@ def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSour
     return images
 
 
+def _simulator(program: Any, threads: int | None, kernels: "Kernels | None") -> "Simulator":
+    from snncc.runtime.kernel_choice import known_rates
+    from snncc.runtime.simulator import Simulator
+
+    rates = known_rates(program.provenance)
+    return Simulator(program.graph, threads, kernels or "event", rates)
+
+
+def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
+    """What was asked for, the layers that are matrix products, and of which library."""
+    found: dict[str, Any] = {"asked": asked or "event", "dense": list(simulator.dense_layers)}
+    if found["dense"]:
+        from snncc.runtime.products import library
+
+        found["library"] = library()
+    if asked is not None and simulator.general:
+        found["reason"] = simulator.general
+    return found
+
+
 def _execute(
-    graph: Any, images: ImageSource, executor: str, threads: int | None, advance: Any
+    graph: Any, images: ImageSource, simulator: "Simulator | None", advance: Any
 ) -> tuple[Any, Any]:
     """Logits of every image and spikes of every population; reads as many images as run at once."""
     run: Callable[[Any], Execution]
-    if executor == "interpreter":
+    if simulator is None:
         from snncc.backends.cpu import plan_for_cpu
         from snncc.runtime.interpreter import interpret
 
         size, run = plan_for_cpu(graph).images, partial(interpret, graph)
     else:
-        from snncc.runtime.simulator import Simulator
-
-        simulator = Simulator(graph, threads)
         size, run = simulator.images_at_once, simulator.run
     logits: list[Any] = []
     spikes = Counter[str]()
@@ -176,17 +256,16 @@ def _execute(
 def _record(
     program: Any,
     images: ImageSource,
-    executor: str,
-    threads: int | None,
+    simulator: "Simulator | None",
     names: tuple[str, ...],
     path: Path,
 ) -> "Execution":
     from snncc.artifact import program_digest
     from snncc.runtime import ALL
-    from snncc.runtime.executors import executor_of
+    from snncc.runtime.executors import executor_of, running
     from snncc.runtime.recording import run_recorded, save_recording
 
-    execute = executor_of(program.graph, executor, threads)
+    execute = running(simulator) if simulator else executor_of(program.graph, "interpreter")
     execution, recording = run_recorded(
         program.graph, images[0 : len(images)], execute, names or ALL, program_digest(program)
     )
@@ -239,9 +318,25 @@ def _print(record: dict[str, Any], output: Path | None) -> None:
     each = 1000.0 * record["seconds"] / record["images"]
     facts.append(("spike rate", f"{record['spike_rate']:.2%} of neurons at a step"))
     facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
+    if "kernels" in record and record["kernels"]["asked"] != "event":
+        facts.append(("kernels", _products(record["kernels"])))
     if output is not None:
         facts.append(("written", output))
     print_facts(facts)
     click.echo()
     rows = [(name, f"{rate:.2%}") for name, rate in record["spike_rates"].items()]
     print_table(rows, ("population", "spike rate"))
+
+
+def _products(kernels: dict[str, Any]) -> str:
+    """A sentence: the execution was free of multiplications, or which layers were not."""
+    dense: list[str] = kernels["dense"]
+    if not dense:
+        why = f": {kernels['reason']}" if "reason" in kernels else ""
+        return f"event-driven in every layer{why}"
+    shown = dense[:SHOWN] + ["..."] * (len(dense) > SHOWN)
+    layers = "layer is a matrix product" if len(dense) == 1 else "layers are matrix products"
+    return (
+        f"{len(dense)} {layers} of {kernels['library']}, which multiplies: the same bits, but not "
+        f"an execution without multiplications ({', '.join(shown)})"
+    )

@@ -13,6 +13,7 @@ from snncc.cli.output import print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from snncc.runtime.profiling import Profile
+    from snncc.runtime.simulator import Simulator
 
 T = TypeVar("T")
 
@@ -30,12 +31,18 @@ class _Stages:
         return result
 
 
-def show_profile(program: Path, images: Callable[[Any], Any], as_json: bool) -> None:
+def show_profile(
+    program: Path,
+    images: Callable[[Any], Any],
+    simulator_of: Callable[[Any], "Simulator"],
+    as_json: bool,
+) -> None:
     """Profiles a program on the first image and prints it.
 
     Args:
         program: its file.
         images: gives the images of a loaded program.
+        simulator_of: gives its simulator.
         as_json: print one JSON object instead of a table.
 
     Raises:
@@ -45,16 +52,16 @@ def show_profile(program: Path, images: Callable[[Any], Any], as_json: bool) -> 
     stages.time("imports", lambda: import_module("snncc.runtime.profiling"))
     from snncc.artifact import load_program
     from snncc.runtime.profiling import profile
-    from snncc.runtime.simulator import Simulator
     from snncc.runtime.unit_runner import compile_ahead
 
     loaded = stages.time("reading and verifying the program", lambda: load_program(program))
     image = stages.time("reading the image", lambda: images(loaded)[0:1][0])
     stages.time("machine code", compile_ahead)
-    simulator = stages.time("plan", lambda: Simulator(loaded.graph, 1))
+    simulator = stages.time("plan", lambda: simulator_of(loaded))
     if simulator.general:
         _refuse(simulator.general, as_json)
         return
+    stages.time("first run", lambda: simulator.run(image[None]))
     found = profile(simulator, image)
     if as_json:
         print_json(_record(found, stages.seconds))

@@ -7,6 +7,7 @@ USAGE = 2
 UNREADABLE = 3
 UNSUPPORTED = 4
 MISSING_DEPENDENCY = 5
+BACKEND_FAILED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ CODES: Mapping[str, Code] = {
     "SNN033": Code("a constant does not fit the widest integer", UNSUPPORTED),
     "SNN034": Code("values of a tensor are not finite", UNREADABLE),
     "SNN035": Code("there is no certificate for a program that multiplies", UNSUPPORTED),
+    "SNN036": Code("a program does not fit Lava's processes", UNSUPPORTED),
+    # Backends.
+    "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
+    "SNN051": Code("no Lava environment is found", MISSING_DEPENDENCY),
+    "SNN052": Code("a Lava environment cannot be made", MISSING_DEPENDENCY),
+    "SNN053": Code("the process of a backend failed", BACKEND_FAILED),
+    "SNN054": Code("the process of a backend took too long", BACKEND_FAILED),
 }

@@ -53,6 +53,7 @@ class IntegerPopulation(Op):
     """Neurons in integers.
 
     leak(V) = (p * V + c) >> k, floor; with compare "gt": -((p * -V + c) >> k)
+    with rounding "zero": sign(V) * ((p * |V| + c) >> k), whatever the comparison
     Z[t] = leak(V[t-1]) + polarity * (X[t] + offset) + bias
     S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
@@ -63,12 +64,18 @@ class IntegerPopulation(Op):
     real membrane and decides as it does (for "gt" the ceiling, likewise). For another 1/m,
     p, k and c are chosen so that leak(V) = floor(V / m) for every V of the membrane's interval.
 
+    Rounding toward zero, as Lava and Loihi do, is not exact for negative membranes. With p/2^k =
+    1/2^j and all currents and biases multiples of 2^f it loses nothing in the first f // j + 1
+    steps: until then nothing is shifted out. (On Lava f = 6, so with j = 1 for T <= 7, if biases
+    are multiples of 64.)
+
     Attributes:
         threshold, bias, polarity: integers over any of the spikes' axes; polarity in {-1, 0, 1}.
         offset: likewise; what a map adds by channel beside what a norm adds by token, so that no
             table of channels times tokens is needed.
         decay: (p, k); (1, 0) never forgets.
         decay_offset: c, at least 0.
+        rounding: "floor" (with "gt" upwards) or "zero": how the leak rounds.
         membrane: declared closed interval of Z and V, proved by the verifier.
     """
 
@@ -82,6 +89,7 @@ class IntegerPopulation(Op):
     membrane: tuple[int, int] = (0, 0)
     decay_offset: int = 0
     offset: Param | None = None
+    rounding: str = "floor"
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
@@ -101,6 +109,7 @@ class IntegerPopulation(Op):
         require(0 <= offset < 1 << shift, f"decay offset {offset} is outside [0, 2^{shift})")
         require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
         require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
+        require(self.rounding in ("floor", "zero"), f"unknown rounding {self.rounding!r}")
         return result
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
@@ -119,11 +128,11 @@ class IntegerPopulation(Op):
     def leak(self, v: Array) -> Array:
         """What remains of a membrane after one step; int64."""
         (factor, shift), offset = self.decay, self.decay_offset
-        if self.compare == "ge":
-            remains: Array = (factor * v + offset) >> shift
-        else:
-            remains = -((factor * -v + offset) >> shift)
-        return remains
+        down: Array = (factor * v + offset) >> shift
+        up: Array = -((factor * -v + offset) >> shift)
+        if self.rounding == "zero":
+            return np.where(v < 0, up, down)
+        return down if self.compare == "ge" else up
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
         """Interval of Z and V over T steps from V = 0, for any current within its range."""

@@ -19,10 +19,11 @@ class Rule:
     decay_offset: int
     hard: bool
     at_least: bool
+    toward_zero: bool = False
 
     def leak(self, level: int) -> int:
         factor, shift = self.decay
-        if self.at_least:
+        if level >= 0 if self.toward_zero else self.at_least:
             return (factor * level + self.decay_offset) >> shift
         return -((factor * -level + self.decay_offset) >> shift)
 
@@ -73,9 +74,10 @@ def _constant(rule: Rule, moments: Sequence[Moment], upper: bool) -> int:
     low, high = moments[0].current
     stride = (high - low) // WIDEST_SCAN + 1
     x = np.append(np.arange(low, high, stride), high)
-    side, (factor, shift) = 1 if rule.at_least else -1, rule.decay
+    factor, shift = rule.decay
     v, best = np.zeros_like(x), np.zeros_like(x)
     for moment in moments:
+        side = np.where(v < 0, -1, 1) if rule.toward_zero else 1 if rule.at_least else -1
         v = side * ((factor * side * v + rule.decay_offset) >> shift)
         z = v + moment.polarity * x + moment.bias
         best = np.maximum(best, z) if upper else np.minimum(best, z)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Array, Graph, Node, Op, Param
+from snncc.ir import Array, Graph, Node, Op, Param, loihi
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.spiking_ops import Affine, Population
@@ -117,6 +117,7 @@ class Site:
         self.level, self.offset = (array * grown for array in self.alone)
         self.threshold = self._whole(integer, op.threshold, 0)
         self.polarity = self._whole(integer, op.polarity, 1)
+        self.grained = integer.profile == loihi.PROFILE
         self.bias, self.own = self._whole(integer, op.bias, 0), self._whole(integer, op.offset, 0)
         self.grid = counted.grid
         self.range = integer[node.inputs[0]].type.range or (0, 0)
@@ -176,7 +177,7 @@ class Site:
         first = np.where(sign < 0, -high, low)
         beyond = np.where(sign < 0, -low, high) + 1
         line = Line(self.level, self.offset, np.abs(self.a), self.unit * self.grid)
-        firing = first_firing(line, self.op.compare)
+        firing = first_firing(line, self.original.compare)
         real = np.clip(firing.first, first, beyond)
         gap = self.threshold - self.added
         whole = -(-gap // self.grid) if self.op.compare == "ge" else gap // self.grid + 1
@@ -197,13 +198,14 @@ class Site:
         level, offset = map(train, self.alone)
         real = (level, offset, self.original.decay)
         whole = (train(self.threshold), train(self.added), (*self.op.decay, self.op.decay_offset))
-        return int(trains_differ(real, whole, self.op.reset, self.op.compare))
+        toward_zero = self.op.rounding == "zero"
+        return int(trains_differ(real, whole, self.op.reset, self.op.compare, toward_zero))
 
     def _integers(self, sign: Ints) -> tuple[NDArray[np.bool_], ...]:
         """Which neurons have the right integers, an exact bias, a level on an integer."""
         ones = np.ones_like(self.step)
         line = Line(self.level, 0.0 * ones, ones, self.step)
-        firing = first_firing(line, self.op.compare)
+        firing = first_firing(line, self.original.compare)
         fires_at = self.threshold + (0 if self.op.compare == "ge" else 1)
         right = (fires_at == firing.first) | (fires_at == firing.other)
         if self.op.reset == "soft":
@@ -222,7 +224,12 @@ class Site:
         centre over the others.
         """
         if self.op.offset is None:
-            return np.abs(self.bias - bias) <= 0.5 + TIE * np.abs(bias)
+            half = np.full(self.shape, 0.5)
+            if self.grained:  # rounded to an integer, then to 13 bits times a power of two
+                exponent = loihi.bias_exponent(self.bias)
+                half += np.where(exponent > 0, 2.0 ** (exponent - 1), 0.0)
+            nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= half + TIE * np.abs(bias)
+            return nearest
         (axis,) = (self.names.index(name) for name in self.op.offset.axes)
         others = tuple(i for i in range(bias.ndim) if i != axis)
         centre = bias.mean(axis=axis, keepdims=True)
@@ -250,6 +257,8 @@ class Site:
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     """Whether a leak is floor(V / m), for a decay of 1/m and every V that the membrane can be.
 
+    One toward zero is only where no V is negative (with "gt": positive), or for m = 1.
+
     With e = p m - 2^k and V = q m + r: m (p V + c) = 2^k m q + 2^k r + e V + c m, and the floor of
     (p V + c) / 2^k is q if 0 <= e V + c m < 2^k, since 0 <= r < m.
     """
@@ -257,6 +266,8 @@ def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     excess = factor * m - (1 << shift)
     side = 1 if op.compare == "ge" else -1
     found = [excess * side * end + carry * m for end in op.membrane]
+    if op.rounding == "zero" and m > 1 and min(side * end for end in op.membrane) < 0:
+        return False
     return abs(m * decay - 1.0) < PARTS and min(found) >= 0 and max(found) < 1 << shift
 
 

@@ -98,6 +98,7 @@ def trains_differ(
     whole: tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int]],
     reset: str,
     compare: str,
+    toward_zero: bool = False,
 ) -> bool:
     """Whether two neurons without input spike differently.
 
@@ -106,6 +107,7 @@ def trains_differ(
         whole: the same in integers, the decay as (p, k, c) for (p * V + c) >> k.
         reset: "hard" or "soft".
         compare: "ge" or "gt".
+        toward_zero: how the integers' leak rounds.
     """
     (thresholds, biases, decay), (levels, offsets, (factor, shift, carry)) = real, whole
     side = 1 if compare == "ge" else -1
@@ -113,7 +115,8 @@ def trains_differ(
     for numbers in zip(thresholds, biases, levels, offsets, strict=True):
         threshold, bias, level, offset = map(Fraction, numbers)
         y = Fraction(decay) * y + bias
-        z = side * ((factor * side * z + carry) >> shift) + int(offset)
+        way = (-1 if z < 0 else 1) if toward_zero else side
+        z = way * ((factor * way * z + carry) >> shift) + int(offset)
         fires = (y >= threshold, z >= level) if side == 1 else (y > threshold, z > level)
         if fires[0] != fires[1]:
             return True

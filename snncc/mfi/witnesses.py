@@ -123,7 +123,8 @@ def membrane_witness(
         )
         for t, (threshold, bias, sign, offset) in enumerate(constants)
     ]
-    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", op.compare == "ge")
+    at_least, toward_zero = op.compare == "ge", op.rounding == "zero"
+    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", at_least, toward_zero)
     moments = drive(rule, neuron, upper, source.type.temporal)
     given = np.clip(0, low, high)
     for t, x in enumerate(moments):

@@ -14,6 +14,7 @@ from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 from snncc.quantize.units import (
     Bits,
+    Chooser,
     Units,
     choose_units,
     largest_weight,
@@ -38,7 +39,7 @@ class Rounded:
     integers: Mapping[str, NDArray[np.int64]]
 
 
-def round_plainly(graph: Graph, weight_bits: int | Bits) -> Rounded:
+def round_plainly(graph: Graph, weight_bits: int | Bits, choose: Chooser = choose_units) -> Rounded:
     """Rounds every weight to the nearest integer of its grid; needs no data."""
     bits = every(graph, weight_bits)
 
@@ -47,7 +48,7 @@ def round_plainly(graph: Graph, weight_bits: int | Bits) -> Rounded:
         lost: Real = ((rows - round_to_nearest(rows, grid, largest) * grid) ** 2).sum(axis=1)
         return lost
 
-    units = choose_units(graph, bits, loss)
+    units = choose(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for node in graph.select(Contract, Convolve):
         rows, grid = rows_of(graph, node), _grid(units, node)
@@ -61,6 +62,7 @@ def round_with_images(
     weight_bits: int | Bits,
     images: NDArray[np.uint8],
     progress: Progress | None = None,
+    choose: Chooser = choose_units,
 ) -> Rounded:
     """Rounds weights so that currents stay as they are on calibration images.
 
@@ -77,6 +79,7 @@ def round_with_images(
         weight_bits: of the signed weights, for all or by projection.
         images: [n, *axes of the image].
         progress: called with the number of nodes done and their total.
+        choose: chooses the units.
     """
     bits = every(graph, weight_bits)
     walk = _Walk(graph, images)
@@ -88,7 +91,7 @@ def round_with_images(
             return np.zeros(len(rows))
         return _compensated(rows, grid, largest_weight(bits[node.name]), use)[1]
 
-    units = choose_units(graph, bits, loss)
+    units = choose(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     for index, node in enumerate(graph.nodes):
         if isinstance(node.op, Contract | Convolve):

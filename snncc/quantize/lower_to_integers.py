@@ -65,17 +65,25 @@ class LowerToIntegers:
         Raises:
             SnnccError: SNN033 for a constant that is too large.
         """
-        lowering = _Lowering(self, graph)
+        lowering = Lowering(self, graph)
         for node in graph.nodes:
             lowering.lower(node)
         return PassResult(lowering.rewriter.finish(), tuple(lowering.notes))
 
 
-class _Lowering:
+class Lowering:
+    """Walks a spiking graph and appends integer nodes.
+
+    Attributes:
+        fraction: fractional bits of every current below its unit.
+    """
+
+    profile: ClassVar[str] = "exact"
+
     def __init__(self, options: LowerToIntegers, graph: Graph) -> None:
         self.options = options
         self.units = options.rounded.units
-        self.rewriter = Rewriter(graph, "integer", "exact")
+        self.rewriter = Rewriter(graph, "integer", self.profile)
         self.fraction: dict[str, int] = {}
         self.notes: list[Note] = []
 

@@ -22,6 +22,8 @@ Bits = Mapping[str, int]
 """Bits of signed weights by projection."""
 Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
+Chooser = Callable[[Graph, Bits, Loss], "Units"]
+"""`choose_units` or another rule of a profile."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def largest_weight(bits: int) -> float:
     return 2.0 ** (bits - 1) - 1
 
 
-def choose_units(graph: Graph, bits: Bits, loss: Loss) -> Units:
+def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
@@ -108,10 +110,14 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss) -> Units:
         graph: spiking graph without offsets.
         bits: of every projection; one with fewer than the most gets a coarser grid.
         loss: judges a grid, see `Loss`.
+        by_channel: whether channels of a population may have different units.
     """
     classes = _Classes()
     ids, axes = _assign(graph, classes)
     _unite_where_thresholds_differ(graph, classes, ids)
+    if not by_channel:
+        for node in graph.select(Population):
+            classes.unify(ids[node.inputs[0]][:1], ids[node.inputs[0]])
     most = max(bits.values())
     largest = largest_weight(most)
     projections = graph.select(Contract, Convolve)

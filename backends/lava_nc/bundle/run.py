@@ -1,0 +1,104 @@
+"""Runs the network on images: python run.py IMAGES.npy -o OUT.npz [--record] [--progress]."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    arguments = parse()
+    sys.path.insert(0, str(FOLDER))
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    damaged = check_files(manifest)
+    if damaged:
+        print(f"error: these files of the bundle are not as exported: {damaged}", file=sys.stderr)
+        return 3
+    images = np.load(arguments.images, allow_pickle=False)
+    raise_file_limit()
+    signal.signal(signal.SIGTERM, end_at_once)
+    arrays = run(manifest, images, arguments.record, arguments.progress)
+    write(arguments.output, arrays)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run the network in Lava.")
+    parser.add_argument("images", type=Path, help="uint8 [n, ...], .npy")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="readout, .npz")
+    parser.add_argument("--record", action="store_true", help="also every spike and membrane")
+    parser.add_argument("--progress", action="store_true", help="one JSON object a line on stdout")
+    return parser.parse_args()
+
+
+def check_files(manifest: dict) -> list[str]:
+    """Names of the files whose sha256 is not the manifest's."""
+    wrong = []
+    for name, sha in manifest["files"].items():
+        path = FOLDER / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha:
+            wrong.append(name)
+    return wrong
+
+
+def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dict[str, np.ndarray]:
+    """What the output file holds, by name."""
+    from network import Network
+    from watch import Watch, end_children_with_this_process
+
+    end_children_with_this_process()
+
+    def report(done: int) -> None:
+        if progress:
+            print(json.dumps({"done": done, "of": len(images)}), flush=True)
+
+    with Network(images, record=record) as net, Watch():
+        net.run(report)
+    arrays = {"readout": net.answers}
+    for name, population in manifest["populations"].items():
+        if record:
+            place = 1 + list(population["axes"]).index("t")
+            arrays[f"spikes:{name}"] = np.moveaxis(net.spikes[name], 1, place)
+            arrays[f"membranes:{name}"] = np.moveaxis(net.membranes[name], 1, place)
+    return arrays
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Under a temporary name, which is renamed when all is written."""
+    handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=".lava-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def raise_file_limit() -> None:
+    """A Lava process takes about six file descriptors of this one; 1024 is the usual limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def end_at_once(number: int, _frame: object) -> None:
+    """Ends Lava's processes, which may be waiting for each other, and this one."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

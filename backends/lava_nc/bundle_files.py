@@ -1,0 +1,163 @@
+"""Writing a bundle: a directory that appears whole or not at all."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snncc import __version__
+from snncc.artifact import Program, program_digest
+from snncc.backends.lava_nc.network_text import network_text
+from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
+from snncc.backends.lava_nc.readme_text import readme_text
+from snncc.backends.lava_nc.schedule import schedule_table
+from snncc.backends.lava_nc.stock_network import build_stock
+from snncc.diagnostics import SnnccError
+from snncc.ir import Array, Graph, loihi
+from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Pixels
+
+SCHEMA = 1
+COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
+OWN = (*COMMON, "neurons.py", "projections.py")
+STOCK = (*COMMON, "stock.py")
+
+
+def write_bundle(program: Program, folder: Path, force: bool = False) -> ProcessNetwork:
+    """Writes the bundle of a program; equal programs give equal bytes.
+
+    Args:
+        program: verified.
+        folder: where the bundle will be.
+        force: whether a directory that is not empty is replaced.
+
+    Raises:
+        SnnccError: SNN040, for everything in the program that has no process; SNN002 when the
+            directory is there and not empty, or cannot be written.
+    """
+    check_free(folder, force)
+    network = network_of(program.graph)
+    place_files(folder, bundle_files(network, program_digest(program)))
+    return network
+
+
+def network_of(graph: Graph) -> ProcessNetwork:
+    """The processes of a program: Lava's own for the profile `loihi-lava`, ours for `exact`.
+
+    Raises:
+        SnnccError: SNN040 or SNN036, for everything in the program that has no process.
+    """
+    return build_stock(graph) if graph.profile == loihi.PROFILE else build_processes(graph)
+
+
+def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
+    """Every file of a bundle, by name.
+
+    Args:
+        network: the program's processes.
+        sha: of the program.
+    """
+    version = __version__
+    shipped = files("snncc.backends.lava_nc") / "bundle"
+    static = STOCK if network.graph.profile == loihi.PROFILE else OWN
+    content = {name: (shipped / name).read_bytes() for name in static}
+    content["network.py"] = network_text(network, sha, version).encode()
+    content["tensors.npz"] = _tensors(network.tensors)
+    content["README.md"] = readme_text(network, sha, version).encode()
+    manifest = _manifest(network, sha, version)
+    manifest["files"] = {n: hashlib.sha256(content[n]).hexdigest() for n in sorted(content)}
+    content["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return content
+
+
+def check_free(folder: Path, force: bool) -> None:
+    """Says before the work whether a directory may be taken.
+
+    Raises:
+        SnnccError: SNN002 when it is a file, or is not empty and not to be replaced.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise _cannot(folder, "it is a file")
+    if not force and folder.is_dir() and any(folder.iterdir()):
+        raise _cannot(folder, "it is not empty", "give --force to replace all that is in it")
+
+
+def place_files(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Writes files into a new directory, which then takes the folder's place.
+
+    Raises:
+        SnnccError: SNN002 when that fails; the folder is then as it was.
+    """
+    folder = folder.resolve()
+    temporary: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".snncc-"))
+        new, old = temporary / "new", temporary / "old"
+        new.mkdir()
+        for name, data in content.items():
+            (new / name).write_bytes(data)
+        if folder.exists():
+            os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except BaseException:
+            if old.exists():
+                os.replace(old, folder)
+            raise
+    except OSError as error:
+        raise _cannot(folder, error.strerror or str(error)) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _manifest(network: ProcessNetwork, sha: str, version: str) -> dict[str, Any]:
+    graph, schedule = network.graph, network.schedule
+    readout = graph[graph.output].op
+    image = next(node for node in graph.nodes if isinstance(node.op, Pixels))
+    encoding = image.op.encoding if isinstance(image.op, Pixels) else ""
+    return {
+        "schema": SCHEMA,
+        "profile": graph.profile,
+        "program": sha,
+        "snncc": version,
+        "T": schedule.steps,
+        "period": schedule.period,
+        "depth": schedule.depth,
+        "image": {"shape": list(image.type.shape), "encoding": encoding},
+        "unit": readout.unit if isinstance(readout, IntegerReadout) else 1.0,
+        "processes": len(network.processes),
+        "schedule": {
+            node.name: schedule.listens[node.name] for node in graph.select(IntegerPopulation)
+        },
+        "relays": [{"source": r.source, "delay": r.delay} for r in schedule.relays],
+        "populations": {
+            node.name: {
+                "axes": {axis.name: axis.size for axis in node.type.axes},
+                "arrival": schedule.arrival[node.name],
+            }
+            for node in graph.select(IntegerPopulation)
+        },
+        "table": [list(row) for row in schedule_table(graph, schedule)],
+    }
+
+
+def _tensors(tensors: Mapping[str, Array]) -> bytes:
+    """Arrays as an .npz, whose members carry no time of day."""
+    file = io.BytesIO()
+    arrays: dict[str, Any] = {name: tensors[name] for name in sorted(tensors)}
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def _cannot(folder: Path, why: str, help: str = "choose another directory with -o") -> SnnccError:
+    return SnnccError("SNN002", f"{folder} cannot be written", why=why, help=help)

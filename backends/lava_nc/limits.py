@@ -1,0 +1,156 @@
+"""Whether Lava's stock processes hold a program: every limit, all violations at once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.ir import TIME, Graph, Node, Param, loihi
+from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
+
+CODE = "SNN036"
+
+
+def check_limits(graph: Graph) -> None:
+    """Passes an integer program that stock Dense, Sparse and LIF can be.
+
+    Raises:
+        SnnccError: SNN036, with a finding for each limit that a layer breaks.
+    """
+    found = loihi_findings(graph)
+    if found:
+        raise SnnccError.of(found)
+
+
+def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
+    """What keeps a program from being stock Lava processes, in the order of the program."""
+    found: list[Finding] = []
+    for node in graph.nodes:
+        if isinstance(node.op, IntegerPopulation):
+            checks = (*_neuron(graph, node, node.op), *_registers(graph, node, node.op))
+            found += [_finding(node, *each) for each in checks]
+            found += _currents(graph, node.inputs[0], -loihi.CURRENT_SHIFT)
+        elif isinstance(node.op, IntegerReadout):
+            found += _currents(graph, node.inputs[0], 0)
+    return tuple(dict.fromkeys(found))
+
+
+Said = tuple[str, str, str]
+"""What is wrong, why, and what would fit."""
+
+
+def _finding(node: Node, message: str, why: str, fits: str) -> Finding:
+    loc = node.locs[0] if node.locs else None
+    return Finding(CODE, f"{node.name}: {message}", loc, why, fits)
+
+
+def _neuron(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said]:
+    """The rule of the neuron."""
+    if op.reset != "hard":
+        yield "a soft reset", "LIF resets to 0", "train with v_reset=0"
+    if op.compare != "gt" or op.rounding != "zero" or op.decay_offset:
+        why = "LIF fires above its threshold and rounds its leak toward zero"
+        yield "another comparison or rounding", why, "compile with --profile loihi-lava"
+    if op.polarity is not None or op.offset is not None:
+        why = "LIF adds every current as it is"
+        yield "signs or offsets of its own for neurons", why, "compile with --profile loihi-lava"
+    factor, shift = op.decay
+    if shift > loihi.DECAY_BITS or not 1 <= factor << (loihi.DECAY_BITS - shift) <= 4096:
+        kept = factor / 2.0**shift
+        near = min(4096, max(1, round(kept * 4096)))
+        why = "v keeps (4096 - dv) / 4096 of itself, dv in 0..4095"
+        yield f"a decay of {kept:.6g}", why, f"{near}/4096 fits: dv = {4096 - near}"
+
+
+def _registers(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said]:
+    """Threshold, bias, current, membrane."""
+    threshold = graph.constants[op.threshold.name].astype(np.int64)
+    low, high = int(threshold.min()), int(threshold.max())
+    if low != high:
+        why = "LIF has one threshold for all of its neurons and steps"
+        yield f"thresholds {low:,}..{high:,}", why, "a hard reset and thresholds above 0 fold away"
+    unit, most = 1 << loihi.CURRENT_SHIFT, loihi.LARGEST_THRESHOLD
+    if any(value % unit or not 0 <= value // unit <= most for value in (low, high)):
+        near = min(most, max(0, round(high / unit)))
+        why = "a threshold is vth << 6, vth of 17 bits"
+        yield f"threshold {high:,}", why, f"{near * unit:,} = {near:,} << 6 fits"
+    if op.bias is not None:
+        yield from _bias(graph, op.bias)
+    low, high = graph[node.inputs[0]].type.range or (0, 0)
+    reach, room = max(-low, high), loihi.LARGEST_CURRENT << loihi.CURRENT_SHIFT
+    if reach > room:
+        why = f"LIF's current has 24 bits: {-room:,}..{room:,}"
+        yield f"its current can reach {low:,}..{high:,}", why, _fewer(reach, room)
+    low, high = op.membrane
+    reach, room = max(-low, high), loihi.LARGEST_STATE
+    if reach > room:
+        why = f"LIF's membrane has 24 bits: {-room:,}..{room:,}"
+        yield f"its membrane can reach {low:,}..{high:,}", why, _fewer(reach, room)
+
+
+def _fewer(reach: int, room: int) -> str:
+    bits = (reach // max(1, room)).bit_length()
+    return f"weights of {bits} bits fewer fit (--layer-bits)"
+
+
+def _bias(graph: Graph, param: Param) -> Iterator[Said]:
+    if TIME in param.axes:
+        yield "a bias for every step", "LIF's bias is the same at every step", "train without it"
+    bias = graph.constants[param.name].astype(np.int64)
+    fits = loihi.on_bias_grid(bias)
+    low, high = loihi.BIAS_MANTISSA
+    wide = (fits >> loihi.LARGEST_BIAS_EXPONENT < low) | (
+        fits >> loihi.LARGEST_BIAS_EXPONENT > high
+    )
+    wrong = np.flatnonzero((fits != bias) | wide)
+    if len(wrong) == 0:
+        return
+    worst = wrong[np.abs(bias.reshape(-1)[wrong]).argmax()]
+    value = int(bias.reshape(-1)[worst])
+    exponent = int(loihi.bias_exponent(bias).reshape(-1)[worst])
+    mantissa = min(high, max(low, int(loihi.round_half_up(np.array(value), exponent))))
+    bits = (value if value >= 0 else ~value).bit_length() + 1
+    why = f"a bias is mantissa << exponent: 13 bits, 0..7; {len(wrong)} of {bias.size} are not"
+    near = f"{mantissa << exponent:,} = {mantissa:,} << {exponent} fits"
+    yield f"bias {value:,} needs {bits} bits", why, near
+
+
+def _currents(graph: Graph, name: str, shift: int) -> list[Finding]:
+    """What stands between a population and spikes; `shift` is a synapse's weight_exp so far."""
+    node = graph[name]
+    match node.op:
+        case Sum(shifts=shifts):
+            parts = zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True)
+            return [each for n, more in parts for each in _currents(graph, n, shift + more)]
+        case Concat():
+            return [each for n in node.inputs for each in _currents(graph, n, shift)]
+        case Contract(weight=weight) | Convolve(weight=weight):
+            found = [_finding(node, *said) for said in _weights(graph, weight)]
+            if shift < 0:
+                why = (
+                    "LIF shifts every current left by 6, Dense only an even number of weights right"
+                )
+                said = f"a weight exponent of {shift}", why, "compile with --profile loihi-lava"
+                found.append(_finding(node, *said))
+            return found
+        case _:
+            why = "synapses add weights: nothing scales what has been added up"
+            said = f"a {node.op.mnemonic}", why, "weights of their own for every token or step"
+            return [_finding(node, *said)]
+
+
+def _weights(graph: Graph, weight: Param) -> Iterator[Said]:
+    array = graph.constants[weight.name]
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    if low < loihi.WEIGHTS[0] or high > loihi.WEIGHTS[1]:
+        why = "a synapse holds 8 bits"
+        bits = (max(-low - 1, high) >> 7).bit_length()
+        yield f"weights {low:,}..{high:,}", why, f"{bits} bits fewer fit"
+    if TIME in weight.axes:
+        why = "a synapse has one weight for all steps"
+        yield (
+            "weights that differ from step to step",
+            why,
+            "train with a norm without scales by step",
+        )

@@ -1,0 +1,243 @@
+"""Which Lava processes a program becomes, and how their ports are connected."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from snncc.backends.lava_nc.expressible import check_expressible
+from snncc.backends.lava_nc.python_text import call, constant, mapping, names, text
+from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
+from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
+from snncc.ir import Array, Graph, Node, ValueType
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+
+IN_PORTS = 8
+"""InPorts of a Sum or a Population of the bundle (`IN_PORTS` in neurons.py)."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the bundle.
+
+    Attributes:
+        name: module path in the model; unique.
+        kind: class in the bundle.
+        arguments: keyword arguments after the name, as Python text.
+        out: name of its OutPort.
+    """
+
+    name: str
+    kind: str
+    arguments: Mapping[str, str]
+    out: str = "a_out"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An OutPort of one process at an InPort of another."""
+
+    source: str
+    reader: str
+    port: str
+
+
+@dataclass(frozen=True)
+class ProcessNetwork:
+    """Everything that `network.py` of a bundle says.
+
+    Attributes:
+        graph: the program.
+        schedule: when what arrives.
+        processes: in the order of the program.
+        connections: likewise, by reader.
+        tensors: the arrays that the processes hold, by name.
+        base: class of the bundle that the network is made from.
+    """
+
+    graph: Graph
+    schedule: Schedule
+    processes: tuple[Process, ...]
+    connections: tuple[Connection, ...]
+    tensors: Mapping[str, Array]
+    base: str = "LavaNetwork"
+
+
+def build_processes(graph: Graph) -> ProcessNetwork:
+    """The processes of a program of the profile `exact`.
+
+    Raises:
+        SnnccError: SNN040, for everything in the program that has no process.
+    """
+    check_expressible(graph)
+    return _Builder(graph, balance_delays(graph)).build()
+
+
+@dataclass
+class _Builder:
+    graph: Graph
+    schedule: Schedule
+    processes: list[Process] = field(default_factory=list[Process])
+    connections: list[Connection] = field(default_factory=list[Connection])
+
+    def build(self) -> ProcessNetwork:
+        relays: defaultdict[str, list[Relay]] = defaultdict(list)
+        for relay in self.schedule.relays:
+            relays[relay.source].append(relay)
+        for node in self.graph.nodes:
+            self._node(node)
+            for relay in relays[node.name]:
+                self._relay(relay, node)
+        return ProcessNetwork(
+            self.graph,
+            self.schedule,
+            tuple(self.processes),
+            tuple(self.connections),
+            self.graph.constants,
+        )
+
+    def _add(self, name: str, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:
+        self.processes.append(Process(name, kind, arguments, out))
+
+    def _timing(self, node: Node) -> dict[str, str]:
+        return {"window": "net.window", "arrival": str(self.schedule.listens[node.name])}
+
+    def _connect(self, source: str, reader: str, port: str) -> None:
+        """From a node's process, or from the relay that holds its value until it is read."""
+        self.connections.append(Connection(self._at(source, reader), reader, port))
+
+    def _at(self, source: str, reader: str) -> str:
+        """The process that sends a node's value when another node listens."""
+        delay = self.schedule.wait(source, reader) if source in self.graph.by_name else 0
+        return late(source, delay) if delay else source
+
+    def _relay(self, relay: Relay, node: Node) -> None:
+        steps = relay.delay - relay.before
+        name = late(node.name, relay.delay)
+        self._add(name, "Relay", {"axes": mapping(step_axes(node.type)), "delay": str(steps)})
+        before = late(node.name, relay.before) if relay.before else node.name
+        self.connections.append(Connection(before, name, "a_in"))
+
+    def _node(self, node: Node) -> None:
+        match node.op:
+            case Pixels(encoding="host"):
+                return
+            case Pixels():
+                arguments = {"window": "net.window", "images": "net.images"}
+                arguments["axes"] = mapping(step_axes(node.type))
+                self._add(node.name, "PixelPlanes", arguments, "s_out")
+            case Contract() | Convolve():
+                self._projection(node, node.op)
+            case Sum() | Concat():
+                if not inlined(self.graph, self.schedule, node):
+                    self._sum(node, "Sum", {})
+            case Gain(mantissa=mantissa, shift=shift):
+                arguments = {"axes": mapping(step_axes(node.type)), "mantissa": constant(mantissa)}
+                self._add(
+                    node.name, "Gain", {**self._timing(node), **arguments, "shift": str(shift)}
+                )
+                self._connect(node.inputs[0], node.name, "a_in")
+            case IntegerPopulation():
+                self._population(node, node.op)
+            case IntegerReadout(offset=offset):
+                arguments = {"axes": mapping(step_axes(node.type)), "answers": "net.answers"}
+                if offset is not None:
+                    arguments["offset"] = constant(offset)
+                self._add(node.name, "Readout", {**self._timing(node), **arguments}, "y_out")
+                self._connect(node.inputs[0], node.name, "a_in")
+            case _:
+                raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
+
+    # Projections
+
+    def _projection(self, node: Node, op: Contract | Convolve) -> None:
+        source = self.graph[node.inputs[0]]
+        arguments = {"weight": f"net.tensor({text(op.weight.name)})"}
+        arguments["linear"] = _linear(op, source.type, node.type)
+        if isinstance(source.op, Pixels) and source.op.encoding == "host":
+            arguments = {"window": "net.window", "images": "net.images", **arguments}
+            self._add(node.name, "HostCurrent", arguments)
+            return
+        if isinstance(source.op, Pixels):
+            arguments["planes"] = "True"
+        self._add(node.name, "Projection", {**self._timing(node), **arguments})
+        self._connect(source.name, node.name, "s_in")
+
+    # Currents that meet
+
+    def _sum(self, node: Node, kind: str, rest: Mapping[str, str]) -> None:
+        """A Sum or a Population, and sums before it when it has too few InPorts."""
+        ports = by_port(terms_of(self.graph, self.schedule, node))
+        number = 1
+        while len(ports) > IN_PORTS:
+            part = f"{node.name} part {number}"
+            self._ports(part, "Sum", node, ports[:IN_PORTS], {})
+            whole = Term(part, tuple(step_axes(node.type).items()))
+            ports, number = [*ports[IN_PORTS:], [whole]], number + 1
+        self._ports(node.name, kind, node, ports, rest)
+
+    def _ports(
+        self, name: str, kind: str, node: Node, ports: list[list[Term]], rest: Mapping[str, str]
+    ) -> None:
+        shown = ", ".join(_term(port[0]) for port in ports)
+        arguments = {"axes": mapping(step_axes(node.type)), "terms": f"[{shown}]"}
+        out = "s_out" if kind == "Population" else "a_out"
+        self._add(name, kind, {**self._timing(node), **arguments, **rest}, out)
+        for i, port in enumerate(ports):
+            for term in port:
+                source = self._at(term.source, node.name)
+                self.connections.append(Connection(source, name, f"a_in_{i}" if i else "a_in"))
+
+    def _population(self, node: Node, op: IntegerPopulation) -> None:
+        rest = {"leak": _leak(op), "threshold": constant(op.threshold)}
+        for key, param in (("bias", op.bias), ("polarity", op.polarity), ("offset", op.offset)):
+            if param is not None:
+                rest[key] = constant(param)
+        if op.compare != "ge":
+            rest["compare"] = text(op.compare)
+        if op.reset != "hard":
+            rest["reset"] = text(op.reset)
+        axes = mapping(step_axes(node.type))
+        rest["log"] = f"net.log({text(node.name)}, {axes})"
+        self._sum(node, "Population", rest)
+
+
+def late(name: str, delay: int) -> str:
+    """Name of the relay that sends a value so much later."""
+    return f"{name} late {delay}"
+
+
+def _term(term: Term) -> str:
+    parts = [mapping(dict(term.axes))]
+    if term.shift:
+        parts.append(f"shift={term.shift}")
+    if term.at:
+        parts.append(f"at={mapping(dict(term.at))}")
+    return f"Term({', '.join(parts)})"
+
+
+def _leak(op: IntegerPopulation) -> str:
+    upward = op.rounding == "floor" and op.compare == "gt"
+    rounding = "ceiling" if upward else op.rounding
+    factor, shift = op.decay
+    parts = [str(factor), str(shift)]
+    if op.decay_offset or rounding != "floor":
+        parts.append(str(op.decay_offset))
+    if rounding != "floor":
+        parts.append(text(rounding))
+    return f"Leak({', '.join(parts)})"
+
+
+def _linear(op: Contract | Convolve, source: ValueType, result: ValueType) -> str:
+    arguments = {"source": mapping(step_axes(source)), "result": mapping(step_axes(result))}
+    if isinstance(op, Contract):
+        arguments |= {"into": names(op.into), "out": names(op.out)}
+        for key, roles in (("shared", op.shared), ("summed", op.summed)):
+            if roles:
+                arguments[key] = names(roles)
+        return call("Contraction", arguments)
+    arguments["image"] = names((op.height, op.width, op.channel))
+    arguments["made"] = names((op.out_height, op.out_width, op.out_channel))
+    plain = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    arguments |= {k: repr(getattr(op, k)) for k, usual in plain.items() if getattr(op, k) != usual}
+    return call("Convolution", arguments)

@@ -1,0 +1,115 @@
+"""Delay balancing: when the wavefront of a sample reaches which value.
+
+On Lava every projection costs one step, so paths of different length bring the same sample at
+different steps. Where they meet, what comes first has to wait: that is what relays are for. Without
+them the sums would mix samples, or steps of one sample, and be wrong without any error.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snncc.ir import Graph, Node
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.projections import Contract, Convolve, Pixels
+
+PROJECTION_STEPS = 1
+"""A projection sends in one step what it received in the step before, as Lava's Dense does."""
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Sends a value again, some steps later.
+
+    Attributes:
+        source: node whose value it is.
+        delay: steps after that node; at least 1.
+        before: delay of the relay that it reads, 0 for the node itself.
+    """
+
+    source: str
+    delay: int
+    before: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens when.
+
+    Attributes:
+        steps: T, what one sample takes in one place.
+        period: steps from one sample to the next, at least T.
+        listens: by node, the step at which it takes its inputs of a sample's first step.
+        arrival: by node, the step at which its value for that step is sent.
+        relays: what waits, in the order in which the values arise.
+    """
+
+    steps: int
+    period: int
+    listens: Mapping[str, int]
+    arrival: Mapping[str, int]
+    relays: tuple[Relay, ...]
+
+    @property
+    def depth(self) -> int:
+        """Steps from an image to the first step of its answer: the longest arrival."""
+        return max(self.arrival.values())
+
+    def wait(self, source: str, reader: str) -> int:
+        """How long a value waits before the reader takes it."""
+        return self.listens[reader] - self.arrival[source]
+
+
+def costs_a_step(graph: Graph, node: Node) -> bool:
+    """Whether a node is a projection that Lava carries out; the host's take no step."""
+    if not isinstance(node.op, Contract | Convolve):
+        return False
+    source = graph[node.inputs[0]].op
+    return not (isinstance(source, Pixels) and source.encoding == "host")
+
+
+def balance_delays(graph: Graph) -> Schedule:
+    """The schedule in which every value leaves as soon as the last of what it needs is there.
+
+    Args:
+        graph: integer dialect.
+    """
+    listens: dict[str, int] = {}
+    arrival: dict[str, int] = {}
+    waits: defaultdict[str, set[int]] = defaultdict(set)
+    for node in graph.nodes:
+        listens[node.name] = max((arrival[name] for name in node.inputs), default=0)
+        for name in node.inputs:
+            waits[name].add(listens[node.name] - arrival[name])
+        arrival[node.name] = listens[node.name] + PROJECTION_STEPS * costs_a_step(graph, node)
+    relays: list[Relay] = []
+    for node in graph.nodes:
+        before = 0
+        for delay in sorted(waits[node.name] - {0}):
+            relays.append(Relay(node.name, delay, before))
+            before = delay
+    return Schedule(graph.steps, graph.steps, listens, arrival, tuple(relays))
+
+
+def schedule_table(graph: Graph, schedule: Schedule) -> list[tuple[str, str, str]]:
+    """Rows (step, what arrives, how many steps it comes before another it meets)."""
+    later: defaultdict[str, list[str]] = defaultdict(list)
+    for relay in schedule.relays:
+        later[relay.source].append(f"+{relay.delay}")
+    shown = [
+        node
+        for node in graph.nodes
+        if isinstance(node.op, IntegerPopulation)
+        or node.name in later
+        or node.name == graph.output
+        or not node.inputs
+    ]
+    shown.sort(key=lambda node: schedule.arrival[node.name])
+    return [
+        (
+            f"{schedule.arrival[n.name]}..{schedule.arrival[n.name] + schedule.steps - 1}",
+            n.name,
+            " ".join(later[n.name]),
+        )
+        for n in shown
+    ]

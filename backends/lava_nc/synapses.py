@@ -1,0 +1,194 @@
+"""Every synapse of a projection by itself: which input, which neuron, which weight.
+
+Hardware without weight sharing holds a synapse for every pair; so do Lava's Dense and Sparse.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.backends.lava_nc.terms import step_axes
+from snncc.ir import Graph, Node
+from snncc.ir.loihi import WEIGHTS
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
+
+Ints = NDArray[np.int64]
+Axes = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Synapses from one value to one current, at one weight exponent.
+
+    Attributes:
+        node: projection that they come from; the first, where several are joined.
+        source: node whose spikes or pixels they read.
+        shift: what they add is shifted left by so much.
+        rows, columns: index of the neuron and of the input, in the order of their axes at a step.
+        weights: none is 0, no pair occurs twice.
+    """
+
+    node: str
+    source: str
+    shift: int
+    rows: Ints
+    columns: Ints
+    weights: Ints
+
+
+def synapses_into(graph: Graph, name: str, shift: int) -> list[Synapses]:
+    """Everything that a current is made of; few as can be: joined where 8 bits hold the sums.
+
+    Args:
+        graph: integer program whose currents are sums, concats and projections.
+        name: of the current.
+        shift: of what it adds.
+    """
+    found: dict[tuple[str, int], list[Synapses]] = {}
+    for part in _parts(graph, graph[name], shift):
+        group = found.setdefault((part.source, part.shift), [])
+        for i, other in enumerate(group):
+            joined = _join(other, part)
+            if joined is not None:
+                group[i] = joined
+                break
+        else:
+            group.append(part)
+    return [part for group in found.values() for part in group]
+
+
+def _parts(graph: Graph, node: Node, shift: int) -> list[Synapses]:
+    axes = step_axes(node.type)
+    match node.op:
+        case Contract():
+            return [_made(node, shift, *_contract(graph, node, node.op))]
+        case Convolve():
+            return [_made(node, shift, *_convolve(graph, node, node.op))]
+        case Sum(shifts=shifts):
+            found: list[Synapses] = []
+            for name, more in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+                own = step_axes(graph[name].type)
+                parts = _parts(graph, graph[name], shift + more)
+                found += [_placed(part, own, axes, {}) for part in parts]
+            return found
+        case Concat(along=along, out=out):
+            found, start = [], 0
+            for name, axis in zip(node.inputs, along, strict=True):
+                own = step_axes(graph[name].type)
+                renamed = {out if n == axis else n: size for n, size in own.items()}
+                parts = _parts(graph, graph[name], shift)
+                found += [_placed(part, renamed, axes, {out: start}) for part in parts]
+                start += own[axis]
+            return found
+        case _:
+            raise TypeError(f"{node.op.mnemonic} has no synapses")
+
+
+def _made(node: Node, shift: int, rows: Ints, columns: Ints, weights: Ints) -> Synapses:
+    some = np.flatnonzero(weights)
+    return Synapses(node.name, node.inputs[0], shift, rows[some], columns[some], weights[some])
+
+
+def _placed(part: Synapses, own: Axes, axes: Axes, start: Mapping[str, int]) -> Synapses:
+    """The synapses with the neurons' index in a current over other axes.
+
+    An axis that the part lacks is broadcast: every synapse stands once for each index.
+    """
+    missing = {name: size for name, size in axes.items() if name not in own}
+    again = math.prod(missing.values())
+    at = {
+        name: np.tile(index + start.get(name, 0), again)
+        for name, index in _unflat(part.rows, own).items()
+    }
+    for name, index in _unflat(np.arange(again), missing).items():
+        at[name] = np.repeat(index, len(part.rows))
+    rows = np.zeros(len(part.rows) * again, np.int64)
+    for name, size in axes.items():
+        rows = rows * size + at[name]
+    return replace(
+        part,
+        rows=rows,
+        columns=np.tile(part.columns, again),
+        weights=np.tile(part.weights, again),
+    )
+
+
+def _unflat(flat: Ints, axes: Axes) -> dict[str, Ints]:
+    """Index along every axis of elements that are numbered in the axes' order."""
+    found: dict[str, Ints] = {}
+    for name, size in reversed(axes.items()):
+        found[name], flat = flat % size, flat // size
+    return found
+
+
+def _join(left: Synapses, right: Synapses) -> Synapses | None:
+    """Both as one, or None where a sum of two weights needs more than 8 bits."""
+    rows, columns, weights = (
+        np.concatenate([getattr(left, key), getattr(right, key)])
+        for key in ("rows", "columns", "weights")
+    )
+    width = int(columns.max(initial=0)) + 1
+    pairs, which = np.unique(rows * width + columns, return_inverse=True)
+    total = np.zeros(len(pairs), np.int64)
+    np.add.at(total, which.reshape(-1), weights)
+    if total.size and not WEIGHTS[0] <= total.min() <= total.max() <= WEIGHTS[1]:
+        return None
+    some = np.flatnonzero(total)
+    return replace(
+        left, rows=pairs[some] // width, columns=pairs[some] % width, weights=total[some]
+    )
+
+
+def _contract(graph: Graph, node: Node, op: Contract) -> tuple[Ints, Ints, Ints]:
+    source, result = step_axes(graph[node.inputs[0]].type), step_axes(node.type)
+    weight = graph.constants[op.weight.name].astype(np.int64)
+    carried = [n for n in source if n not in (*op.into, *op.summed, *op.shared)]
+    rest = (*carried, *op.summed)
+    sizes = (*weight.shape, *(source[n] for n in rest))
+    place = np.indices(sizes, sparse=True)
+    kept = len(op.shared)
+    roles = dict(zip((*op.shared, *(f">{n}" for n in op.out), *op.into), place, strict=False))
+    roles |= dict(zip(rest, place[weight.ndim :], strict=True))
+    made = {n: roles[f">{n}"] if n in op.out else roles[n] for n in result}
+    rows = _flat(made, result, sizes)
+    columns = _flat({n: roles[n] for n in source}, source, sizes)
+    values = weight.reshape(*weight.shape, *(1,) * len(rest))
+    if kept + len(op.out) + len(op.into) != weight.ndim:
+        raise TypeError(f"{node.name}: roles do not fit the weight")
+    return rows, columns, np.broadcast_to(values, sizes).reshape(-1)
+
+
+def _flat(index: Mapping[str, Ints], axes: Axes, sizes: tuple[int, ...]) -> Ints:
+    """Index of an element of a value at every place of a table of synapses."""
+    total = np.zeros(sizes, np.int64)
+    stride = 1
+    for name, size in reversed(axes.items()):
+        total = total + index[name] * stride
+        stride *= size
+    return total.reshape(-1)
+
+
+def _convolve(graph: Graph, node: Node, op: Convolve) -> tuple[Ints, Ints, Ints]:
+    source, result = step_axes(graph[node.inputs[0]].type), step_axes(node.type)
+    weight = graph.constants[op.weight.name].astype(np.int64)
+    outputs, per_group, kernel_height, kernel_width = weight.shape
+    carried = [n for n in source if n not in (op.channel, op.height, op.width)]
+    sizes = (
+        *(outputs, per_group, kernel_height, kernel_width),
+        *(result[op.out_height], result[op.out_width]),
+        *(source[n] for n in carried),
+    )
+    o, c, p, q, i, j, *others = np.indices(sizes, sparse=True)
+    y = i * op.stride[0] + p * op.dilation[0] - op.padding[0]
+    x = j * op.stride[1] + q * op.dilation[1] - op.padding[1]
+    inside = (y >= 0) & (y < source[op.height]) & (x >= 0) & (x < source[op.width])
+    channel = c + o // (outputs // op.groups) * per_group
+    plain = dict(zip(carried, others, strict=True))
+    made = {**plain, op.out_height: i, op.out_width: j, op.out_channel: o}
+    rows = _flat(made, result, sizes)
+    columns = _flat({**plain, op.height: y, op.width: x, op.channel: channel}, source, sizes)
+    values = weight.reshape(*weight.shape, *(1,) * (len(sizes) - 4)) * inside
+    return rows, columns, np.broadcast_to(values, sizes).reshape(-1)

@@ -1,0 +1,90 @@
+"""What meets in a sum, term by term: which value arrives, shifted how far, and at which place."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from snncc.backends.lava_nc.schedule import Schedule
+from snncc.ir import TIME, Graph, Node, ValueType
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.projections import Concat, Sum
+
+
+@dataclass(frozen=True)
+class Term:
+    """current[place] += x << shift.
+
+    Attributes:
+        source: node whose value x is.
+        axes: x's, by the names that the current has for them; a missing one is broadcast.
+        shift: weight exponent.
+        at: first index of x along an axis, where it is not 0. So a concatenation is a sum.
+    """
+
+    source: str
+    axes: tuple[tuple[str, int], ...]
+    shift: int = 0
+    at: tuple[tuple[str, int], ...] = ()
+
+    def fits(self, other: "Term") -> bool:
+        """Whether Lava may add both at one InPort."""
+        return (self.axes, self.shift, self.at) == (other.axes, other.shift, other.at)
+
+
+def step_axes(kind: ValueType) -> dict[str, int]:
+    """Axes of a value at one step."""
+    return {axis.name: axis.size for axis in kind.axes if axis.name != TIME}
+
+
+def inlined(graph: Graph, schedule: Schedule, node: Node) -> bool:
+    """Whether the only reader adds up the parts itself: then the sum needs no process."""
+    reader = graph.sole_reader(node.name)
+    return (
+        isinstance(node.op, Sum | Concat)
+        and reader is not None
+        and isinstance(reader.op, Sum | IntegerPopulation)
+        and reader.inputs.count(node.name) == 1
+        and schedule.wait(node.name, reader.name) == 0
+    )
+
+
+def terms_into(graph: Graph, schedule: Schedule, name: str) -> list[Term]:
+    """What a sum or a population adds where it reads this value: its parts, if it is inlined."""
+    node = graph[name]
+    if inlined(graph, schedule, node):
+        return terms_of(graph, schedule, node)
+    return [Term(name, tuple(step_axes(node.type).items()))]
+
+
+def terms_of(graph: Graph, schedule: Schedule, node: Node) -> list[Term]:
+    """The terms of a sum, of a concatenation, or of a population's current."""
+    match node.op:
+        case Sum(shifts=shifts):
+            return [
+                replace(term, shift=term.shift + shift)
+                for name, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True)
+                for term in terms_into(graph, schedule, name)
+            ]
+        case Concat(along=along, out=out):
+            terms: list[Term] = []
+            start = 0
+            for name, axis in zip(node.inputs, along, strict=True):
+                axes = step_axes(graph[name].type)
+                renamed = tuple((out if n == axis else n, size) for n, size in axes.items())
+                terms.append(Term(name, renamed, 0, ((out, start),) if start else ()))
+                start += axes[axis]
+            return terms
+        case _:
+            return terms_into(graph, schedule, node.inputs[0])
+
+
+def by_port(terms: Iterable[Term]) -> list[list[Term]]:
+    """Terms that may share an InPort; one value comes to a port only once."""
+    ports: list[list[Term]] = []
+    for term in terms:
+        for port in ports:
+            if port[0].fits(term) and term.source not in {t.source for t in port}:
+                port.append(term)
+                break
+        else:
+            ports.append([term])
+    return ports

@@ -1,0 +1,109 @@
+"""Units of a plan that are matrix products: bits of the source unpacked, multiplied, written."""
+
+import numpy as np
+
+from snncc.backends.cpu.dense import DenseBlock, DenseUnit
+from snncc.ir import Array
+from snncc.runtime.products import Product, product_with
+
+CHUNK = 1 << 22
+"""Bytes of a left operand that is gathered from taps; it should stay in cache."""
+
+
+class DenseLayer:
+    """A dense unit made ready.
+
+    Args:
+        unit: of a plan.
+    """
+
+    def __init__(self, unit: DenseUnit) -> None:
+        self.unit = unit
+        reach = unit.sum.reach
+        self._products: list[list[Product]] = [
+            [product_with(bank, reach) for bank in block.matrix] for block in unit.sum.blocks
+        ]
+        self._silent = any((block.taps < 0).any() for block in unit.sum.blocks)
+
+    def run(self, values: Array, first_step: int, last_step: int, origin: int) -> None:
+        """Computes steps of the unit.
+
+        Args:
+            values: the working memory, uint8.
+            first_step: from which step.
+            last_step: to which, excluded.
+            origin: the step that lies first in the memory.
+        """
+        if first_step >= last_step:
+            return
+        spikes = self._spikes(values, first_step - origin, last_step - origin)
+        out = self._result(values, first_step - origin, last_step - origin)
+        lanes, blocks = out.shape[-1], self.unit.sum.blocks
+        rows = sum(len(block.rows) for block in blocks)
+        flat = out.reshape(len(spikes), rows, lanes)
+        here = np.may_share_memory(flat, out)  # otherwise it lies within a concat, and is a copy
+        for block, products in zip(blocks, self._products, strict=True):
+            for a, b, product in _by_bank(products, first_step, len(spikes)):
+                if len(blocks) == 1:
+                    _multiply(block, product, spikes[a:b], flat[a:b])
+                    continue
+                own = np.empty((b - a, len(block.rows), lanes), out.dtype)
+                _multiply(block, product, spikes[a:b], own)
+                flat[a:b, block.rows] = own
+        if not here:
+            np.copyto(out, flat.reshape(out.shape))
+
+    def _spikes(self, values: Array, first: int, last: int) -> Array:
+        """uint8 [steps, rows of the source, lanes]; a silent row more where taps name one."""
+        dense = self.unit.sum
+        place, row = self.unit.source
+        step = row * dense.source_rows
+        packed = values[place + first * step : place + last * step].reshape(-1, row)
+        bits = np.unpackbits(packed, axis=1, count=dense.source_lanes, bitorder="little")
+        grid = bits.reshape(last - first, dense.source_rows, dense.source_lanes)
+        if not self._silent:
+            return grid
+        return np.pad(grid, ((0, 0), (0, 1), (0, 0)))
+
+    def _result(self, values: Array, first: int, last: int) -> Array:
+        """The result's place in the memory, [steps, *its axes]."""
+        unit = self.unit
+        kind = np.dtype(np.int16 if unit.size == 2 else np.int32)
+        return np.ndarray(
+            (last - first, *unit.shape), kind, values.data, unit.place + first * unit.strides[0],
+            unit.strides,
+        )  # fmt: skip
+
+
+def _by_bank(
+    products: list[Product], first_step: int, steps: int
+) -> list[tuple[int, int, Product]]:
+    """Ranges of steps that share a matrix: all of them, or each by itself."""
+    if len(products) == 1:
+        return [(0, steps, products[0])]
+    return [(at, at + 1, products[first_step + at]) for at in range(steps)]
+
+
+def _multiply(block: DenseBlock, product: Product, spikes: Array, out: Array) -> None:
+    """Writes a block's sums, [steps, rows of the block, lanes], a part of the rows at a time."""
+    steps, rows, lanes = spikes.shape
+    count, taps = block.taps.shape
+    inputs, results = spikes.reshape(-1, lanes), out.reshape(steps * count, -1)
+    each = max(1, CHUNK // (taps * lanes))
+    places = _places(block, steps, rows)
+    for first in range(0, steps * count, each):
+        part = slice(first, first + each)
+        left = inputs[part]
+        if places is not None:
+            left = inputs[places[part]].reshape(-1, taps * lanes)
+        np.copyto(results[part], product(left), casting="unsafe")
+
+
+def _places(block: DenseBlock, steps: int, rows: int) -> Array | None:
+    """Tapped rows among those of all steps, [steps * rows of the block, taps]; None: in order."""
+    count, taps = block.taps.shape
+    if taps == 1 and np.array_equal(block.taps[:, 0], np.arange(rows)):
+        return None
+    own = np.remainder(block.taps, rows)  # -1 becomes the last row, which is silent
+    starts = np.arange(0, steps * rows, rows)
+    return np.add.outer(starts, own).reshape(steps * count, taps)

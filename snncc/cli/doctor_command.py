@@ -1,0 +1,147 @@
+"""`snncc doctor`."""
+
+import importlib
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snncc import __version__
+from snncc.cli.output import print_facts, print_json
+
+if TYPE_CHECKING:
+    from snncc.backends.lava_nc.environment import Search
+
+PACKAGES = {
+    "numpy": "",
+    "numba": "",
+    "torch": "needed to compile",
+    "onnx": "not needed",
+    "onnxruntime": "not needed",
+}
+"""Packages of this Python, and what it means when one is missing."""
+
+
+@click.command("doctor")
+@click.option(
+    "--make-lava",
+    "making",
+    is_flag=False,
+    flag_value="",
+    metavar="[DIR]",
+    help="Make a Lava environment, in DIR or in your data folder; safe to repeat.",
+)
+@click.option("--lava-python", type=click.Path(path_type=Path), help="Look at this one only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(making: str | None, lava_python: Path | None, as_json: bool) -> None:
+    """Say what this machine has for snncc, and make a Lava environment.
+
+    Lava (lava-nc 0.10.0) exists for Python 3.10 only, so it lives in an environment of its own,
+    where `snncc run --on lava` starts it.
+    """
+    from snncc.backends.lava_nc.environment import VARIABLE, find_lava, find_python
+
+    if making is not None:
+        from snncc.backends.lava_nc.making import make_lava
+
+        folder = Path(making) if making else None
+        made = make_lava(folder, lambda line: click.echo(line, err=True))
+        if folder is not None:
+            lava_python = made.python
+            click.echo(f"to use it: --lava-python {folder}, or {VARIABLE}={folder}", err=True)
+    search = find_lava(lava_python)
+    record: dict[str, Any] = {
+        "schema": 1,
+        "snncc": __version__,
+        "python": {"version": platform.python_version(), "path": sys.executable},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "threads": _threads(),
+        "kernel_cache": _kernel_cache(),
+        "python310": str(find_python() or "") or None,
+        "lava": _lava(search),
+    }
+    if as_json:
+        print_json(record)
+    else:
+        _print(record, search)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _threads() -> int | None:
+    """Threads of the simulator; None without numba."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    return int(numba.get_num_threads())
+
+
+def _kernel_cache() -> str | None:
+    """Where numba keeps compiled kernels; None where it can write nowhere."""
+    from snncc.runtime.executors import executor_of
+
+    try:
+        caching: Any = importlib.import_module("numba.core.caching")
+        folder = Path(caching.FunctionCache(executor_of).cache_path)
+    except (ImportError, RuntimeError):
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None
+
+
+def _lava(search: "Search") -> dict[str, Any]:
+    found = search.found
+    record: dict[str, Any] = {"found": found is not None}
+    if found is not None:
+        record |= {"python": str(found.python), "version": found.version, "lava-nc": found.lava}
+        record |= {"numpy": found.numpy, "source": found.source}
+    record["refused"] = [
+        {"place": str(r.place), "source": r.source, "reason": r.reason} for r in search.refused
+    ]
+    return record
+
+
+def _print(record: dict[str, Any], search: "Search") -> None:
+    from snncc.backends.lava_nc.environment import shown
+
+    python = record["python"]
+    facts: list[tuple[str, object]] = [
+        ("snncc", record["snncc"]),
+        ("python", f"{python['version']}, {shown(Path(python['path']))}"),
+        ("machine", f"{record['platform']}, {record['cpus']} CPUs, {record['threads']} threads"),
+    ]
+    for name, note in PACKAGES.items():
+        missing = f"not installed ({note})" if note else "not installed"
+        facts.append((name, record["packages"][name] or missing))
+    cache = record["kernel_cache"]
+    nowhere = "nowhere: set NUMBA_CACHE_DIR to a writable folder"
+    facts.append(("kernel cache", shown(Path(cache)) if cache else nowhere))
+    base = record["python310"]
+    facts.append(("Python 3.10", shown(Path(base)) if base else "not found"))
+    found = search.found
+    if found is None:
+        facts.append(("Lava", "not found"))
+    else:
+        facts.append(("Lava", f"lava-nc {found.lava}, Python {found.version}, numpy {found.numpy}"))
+        facts.append(("", f"{shown(found.python)} ({found.source})"))
+    print_facts(facts)
+    if found is None:
+        click.echo("\nLooked for lava-nc in")
+        for refused in search.refused:
+            click.echo(f"  {refused}")
+        if record["python310"] is None:
+            click.echo(
+                "Lava needs Python 3.10: install it (python3.10 on the PATH, or pyenv). Then"
+            )
+        click.echo("Make an environment with: snncc doctor --make-lava")

@@ -1,0 +1,131 @@
+"""Units for the profile `loihi-lava`: one a population, within the registers of Lava's LIF."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.ir import Graph, Kind, Node
+from snncc.ir.loihi import CURRENT_SHIFT, LARGEST_BIAS, LARGEST_CURRENT, LARGEST_STATE
+from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
+from snncc.ir.spiking_ops import Population
+from snncc.passes.named import Named
+from snncc.quantize.units import Bits, Loss, Units, choose_units
+
+EXTRA_BITS = 3
+"""A population's grid may be so much finer than its weights': units then fit thresholds better."""
+MARGIN = 1.05
+"""Room for rounding: integer weights may add up to a little more than the real ones."""
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LoihiUnits(Units):
+    """Units of which every threshold is a whole number.
+
+    Attributes:
+        extra: by population: membranes lie on the finest of its weights' grids * 2^-(6 + extra).
+    """
+
+    extra: Mapping[str, int]
+
+
+def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
+    """One unit for each population, chosen by what rounding loses, then fitted to the registers.
+
+    A population's currents, with all of their weights, lie on grids unit * 2^-exponent; its
+    membrane on lsb = unit * 2^-(finest exponent + extra + 6). The lsb is made so large that no
+    input at all can carry current or membrane out of 24 bits, and such that the threshold K is
+    64 * vth + 1 times as large: for the integer membrane v > 64 * vth is then v * lsb >= K exactly
+    (64 * vth times, where the neuron compares with >).
+
+    Args:
+        graph: spiking graph in which no two populations share a current.
+        bits: of every projection.
+        loss: judges a grid.
+    """
+    base = choose_units(graph, bits, loss, by_channel=False)
+    unit, exponent, extra = dict(base.unit), dict(base.exponent), dict[str, int]()
+    for node in graph.select(Population):
+        if isinstance(node.op, Population):
+            _fit(graph, node, node.op, unit, exponent, extra)
+    return LoihiUnits(unit, exponent, extra)
+
+
+def currents_of(graph: Graph, name: str) -> list[Node]:
+    """A current and all currents that it is made of, down to the projections."""
+    node = graph[name]
+    if isinstance(node.op, Contract | Convolve):
+        return [node]
+    return [node, *(each for source in node.inputs for each in currents_of(graph, source))]
+
+
+def _fit(
+    graph: Graph,
+    node: Node,
+    op: Population,
+    unit: dict[str, Named],
+    exponent: dict[str, int],
+    extra: dict[str, int],
+) -> None:
+    """Changes unit and exponents of everything that leads into one population."""
+    parts = currents_of(graph, node.inputs[0])
+    maps = [each.name for each in parts if each.name in exponent]
+    own = float(unit[node.inputs[0]].array.reshape(-1)[0])
+    finest = max(exponent[name] for name in maps)
+    threshold = float(np.max(graph.constants[op.threshold.name]))
+    least = MARGIN * _least_step(graph, node, op, threshold)
+    room = math.floor(math.log2(own / 2.0 ** (CURRENT_SHIFT + finest) / least))
+    if room < 0:
+        finest = math.ceil(math.log2(own / 2.0**CURRENT_SHIFT / least))
+        own = least * 2.0 ** (CURRENT_SHIFT + finest)
+        exponent.update({name: min(exponent[name], finest) for name in maps})
+    extra[node.name] = more = max(0, min(EXTRA_BITS, room))
+    step = own / 2.0 ** (CURRENT_SHIFT + finest + more)
+    part = 1 if op.compare == "ge" else 0
+    whole = math.floor((threshold / step - part) / 2.0**CURRENT_SHIFT)
+    if whole >= 1:
+        step = threshold / (whole * 2.0**CURRENT_SHIFT + part)
+    fitted = Named.scalar(step * 2.0 ** (CURRENT_SHIFT + finest + more))
+    unit.update({each.name: fitted for each in parts})
+
+
+def _least_step(graph: Graph, node: Node, op: Population, threshold: float) -> float:
+    """The finest grid on which current, bias and membrane stay within their registers."""
+    low, high = _reach(graph, node.inputs[0])
+    largest = max(-low, high) / (LARGEST_CURRENT * 2.0**CURRENT_SHIFT)
+    biases = np.zeros(1) if op.bias is None else graph.constants[op.bias.name]
+    bottom, top = low + float(biases.min()), high + float(biases.max())
+    least = 0.0
+    for _ in range(graph.steps):
+        least = min(0.0, op.decay * least + bottom)
+    most = max(threshold, op.decay * threshold + top, -least)
+    widest = float(np.abs(biases).max()) / LARGEST_BIAS
+    return max(largest, widest, most / LARGEST_STATE)
+
+
+def _reach(graph: Graph, name: str) -> Interval:
+    """Least and largest that any element of a current can be, for any spikes and pixels."""
+    node = graph[name]
+    parts = [graph[source] for source in node.inputs]
+    match node.op:
+        case Contract(weight=weight, summed=summed, shared=shared, out=out):
+            array = np.asarray(graph.constants[weight.name], np.float64)
+            rows = array.reshape(*array.shape[: len(shared) + len(out)], -1)
+            again = math.prod(parts[0].type.size(axis) for axis in summed)
+        case Convolve(weight=weight):
+            array = np.asarray(graph.constants[weight.name], np.float64)
+            rows, again = array.reshape(*array.shape[:-3], -1), 1
+        case Sum():
+            ends = [_reach(graph, source) for source in node.inputs]
+            return sum(end[0] for end in ends), sum(end[1] for end in ends)
+        case Concat():
+            ends = [_reach(graph, source) for source in node.inputs]
+            return min(end[0] for end in ends), max(end[1] for end in ends)
+        case _:
+            return _reach(graph, node.inputs[0])
+    most = again * (PIXEL_RANGE[1] if parts[0].type.kind is Kind.PIXEL else 1)
+    low = float(np.minimum(rows, 0.0).sum(axis=-1).min(initial=0.0))
+    high = float(np.maximum(rows, 0.0).sum(axis=-1).max(initial=0.0))
+    return most * low, most * high

@@ -1,0 +1,42 @@
+"""Random networks lowered to the profile `loihi-lava`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from random_networks import random_images, random_network
+
+from snncc.backends.lava_nc.limits import loihi_findings
+from snncc.compile import spiking_passes
+from snncc.ir import Graph, loihi
+from snncc.options import CompileOptions
+from snncc.passes.pipeline import run_passes
+from snncc.quantize.calibration import round_plainly
+from snncc.quantize.loihi_units import choose_loihi_units
+from snncc.quantize.lower_to_loihi import LowerToLoihi
+
+SCALE = ((0.0,), (1.0 / 255.0,))
+
+
+def spiking(seed: int, encoding: str = "bit-planes") -> Graph:
+    """The real network, with all that differs between neurons in its weights."""
+    options = CompileOptions(normalize=SCALE, profile=loihi.PROFILE, encoding=encoding)
+    return run_passes(random_network(seed), spiking_passes(options))
+
+
+def lowered(seed: int, encoding: str = "bit-planes") -> Graph:
+    """The integer program, whether it fits Lava's processes or not."""
+    real = spiking(seed, encoding)
+    return run_passes(real, [LowerToLoihi(round_plainly(real, 8, choose_loihi_units))])
+
+
+def that_fit(
+    start: int, count: int, batch: int, encoding: str = "bit-planes"
+) -> Iterator[tuple[int, Graph, np.ndarray]]:
+    """The first `count` random networks from a seed on that fit, with images."""
+    seed = start
+    while count:
+        graph = lowered(seed, encoding)
+        if not loihi_findings(graph):
+            yield seed, graph, random_images(random_network(seed), seed, batch)
+            count -= 1
+        seed += 1
