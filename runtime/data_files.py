@@ -4,7 +4,7 @@ import io
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -180,14 +180,28 @@ def write_arrays(path: Path, **arrays: Array) -> None:
     Raises:
         SnnccError: SNN002 when the file cannot be written.
     """
+    write_named(path, arrays, zipfile.ZIP_DEFLATED)
+
+
+def write_named(path: Path, arrays: Mapping[str, Array], method: int) -> None:
+    """The same, compressed or not.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        method: ZIP_DEFLATED, or ZIP_STORED where time counts more than size.
+
+    Raises:
+        SnnccError: SNN002 when the file cannot be written.
+    """
 
     def write(file: BinaryIO) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(file, "w", method) as archive:
             for name, array in sorted(arrays.items()):
                 buffer = io.BytesIO()
                 np.lib.format.write_array(buffer, np.asanyarray(array), allow_pickle=False)
                 entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.compress_type = method
                 archive.writestr(entry, buffer.getvalue())
 
     write_atomically(path, write)

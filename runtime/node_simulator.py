@@ -1,6 +1,6 @@
 """Runs a program node by node, with 64-bit membranes: for what the compiled units do not take."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numba as nb
@@ -49,6 +49,7 @@ class NodeSimulator:
         images: Images,
         record: Collection[str] | None = None,
         progress: Callable[[int], None] | None = None,
+        left: Mapping[str, Ints] | None = None,
     ) -> Execution:
         """Runs a batch.
 
@@ -56,6 +57,8 @@ class NodeSimulator:
             images: uint8, [batch, *axes of the image].
             record: populations whose spikes and membranes are kept; None for none, `ALL` for all.
             progress: called with the number of images done so far.
+            left: what every neuron gets at every step beside its bias, by population,
+                [*axes of its type but time]: a stream's earlier steps, leaked.
 
         Raises:
             SnnccError: SNN016 when the images are not what the program takes.
@@ -67,14 +70,15 @@ class NodeSimulator:
         try:
             parts: list[Execution] = []
             for start in range(0, max(1, len(images)), self.plan.images):
-                parts.append(self._chunk(images[start : start + self.plan.images], wanted))
+                chunk = images[start : start + self.plan.images]
+                parts.append(self._chunk(chunk, wanted, left or {}))
                 if progress is not None:
                     progress(min(len(images), start + self.plan.images))
         finally:
             nb.set_num_threads(before)
         return join(parts)
 
-    def _chunk(self, images: Images, wanted: frozenset[str]) -> Execution:
+    def _chunk(self, images: Images, wanted: frozenset[str], left: Mapping[str, Ints]) -> Execution:
         graph = self.graph
         values: dict[str, Array] = {}
         membranes: dict[str, Ints] = {}
@@ -83,7 +87,8 @@ class NodeSimulator:
             sources = [values[name] for name in node.inputs]
             if isinstance(node.op, IntegerPopulation):
                 keep = node.name in wanted
-                spikes, levels = self._population(node, node.op, sources[0], keep)
+                more = left.get(node.name)
+                spikes, levels = self._population(node, node.op, sources[0], keep, more)
                 values[node.name] = spikes
                 counts[node.name] = int(np.count_nonzero(spikes))
                 if keep:
@@ -156,7 +161,7 @@ class NodeSimulator:
         return _convolve(node, op, source, names, weight, dtype)
 
     def _population(
-        self, node: Node, op: IntegerPopulation, current: Array, keep: bool
+        self, node: Node, op: IntegerPopulation, current: Array, keep: bool, left: Ints | None
     ) -> tuple[Array, Ints]:
         names = self.graph[node.inputs[0]].type.names
         x = current[:, None]
@@ -168,6 +173,8 @@ class NodeSimulator:
         spikes = np.empty((shape[0], shape[1], neurons), np.uint8)
         levels = np.empty(spikes.shape if keep else (0, 0, 0), np.int64)
         threshold, bias, polarity, digits, rules = _neuron_constants(self.graph, node)
+        if left is not None:
+            bias = bias + left.reshape(1, -1)
         kernels.fire(flat, threshold, bias, polarity, digits, rules, spikes, levels)
         place = 1 + node.type.names.index(TIME)
         grid = np.moveaxis(levels.reshape(shape), 1, place) if keep else levels

@@ -24,8 +24,10 @@ import numpy as np
 from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
+from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.data_files import read_arrays, write_arrays
 from snncc.runtime.execution import ALL, Execution, Images, recorded_names
+from snncc.runtime.memory_use import require_memory
 
 BATCH = "batch"
 NAMES, PROGRAM, IMAGES, READOUT = "names", "program", "images", "readout"
@@ -73,15 +75,24 @@ def run_recorded(
         The execution, without spikes and membranes, and the recording, which has them.
 
     Raises:
-        SnnccError: SNN001 for a name that no population has; SNN016 for images that do not fit.
+        SnnccError: SNN001 for a name that no population has; SNN016 for images that do not fit;
+            SNN004 when memory cannot hold what would be kept.
     """
     wanted = recorded_names(graph, record)
     names = [node.name for node in graph.nodes if node.name in wanted]
     elements = sum(count(graph[name].type.shape) for name in names)
     step = max(1, CHUNK_BYTES // max(1, 8 * elements))
-    parts = [execute(images[i : i + step], wanted) for i in range(0, max(1, len(images)), step)]
-    spikes = {n: np.concatenate([p.spikes[n] for p in parts]) for n in names}
-    membranes = {n: np.concatenate([narrow(p.membranes[n]) for p in parts]) for n in names}
+    _require_memory(graph, names, len(images), min(step, len(images)))
+    parts: list[Execution] = []
+    spikes: dict[str, list[Array]] = {name: [] for name in names}
+    membranes: dict[str, list[Array]] = {name: [] for name in names}
+    for start in range(0, max(1, len(images)), step):
+        part = execute(images[start : start + step], wanted)
+        for name in names:
+            spikes[name].append(part.spikes[name])
+            membranes[name].append(narrow(part.membranes[name]))
+        parts.append(replace(part, spikes={}, membranes={}))
+        del part  # its 64-bit membranes go before the next chunk's come
     execution = Execution(
         np.concatenate([p.readout for p in parts]),
         np.concatenate([p.logits for p in parts]),
@@ -90,8 +101,25 @@ def run_recorded(
         {n: sum(p.spike_counts[n] for p in parts) for n in parts[0].spike_counts},
     )
     axes = {n: (BATCH, *graph[n].type.names) for n in names}
-    recording = Recording(spikes, axes, membranes, program, images, execution.readout)
+    whole = {name: np.concatenate(spikes.pop(name)) for name in names}
+    levels = {name: np.concatenate(membranes.pop(name)) for name in names}
+    recording = Recording(whole, axes, levels, program, images, execution.readout)
     return execution, recording
+
+
+def _require_memory(graph: Graph, names: Collection[str], images: int, chunk: int) -> None:
+    """Refuses a recording that memory cannot hold.
+
+    Spikes are bytes, membranes have the smallest type of their proved interval; a population is
+    there twice while its chunks are put together, and a chunk's membranes have 64 bits.
+    """
+    each, largest, wide = 0, 0, 0
+    for name in names:
+        op, elements = graph[name].op, count(graph[name].type.shape)
+        if isinstance(op, IntegerPopulation):
+            kept = elements * (1 + narrow(np.array(op.membrane)).itemsize)
+            each, largest, wide = each + kept, max(largest, kept), wide + 9 * elements
+    require_memory("recorded populations", images, each + largest, chunk * wide)
 
 
 def only(recording: Recording, graph: Graph, names: Collection[str]) -> Recording:

@@ -3,37 +3,34 @@
 import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
+from snncc.artifact import Program, program_digest
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.encoding import plan_units
-from snncc.ir import Array, Graph
-from snncc.ir.arrays import spread
+from snncc.ir import Graph
+from snncc.runtime.batch_results import BatchResults
 from snncc.runtime.execution import (
     Execution,
     Images,
-    Ints,
     check_images,
     readout_of,
     recorded_names,
 )
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.kernel_choice import KernelChoice, Kernels
+from snncc.runtime.memory_use import memory_of, require_memory
 from snncc.runtime.node_simulator import NodeSimulator
-from snncc.runtime.unit_runner import Memory, Runner
+from snncc.runtime.stream_engines import NodeEngine, UnitEngine
+from snncc.runtime.stream_state import StreamState, check_state
+from snncc.runtime.streaming import Engine, Stream
+from snncc.runtime.unit_runner import Memory, Runner, run_together
 
 AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
-
-
-@dataclass(frozen=True)
-class _Result:
-    readout: Ints
-    spikes: dict[str, Array]
-    membranes: dict[str, Ints]
-    counts: Ints
 
 
 class Simulator:
@@ -62,13 +59,13 @@ class Simulator:
         rates: Mapping[str, float] | None = None,
     ) -> None:
         self.graph = graph
-        self.unit = readout_of(graph).unit
+        readout_of(graph)  # raises when the program does not answer
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         available = available or os.cpu_count() or 1
         self.threads = max(1, min(threads or available, available))
         self.general = ""
         self._nodes: NodeSimulator | None = None
-        self._runners: dict[frozenset[str], Runner] = {}
+        self._runners: dict[tuple[frozenset[str], bool], Runner] = {}
         try:
             self.kernels = KernelChoice(graph, kernels, rates)
             self.runner(frozenset())
@@ -90,14 +87,67 @@ class Simulator:
         plan = self.runner(frozenset()).plan
         return tuple(plan.names[number] for number in plan.dense)
 
-    def runner(self, wanted: frozenset[str]) -> Runner:
-        """The plan that records these populations, made once."""
-        if wanted not in self._runners:
-            dense = self.kernels.dense or ()
-            plan = plan_units(self.graph, self.graph.steps, wanted, dense=dense)
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the program's nodes and constants, without where it comes from."""
+        return program_digest(Program(self.graph, {}))
+
+    def runner(self, wanted: frozenset[str], stream: bool = False) -> Runner:
+        """The plan that records these populations, made once.
+
+        Args:
+            wanted: their names.
+            stream: for a single step, with membranes that stay, instead of all steps; always with
+                event kernels.
+        """
+        key = (wanted, stream)
+        if key not in self._runners:
+            dense = () if stream else self.kernels.dense or ()
+            steps = 1 if stream else self.graph.steps
+            plan = plan_units(self.graph, steps, wanted, stream, dense)
+            for other in self._runners.values():  # the same weights need not lie there twice
+                if np.array_equal(other.plan.block, plan.block):
+                    plan = replace(plan, block=other.plan.block)
+                    break
             made = HybridRunner if plan.dense else Runner
-            self._runners[wanted] = made(self.graph, plan)
-        return self._runners[wanted]
+            self._runners[key] = made(self.graph, plan)
+        return self._runners[key]
+
+    def stream(self, image: Images, record: Collection[str] | None = None) -> Stream:
+        """One image step by step.
+
+        Args:
+            image: uint8, [*axes of the image].
+            record: populations whose spikes and membranes every answer has; None for none, `ALL`
+                for all.
+
+        Raises:
+            SnnccError: SNN016 when the image is not what the program takes; SNN001 for a name
+                that no population has.
+        """
+        own = check_images(self.graph, image[None])[0].copy()
+        engine = self._engine(own, record)
+        none = np.zeros(self.graph[self.graph.output].type.shape, np.int64)
+        return Stream(self.graph, own, self.digest, engine, 0, none)
+
+    def resume(self, state: StreamState, record: Collection[str] | None = None) -> Stream:
+        """A stream that goes on where another was, in this process or an earlier one.
+
+        Raises:
+            SnnccError: SNN016 when the state is not of this program.
+        """
+        check_state(self.graph, self.digest, state)
+        image = check_images(self.graph, state.image[None])[0].copy()
+        engine = self._engine(image, record)
+        if state.done:
+            engine.resume(state.membranes)
+        return Stream(self.graph, image, self.digest, engine, state.done, state.readout)
+
+    def _engine(self, image: Images, record: Collection[str] | None) -> Engine:
+        wanted = recorded_names(self.graph, record)
+        if self._nodes is not None:
+            return NodeEngine(self.graph, image, self._nodes.threads, wanted)
+        return UnitEngine(self.runner(wanted, stream=True), image, self.threads)
 
     def run(
         self,
@@ -113,7 +163,8 @@ class Simulator:
             progress: called with the number of images done so far.
 
         Raises:
-            SnnccError: SNN016 when the images are not what the program takes.
+            SnnccError: SNN016 when the images are not what the program takes; SNN001 for a name
+                that no population has; SNN004 when the results do not fit into memory.
         """
         if self._nodes is not None:
             return self._nodes.run(images, record, progress)
@@ -123,83 +174,52 @@ class Simulator:
             if self.kernels.dense:
                 self._runners.clear()
         runner = self.runner(recorded_names(self.graph, record))
-        shares_rows = len(images) < self.threads
-        with ThreadPoolExecutor(self.threads) as pool:
-            if shares_rows:
-                memory = Memory(runner.plan, self.threads)
-                results = [self._together(runner, pool, memory, image) for image in images]
-            else:
-                results = self._apart(runner, pool, images, progress)
-        if progress is not None and shares_rows:
-            progress(len(images))
-        return self._execution(runner, results)
+        use = memory_of(self.graph, runner.plan)
+        working = use.working(len(images), self.threads)
+        require_memory("results", len(images), use.image, working)
+        results = BatchResults(runner, len(images))
+        if len(images) < self.threads:
+            self._sharing_rows(runner, images, results, progress)
+        else:
+            self._sharing_images(runner, images, results, progress)
+        return results.execution()
 
-    def _together(
-        self, runner: Runner, pool: ThreadPoolExecutor, memory: Memory, image: Array
-    ) -> _Result:
-        memory.begin()
-        memory.counts[:] = 0
-        calls = [
-            pool.submit(runner.run, memory, image, thread, self.threads)
-            for thread in range(self.threads)
-        ]
-        for call in calls:
-            call.result()
-        return _result(runner, memory)
-
-    def _apart(
+    def _sharing_rows(
         self,
         runner: Runner,
-        pool: ThreadPoolExecutor,
         images: Images,
+        results: BatchResults,
         progress: Callable[[int], None] | None,
-    ) -> list[_Result]:
-        def share(first: int) -> list[_Result]:
+    ) -> None:
+        memory = Memory(runner.plan, self.threads)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for place, image in enumerate(images):
+                run_together(runner, pool, memory, image)
+                results.put(place, memory)
+        results.count(memory)
+        if progress is not None:
+            progress(len(images))
+
+    def _sharing_images(
+        self,
+        runner: Runner,
+        images: Images,
+        results: BatchResults,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        def share(first: int) -> Memory:
             memory = Memory(runner.plan)
-            found: list[_Result] = []
-            for image in images[first :: self.threads]:
+            for place in range(first, len(images), self.threads):
                 memory.begin()
-                memory.counts[:] = 0
-                runner.run(memory, image)
-                found.append(_result(runner, memory))
+                runner.run(memory, images[place])
+                results.put(place, memory)
                 if progress is not None and first == 0:
-                    progress(min(len(images), len(found) * self.threads))
-            return found
+                    progress(min(len(images), place + self.threads))
+            return memory
 
-        shares = list(pool.map(share, range(self.threads)))
-        return [shares[i % self.threads][i // self.threads] for i in range(len(images))]
-
-    def _execution(self, runner: Runner, results: list[_Result]) -> Execution:
-        names = sorted(runner.plan.records)
-        kind = self.graph[self.graph.output].type
-        readout = np.zeros((len(results), *kind.shape), np.int64)
-        for place, result in enumerate(results):
-            readout[place] = result.readout
-        offset = readout_of(self.graph).offset
-        if offset is not None:
-            constant = self.graph.constants[offset.name].astype(np.int64)
-            readout += spread(constant, offset.axes, kind.names)
-        counts = sum((r.counts for r in results), np.zeros(len(runner.plan.units), np.int64))
-
-        def stacked(name: str, each: list[Array]) -> Array:
-            shape = (0, *self.graph[name].type.shape)
-            return np.stack(each) if each else np.zeros(shape, np.uint8)
-
-        return Execution(
-            readout,
-            readout.astype(np.float64) * self.unit,
-            {n: stacked(n, [r.spikes[n] for r in results]) for n in names},
-            {n: stacked(n, [r.membranes[n] for r in results]).astype(np.int64) for n in names},
-            {n: int(c) for n, c in zip(runner.plan.names, counts, strict=True)
-             if n in runner.plan.spikes},
-        )  # fmt: skip
-
-
-def _result(runner: Runner, memory: Memory) -> _Result:
-    names = runner.plan.records
-    return _Result(
-        runner.readout(memory, runner.plan.steps),
-        {name: runner.spikes(memory, name) for name in names},
-        {name: runner.membranes(memory, name) for name in names},
-        memory.counts.sum(axis=0),
-    )
+        if self.threads == 1:  # starting a thread takes longer than an image of a small network
+            results.count(share(0))
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            for memory in pool.map(share, range(self.threads)):
+                results.count(memory)

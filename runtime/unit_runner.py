@@ -1,6 +1,8 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numba as nb
@@ -19,6 +21,19 @@ TABLES = 6
 NUMBERS = 11
 
 
+@dataclass(frozen=True)
+class CodeCache:
+    """Where machine code is kept from one process to the next.
+
+    Attributes:
+        folder: None when no folder can be written: every process compiles.
+        found: whether it was there already.
+    """
+
+    folder: str | None
+    found: bool
+
+
 def _compiled() -> Any:
     """The executor; its machine code is cached where the folder can be written."""
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
@@ -31,31 +46,46 @@ def _compiled() -> Any:
 run_units = _compiled()
 
 
-def compile_ahead() -> None:
-    """Makes the machine code, or loads it from the cache.
+def compile_ahead() -> CodeCache:
+    """Makes the machine code, or loads it from the cache; it is the same for every program.
 
-    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
-    gives code as fast as the third, sooner.
+    A process that runs a program does it by itself. Call it while something else is waited for, or
+    once after installing, so that no user waits. The kernels say themselves what is in vector
+    registers, so LLVM's first level of optimisation gives code as fast as the third, sooner.
     """
     signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
-    if signature in run_units.signatures:
-        return
-    level = config.OPT
-    config.OPT = 1 if level == 3 else level
-    try:
-        run_units.compile(signature)
-    finally:
-        config.OPT = level
+    if signature not in run_units.signatures:
+        level = config.OPT
+        config.OPT = 1 if level == 3 else level
+        try:
+            run_units.compile(signature)
+        finally:
+            config.OPT = level
+    found = run_units.stats
+    return CodeCache(found.cache_path, bool(found.cache_hits))
 
 
 class Memory:
-    """What one image needs while it runs, for threads that share its rows."""
+    """What one image needs while it runs, for threads that share its rows.
+
+    Attributes:
+        values: working memory.
+        counters: threads that have come, and rows taken by unit.
+        counts: spikes, [threads, units], of all runs so far.
+        scratch: of each thread.
+        addresses: by thread, of values, counters, its scratch and its counts.
+    """
 
     def __init__(self, plan: UnitPlan, threads: int = 1) -> None:
         self.values = aligned(plan.memory)
         self.counters = np.zeros(1 + len(plan.units), np.int64)
         self.counts = np.zeros((threads, len(plan.units)), np.int64)
         self.scratch = [aligned(plan.scratch) for _ in range(threads)]
+        shared = (self.values.ctypes.data, self.counters.ctypes.data)
+        self.addresses = [
+            (*shared, scratch.ctypes.data, counts.ctypes.data)
+            for scratch, counts in zip(self.scratch, self.counts, strict=True)
+        ]
         self.meeting = threading.Barrier(threads, self.begin)
 
     def begin(self) -> None:
@@ -76,6 +106,7 @@ class Runner:
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
         self._tables = tuple(table.ctypes.data for table in tables)
+        self._units, self._block = plan.units.ctypes.data, plan.block.ctypes.data
 
     def run(
         self,
@@ -99,11 +130,10 @@ class Runner:
         plan = self.plan
         first, last = units or (0, len(plan.units))
         begin, end = steps or (0, plan.steps)
+        values, counters, scratch, counts = memory.addresses[thread]
         run_units(
-            plan.units.ctypes.data, self._tables, plan.block.ctypes.data,
-            memory.values.ctypes.data, image.ctypes.data, memory.scratch[thread].ctypes.data,
-            memory.counters.ctypes.data, memory.counts[thread].ctypes.data,
-            first, last, threads, begin, end,
+            self._units, self._tables, self._block, values, image.ctypes.data, scratch, counters,
+            counts, first, last, threads, begin, end,
         )  # fmt: skip
 
     def readout(self, memory: Memory, steps: int) -> Ints:
@@ -126,17 +156,19 @@ class Runner:
         bits = np.unpackbits(packed, axis=1, count=arrangement.lanes, bitorder="little")
         return self._grid(bits, name)
 
-    def membranes(self, memory: Memory, name: str) -> Ints:
-        """Recorded membranes of a population, int64 [*axes of its type]."""
+    def membranes(self, memory: Memory, name: str) -> Array:
+        """A view of recorded membranes of a population, int32 [*axes of its type]."""
         place, arrangement = self.plan.records[name], self.plan.spikes[name][1]
         rows = self.plan.steps * arrangement.row_count
-        return self._grid(self._lanes(memory, place, rows, name), name).astype(np.int64)
+        return self._grid(self._lanes(memory, place, rows, name), name)
 
     def state(self, memory: Memory, name: str) -> Array:
-        """A view of the membranes between calls, int32 [rows, lanes]."""
-        return self._lanes(
-            memory, self.plan.states[name], self.plan.spikes[name][1].row_count, name
-        )
+        """A view of the membranes between calls, int32 [*axes of its type but time]."""
+        arrangement = self.plan.spikes[name][1]
+        rows = self._lanes(memory, self.plan.states[name], arrangement.row_count, name)
+        names = (*arrangement.rows, arrangement.lane)
+        grid = rows.reshape(*arrangement.sizes, arrangement.lanes)
+        return _ordered(grid, names, self.graph[name].type.without(TIME))
 
     def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
         lanes = self.plan.spikes[name][1].lanes
@@ -149,6 +181,31 @@ class Runner:
         grid = rows.reshape(self.plan.steps, *arrangement.sizes, arrangement.lanes)
         names = (TIME, *arrangement.rows, arrangement.lane)
         return _ordered(grid, names, self.graph[name].type)
+
+
+def run_together(
+    runner: Runner,
+    pool: ThreadPoolExecutor,
+    memory: Memory,
+    image: Array,
+    steps: tuple[int, int] | None = None,
+) -> None:
+    """Runs one image on as many threads as the memory is made for; they share the rows.
+
+    Args:
+        runner: of the plan.
+        pool: of at least so many threads, none of them in use: they wait for one another.
+        memory: of the image.
+        image: uint8, contiguous.
+        steps: from and to which step, the last excluded; None for all that the plan has.
+    """
+    memory.begin()
+    threads = len(memory.scratch)
+    calls = [
+        pool.submit(runner.run, memory, image, thread, threads, steps) for thread in range(threads)
+    ]
+    for call in calls:
+        call.result()
 
 
 def _ordered(grid: Array, names: tuple[str, ...], kind: ValueType) -> Array:

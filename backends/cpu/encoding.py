@@ -110,6 +110,7 @@ class _Encoder:
         scratch = 0
         for unit in self.units.units:
             scratch = max(scratch, self._unit(unit))
+            unit.parts.clear()  # what they hold is among the constants now
         sizes = dict(
             units=f.U_SIZE, parts=f.P_SIZE, ops=f.O_SIZE, accesses=f.A_SIZE, gains=f.G_SIZE,
             constants=f.C_SIZE, neurons=f.N_SIZE,
@@ -194,7 +195,10 @@ class _Encoder:
 
     def _joined(self) -> Array:
         block, place = aligned(self.length + SLACK), 0
-        for data in self.block:
+        self.known.clear()
+        self.block.reverse()
+        while self.block:  # each share goes when it is copied: the constants never lie there twice
+            data = self.block.pop()
             block[place : place + len(data)] = np.frombuffer(data, np.uint8)
             place += len(data)
         return block

@@ -60,11 +60,20 @@ def load_program(path: Path) -> Program:
         SnnccError: SNN015 when there is no such file, SNN017 when it is damaged, foreign, of
             another version, or holds an illegal program.
     """
+    program = _parse(path, _content(path))  # the bytes go before the program is verified
+    try:
+        verify(program.graph)
+    except VerifyError as error:
+        raise _damaged(path, f"its program is not legal: {error.problems[0]}") from error
+    return program
+
+
+def _content(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise _damaged(path, f"it is {size} bytes long")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SnnccError(
             "SNN015",
@@ -72,12 +81,6 @@ def load_program(path: Path) -> Program:
             why=error.strerror or str(error),
             help="give a file that `snncc compile` wrote",
         ) from error
-    program = _parse(path, content)
-    try:
-        verify(program.graph)
-    except VerifyError as error:
-        raise _damaged(path, f"its program is not legal: {error.problems[0]}") from error
-    return program
 
 
 def _parse(path: Path, content: bytes) -> Program:

@@ -13,9 +13,30 @@ from snncc.diagnostics import SnnccError
 @click.argument("program", type=click.Path(path_type=Path))
 @click.option("--node", metavar="NAME", help="Everything about one node.")
 @click.option("--text", is_flag=True, help="The program's text form.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Images in memory's peak.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Threads in memory's peak.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(program: Path, node: str | None, text: bool, as_json: bool) -> None:
-    """Show what a program consists of: populations, widths, and what became of every BatchNorm."""
+def command(
+    program: Path, node: str | None, text: bool, batch: int, threads: int, as_json: bool
+) -> None:
+    """Show what a program consists of: populations, widths, memory, what became of every BatchNorm.
+
+    The memory is the simulator's at its peak, with the program and without Python itself.
+    """
     from snncc.artifact import load_program, program_digest
     from snncc.ir.text import print_graph
 
@@ -50,6 +71,7 @@ def command(program: Path, node: str | None, text: bool, as_json: bool) -> None:
         "nodes": len(graph.nodes),
         "neurons": sum(int(p["neurons"]) for p in populations),
         "constants": constants,
+        "memory": _memory(graph, batch, threads),
         "populations": populations,
         "provenance": dict(loaded.provenance),
     }
@@ -72,6 +94,7 @@ def _print(record: dict[str, Any]) -> None:
             ("weights", _widths(origin)),
             ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
+            ("memory", _of_memory(record["memory"])),
         ]
     )
     click.echo()
@@ -109,6 +132,47 @@ def _print(record: dict[str, Any]) -> None:
             (f["site"], f["pass"], ("" if f["fired"] else "not here: ") + f["text"]) for f in folds
         ]
         print_table(lines, ("site", "rule", "what it did"), left=3)
+
+
+def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
+    """What running takes, and with every population recorded; or why nobody can say."""
+    from dataclasses import asdict
+
+    from snncc.backends.cpu.arrangement import NotExpressible
+    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.runtime.memory_use import memory_use, recorded_bytes
+
+    try:
+        use = memory_use(graph)
+    except NotExpressible as reason:
+        return {"unknown": str(reason)}
+    everything = [node.name for node in graph.select(IntegerPopulation)]
+    each_thread = use.running(2, 2) - use.running(2, 1)
+    return asdict(use) | {
+        "batch": batch,
+        "threads": threads,
+        "peak": use.peak(batch, threads),
+        "further_thread": each_thread,
+        "recorded_image": recorded_bytes(graph, everything),
+    }
+
+
+def _of_memory(found: dict[str, Any]) -> str:
+    from snncc.runtime.memory_use import megabytes
+
+    if "unknown" in found:
+        return f"not known: it runs node by node, for {found['unknown']}"
+    batch, threads = found["batch"], found["threads"]
+    images = "one image" if batch == 1 else f"{batch:,} images"
+    on = "one thread" if threads == 1 else f"{threads} threads"
+    parts = [
+        f"{megabytes(found['peak'])} at most, for {images} on {on}",
+        f"program {megabytes(found['program'])}, its plan {megabytes(found['plan'])}, "
+        f"{megabytes(found['planning'])} while it is made",
+        f"a further thread {megabytes(found['further_thread'])}, a further image "
+        f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
+    ]
+    return f"\n{'':12}".join(parts)
 
 
 def _widths(origin: dict[str, Any]) -> str:

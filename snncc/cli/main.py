@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "snncc.cli.inspect_command",
     "count": "snncc.cli.count_command",
     "compare": "snncc.cli.compare_command",
+    "warm": "snncc.cli.warm_command",
     "export": "snncc.cli.export_command",
     "doctor": "snncc.cli.doctor_command",
 }
@@ -32,6 +33,7 @@ SUMMARIES = {
     "inspect": "Show what a program consists of.",
     "count": "Count synaptic operations and spikes on given data.",
     "compare": "Find the first spike that differs between two executions, and why.",
+    "warm": "Make the simulator's machine code now, so that the first run need not.",
     "export": "Emit a program for another system: Lava.",
     "doctor": "Say what this machine has, and make a Lava environment.",
 }

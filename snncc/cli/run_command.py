@@ -42,6 +42,7 @@ SHOWN = 12
     default="simulator",
     show_default=True,
 )
+@click.option("--profile", is_flag=True, help="Where the time of the first image goes, by layer.")
 @click.option(
     "--on",
     type=click.Choice(["cpu", "lava"]),
@@ -76,6 +77,7 @@ def command(
     limit: int | None,
     threads: int | None,
     executor: str,
+    profile: bool,
     on: str,
     lava_python: Path | None,
     timeout: float,
@@ -90,9 +92,25 @@ def command(
     Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
     for `snncc compare` and for plain NumPy.
 
+    With --profile only the first image runs, several times: what every layer costs is printed, and
+    what comes before the first layer.
+
     With `--on lava` the results are those of Lava's processes, and the exit code is 1 when any of
     their spikes, membranes or answers is not the CPU's.
     """
+    if profile:
+        if any((labels, reference, output, recorded)) or executor != "simulator" or on != "cpu":
+            raise click.UsageError("--profile times the simulator on one image and writes nothing")
+        from snncc.cli.run_profile import show_profile
+        from snncc.runtime.data_files import open_images
+
+        show_profile(
+            program,
+            lambda loaded: _images(open_images(data), loaded, data, 1),
+            lambda loaded: _simulator(loaded, 1, kernels),
+            as_json,
+        )
+        return 0
     from snncc.artifact import check_writable, load_program
     from snncc.cli.run_on_lava import environment_for, lava_record, print_verdict, run_on_lava
     from snncc.ir.integer_ops import IntegerPopulation

@@ -23,6 +23,7 @@ CODES: Mapping[str, Code] = {
     "SNN001": Code("an option does not fit the model or the data", USAGE),
     "SNN002": Code("the output cannot be written", USAGE),
     "SNN003": Code("the model factory cannot be imported or called", USAGE),
+    "SNN004": Code("a run does not fit into memory", USAGE),
     # Files.
     "SNN010": Code("a checkpoint cannot be read", UNREADABLE),
     "SNN011": Code("a checkpoint would run code", UNREADABLE),

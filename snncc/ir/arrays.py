@@ -60,13 +60,13 @@ def concat(
 
 
 def narrow(values: Array) -> Array:
-    """The same integers in the smallest signed type."""
+    """The same integers in the smallest signed type; the same array where it is of that type."""
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     for dtype in (np.int8, np.int16, np.int32):
         info = np.iinfo(dtype)
         if info.min <= low and high <= info.max:
-            return values.astype(dtype)
-    return values.astype(np.int64)
+            return values.astype(dtype, copy=False)
+    return values.astype(np.int64, copy=False)
 
 
 def count(sizes: tuple[int, ...]) -> int:

@@ -1,0 +1,189 @@
+"""How much memory a program takes while it runs, said before it runs.
+
+Everything is an array whose size the plan fixes: no activity and no data change it. What the
+interpreter, NumPy and the machine code themselves take comes on top and is the same for all.
+"""
+
+import os
+import tracemalloc
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.arrays import count
+
+CELL = 8
+"""Bytes of a count, of a number that is read out, of a logit and of a recorded membrane."""
+UNNOTICED = 1 << 26
+"""A run that takes less is not checked against the machine's memory."""
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes, by what they depend on.
+
+    Attributes:
+        program: constants of the graph.
+        planning: what making the plan takes at its peak, the plan included; 0 when not measured.
+        plan: tables and constants in the layout of the kernels.
+        values: working memory of one image.
+        scratch: what each thread takes besides.
+        answer: readout and logits of one image.
+        recorded: spikes and membranes of one image, where they are kept.
+        unpacking: for a moment, while recorded spikes are put where they are kept.
+    """
+
+    program: int
+    planning: int
+    plan: int
+    values: int
+    scratch: int
+    answer: int
+    recorded: int
+    unpacking: int
+
+    def running(self, images: int, threads: int) -> int:
+        """What a batch takes at its peak, beyond the program and its plan."""
+        return self.working(images, threads) + images * self.image
+
+    @property
+    def image(self) -> int:
+        """What is kept of one image."""
+        return self.answer + self.recorded
+
+    def working(self, images: int, threads: int) -> int:
+        """Working memory of all threads.
+
+        They take an image each; when there are fewer images they share the rows of one.
+        """
+        at_once = threads if images >= threads else 1
+        return at_once * (self.values + self.unpacking) + threads * self.scratch
+
+    def peak(self, images: int, threads: int) -> int:
+        """The most that there is at any time, planning included.
+
+        A plan that records is made beside the one that does not.
+        """
+        other = self.plan if self.recorded else 0
+        running = self.plan + self.running(images, threads)
+        return self.program + max(other + self.planning, running)
+
+
+def memory_use(graph: Graph, record: frozenset[str] = frozenset()) -> MemoryUse:
+    """Plans a program and says what it takes; the plan's own peak is measured.
+
+    Args:
+        graph: integer dialect, verified.
+        record: populations whose spikes and membranes are kept.
+
+    Raises:
+        NotExpressible: the program runs node by node, where this is not known.
+    """
+    traced = tracemalloc.is_tracing()
+    if not traced:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    try:
+        plan = plan_units(graph, graph.steps, record)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        if not traced:
+            tracemalloc.stop()
+    return replace(memory_of(graph, plan), planning=peak - before)
+
+
+def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
+    """What a plan takes; `planning` is 0.
+
+    Of layers that are matrix products the matrices are counted, not what the library keeps.
+    """
+    tables = (
+        *(plan.units, plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants),
+        plan.neurons,
+    )
+    blocks = [block for unit in plan.dense.values() for block in unit.sum.blocks]
+    dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)
+    units = len(plan.units)
+    sizes = [count(graph[name].type.shape) for name in plan.records]
+    return MemoryUse(
+        program=sum(array.nbytes for array in graph.constants.values()),
+        planning=0,
+        plan=plan.block.nbytes + dense + sum(table.nbytes for table in tables),
+        values=plan.memory + CELL * (1 + units),
+        scratch=plan.scratch + CELL * units,
+        answer=2 * CELL * count(graph[graph.output].type.shape),
+        recorded=recorded_bytes(graph, plan.records),
+        unpacking=max(sizes, default=0),
+    )
+
+
+def recorded_bytes(graph: Graph, names: Iterable[str]) -> int:
+    """What spikes and membranes of these populations take, of one image."""
+    return sum((CELL + 1) * count(graph[name].type.shape) for name in names)
+
+
+def require_memory(what: str, images: int, each: int, besides: int = 0) -> None:
+    """Refuses what the machine has no memory for.
+
+    Args:
+        what: needs it.
+        images: how many there are.
+        each: bytes that one of them takes.
+        besides: bytes that do not depend on how many there are.
+
+    Raises:
+        SnnccError: SNN004 when less is free, with what to do.
+    """
+    needed = images * each + besides
+    free = free_memory() if needed > UNNOTICED else None
+    if free is None or needed <= free:
+        return
+    fitting = max(0, free - besides) // max(1, each)
+    fewer = f"give fewer images: {fitting:,} fit (--limit {fitting}); or " if fitting else ""
+    raise SnnccError(
+        "SNN004",
+        f"{what} of {images:,} images take {megabytes(needed)}, {megabytes(free)} are free",
+        why="spikes and membranes of every recorded neuron at every step are kept in memory",
+        help=f"{fewer}record fewer populations (--record-only NAME)",
+    )
+
+
+def free_memory() -> int | None:
+    """Bytes that can still be had, of the machine or of its container; None where nobody says."""
+    known = [size for size in (_machine(), _container()) if size is not None]
+    return min(known, default=None)
+
+
+def _machine() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        names = getattr(os, "sysconf_names", {})
+        if "SC_AVPHYS_PAGES" not in names:
+            return None
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = [line.split() for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0][1]) << 10 if found else None
+
+
+def _container() -> int | None:
+    try:
+        limit = (CGROUP / "memory.max").read_text().strip()
+        used = int((CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+    return max(0, int(limit) - used) if limit.isdigit() else None
+
+
+def megabytes(size: int) -> str:
+    """A size for people, with about three digits."""
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            number = size / scale
+            return f"{number:,.{0 if number >= 100 else 1}f} {unit}"
+    return f"{size} bytes"

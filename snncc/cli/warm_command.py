@@ -1,0 +1,60 @@
+"""`snncc warm`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snncc.cli.output import print_facts, print_json
+
+
+@click.command("warm")
+@click.argument("program", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(program: Path | None, as_json: bool) -> None:
+    """Make the simulator's machine code now, so that the first run need not.
+
+    The code is the same for every program and kept for this machine and this version; run it once
+    after installing. With PROGRAM, a black image runs too: that makes what a program needs that
+    runs node by node.
+    """
+    start = time.perf_counter()
+    from snncc.runtime.unit_runner import compile_ahead
+
+    cache = compile_ahead()
+    record: dict[str, Any] = {
+        "schema": 1,
+        "seconds": time.perf_counter() - start,
+        "was_there": cache.found,
+        "folder": cache.folder,
+    }
+    if program is not None:
+        record["first_answer_seconds"] = _first_answer(program)
+    if as_json:
+        print_json(record)
+        return
+    made = "was there" if cache.found else "compiled"
+    kept = cache.folder or "nowhere: set NUMBA_CACHE_DIR to a folder that can be written"
+    facts: list[tuple[str, object]] = [
+        ("machine code", f"{made}, {record['seconds']:.2f} s"),
+        ("kept in", kept),
+    ]
+    if program is not None:
+        facts.append(("first answer", f"{record['first_answer_seconds']:.2f} s, reading included"))
+    print_facts(facts)
+
+
+def _first_answer(path: Path) -> float:
+    """Seconds from the file to the answer to a black image."""
+    import numpy as np
+
+    from snncc.artifact import load_program
+    from snncc.ir.projections import Pixels
+    from snncc.runtime.simulator import Simulator
+
+    start = time.perf_counter()
+    graph = load_program(path).graph
+    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
+    Simulator(graph).run(np.zeros((1, *shape), np.uint8))
+    return time.perf_counter() - start
