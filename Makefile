@@ -60,6 +60,6 @@ $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
 
 # spikingjelly asks for torchvision and torchaudio, which it does not need here: --no-deps.
 $(DEV_STAMP): $(STAMP)
-	$(PIP) -e '.[compile,dev]'
+	$(PIP) -e '.[compile,dense,dev]'
 	$(PIP) --no-deps spikingjelly
 	@touch $@

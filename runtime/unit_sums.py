@@ -165,7 +165,7 @@ def add_masked(
     shift: Any,
     adds: Any,
 ) -> None:
-    """dst (+)= one int16 weight a tap, in the lanes of its source row that spike.
+    """Dst (+)= one int16 weight a tap, in the lanes of its source row that spike.
 
     Two steps at once, the bits of the second lie `later`: most of the work is to read taps.
     """

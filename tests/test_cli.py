@@ -307,8 +307,8 @@ def test_options_that_do_not_fit_are_refused(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = ["compile", str(root / "examples/digits_mixer.pth"), "-o", str(tmp_path / "x")]
-    assert run([*base, "--profile", "loihi-lava"]) == 2
-    assert "SNN001" in capsys.readouterr().err
+    assert run([*base, "--profile", "loihi-lava", "--weight-bits", "9"]) == 2
+    assert "2 to 8 bits" in capsys.readouterr().err
     assert run([*base, "--normalize", "0.1/0.2/0.3,0.5"]) == 2
     assert "1 channels" in capsys.readouterr().err
     for wrong in (["--weight-bits", "1"], ["--normalize", "a,b"], ["--input-shape", "x"]):
