@@ -21,13 +21,12 @@ from snncc.runtime.unit_sums import (
     add_masked_lanes,
     add_rows,
     add_wide_rows,
-    cell,
     compiled,
     list_plane,
     list_row,
     put,
-    record,
 )
+from snncc.runtime.vectors import cell, record
 
 
 @compiled

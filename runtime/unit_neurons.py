@@ -6,7 +6,8 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.runtime import vectors as v
-from snncc.runtime.unit_sums import cell, compiled, record
+from snncc.runtime.unit_sums import compiled
+from snncc.runtime.vectors import cell, record
 
 
 @compiled

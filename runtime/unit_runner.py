@@ -1,5 +1,6 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,12 +56,15 @@ def compile_ahead() -> CodeCache:
     """
     signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
     if signature not in run_units.signatures:
-        level = config.OPT
+        level, collects = config.OPT, gc.isenabled()
         config.OPT = 1 if level == 3 else level
+        gc.disable()  # a tenth of the time: a compiler makes many objects and few are garbage
         try:
             run_units.compile(signature)
         finally:
             config.OPT = level
+            if collects:
+                gc.enable()
     found = run_units.stats
     return CodeCache(found.cache_path, bool(found.cache_hits))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.runtime import vectors as v
+from snncc.runtime.vectors import cell
 
 INNER: dict[str, Any] = {
     "nogil": True,
@@ -29,18 +30,6 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def compiled(function: Kernel) -> Kernel:
     return cast("Kernel", nb.njit(**INNER)(function))
-
-
-@compiled
-def cell(record: Any, field: Any) -> Any:
-    """A number of a row of a table."""
-    return v.read64(record + 8 * field)
-
-
-@compiled
-def record(table: Any, row: Any, size: Any) -> Any:
-    """The address of a row of a table."""
-    return table + 8 * row * size
 
 
 @compiled

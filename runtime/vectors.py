@@ -321,6 +321,28 @@ def list_bits(context: Any, word: Any, base: Any, out: Any) -> Any:
 
 
 @intrinsic
+def cell(context: Any, record: Any, field: Any) -> Any:
+    """A number of a row of an int64 table, by the row's address."""
+
+    def build(_context: Any, builder: Builder, _signature: Any, args: Any) -> Any:
+        place = builder.add(args[0], builder.shl(args[1], ir.Constant(ir.IntType(64), 3)))
+        return _read(builder, place, ir.IntType(64))
+
+    return LONG(LONG, LONG), build
+
+
+@intrinsic
+def record(context: Any, table: Any, row: Any, size: Any) -> Any:
+    """The address of a row of an int64 table of `size` columns."""
+
+    def build(_context: Any, builder: Builder, _signature: Any, args: Any) -> Any:
+        cells = builder.mul(args[1], args[2])
+        return builder.add(args[0], builder.shl(cells, ir.Constant(ir.IntType(64), 3)))
+
+    return LONG(LONG, LONG, LONG), build
+
+
+@intrinsic
 def ones_in(context: Any, word: Any) -> Any:
     """How many bits of an int64 are set."""
 
