@@ -268,7 +268,7 @@ class _Translation:
         leak(V) = (p * V + c) >> k; for "gt" -((p * -V + c) >> k) = (p * V + 2^k - 1 - c) >> k.
         """
         w = self.w
-        if getattr(op, "rounding", "floor") != "floor":
+        if op.rounding != "floor":
             raise TypeError(f"a leak that rounds toward {op.rounding} has no dense ONNX form")
         (factor, shift), offset = op.decay, op.decay_offset
         if op.compare == "gt":
