@@ -12,6 +12,7 @@ from snncc.artifact import Program, program_digest
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.encoding import plan_units
 from snncc.ir import Graph
+from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.batch_results import BatchResults
 from snncc.runtime.execution import (
     Execution,
@@ -29,6 +30,8 @@ from snncc.runtime.stream_state import StreamState, check_state
 from snncc.runtime.streaming import Engine, Stream
 from snncc.runtime.unit_runner import Memory, Runner, run_together
 
+WORTH = 1 << 21
+"""Neuron updates that are worth another thread, which takes about a millisecond to start."""
 AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
 
@@ -147,7 +150,13 @@ class Simulator:
         wanted = recorded_names(self.graph, record)
         if self._nodes is not None:
             return NodeEngine(self.graph, image, self._nodes.threads, wanted)
-        return UnitEngine(self.runner(wanted, stream=True), image, self.threads)
+        return UnitEngine(self.runner(wanted, stream=True), image, self._threads_for(1, 1))
+
+    def _threads_for(self, images: int, steps: int) -> int:
+        """As many threads as there is work for."""
+        populations = self.graph.select(IntegerPopulation)
+        updates = images * steps * sum(node.type.neurons for node in populations)
+        return max(1, min(self.threads, updates // WORTH))
 
     def run(
         self,
@@ -175,51 +184,53 @@ class Simulator:
                 self._runners.clear()
         runner = self.runner(recorded_names(self.graph, record))
         use = memory_of(self.graph, runner.plan)
-        working = use.working(len(images), self.threads)
-        require_memory("results", len(images), use.image, working)
+        threads = self._threads_for(len(images), self.graph.steps)
+        require_memory("results", len(images), use.image, use.working(len(images), threads))
         results = BatchResults(runner, len(images))
-        if len(images) < self.threads:
-            self._sharing_rows(runner, images, results, progress)
+        if len(images) < threads:
+            _sharing_rows(runner, threads, images, results, progress)
         else:
-            self._sharing_images(runner, images, results, progress)
+            _sharing_images(runner, threads, images, results, progress)
         return results.execution()
 
-    def _sharing_rows(
-        self,
-        runner: Runner,
-        images: Images,
-        results: BatchResults,
-        progress: Callable[[int], None] | None,
-    ) -> None:
-        memory = Memory(runner.plan, self.threads)
-        with ThreadPoolExecutor(self.threads) as pool:
-            for place, image in enumerate(images):
-                run_together(runner, pool, memory, image)
-                results.put(place, memory)
-        results.count(memory)
-        if progress is not None:
-            progress(len(images))
 
-    def _sharing_images(
-        self,
-        runner: Runner,
-        images: Images,
-        results: BatchResults,
-        progress: Callable[[int], None] | None,
-    ) -> None:
-        def share(first: int) -> Memory:
-            memory = Memory(runner.plan)
-            for place in range(first, len(images), self.threads):
-                memory.begin()
-                runner.run(memory, images[place])
-                results.put(place, memory)
-                if progress is not None and first == 0:
-                    progress(min(len(images), place + self.threads))
-            return memory
+def _sharing_rows(
+    runner: Runner,
+    threads: int,
+    images: Images,
+    results: BatchResults,
+    progress: Callable[[int], None] | None,
+) -> None:
+    memory = Memory(runner.plan, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        for place, image in enumerate(images):
+            run_together(runner, pool, memory, image)
+            results.put(place, memory)
+    results.count(memory)
+    if progress is not None:
+        progress(len(images))
 
-        if self.threads == 1:  # starting a thread takes longer than an image of a small network
-            results.count(share(0))
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            for memory in pool.map(share, range(self.threads)):
-                results.count(memory)
+
+def _sharing_images(
+    runner: Runner,
+    threads: int,
+    images: Images,
+    results: BatchResults,
+    progress: Callable[[int], None] | None,
+) -> None:
+    def share(first: int) -> Memory:
+        memory = Memory(runner.plan)
+        for place in range(first, len(images), threads):
+            memory.begin()
+            runner.run(memory, images[place])
+            results.put(place, memory)
+            if progress is not None and first == 0:
+                progress(min(len(images), place + threads))
+        return memory
+
+    if threads == 1:  # starting a thread takes longer than an image of a small network
+        results.count(share(0))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for memory in pool.map(share, range(threads)):
+            results.count(memory)

@@ -41,3 +41,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{len(skipped)} tests were skipped: {SKIPPED}. `make lava` makes one where there is a "
             "Python 3.10."
         )
+
+
+@pytest.fixture(autouse=True)
+def threads_for_small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of the tests are too small for a second thread; here they get it all the same."""
+    monkeypatch.setattr("snncc.runtime.simulator.WORTH", 1)
