@@ -8,7 +8,6 @@ and every layer fires at about 9 %. Writes docs/full_size.md.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -75,17 +74,24 @@ def make_checkpoint(name: str, steps: int, folder: Path) -> tuple[Path, list[flo
     return path, rates
 
 
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(done.returncode)
+"""
+"""Runs a command. A process that this one starts has its peak to begin with: hence one between."""
+
+
 def measured(*command: object) -> tuple[float, float, str]:
     """Seconds, peak gigabytes and output of a command in a process of its own."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snncc", *map(str, command)], stdout=subprocess.PIPE, text=True
-    )
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"snncc {command[0]} ended with status {status}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1e6, output
+    snncc = [sys.executable, "-m", "snncc", *map(str, command)]
+    done = subprocess.run([sys.executable, "-c", PEAK, *snncc], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"snncc {command[0]} ended with status {done.returncode}: {done.stderr}")
+    seconds = time.perf_counter() - start
+    return seconds, int(done.stderr.split()[-1]) / 1e6, done.stdout
 
 
 def row(name: str, steps: int, gain: str, count: int, folder: Path) -> dict[str, Any]:
