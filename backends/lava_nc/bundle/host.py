@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from arithmetic import Axes, Constant, Ints
 from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
+from watch import ReportingSimCfg
 from window import Window
 
 FOLDER = Path(__file__).resolve().parent
@@ -116,7 +116,7 @@ class LavaNetwork:
             steps = min(chunk, self.steps_needed - self._steps_run)
             self.LAST.run(
                 RunSteps(num_steps=steps),
-                Loihi2SimCfg(select_tag="fixed_pt"),
+                ReportingSimCfg(select_tag="fixed_pt"),
                 {"pypy_channel_size": CHANNEL_SLOTS},
             )
             self._steps_run += steps

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import multiprocessing
 import os
 import resource
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +26,6 @@ def main() -> int:
         return 3
     images = np.load(arguments.images, allow_pickle=False)
     raise_file_limit()
-    signal.signal(signal.SIGTERM, end_at_once)
     arrays = run(manifest, images, arguments.record, arguments.progress)
     write(arguments.output, arrays)
     return 0
@@ -56,9 +53,7 @@ def check_files(manifest: dict) -> list[str]:
 def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dict[str, np.ndarray]:
     """What the output file holds, by name."""
     from network import Network
-    from watch import Watch, end_children_with_this_process
-
-    end_children_with_this_process()
+    from watch import Watch
 
     def report(done: int) -> None:
         if progress:
@@ -91,13 +86,6 @@ def raise_file_limit() -> None:
     """A Lava process takes about six file descriptors of this one; 1024 is the usual limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def end_at_once(number: int, _frame: object) -> None:
-    """Ends Lava's processes, which may be waiting for each other, and this one."""
-    for child in multiprocessing.active_children():
-        child.kill()
-    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -1,75 +1,129 @@
 """Lava's processes end together: with the main process, and when one ends before its time.
 
-Lava itself waits for ever for a message of a process that is gone.
+Lava itself waits for ever for a message of a process that is gone, and keeps what it raised.
 """
 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
+import selectors
 import signal
 import sys
 import threading
+import traceback
+from collections.abc import Sequence
 from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+from lava.magma.core.model.py.model import AbstractPyProcessModel
+from lava.magma.core.run_configs import Loihi2SimCfg
 
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
 
 
-def end_children_with_this_process() -> None:
-    """Processes forked from now on are killed when this one ends, even by SIGKILL; Linux only."""
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
-        os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+class ReportingSimCfg(Loihi2SimCfg):
+    """Runs the same models; each prints what it raises, in its own process, before it ends."""
+
+    def select(self, proc: Any, proc_models: Sequence[type]) -> type:
+        """The model that Lava selects, with a `run` that reports."""
+        model = super().select(proc, proc_models)
+        return reporting(model) if issubclass(model, AbstractPyProcessModel) else model
+
+
+def reporting(model: type) -> type:
+    """A process model that prints the traceback of an exception which ends it."""
+
+    def run(self: Any) -> None:
+        try:
+            model.run(self)
+        except Exception:
+            print(traceback.format_exc(), file=sys.stderr, flush=True)
+            raise
+
+    return type(model.__name__, (model,), {"run": run, "__module__": model.__module__})
 
 
 class Watch:
-    """Watches this process's children for as long as the block lasts.
+    """Ends this program, exit status 1, when the block fails or a process ends while it lasts.
 
-    None of them ends while the network runs: one that does was killed, or a process model raised an
-    exception, which Lava keeps to itself until somebody stops the network.
+    None of Lava's processes ends while the network runs: one that does was killed, or its model
+    raised. Lava's main thread then waits in a place from which it cannot be woken, or raises, and
+    would wait while it stops.
+
+    Every process that is forked from now on is watched by a pipe of its own, which closes when it
+    ends. multiprocessing's own objects serve only the thread that joins and closes them: Lava's.
     """
 
     def __init__(self) -> None:
+        self._pipes = selectors.DefaultSelector()
+        self._living: dict[int, int] = {}
+        self._next = (-1, -1)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
+        os.register_at_fork(
+            before=self._before_fork,
+            after_in_parent=self._after_fork,
+            after_in_child=self._in_child,
+        )
+        signal.signal(signal.SIGTERM, self._terminate)
 
     def __enter__(self) -> Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None
+    ) -> None:
         self._over.set()
         self._thread.join()
+        if raised is not None:
+            traceback.print_exception(kind, raised, raised.__traceback__)
+            self._end_all(1)
+
+    def _before_fork(self) -> None:
+        self._next = os.pipe()
+
+    def _after_fork(self) -> None:
+        reading, writing = self._next
+        os.close(writing)
+        self._pipes.register(reading, selectors.EVENT_READ)
+
+    def _in_child(self) -> None:
+        os.write(self._next[1], b"%d" % os.getpid())
+        if sys.platform == "linux":  # killed when the main process ends, even by SIGKILL
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     def _watch(self) -> None:
-        children: set[multiprocessing.Process] = set()
-        while not self._over.wait(POLL_SECONDS):
-            children |= set(multiprocessing.active_children())
-            ended = [child for child in children if exit_code(child) is not None]
-            if ended:
-                with suppress(OSError, ValueError):  # the main thread may be closing it
-                    report(ended[0])
-                for child in children - set(ended):
-                    with suppress(ValueError):
-                        child.kill()
-                os._exit(1)  # the main thread waits in Lava and cannot be woken
+        while not self._over.is_set():
+            for key, _ in self._pipes.select(POLL_SECONDS):
+                said = os.read(key.fd, 32)
+                if said:
+                    self._living[key.fd] = int(said)
+                    continue
+                how = how_it_ended(self._living.pop(key.fd, None))
+                print(f"error: a process of Lava {how} in the middle of the run", file=sys.stderr)
+                self._end_all(1)
+
+    def _terminate(self, number: int, _frame: FrameType | None) -> None:
+        self._end_all(128 + number)
+
+    def _end_all(self, status: int) -> None:
+        """Ends this process and Lava's, which may be waiting for each other."""
+        for pid in list(self._living.values()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        sys.stderr.flush()
+        os._exit(status)
 
 
-def exit_code(child: multiprocessing.Process) -> int | None:
-    """What a process ended with; None while it runs."""
-    try:
-        return child.exitcode
-    except ValueError:  # Lava's main thread was quicker: it has joined and closed it
-        return 1
-
-
-def report(child: multiprocessing.Process) -> None:
-    """Says which process ended, and the traceback that Lava keeps of it."""
-    raised = getattr(child, "exception", None)
-    if raised:
-        print(raised[1], file=sys.stderr)
-    code = exit_code(child) or 0
-    how = f"was killed by signal {-code}" if code < 0 else "ended"
-    print(f"error: Lava's {child.name} {how} in the middle of the run", file=sys.stderr, flush=True)
+def how_it_ended(pid: int | None) -> str:
+    """In words; a process that Lava has waited for has no status any more."""
+    with suppress(ChildProcessError):
+        if pid is not None:
+            _, status = os.waitpid(pid, 0)
+            if os.WIFSIGNALED(status):
+                return f"was killed by signal {os.WTERMSIG(status)}"
+    return "ended"

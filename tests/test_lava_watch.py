@@ -1,0 +1,75 @@
+"""The watch of a bundle: however one of Lava's processes ends, the program ends, and says why."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from lava_environment import lava_environment
+
+import snncc.backends.lava_nc
+
+BUNDLE = Path(snncc.backends.lava_nc.__file__).parent / "bundle"
+PROGRAM = """
+import multiprocessing, os, signal, sys, time
+sys.path.insert(0, {bundle!r})
+from watch import Watch
+
+def start(act):
+    child = multiprocessing.get_context("fork").Process(target=act)
+    child.start()
+    return child
+
+def wait():
+    time.sleep(1000)
+
+watch = Watch()
+others = [start(wait), start(wait)]
+{before}
+with watch:
+    {inside}
+print("after")
+{after}
+"""
+CASES = {
+    "killed": ("", "os.kill(others[0].pid, 9); wait()", "was killed by signal 9"),
+    "killed before the block": ("os.kill(others[0].pid, 9)", "wait()", "was killed by signal 9"),
+    "ended before it was looked at": ("start(lambda: None)", "wait()", "Lava ended in the middle"),
+    "waited for by Lava": ("start(lambda: None).join()", "wait()", "Lava ended in the middle"),
+    "closed by Lava": (
+        "child = start(lambda: None); child.join(); child.close()",
+        "multiprocessing.active_children(); wait()",
+        "Lava ended in the middle",
+    ),
+    "joined while another hangs": ("start(lambda: None)", "others[0].join()", "Lava ended in the"),
+    "raised in the main thread": ("", "raise RuntimeError('Lava said')", "RuntimeError: Lava said"),
+}
+
+
+def run(before: str, inside: str, after: str = "") -> subprocess.CompletedProcess[str]:
+    """Its children hold its stderr: it comes back only when every one of them has ended."""
+    program = PROGRAM.format(bundle=str(BUNDLE), before=before, inside=inside, after=after)
+    command = [str(lava_environment().python), "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_program_ends_with_its_processes_and_says_why(case: str) -> None:
+    before, inside, message = CASES[case]
+    done = run(before, inside)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "after" not in done.stdout
+
+
+def test_sigterm_ends_the_processes_as_well() -> None:
+    done = run("", "os.kill(os.getpid(), signal.SIGTERM); wait()")
+    assert done.returncode == 128 + 15
+
+
+def test_a_block_that_succeeds_lets_the_processes_end_later() -> None:
+    start = time.monotonic()
+    after = "for child in others: child.kill(); child.join()"
+    done = run("", "time.sleep(0.5)", after)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "after\n", "")
+    assert time.monotonic() - start < 30
