@@ -67,6 +67,12 @@ def test_sigterm_ends_the_processes_as_well() -> None:
     assert done.returncode == 128 + 15
 
 
+def test_sigterm_to_one_process_is_a_process_that_ended() -> None:
+    done = run("", "others[1].terminate(); wait()")
+    assert done.returncode == 1
+    assert "was killed by signal 15" in done.stderr
+
+
 def test_a_block_that_succeeds_lets_the_processes_end_later() -> None:
     start = time.monotonic()
     after = "for child in others: child.kill(); child.join()"

@@ -58,8 +58,10 @@ class Watch:
     """
 
     def __init__(self) -> None:
+        self._main = os.getpid()
         self._pipes = selectors.DefaultSelector()
-        self._living: dict[int, int] = {}
+        self._pids: dict[int, int] = {}
+        self._reading = threading.RLock()
         self._next = (-1, -1)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -75,7 +77,10 @@ class Watch:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        _: TracebackType | None,
     ) -> None:
         self._over.set()
         self._thread.join()
@@ -93,36 +98,47 @@ class Watch:
 
     def _in_child(self) -> None:
         os.write(self._next[1], b"%d" % os.getpid())
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if sys.platform == "linux":  # killed when the main process ends, even by SIGKILL
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != self._main:  # it ended before that was in force
+            os._exit(1)
 
     def _watch(self) -> None:
         while not self._over.is_set():
             for key, _ in self._pipes.select(POLL_SECONDS):
-                said = os.read(key.fd, 32)
-                if said:
-                    self._living[key.fd] = int(said)
+                if key.fd not in self._pids:
+                    self._pid(key.fd)
                     continue
-                how = how_it_ended(self._living.pop(key.fd, None))
+                how = how_it_ended(self._pids[key.fd])
                 print(f"error: a process of Lava {how} in the middle of the run", file=sys.stderr)
                 self._end_all(1)
+
+    def _pid(self, pipe: int) -> int:
+        """A process writes its number first of all; 0 if it ended before it could."""
+        with self._reading:
+            if pipe not in self._pids:
+                self._pids[pipe] = int(os.read(pipe, 32) or 0)
+            return self._pids[pipe]
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
         self._end_all(128 + number)
 
     def _end_all(self, status: int) -> None:
         """Ends this process and Lava's, which may be waiting for each other."""
-        for pid in list(self._living.values()):
+        pids = {pipe: self._pid(pipe) for pipe in list(self._pipes.get_map())}
+        ended = {key.fd for key, _ in self._pipes.select(0)}
+        for pipe in pids.keys() - ended:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pids[pipe], signal.SIGKILL)
         sys.stderr.flush()
         os._exit(status)
 
 
-def how_it_ended(pid: int | None) -> str:
+def how_it_ended(pid: int) -> str:
     """In words; a process that Lava has waited for has no status any more."""
     with suppress(ChildProcessError):
-        if pid is not None:
+        if pid:
             _, status = os.waitpid(pid, 0)
             if os.WIFSIGNALED(status):
                 return f"was killed by signal {os.WTERMSIG(status)}"
