@@ -42,12 +42,16 @@ class Run:
     def in_the_middle(self) -> list[int]:
         """Waits until Lava's processes share memory and have taken steps; gives their ids."""
         wait_until(lambda: bool(segments(marked(self.token))), "Lava's processes share memory")
+        wait_until(lambda: len(self.own()) > 3, "the main process, the memory manager, Lava's own")
         time.sleep(1.0)
         assert self.snncc.poll() is None, self.snncc.communicate()
-        own = [pid for pid in marked(self.token) if b"run.py" in arguments(pid)]
+        own = self.own()
         self.seen |= segments(own) | {Path(os.readlink(f"/proc/{own[0]}/cwd"))}
-        assert len(own) > 3, "the main process, the memory manager, and Lava's own"
         return own
+
+    def own(self) -> list[int]:
+        """Processes of the bundle, without snncc and its guard."""
+        return [pid for pid in marked(self.token) if b"run.py" in arguments(pid)]
 
     def end(self) -> tuple[int, str]:
         said = self.snncc.communicate(timeout=60)

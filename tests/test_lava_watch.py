@@ -68,9 +68,10 @@ def test_sigterm_ends_the_processes_as_well() -> None:
 
 
 def test_sigterm_to_one_process_is_a_process_that_ended() -> None:
-    done = run("", "others[1].terminate(); wait()")
+    # A signal that arrives while Python still forks is lost.
+    done = run("", "while True: others[1].terminate(); time.sleep(0.1)")
     assert done.returncode == 1
-    assert "was killed by signal 15" in done.stderr
+    assert "in the middle of the run" in done.stderr
 
 
 def test_a_block_that_succeeds_lets_the_processes_end_later() -> None:

@@ -122,6 +122,8 @@ class Watch:
             return self._pids[pipe]
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._main:  # a fork that has not put its own handler in place
+            os._exit(128 + number)
         self._end_all(128 + number)
 
     def _end_all(self, status: int) -> None:
