@@ -175,10 +175,10 @@ class Runner:
         return _ordered(grid, names, self.graph[name].type.without(TIME))
 
     def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
-        lanes = self.plan.spikes[name][1].lanes
-        padded = -(-lanes // 32) * 32
+        arrangement = self.plan.spikes[name][1]
+        padded = arrangement.padded
         whole = memory.values[place : place + 4 * rows * padded].view(np.int32)
-        return whole.reshape(rows, padded)[:, :lanes]
+        return whole.reshape(rows, padded)[:, : arrangement.lanes]
 
     def _grid(self, rows: Array, name: str) -> Array:
         arrangement = self.plan.spikes[name][1]

@@ -76,7 +76,7 @@ def add_rows(
     a, b, c = v.no_shorts(), v.no_shorts(), v.no_shorts()
     d, e = v.no_shorts(), v.no_shorts()
     if groups > 5:
-        f5, g, h, i, k = v.no_shorts(), v.no_shorts(), v.no_shorts(), v.no_shorts(), v.no_shorts()
+        g, h, i, k, m = v.no_shorts(), v.no_shorts(), v.no_shorts(), v.no_shorts(), v.no_shorts()
         if groups <= 8:
             for j in range(count):
                 row = weights + v.index16(found + 2 * j) * stride
@@ -85,9 +85,9 @@ def add_rows(
                 c = v.add(c, v.load8_shorts(row + 64))
                 d = v.add(d, v.load8_shorts(row + 96))
                 e = v.add(e, v.load8_shorts(row + 128))
-                f5 = v.add(f5, v.load8_shorts(row + 160))
-                g = v.add(g, v.load8_shorts(row + 192))
-                h = v.add(h, v.load8_shorts(row + 224))
+                g = v.add(g, v.load8_shorts(row + 160))
+                h = v.add(h, v.load8_shorts(row + 192))
+                i = v.add(i, v.load8_shorts(row + 224))
         else:
             for j in range(count):
                 row = weights + v.index16(found + 2 * j) * stride
@@ -96,13 +96,13 @@ def add_rows(
                 c = v.add(c, v.load8_shorts(row + 64))
                 d = v.add(d, v.load8_shorts(row + 96))
                 e = v.add(e, v.load8_shorts(row + 128))
-                f5 = v.add(f5, v.load8_shorts(row + 160))
-                g = v.add(g, v.load8_shorts(row + 192))
-                h = v.add(h, v.load8_shorts(row + 224))
-                i = v.add(i, v.load8_shorts(row + 256))
-                k = v.add(k, v.load8_shorts(row + 288))
+                g = v.add(g, v.load8_shorts(row + 160))
+                h = v.add(h, v.load8_shorts(row + 192))
+                i = v.add(i, v.load8_shorts(row + 224))
+                k = v.add(k, v.load8_shorts(row + 256))
+                m = v.add(m, v.load8_shorts(row + 288))
         put_all(a, b, c, d, e, 5, dst, shift, adds)
-        put_all(f5, g, h, i, k, groups - 5, dst + 640, shift, adds)
+        put_all(g, h, i, k, m, groups - 5, dst + 640, shift, adds)
         return
     if groups == 1:
         for j in range(count):

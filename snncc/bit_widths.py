@@ -46,7 +46,7 @@ def bits_by_layer(graph: Graph, bits: int, layers: Sequence[tuple[str, int]]) ->
 
 
 def search_bits(
-    graph: Graph, wanted: float, agreement_of: Callable[[Bits], float]
+    graph: Graph, wanted: float, agreement_of: Callable[[Bits], float], most: int = MOST
 ) -> tuple[dict[str, int], tuple[Trial, ...]]:
     """The fewest bits with which a share of images is answered as the network does.
 
@@ -57,9 +57,10 @@ def search_bits(
         graph: spiking dialect, folded.
         wanted: the agreement to keep, in 0..1.
         agreement_of: lowers with these bits and measures.
+        most: bits that a weight may have.
 
     Raises:
-        SnnccError: SNN001 when even 16 bits do not keep it.
+        SnnccError: SNN001 when even so many bits do not keep it.
     """
     sizes = {n.name: _weights(graph, n.name) for n in graph.select(Contract, Convolve)}
     by_size = sorted(sizes, key=lambda name: (-sizes[name], name))
@@ -69,14 +70,14 @@ def search_bits(
         trials.append(Trial(text, agreement_of(bits)))
         return trials[-1].agreement >= wanted
 
-    if not keeps(dict.fromkeys(sizes, MOST), f"{MOST} bits"):
+    if not keeps(dict.fromkeys(sizes, most), f"{most} bits"):
         raise SnnccError(
             "SNN001",
-            f"no width up to {MOST} bits keeps {wanted:.1%} of the answers",
-            why=f"{MOST} bits keep {trials[-1].agreement:.1%}",
+            f"no width up to {most} bits keeps {wanted:.1%} of the answers",
+            why=f"{most} bits keep {trials[-1].agreement:.1%}",
             help="ask for less (--agreement), or give more calibration images",
         )
-    low, high = FEWEST, MOST
+    low, high = FEWEST, most
     while low < high:
         middle = (low + high) // 2
         if keeps(dict.fromkeys(sizes, middle), f"{middle} bits"):

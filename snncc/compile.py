@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
-from snncc.bit_widths import Trial, bits_by_layer, search_bits
+from snncc.bit_widths import MOST, Trial, bits_by_layer, search_bits
 from snncc.diagnostics import SnnccError
 from snncc.fidelity import measure_fidelity, some_images
-from snncc.ir import Graph, loihi
+from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
-from snncc.options import CompileOptions, check_options
+from snncc.options import (
+    DEFAULT_WEIGHT_BITS,
+    LOIHI_WEIGHT_BITS,
+    CompileOptions,
+    check_options,
+)
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
@@ -136,7 +141,7 @@ def compile_module(
         notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
     judged = some_images(spiking, used) if evaluated is None else evaluated
 
-    on_loihi = options.profile == loihi.PROFILE
+    on_loihi = options.on_loihi
     choose = choose_loihi_units if on_loihi else choose_units
 
     def lowering(bits: Bits) -> LowerToIntegers | LowerToLoihi:
@@ -185,7 +190,8 @@ def _choose_bits(
 ) -> tuple[Bits, tuple[Trial, ...]]:
     """Bits of every map, and what was tried to find them."""
     if options.agreement is None:
-        return bits_by_layer(spiking, options.weight_bits, options.layer_bits), ()
+        bits = options.weight_bits or DEFAULT_WEIGHT_BITS
+        return bits_by_layer(spiking, bits, options.layer_bits), ()
     if judged is None:
         raise SnnccError(
             "SNN001",
@@ -197,7 +203,8 @@ def _choose_bits(
         integer = run_passes(spiking, [lowering(bits)])
         return measure_fidelity(spiking, integer, judged).agreement
 
-    return search_bits(spiking, options.agreement, agreement_of)
+    most = LOIHI_WEIGHT_BITS if options.on_loihi else MOST
+    return search_bits(spiking, options.agreement, agreement_of, most)
 
 
 def trace_checkpoint(
@@ -260,13 +267,13 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),
     )
-    if options.profile == loihi.PROFILE:
+    if options.on_loihi:
         strict = ReplicateCurrents(), UnshareWeightsUnderGains(), FoldThresholdsIntoWeights()
         return (*passes, *strict)
     passes = (*passes, FoldBatchnormIntoThresholds())
     if options.decay == "by-step":
         passes = (*passes, MeasureDecaysByStep())
-    return (*passes, UnshareWeightsUnderGains()) if options.gain == "unshared" else passes
+    return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
 
 
 def _images_for(
@@ -313,7 +320,7 @@ def _report(
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
         "preprocess": options.preprocess,
-        "gain": "unshared" if options.profile == loihi.PROFILE else options.gain,
+        "gain": "unshared" if options.unshared else "shift-add",
         "encoding": options.encoding,
         "profile": options.profile,
         "parameters": sum(p.numel() for p in source.module.parameters()),

@@ -8,6 +8,7 @@ from snncc.ir import loihi
 from snncc.runtime.preprocessing import PRESETS, Preprocessing
 
 WEIGHT_BITS = range(2, 25)
+DEFAULT_WEIGHT_BITS = 8
 LOIHI_WEIGHT_BITS = 8
 
 
@@ -19,11 +20,12 @@ class CompileOptions:
         input_shape: of one image; None to take it from a recognised checkpoint.
         normalize: means and standard deviations, one or one per channel; None for (0, 1).
         steps: T; None to take the checkpoint's, else 4.
-        weight_bits: of signed weights, 2 to 24.
+        weight_bits: of signed weights, 2 to 24; None for 8, or for a search.
         layer_bits: (pattern, bits) for the maps whose names fit, the last one deciding.
         agreement: when given, the bits are searched: the fewest with which this share of images is
-            answered as by the network; `weight_bits` and `layer_bits` are not used.
-        gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded.
+            answered as by the network; `weight_bits` and `layer_bits` must not be given then.
+        gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded; None for
+            "shift-add", with profile loihi-lava "unshared", which alone it has.
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
         layout: how the model takes its input, see `trace_model`.
@@ -36,8 +38,8 @@ class CompileOptions:
     input_shape: tuple[int, ...] | None = None
     normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     steps: int | None = None
-    weight_bits: int = 8
-    gain: str = "shift-add"
+    weight_bits: int | None = None
+    gain: str | None = None
     encoding: str = "bit-planes"
     profile: str = "exact"
     layout: str = "auto"
@@ -46,6 +48,15 @@ class CompileOptions:
     layer_bits: tuple[tuple[str, int], ...] = ()
     agreement: float | None = None
     preprocess: str | None = None
+
+    @property
+    def on_loihi(self) -> bool:
+        return self.profile == loihi.PROFILE
+
+    @property
+    def unshared(self) -> bool:
+        """Whether a BatchNorm that cannot be folded becomes weights of their own, not gains."""
+        return self.on_loihi or self.gain == "unshared"
 
     @property
     def preset(self) -> Preprocessing | None:
@@ -61,11 +72,19 @@ class CompileOptions:
 
 def check_options(options: CompileOptions) -> None:
     """Raises SnnccError (SNN001) for a choice that there is not, or two that exclude each other."""
-    for bits in (options.weight_bits, *(own for _, own in options.layer_bits)):
+    for bits in _given_bits(options):
         if bits not in WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
-    if options.agreement is not None and not 0.0 < options.agreement <= 1.0:
-        raise SnnccError("SNN001", f"an agreement of {options.agreement:g}", help="give 0 to 1")
+    if options.agreement is not None:
+        _check_search(options, options.agreement)
+    if options.steps is not None and options.steps < 1:
+        raise SnnccError("SNN001", f"{options.steps} time steps", help="give at least 1")
+    if options.input_shape is not None and min(options.input_shape, default=0) < 1:
+        raise SnnccError(
+            "SNN001",
+            f"images of shape {list(options.input_shape)}",
+            help="every length must be at least 1",
+        )
     if options.normalize is not None and options.preprocess is not None:
         raise SnnccError(
             "SNN001",
@@ -73,11 +92,11 @@ def check_options(options: CompileOptions) -> None:
             why="a preset brings its own normalisation",
             help="give one of them",
         )
-    if options.profile == loihi.PROFILE:
+    if options.on_loihi:
         _check_loihi(options)
     for what, value, allowed in (
         ("preprocess", options.preprocess, (None, *PRESETS)),
-        ("gain", options.gain, ("shift-add", "unshared")),
+        ("gain", options.gain, (None, "shift-add", "unshared")),
         ("encoding", options.encoding, ("bit-planes", "host")),
         ("profile", options.profile, ("exact", loihi.PROFILE)),
         ("layout", options.layout, ("auto", "sequence", "frame")),
@@ -91,9 +110,34 @@ def check_options(options: CompileOptions) -> None:
             )
 
 
+def _given_bits(options: CompileOptions) -> list[int]:
+    own = [bits for _, bits in options.layer_bits]
+    return own if options.weight_bits is None else [options.weight_bits, *own]
+
+
+def _check_search(options: CompileOptions, agreement: float) -> None:
+    """A search chooses all bits itself."""
+    if not 0.0 < agreement <= 1.0:
+        raise SnnccError("SNN001", f"an agreement of {agreement:g}", help="give 0 to 1")
+    if options.weight_bits is not None:
+        raise SnnccError(
+            "SNN001",
+            f"--agreement {agreement:g}, but weights of {options.weight_bits} bits",
+            why="an agreement is what a search for the fewest bits keeps",
+            help="--agreement goes with --weight-bits auto (in Python: with no weight_bits)",
+        )
+    if options.layer_bits:
+        raise SnnccError(
+            "SNN001",
+            "--layer-bits does not go with --weight-bits auto",
+            why="the search chooses the bits of every map",
+            help="leave one of them out",
+        )
+
+
 def _check_loihi(options: CompileOptions) -> None:
-    """A synapse of Lava has 8 bits, and one weight for all steps."""
-    widest = max([options.weight_bits, *(own for _, own in options.layer_bits)])
+    """A synapse of Lava has 8 bits, and one weight for all steps; nothing scales a current."""
+    widest = max(_given_bits(options), default=0)
     if widest > LOIHI_WEIGHT_BITS:
         raise SnnccError(
             "SNN001",
@@ -107,4 +151,12 @@ def _check_loihi(options: CompileOptions) -> None:
             f"--decay by-step, profile {loihi.PROFILE}",
             why="it needs weights of their own for every step, which Lava's processes do not have",
             help="leave --decay out: a leak is the nearest multiple of 1/4096",
+        )
+    if options.gain == "shift-add":
+        raise SnnccError(
+            "SNN001",
+            f"--gain shift-add, profile {loihi.PROFILE}",
+            why="no process of Lava scales a current neuron by neuron; a BatchNorm that cannot be "
+            "folded becomes weights of their own",
+            help="leave --gain out, or give unshared",
         )

@@ -69,6 +69,13 @@ def load_source(
             load_state(module, checkpoint.state, path)
             source.facts["checkpoint"] = path.name
         return source
+    if arguments:
+        raise SnnccError(
+            "SNN001",
+            f"--arg {next(iter(arguments))} without --model pkg.module:factory",
+            why="only a factory of your own takes arguments; a checkpoint says what it is",
+            help="leave --arg out, or give --model",
+        )
     if path is None:
         raise SnnccError("SNN001", "neither a checkpoint nor --model pkg.module:factory is given")
     checkpoint = load_checkpoint(path)
@@ -80,6 +87,13 @@ def load_source(
             help="give --model pkg.module:factory to compile a network of your own",
         )
     module, config, notes = load_mixer(checkpoint, neuron_options(neuron))
+    if config.learned_tau and neuron and "tau" in neuron:
+        raise SnnccError(
+            "SNN001",
+            f"--neuron tau={neuron['tau']}, but this network has learned its time constants",
+            why="they are in the checkpoint",
+            help="leave tau out",
+        )
     facts = {
         "variant": config.variant,
         "dim": config.dim,

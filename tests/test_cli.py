@@ -299,8 +299,10 @@ def test_unwritable_outputs_are_found_before_the_work(
     checkpoint = str(root / "examples/digits_mixer.pth")
     for out in (tmp_path, tmp_path / "no/folder/x"):
         assert run(["compile", checkpoint, "-o", str(out), *OPTIONS]) == 2
-        assert run(["run", str(program), f"{digits}:x_test", "-o", str(out)]) == 2
-        assert capsys.readouterr().err.count("error[SNN002]") == 2
+        for option in ("-o", "--record"):
+            assert run(["run", str(program), f"{digits}:x_test", option, str(out)]) == 2
+        text = capsys.readouterr().err
+        assert text.count("error[SNN002]") == text.count("help: choose another path\n") == 3
 
 
 def test_options_that_do_not_fit_are_refused(

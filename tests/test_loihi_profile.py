@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import prove
+from snncc.mfi.fold_sites import Counted, Site, nearest_on_grid
 from snncc.mfi.folds import prove_folds
 from snncc.mfi.width_proof import prove_widths
 from snncc.options import CompileOptions
@@ -180,6 +182,94 @@ def test_biases_lie_on_the_grid_and_no_finer_grid_would_do() -> None:
     some = finer >= 0
     there = loihi.round_half_up(values[held][some], finer[some])
     assert ((there < -4096) | (there > 4095)).all()
+
+
+# Biases at which the least power of two changes, or that land on one that a smaller one holds.
+BORDERS = [0, 1, 4094, 4095, 4096, 4097, 8189, 8190, 8191, 8192, 16_383, 262_080, 524_160, 524_223]
+SIGNED = [sign * bias for bias in (*BORDERS, 4098, 8193, 8194, 8195) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("bias", SIGNED)
+def test_a_stored_bias_is_the_right_one_and_its_neighbours_are_not(bias: int) -> None:
+    """Whatever real number it is of, and whatever power the stored number would fit itself."""
+    real = bias + np.array([-0.49, -0.3, 0.0, 0.3, 0.49])
+    stored = loihi.on_bias_grid(np.full(real.shape, bias))
+    assert nearest_on_grid(stored, real).all()
+    grid = 1 << int(loihi.bias_exponent(np.array(bias)))
+    for away in {1, grid // 2, grid, 2 * grid} - {0}:
+        assert not nearest_on_grid(stored + away, real).any(), away
+        assert not nearest_on_grid(stored - away, real).any(), away
+
+
+def test_a_bias_that_no_power_holds_is_judged_as_it_is() -> None:
+    stored, real = np.array([600_000, 600_001, -700_001]), np.array([6e5, 6e5, -700_000.6])
+    assert nearest_on_grid(stored, real).tolist() == [True, False, True]
+
+
+IN_STEPS = Counted((), np.ones(()), 1)
+"""A current whose real unit is 1."""
+
+
+def biased(biases: list[float]) -> Graph:
+    """The network that `broken` is the program of, with biases of its own."""
+    b = GraphBuilder("spiking", 4)
+    image = b.add(Pixels(("c",), (2,)), name="image")
+    weight = b.constant("w", np.full((3, 2), 100.0), ("k", "c"))
+    current = b.add(Contract(weight, ("c",), ("k",)), [image], name="map")
+    level, bias = b.constant("t", np.array(6401.0)), b.constant("b", np.array(biases), ("k",))
+    fired = b.add(Population(level, bias, decay=0.5), [current], name="fire")
+    head = b.constant("h", np.ones((1, 3)), ("o", "k"))
+    return b.finish(b.add(Readout(), [b.add(Contract(head, ("k",), ("o",)), [fired])]))
+
+
+@pytest.mark.parametrize(
+    ("stored", "wrong"),
+    [
+        ([-4096, 4096, -8192], 0),
+        ([-4095, 4095, -8190], 3),
+        ([-4097, 4097, -8194], 3),
+        ([-4098, 4098, -8196], 3),
+        ([-4096, 4094, -8192], 1),
+        ([-4096, 4096, -8188], 1),
+    ],
+)
+def test_a_site_judges_by_the_real_bias(stored: list[int], wrong: int) -> None:
+    """Two of the right biases fit a finer grid than the integers that they are rounded from."""
+    program = broken(bias=np.array(stored))
+    site = Site(biased([-4097.2, 4096.4, -8194.0]), program, program["fire"], IN_STEPS).prove()
+    assert (site.wrong, site.neurons) == (wrong, 3)
+
+
+def test_every_bias_that_is_one_step_off_is_found() -> None:
+    found = 0
+    for seed in range(25):
+        real = spiking(seed)
+        lowering = LowerToLoihi(round_plainly(real, 8, choose_loihi_units))
+        program, scales = run_passes(real, [lowering]), scales_of(lowering)
+        before = [site.wrong for site in prove_folds(real, program, scales)]
+        for at, node in enumerate(program.select(IntegerPopulation)):
+            bias = node.op.bias  # type: ignore[attr-defined]
+            if bias is None:
+                continue
+            array = program.constants[bias.name].astype(np.int64)
+            grid = 1 << loihi.bias_exponent(array)
+            for step in (grid, -grid):
+                other = {**program.constants, bias.name: array + step}
+                sites = prove_folds(real, replace(program, constants=other), scales)
+                after = [site.wrong for site in sites]
+                assert after[at] == sites[at].neurons, (seed, node.name)
+                assert after[:at] + after[at + 1 :] == before[:at] + before[at + 1 :]
+                found += array.size
+    assert found > 500
+
+
+@pytest.mark.parametrize("normalize", [None, ((0.3,), (0.35,))])
+def test_the_digits_have_no_wrong_decision(root: Path, normalize: Any) -> None:
+    """Without a normalisation a bias of -4097 becomes -4096, which would fit a finer grid."""
+    options = CompileOptions(normalize=normalize, profile="loihi-lava")
+    proof = compile_checkpoint(root / "examples/digits_mixer.pth", options).report["fold_proof"]
+    assert proof["plain"]["neurons"] > 15_000
+    assert proof["plain"]["wrong"] == proof["folds"]["wrong"] == 0
 
 
 def broken(**change: object) -> Graph:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.backends.cpu.fields import GROUP
 from snncc.ir import TIME, ValueType
 from snncc.ir.arrays import count
 
@@ -39,6 +40,11 @@ class Arrangement:
     def words(self) -> int:
         """64-bit words that the spikes of one row take."""
         return -(-self.lanes // 64)
+
+    @property
+    def padded(self) -> int:
+        """Lanes of one row in working memory: whole groups."""
+        return -(-self.lanes // GROUP) * GROUP
 
     def coordinates(self) -> dict[str, Places]:
         """For every row its place along each axis."""

@@ -159,7 +159,7 @@ class _Encoder:
         for name, arrangement in self.units.spikes.items():
             rows = arrangement.row_count
             sizes[f"spikes {name}"] = self.steps * rows * 8 * arrangement.words
-            padded = -(-arrangement.lanes // f.GROUP) * f.GROUP
+            padded = arrangement.padded
             if name in self.record:
                 sizes[f"record {name}"] = self.steps * rows * padded * 4
                 fixed += [f"record {name}", f"spikes {name}"]
@@ -296,7 +296,7 @@ class _Encoder:
         sizes = [n for n in arrangement.sizes]
         full = spread(mantissa, axes, (TIME, *over, arrangement.lane or "_"))
         groups = count(full.shape[1:-1])
-        lanes = -(-arrangement.lanes // f.GROUP) * f.GROUP
+        lanes = arrangement.padded
         table = np.zeros((full.shape[0], groups, arrangement.lanes), np.int64)
         table[:] = full.reshape(full.shape[0], groups, -1)
         low, high = _bits_in_use(table)
@@ -329,7 +329,7 @@ class _Encoder:
         toward_zero = op.rounding == "zero"
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
-        padded = -(-arrangement.lanes // f.GROUP) * f.GROUP
+        padded = arrangement.padded
         row = 8 * arrangement.words
         recorded = name in self.record
         return self._add(

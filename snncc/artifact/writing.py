@@ -57,6 +57,4 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _cannot(path: Path, reason: str) -> SnnccError:
-    return SnnccError(
-        "SNN002", f"{path} cannot be written", why=reason, help="choose another path with -o"
-    )
+    return SnnccError("SNN002", f"{path} cannot be written", why=reason, help="choose another path")

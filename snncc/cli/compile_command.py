@@ -17,7 +17,6 @@ from snncc.cli.parameters import (
 )
 
 DEFAULT_AGREEMENT = 0.99
-MOST_BITS = 24
 
 
 @click.command("compile")
@@ -76,7 +75,9 @@ MOST_BITS = 24
     help="Integer semantics: exact, or loihi-lava for Lava's own processes.",
 )
 @click.option(
-    "--gain", type=click.Choice(["shift-add", "unshared"]), default="shift-add", show_default=True
+    "--gain",
+    type=click.Choice(["shift-add", "unshared"]),
+    help="Of a BatchNorm that cannot be folded.  [default: shift-add; loihi-lava: unshared]",
 )
 @click.option(
     "--encoding", type=click.Choice(["bit-planes", "host"]), default="bit-planes", show_default=True
@@ -116,7 +117,7 @@ def command(
     calibrate: str | None,
     evaluate: str | None,
     profile: str,
-    gain: str,
+    gain: str | None,
     encoding: str,
     layout: str,
     decay: str,
@@ -140,10 +141,6 @@ def command(
 
     start = time.perf_counter()
     check_writable(output)
-    if weight_bits is not None and agreement is not None:
-        raise click.UsageError("--agreement goes with --weight-bits auto")
-    if weight_bits is None and layer_bits:
-        raise click.UsageError("--layer-bits does not go with --weight-bits auto")
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
     images = None if calibrate is None else open_images(calibrate)
@@ -164,7 +161,7 @@ def command(
         input_shape,
         normalize,
         steps,
-        weight_bits or MOST_BITS,
+        weight_bits,
         gain,
         encoding,
         profile,

@@ -37,6 +37,10 @@ def parse_arguments(_ctx: click.Context, _param: click.Parameter, values: tuple[
     pairs = [value.partition("=") for value in values]
     if any(not key or not equals for key, equals, _ in pairs):
         raise click.BadParameter("give KEY=VALUE")
+    keys = [key for key, _, _ in pairs]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"{twice} is given twice")
     return {key: text for key, _, text in pairs}
 
 

@@ -224,11 +224,9 @@ class Site:
         centre over the others.
         """
         if self.op.offset is None:
-            half = np.full(self.shape, 0.5)
-            if self.grained:  # rounded to an integer, then to 13 bits times a power of two
-                exponent = loihi.bias_exponent(self.bias)
-                half += np.where(exponent > 0, 2.0 ** (exponent - 1), 0.0)
-            nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= half + TIE * np.abs(bias)
+            if self.grained:
+                return nearest_on_grid(self.bias, bias)
+            nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= 0.5 + TIE * np.abs(bias)
             return nearest
         (axis,) = (self.names.index(name) for name in self.op.offset.axes)
         others = tuple(i for i in range(bias.ndim) if i != axis)
@@ -252,6 +250,22 @@ class Site:
         if decay == 0.0:
             return self.op.decay[0] == 0 and self.op.decay_offset == 0
         return self.by_step or divides(round(1.0 / decay), decay, self.op)
+
+
+def nearest_on_grid(stored: Ints, bias: Real) -> NDArray[np.bool_]:
+    """Where a bias of the profile loihi-lava is stored as it must be.
+
+    That is: rounded to the nearest integer, then, halves up, to the nearest multiple of the least
+    power of two with which that integer fits 13 bits. The integer decides the power, since the
+    stored number may fit a smaller one: -4097 needs 2 and becomes -4096, which needs 1. An integer
+    that no power holds stays itself; the limits of the backend name it.
+    """
+    whole = np.rint(bias).astype(np.int64)
+    grid = np.int64(1) << loihi.bias_exponent(whole)
+    twice = 2 * (stored - whole)
+    held = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
+    found: NDArray[np.bool_] = held | ((stored == whole) & (np.abs(whole) > loihi.LARGEST_BIAS))
+    return found
 
 
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
