@@ -33,7 +33,11 @@ print("after")
 """
 CASES = {
     "killed": ("", "os.kill(others[0].pid, 9); wait()", "was killed by signal 9"),
-    "killed before the block": ("os.kill(others[0].pid, 9)", "wait()", "was killed by signal 9"),
+    "killed as soon as it was forked": (
+        "os.kill(others[0].pid, 9)",
+        "wait()",
+        "in the middle of the",
+    ),
     "ended before it was looked at": ("start(lambda: None)", "wait()", "Lava ended in the middle"),
     "waited for by Lava": ("start(lambda: None).join()", "wait()", "Lava ended in the middle"),
     "closed by Lava": (
