@@ -13,7 +13,7 @@ import numpy as np
 
 from snncc.ir import Graph
 from snncc.ir.projections import Pixels
-from snncc.runtime import kernels, unit_runner
+from snncc.runtime import kernels, unit_compiler
 from snncc.runtime.llvm_products import Offence, walk
 from snncc.runtime.simulator import Simulator
 
@@ -59,13 +59,16 @@ def inspect_program(graph: Graph) -> tuple[KernelProof, ...]:
     inspected too; types that differ in being read-only give the same code and are inspected once.
     """
     shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    Simulator(graph).run(np.zeros((1, *shape), np.uint8))
-    functions = {**compiled_functions(unit_runner), **compiled_functions(kernels)}
+    simulator = Simulator(graph)
+    simulator.run(np.zeros((1, *shape), np.uint8))
     chosen = {
         (name, _text(signature)): (function, signature)
-        for name, function in functions.items()
+        for name, function in compiled_functions(kernels).items()
         for signature in function.signatures
     }
+    if not simulator.general or unit_compiler.run_units.signatures:
+        signature = unit_compiler.SIGNATURE
+        chosen["run_units", _text(signature)] = (unit_compiler.run_units, signature)
     return tuple(inspect_kernel(*each) for each in chosen.values())
 
 

@@ -1,6 +1,5 @@
 """How long event kernels and matrix products take on this machine: measured once, kept as JSON."""
 
-import hashlib
 import json
 import os
 import platform
@@ -12,17 +11,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from snncc import __version__
 from snncc.backends.cpu.dense import DenseSum
 from snncc.backends.cpu.encoding import plan_units
 from snncc.ir import Graph
-from snncc.runtime import unit_kernels, vectors
 from snncc.runtime.dense_kernels import DenseLayer
+from snncc.runtime.machine_code import needed_code
 from snncc.runtime.products import library
 from snncc.runtime.unit_runner import Memory, Runner
+from snncc.runtime.user_cache import cache_folder, keep
 
 ACTIVITIES = (0.02, 0.25)
 REPEATS = 5
@@ -146,24 +145,15 @@ def _shortest(run: Callable[[], None]) -> float:
 
 
 def cache_file() -> Path:
-    """Where times are kept: in the user's folder for what can be made again."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "snncc" / "kernel_times.json"
+    """Where times are kept."""
+    return cache_folder() / "kernel_times.json"
 
 
 @cache
 def machine() -> str:
     """What times depend on besides shapes: processor, libraries, our own kernels."""
-    own = hashlib.sha256()
-    for module in (vectors, unit_kernels):
-        own.update(Path(str(module.__file__)).read_bytes())
-    facts = (_processor(), os.cpu_count(), library(), f"numba {nb.__version__}", __version__)
-    return ", ".join(map(str, (*facts, own.hexdigest()[:16])))
+    facts = (_processor(), os.cpu_count(), library(), __version__, needed_code())
+    return ", ".join(map(str, facts))
 
 
 def _processor() -> str:
@@ -188,12 +178,5 @@ def _read() -> dict[str, LayerTimes]:
 
 
 def _write(times: dict[str, LayerTimes]) -> None:
-    path = cache_file()
     rows = {key: astuple(time) for key, time in times.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        own = path.with_name(f"{path.name}.{os.getpid()}")
-        own.write_text(json.dumps({machine(): rows}, indent=1))
-        own.replace(path)
-    except OSError:  # the next process measures again
-        return
+    keep(cache_file(), json.dumps({machine(): rows}, indent=1).encode())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +25,13 @@ from snncc.runtime.execution import (
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.kernel_choice import KernelChoice, Kernels
 from snncc.runtime.memory_use import memory_of, require_memory
-from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.stream_engines import NodeEngine, UnitEngine
 from snncc.runtime.stream_state import StreamState, check_state
 from snncc.runtime.streaming import Engine, Stream
 from snncc.runtime.unit_runner import Memory, Runner, run_together
+
+if TYPE_CHECKING:
+    from snncc.runtime.node_simulator import NodeSimulator
 
 WORTH = 1 << 21
 """Neuron updates that are worth another thread, which takes about a millisecond to start."""
@@ -75,7 +78,7 @@ class Simulator:
         except NotExpressible as reason:
             self.general = str(reason)
             self.kernels = KernelChoice(graph, "event")
-            self._nodes = NodeSimulator(graph, threads)
+            self._nodes = _node_by_node(graph, threads)
 
     @property
     def images_at_once(self) -> int:
@@ -234,3 +237,9 @@ def _sharing_images(
     with ThreadPoolExecutor(threads) as pool:
         for memory in pool.map(share, range(threads)):
             results.count(memory)
+
+
+def _node_by_node(graph: Graph, threads: int | None) -> "NodeSimulator":
+    from snncc.runtime.node_simulator import NodeSimulator  # with Numba: 0.4 s
+
+    return NodeSimulator(graph, threads)

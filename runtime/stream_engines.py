@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from snncc.ir.arrays import at_step, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.runtime.execution import Images, Ints
-from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.streaming import Step
 from snncc.runtime.unit_runner import Memory, Runner, run_together
+
+if TYPE_CHECKING:
+    from snncc.runtime.node_simulator import NodeSimulator
 
 
 class UnitEngine:
@@ -112,9 +115,11 @@ class NodeEngine:
     def resume(self, membranes: Mapping[str, Ints]) -> None:
         self._membranes = {name: membranes[name].copy() for name in self._populations}
 
-    def _simulator(self, t: int) -> NodeSimulator:
+    def _simulator(self, t: int) -> "NodeSimulator":
         key = t if self._varies else 0
         if key not in self._simulators:
+            from snncc.runtime.node_simulator import NodeSimulator  # with Numba: 0.4 s
+
             self._simulators[key] = NodeSimulator(one_step(self.graph, t), self._threads)
         return self._simulators[key]
 

@@ -1,25 +1,21 @@
 """Runs a unit plan on one image: the compiled executor, its memory, what it leaves behind."""
 
-import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
 
-import numba as nb
 import numpy as np
-from numba.core import config as numba_config
 
 from snncc.backends.cpu.encoding import UnitPlan, aligned
 from snncc.ir import TIME, Array, Graph, ValueType
-from snncc.runtime import unit_kernels
 from snncc.runtime.execution import Ints
+from snncc.runtime.machine_code import Executable, code_file, load, save
 
-types: Any = nb.types
-config: Any = numba_config
-ADDRESS = types.int64
-TABLES = 6
-NUMBERS = 11
+ARGUMENTS = 18
+"""Of `unit_kernels.run_units`, tables counted one by one."""
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -31,42 +27,31 @@ class CodeCache:
         found: whether it was there already.
     """
 
-    folder: str | None
+    folder: Path | None
     found: bool
 
 
-def _compiled() -> Any:
-    """The executor; its machine code is cached where the folder can be written."""
-    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
-    try:
-        return nb.njit(cache=True, **options)(unit_kernels.run_units)
-    except RuntimeError:  # no place for the cache: compile in every process
-        return nb.njit(**options)(unit_kernels.run_units)
+@cache
+def _ready() -> tuple[Executable, CodeCache]:
+    path = code_file()
+    code = load(path)
+    if code is not None:
+        return Executable(code, ARGUMENTS), CodeCache(path.parent, found=True)
+    from snncc.runtime.unit_compiler import compile_units  # with Numba
 
-
-run_units = _compiled()
+    code = compile_units()
+    kept = path.parent if save(path, code) else None
+    return Executable(code, ARGUMENTS), CodeCache(kept, found=False)
 
 
 def compile_ahead() -> CodeCache:
     """Makes the machine code, or loads it from the cache; it is the same for every program.
 
     A process that runs a program does it by itself. Call it while something else is waited for, or
-    once after installing, so that no user waits. The kernels say themselves what is in vector
-    registers, so LLVM's first level of optimisation gives code as fast as the third, sooner.
+    once after installing, so that no user waits.
     """
-    signature = (ADDRESS, types.UniTuple(ADDRESS, TABLES), *[ADDRESS] * NUMBERS)
-    if signature not in run_units.signatures:
-        level, collects = config.OPT, gc.isenabled()
-        config.OPT = 1 if level == 3 else level
-        gc.disable()  # a tenth of the time: a compiler makes many objects and few are garbage
-        try:
-            run_units.compile(signature)
-        finally:
-            config.OPT = level
-            if collects:
-                gc.enable()
-    found = run_units.stats
-    return CodeCache(found.cache_path, bool(found.cache_hits))
+    with _one_at_a_time:
+        return _ready()[1]
 
 
 class Memory:
@@ -106,7 +91,8 @@ class Runner:
     """
 
     def __init__(self, graph: Graph, plan: UnitPlan) -> None:
-        compile_ahead()
+        with _one_at_a_time:
+            self._run_units = _ready()[0]
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
         self._tables = tuple(table.ctypes.data for table in tables)
@@ -135,8 +121,8 @@ class Runner:
         first, last = units or (0, len(plan.units))
         begin, end = steps or (0, plan.steps)
         values, counters, scratch, counts = memory.addresses[thread]
-        run_units(
-            self._units, self._tables, self._block, values, image.ctypes.data, scratch, counters,
+        self._run_units(
+            self._units, *self._tables, self._block, values, image.ctypes.data, scratch, counters,
             counts, first, last, threads, begin, end,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ import torch
 
 from snncc.cli.main import run
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.runtime.unit_runner import compile_ahead
 
 OPTIONS = ["--normalize", "0.3,0.35"]
 
@@ -354,9 +355,12 @@ def test_real_processes(program: Path) -> None:
     assert spawned("--version").stdout.startswith("snncc")
 
 
-def test_help_and_reading_import_no_torch_and_no_numba(program: Path) -> None:
+def test_help_reading_and_running_import_no_torch_and_no_numba(program: Path, root: Path) -> None:
+    compile_ahead()
+    images = f"{root / 'examples/digits.npz'}:x_test"
     for arguments, absent in (
         (["--help"], ("torch", "numba", "numpy")),
+        (["run", str(program), images, "--limit", "2"], ("torch", "numba")),
         (["verify", str(program)], ("torch", "numba")),
         (["inspect", str(program)], ("torch", "numba")),
     ):

@@ -35,7 +35,7 @@ Rates = dict[str, float]
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Times that tests measure are not those of the user."""
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+    for name in ("SNNCC_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
 
 
@@ -349,7 +349,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+    for name in ("SNNCC_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(blocked))
     graph = wide_layers(40, 20, 20)
     images = np.full((2, 40), 255, np.uint8)

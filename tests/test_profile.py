@@ -112,7 +112,10 @@ def test_profile_goes_with_nothing_that_needs_a_whole_run(tmp_path: Path) -> Non
 def test_warm_makes_code_once(tmp_path: Path) -> None:
     program, _ = saved(wide(2**40), np.zeros((1, 3), np.uint8), tmp_path)
     command = [sys.executable, "-m", "snncc", "warm", str(program), "--json"]
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    environment = os.environ | {
+        "SNNCC_CACHE_DIR": str(tmp_path / "cache"),
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+    }
     seen = []
     for _ in range(2):
         done = subprocess.run(command, check=True, capture_output=True, env=environment)

@@ -27,7 +27,7 @@ def command(program: Path | None, as_json: bool) -> None:
         "schema": 1,
         "seconds": time.perf_counter() - start,
         "was_there": cache.found,
-        "folder": cache.folder,
+        "folder": None if cache.folder is None else str(cache.folder),
     }
     if program is not None:
         record["first_answer_seconds"] = _first_answer(program)
@@ -35,7 +35,7 @@ def command(program: Path | None, as_json: bool) -> None:
         print_json(record)
         return
     made = "was there" if cache.found else "compiled"
-    kept = cache.folder or "nowhere: set NUMBA_CACHE_DIR to a folder that can be written"
+    kept = cache.folder or "nowhere: set SNNCC_CACHE_DIR to a folder that can be written"
     facts: list[tuple[str, object]] = [
         ("machine code", f"{made}, {record['seconds']:.2f} s"),
         ("kept in", kept),

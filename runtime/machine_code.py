@@ -1,0 +1,114 @@
+"""Machine code of the units, from one process to the next: loaded by LLVM alone.
+
+Numba's own cache brings code back with all of Numba, which takes 0.4 s. This code needs nothing of
+Numba any more: it takes and gives addresses, raises nothing and calls nothing but the system.
+"""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from ctypes import CFUNCTYPE, byref, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from llvmlite import binding
+
+from snncc.backends.cpu import fields
+from snncc.runtime.user_cache import cache_folder, keep
+
+llvm: Any = binding  # it comes without types
+SOURCES = ("unit_compiler", "unit_kernels", "unit_neurons", "unit_sums", "vectors")
+DIGEST = 32
+"""Bytes of the sha256 before the code."""
+
+
+@dataclass(frozen=True)
+class MachineCode:
+    """An object file.
+
+    Attributes:
+        symbol: its function.
+        code: the file.
+    """
+
+    symbol: str
+    code: bytes
+
+    def to_bytes(self) -> bytes:
+        content = self.symbol.encode() + b"\0" + self.code
+        return hashlib.sha256(content).digest() + content
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "MachineCode | None":
+        """None for bytes that `to_bytes` did not make."""
+        if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
+            return None
+        symbol, _, code = data[DIGEST:].partition(b"\0")
+        return MachineCode(symbol.decode(), code)
+
+
+class Executable:
+    """Machine code in memory; it stays there as long as this does.
+
+    Args:
+        machine_code: what Numba made for a function of `arguments` int64 that returns nothing.
+        arguments: how many.
+    """
+
+    def __init__(self, machine_code: MachineCode, arguments: int) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine()
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code.code))
+        self._engine.finalize_object()
+        address: int = self._engine.get_function_address(machine_code.symbol)
+        # Numba's convention: places for the result and for an exception, then the arguments.
+        kind = CFUNCTYPE(c_int32, c_void_p, c_void_p, *[c_int64] * arguments)
+        self._function: Callable[..., int] = kind(address)
+        self._places = (byref(c_void_p()), byref(c_void_p()))
+
+    def __call__(self, *arguments: int) -> None:
+        """Runs the function, without Python's lock.
+
+        Raises:
+            RuntimeError: the code says that it failed, which none of ours does.
+        """
+        status = self._function(*self._places, *arguments)
+        if status != 0:
+            raise RuntimeError(f"the machine code ended with status {status}")
+
+
+def code_file() -> Path:
+    """Where the code is kept that this version needs on this machine."""
+    return cache_folder() / f"units-{needed_code()}.o"
+
+
+def load(path: Path) -> MachineCode | None:
+    """What `save` wrote; None where there is nothing, or something else."""
+    try:
+        return MachineCode.from_bytes(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def save(path: Path, machine_code: MachineCode) -> bool:
+    """Keeps it for the next process; says whether it could."""
+    return keep(path, machine_code.to_bytes())
+
+
+def needed_code() -> str:
+    """A digest of all that the code depends on: our sources, compiler, processor."""
+    found = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in [Path(fields.__file__), *(folder / f"{name}.py" for name in SOURCES)]:
+        found.update(path.read_bytes())
+    settings = sorted(each for each in os.environ.items() if each[0].startswith("NUMBA_"))
+    features = llvm.get_host_cpu_features().flatten()
+    processor = (llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
+    compiler = (version("numba"), version("llvmlite"), platform.python_version(), settings)
+    found.update(repr((processor, compiler)).encode())
+    return found.hexdigest()[:32]

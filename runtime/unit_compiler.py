@@ -1,0 +1,46 @@
+"""Numba makes the units' machine code; whoever only runs it does not import this."""
+
+import gc
+from typing import Any
+
+import numba as nb
+from numba.core import config as numba_config
+
+from snncc.runtime import unit_kernels
+from snncc.runtime.machine_code import MachineCode
+from snncc.runtime.unit_sums import compiled
+
+types: Any = nb.types
+config: Any = numba_config
+TABLES = 6
+NUMBERS = 11
+SIGNATURE = (types.int64, types.UniTuple(types.int64, TABLES), *[types.int64] * NUMBERS)
+SYSTEM = {"sched_yield", "memcpy", "memmove", "memset"}
+"""What the code may call: every process has it."""
+
+run_units: Any = compiled(unit_kernels.run_units)
+
+
+def compile_units() -> MachineCode:
+    """Makes the code, which is the same for every program.
+
+    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
+    gives code as fast as the third, sooner.
+
+    Raises:
+        RuntimeError: the code needs something of Numba.
+    """
+    level, collects = config.OPT, gc.isenabled()
+    config.OPT = 1 if level == 3 else level
+    gc.disable()  # a tenth of the time: a compiler makes many objects and few are garbage
+    try:
+        run_units.compile(SIGNATURE)
+    finally:
+        config.OPT = level
+        if collects:
+            gc.enable()
+    (made,) = run_units.overloads.values()
+    needed = {each.name for each in made.library._final_module.functions if each.is_declaration}
+    if extra := {name for name in needed - SYSTEM if not name.startswith("llvm.")}:
+        raise RuntimeError(f"the units' machine code calls {sorted(extra)}")
+    return MachineCode(made.fndesc.llvm_func_name, made.library._get_compiled_object())

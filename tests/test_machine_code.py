@@ -1,0 +1,144 @@
+"""The units' machine code is kept, found again, and never taken for what it is not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from executions import images_of, lowered
+
+from snncc.runtime import machine_code, unit_runner
+from snncc.runtime.machine_code import Executable, MachineCode, code_file, load, needed_code, save
+from snncc.runtime.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def code() -> MachineCode:
+    unit_runner.compile_ahead()
+    found = load(code_file())
+    assert found is not None
+    return found
+
+
+def test_what_was_kept_is_found(code: MachineCode, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "x.o"
+    assert load(path) is None
+    assert save(path, code)
+    assert load(path) == code
+    assert [each.name for each in path.parent.iterdir()] == ["x.o"]
+
+
+def test_damaged_code_is_made_anew_and_not_run(code: MachineCode, tmp_path: Path) -> None:
+    data = code.to_bytes()
+    path = tmp_path / "x.o"
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, len(data), 300)
+    for place in places:
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        assert load(path) is None, place
+    for size in (0, 1, 31, 32, 33, len(data) - 1):
+        path.write_bytes(data[:size])
+        assert load(path) is None, size
+    path.write_bytes(data + b"\0")
+    assert load(path) is None
+
+
+def test_code_of_another_compiler_processor_or_source_has_another_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = needed_code()
+    assert needed_code() == own
+    with monkeypatch.context() as patch:
+        patch.setenv("NUMBA_CPU_NAME", "generic")
+        assert needed_code() != own
+    with monkeypatch.context() as patch:
+        patch.setattr(machine_code, "version", lambda name: f"{name} 0")
+        assert needed_code() != own
+    with monkeypatch.context() as patch:
+        patch.setattr(machine_code.llvm, "get_host_cpu_name", lambda: "another")
+        assert needed_code() != own
+    for name in machine_code.SOURCES:
+        source = Path(machine_code.__file__).with_name(f"{name}.py").read_bytes()
+        (tmp_path / f"{name}.py").write_bytes(source)
+    with monkeypatch.context() as patch:
+        patch.setattr(machine_code, "__file__", str(tmp_path / "machine_code.py"))
+        assert needed_code() == own
+        for name in machine_code.SOURCES:
+            source = (tmp_path / f"{name}.py").read_bytes()
+            (tmp_path / f"{name}.py").write_bytes(source + b"\n")
+            assert needed_code() != own, name
+            (tmp_path / f"{name}.py").write_bytes(source)
+        assert needed_code() == own
+
+
+def test_every_module_that_numba_compiles_counts() -> None:
+    """A kernel moved to another module must not be run from old code."""
+    from snncc.runtime import unit_compiler
+
+    done, waiting = set(), [unit_compiler.run_units.py_func]
+    while waiting:
+        function = waiting.pop()
+        if function in done:
+            continue
+        done.add(function)
+        named = [function.__globals__.get(name) for name in function.__code__.co_names]
+        waiting += [each.py_func for each in named if hasattr(each, "py_func")]
+    assert len(done) > 20
+    modules = {function.__module__.rpartition(".")[2] for function in done}
+    assert modules <= set(machine_code.SOURCES)
+
+
+def test_code_that_fails_says_so() -> None:
+    source = """
+    define i32 @fails(i8** %result, i8** %error, i64 %a) {
+        %narrow = trunc i64 %a to i32
+        ret i32 %narrow
+    }
+    """
+    llvm = machine_code.llvm
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    run = Executable(MachineCode("fails", machine.emit_object(llvm.parse_assembly(source))), 1)
+    run(0)
+    with pytest.raises(RuntimeError, match="status 3"):
+        run(3)
+
+
+def test_without_a_folder_that_can_be_written_every_process_compiles(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path / "file" / "cache")}
+    command = [sys.executable, "-m", "snncc", "warm"]
+    done = subprocess.run([*command, "--json"], check=True, capture_output=True, env=environment)
+    record = json.loads(done.stdout)
+    assert (record["was_there"], record["folder"]) == (False, None)
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_code_just_made_and_code_found_give_the_same(tmp_path: Path) -> None:
+    """In one process each: the first compiles, the second does not import Numba."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import numpy as np
+from executions import images_of, lowered
+from snncc.runtime.execution import ALL
+from snncc.runtime.simulator import Simulator
+result = Simulator(lowered(2)).run(images_of(2), ALL)
+spikes = sum(int(each.sum()) for each in result.spikes.values())
+print("numba" in sys.modules, result.readout.tolist(), spikes)
+"""
+    environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    seen = [
+        subprocess.run(command, check=True, capture_output=True, env=environment, text=True).stdout
+        for _ in range(2)
+    ]
+    assert seen[0].partition(" ")[2] == seen[1].partition(" ")[2]
+    readout = Simulator(lowered(2)).run(images_of(2)).readout
+    assert seen[1].startswith(f"False {readout.tolist()}")
