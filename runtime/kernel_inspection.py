@@ -15,6 +15,7 @@ from snncc.ir import Graph
 from snncc.ir.projections import Pixels
 from snncc.runtime import kernels, unit_compiler
 from snncc.runtime.llvm_products import Offence, walk
+from snncc.runtime.shipped_code import shipped_text
 from snncc.runtime.simulator import Simulator
 
 Dispatcher = Any  # numba's; it comes without types
@@ -69,7 +70,10 @@ def inspect_program(graph: Graph) -> tuple[KernelProof, ...]:
     if not simulator.general or unit_compiler.run_units.signatures:
         signature = unit_compiler.SIGNATURE
         chosen["run_units", _text(signature)] = (unit_compiler.run_units, signature)
-    return tuple(inspect_kernel(*each) for each in chosen.values())
+    proofs = [inspect_kernel(*each) for each in chosen.values()]
+    if not simulator.general and (text := shipped_text()):
+        proofs.append(_proof("run_units", "as the package ships it", text))
+    return tuple(proofs)
 
 
 def _text(signature: tuple[Any, ...]) -> str:
@@ -87,8 +91,12 @@ def inspect_kernel(function: Dispatcher, signature: tuple[Any, ...]) -> KernelPr
     options = {k: v for k, v in function.targetoptions.items() if k != "nopython"}  # njit says it
     fresh: Dispatcher = nb.njit(**options)(function.py_func)
     fresh.compile(signature)
-    found = walk(fresh.inspect_llvm(fresh.signatures[0]))
     name = str(function.py_func.__name__)
+    return _proof(name, _text(signature), fresh.inspect_llvm(fresh.signatures[0]))
+
+
+def _proof(name: str, signature: str, code: str) -> KernelProof:
+    found = walk(code)
     if found.stores == 0:
         raise RuntimeError(f"the code of {name} writes nothing; there is nothing to prove")
-    return KernelProof(name, _text(signature), found.instructions, found.addresses, found.offences)
+    return KernelProof(name, signature, found.instructions, found.addresses, found.offences)

@@ -21,6 +21,10 @@ from snncc.runtime.user_cache import cache_folder, keep
 
 llvm: Any = binding  # it comes without types
 SOURCES = ("unit_compiler", "unit_kernels", "unit_neurons", "unit_sums", "vectors")
+SETTINGS = tuple(
+    f"NUMBA_{name}"
+    for name in ("CPU_NAME", "CPU_FEATURES", "ENABLE_AVX", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+)
 DIGEST = 32
 """Bytes of the sha256 before the code."""
 
@@ -102,13 +106,27 @@ def save(path: Path, machine_code: MachineCode) -> bool:
 
 def needed_code() -> str:
     """A digest of all that the code depends on: our sources, compiler, processor."""
+    processor = (llvm.get_default_triple(), llvm.get_host_cpu_name(), host_features())
+    compiler = (version("numba"), version("llvmlite"), platform.python_version(), numba_settings())
+    facts = (sources(), processor, compiler)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+def sources() -> str:
+    """A digest of the modules that Numba reads."""
     found = hashlib.sha256()
     folder = Path(__file__).parent
     for path in [Path(fields.__file__), *(folder / f"{name}.py" for name in SOURCES)]:
         found.update(path.read_bytes())
-    settings = sorted(each for each in os.environ.items() if each[0].startswith("NUMBA_"))
-    features = llvm.get_host_cpu_features().flatten()
-    processor = (llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
-    compiler = (version("numba"), version("llvmlite"), platform.python_version(), settings)
-    found.update(repr((processor, compiler)).encode())
-    return found.hexdigest()[:32]
+    return found.hexdigest()
+
+
+def numba_settings() -> list[tuple[str, str]]:
+    """The user's settings that change the code."""
+    return [(name, os.environ[name]) for name in SETTINGS if name in os.environ]
+
+
+def host_features() -> str:
+    """What this processor can, in LLVM's words."""
+    features: str = llvm.get_host_cpu_features().flatten()
+    return features

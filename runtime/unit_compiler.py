@@ -1,6 +1,8 @@
 """Numba makes the units' machine code; whoever only runs it does not import this."""
 
 import gc
+import sys
+from pathlib import Path
 from typing import Any
 
 import numba as nb
@@ -8,6 +10,7 @@ from numba.core import config as numba_config
 
 from snncc.runtime import unit_kernels
 from snncc.runtime.machine_code import MachineCode
+from snncc.runtime.shipped_code import text_of, write
 from snncc.runtime.unit_sums import compiled
 
 types: Any = nb.types
@@ -24,11 +27,24 @@ run_units: Any = compiled(unit_kernels.run_units)
 def compile_units() -> MachineCode:
     """Makes the code, which is the same for every program.
 
-    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
-    gives code as fast as the third, sooner.
-
     Raises:
         RuntimeError: the code needs something of Numba.
+    """
+    made = _compiled()
+    return MachineCode(made.fndesc.llvm_func_name, made.library._get_compiled_object())
+
+
+def llvm_text() -> str:
+    """The code for any processor, for `shipped_code`."""
+    made = _compiled()
+    return text_of(made.fndesc.llvm_func_name, str(made.library._final_module))
+
+
+def _compiled() -> Any:
+    """Numba's result.
+
+    The kernels say themselves what is in vector registers, so LLVM's first level of optimisation
+    gives code as fast as the third, sooner.
     """
     level, collects = config.OPT, gc.isenabled()
     config.OPT = 1 if level == 3 else level
@@ -43,4 +59,8 @@ def compile_units() -> MachineCode:
     needed = {each.name for each in made.library._final_module.functions if each.is_declaration}
     if extra := {name for name in needed - SYSTEM if not name.startswith("llvm.")}:
         raise RuntimeError(f"the units' machine code calls {sorted(extra)}")
-    return MachineCode(made.fndesc.llvm_func_name, made.library._get_compiled_object())
+    return made
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), llvm_text())

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -12,10 +13,15 @@ from snncc.backends.cpu.encoding import UnitPlan, aligned
 from snncc.ir import TIME, Array, Graph, ValueType
 from snncc.runtime.execution import Ints
 from snncc.runtime.machine_code import Executable, code_file, load, save
+from snncc.runtime.shipped_code import shipped
 
 ARGUMENTS = 18
 """Of `unit_kernels.run_units`, tables counted one by one."""
 _one_at_a_time = threading.Lock()
+
+
+Origin = Literal["kept", "shipped", "compiled"]
+"""By an earlier process; as LLVM's language, with the package; now, by Numba."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,12 @@ class CodeCache:
     """Where machine code is kept from one process to the next.
 
     Attributes:
-        folder: None when no folder can be written: every process compiles.
-        found: whether it was there already.
+        folder: None when no folder can be written: every process makes it.
+        origin: where this process has it from.
     """
 
     folder: Path | None
-    found: bool
+    origin: Origin
 
 
 @cache
@@ -36,12 +42,15 @@ def _ready() -> tuple[Executable, CodeCache]:
     path = code_file()
     code = load(path)
     if code is not None:
-        return Executable(code, ARGUMENTS), CodeCache(path.parent, found=True)
-    from snncc.runtime.unit_compiler import compile_units  # with Numba
+        return Executable(code, ARGUMENTS), CodeCache(path.parent, "kept")
+    origin: Origin = "shipped"
+    code = shipped()
+    if code is None:
+        from snncc.runtime.unit_compiler import compile_units  # with Numba
 
-    code = compile_units()
+        code, origin = compile_units(), "compiled"
     kept = path.parent if save(path, code) else None
-    return Executable(code, ARGUMENTS), CodeCache(kept, found=False)
+    return Executable(code, ARGUMENTS), CodeCache(kept, origin)
 
 
 def compile_ahead() -> CodeCache:

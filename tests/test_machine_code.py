@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from executions import images_of, lowered
 
-from snncc.runtime import machine_code, unit_runner
+from snncc.runtime import machine_code, shipped_code, unit_runner
 from snncc.runtime.machine_code import Executable, MachineCode, code_file, load, needed_code, save
+from snncc.runtime.shipped_code import shipped, shipped_text
 from snncc.runtime.simulator import Simulator
 
 
@@ -110,35 +111,79 @@ def test_code_that_fails_says_so() -> None:
         run(3)
 
 
-def test_without_a_folder_that_can_be_written_every_process_compiles(tmp_path: Path) -> None:
+def test_without_a_folder_that_can_be_written_every_process_makes_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path / "file" / "cache")}
     command = [sys.executable, "-m", "snncc", "warm"]
     done = subprocess.run([*command, "--json"], check=True, capture_output=True, env=environment)
     record = json.loads(done.stdout)
-    assert (record["was_there"], record["folder"]) == (False, None)
+    assert (record["machine_code"], record["folder"]) == ("shipped", None)
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_code_just_made_and_code_found_give_the_same(tmp_path: Path) -> None:
-    """In one process each: the first compiles, the second does not import Numba."""
+@pytest.mark.parametrize("settings", [{}, {"NUMBA_OPT": "2"}], ids=["shipped", "compiled"])
+def test_code_just_made_and_code_found_give_the_same(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    """In one process each: the first compiles if it is told how; only that imports Numba."""
     program = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 from executions import images_of, lowered
 from snncc.runtime.execution import ALL
+from snncc.runtime.shipped_code import shipped, shipped_text
 from snncc.runtime.simulator import Simulator
 result = Simulator(lowered(2)).run(images_of(2), ALL)
 spikes = sum(int(each.sum()) for each in result.spikes.values())
 print("numba" in sys.modules, result.readout.tolist(), spikes)
 """
-    environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path), **settings}
     command = [sys.executable, "-c", program]
     seen = [
         subprocess.run(command, check=True, capture_output=True, env=environment, text=True).stdout
         for _ in range(2)
     ]
+    assert seen[0].startswith(str(bool(settings)))
     assert seen[0].partition(" ")[2] == seen[1].partition(" ")[2]
     readout = Simulator(lowered(2)).run(images_of(2)).readout
     assert seen[1].startswith(f"False {readout.tolist()}")
+
+
+def test_what_the_package_ships_is_of_these_sources(tmp_path: Path) -> None:
+    """`make kernels` writes it."""
+    text = shipped_text()
+    assert text is not None
+    assert shipped() is not None
+    if text.splitlines()[2] != f"; {shipped_code.compiler()}":
+        pytest.skip("another compiler made what is shipped")
+    target = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    path = tmp_path / "units.ll.gz"
+    command = [sys.executable, "-m", "snncc.runtime.unit_compiler", str(path)]
+    subprocess.run(command, check=True, env=os.environ | target)
+    assert shipped_text(path) == text
+
+
+def test_what_is_not_of_these_sources_or_this_machine_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, text = tmp_path / "x.ll.gz", shipped_text()
+    assert text is not None
+    assert shipped(path) is None  # there is none
+    triple = machine_code.llvm.get_process_triple()
+    for damaged in (
+        text.replace(machine_code.sources(), "0" * 64),
+        text.replace(f'triple = "{triple}"', 'triple = "aarch64-apple-darwin"'),
+        text.replace("define ", "defines ", 1),  # as LLVM would find what it does not know yet
+        text[: len(text) // 2],
+        "",
+    ):
+        assert damaged != text
+        shipped_code.write(path, damaged)
+        assert shipped(path) is None
+    path.write_bytes(shipped_code.FILE.read_bytes()[:-100])
+    assert shipped(path) is None
+    shipped_code.write(path, text)
+    assert shipped(path) == shipped()
+    monkeypatch.setenv("NUMBA_OPT", "3")
+    assert shipped(path) is None  # the user tells Numba how to compile

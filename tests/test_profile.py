@@ -120,7 +120,7 @@ def test_warm_makes_code_once(tmp_path: Path) -> None:
     for _ in range(2):
         done = subprocess.run(command, check=True, capture_output=True, env=environment)
         seen.append(json.loads(done.stdout))
-    assert [each["was_there"] for each in seen] == [False, True]
+    assert [each["machine_code"] for each in seen] == ["shipped", "kept"]
     assert str(tmp_path / "cache") in seen[0]["folder"]
     assert seen[1]["seconds"] < seen[0]["seconds"]
     assert seen[1]["first_answer_seconds"] < seen[0]["first_answer_seconds"]

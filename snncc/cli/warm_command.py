@@ -26,7 +26,7 @@ def command(program: Path | None, as_json: bool) -> None:
     record: dict[str, Any] = {
         "schema": 1,
         "seconds": time.perf_counter() - start,
-        "was_there": cache.found,
+        "machine_code": cache.origin,
         "folder": None if cache.folder is None else str(cache.folder),
     }
     if program is not None:
@@ -34,7 +34,11 @@ def command(program: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    made = "was there" if cache.found else "compiled"
+    made = {
+        "kept": "was there",
+        "shipped": "made from the package's",
+        "compiled": "compiled by Numba",
+    }[cache.origin]
     kept = cache.folder or "nowhere: set SNNCC_CACHE_DIR to a folder that can be written"
     facts: list[tuple[str, object]] = [
         ("machine code", f"{made}, {record['seconds']:.2f} s"),
