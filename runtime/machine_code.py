@@ -8,7 +8,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable
-from ctypes import CFUNCTYPE, byref, c_int32, c_int64, c_void_p
+from ctypes import CFUNCTYPE, addressof, c_int32, c_int64
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,8 @@ SETTINGS = tuple(
     f"NUMBA_{name}"
     for name in ("CPU_NAME", "CPU_FEATURES", "ENABLE_AVX", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 )
+ARGUMENTS = 13
+"""Of `unit_kernels.run_units`. With 18, CPython 3.11 would keep a call's tuple of 20."""
 DIGEST = 32
 """Bytes of the sha256 before the code."""
 
@@ -58,11 +60,10 @@ class Executable:
     """Machine code in memory; it stays there as long as this does.
 
     Args:
-        machine_code: what Numba made for a function of `arguments` int64 that returns nothing.
-        arguments: how many.
+        machine_code: what Numba made for a function of `ARGUMENTS` int64 that returns nothing.
     """
 
-    def __init__(self, machine_code: MachineCode, arguments: int) -> None:
+    def __init__(self, machine_code: MachineCode) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         machine = llvm.Target.from_default_triple().create_target_machine()
@@ -70,10 +71,11 @@ class Executable:
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code.code))
         self._engine.finalize_object()
         address: int = self._engine.get_function_address(machine_code.symbol)
-        # Numba's convention: places for the result and for an exception, then the arguments.
-        kind = CFUNCTYPE(c_int32, c_void_p, c_void_p, *[c_int64] * arguments)
+        # Numba's convention: addresses for the result and for an exception, then the arguments.
+        kind = CFUNCTYPE(c_int32, *[c_int64] * (2 + ARGUMENTS))
         self._function: Callable[..., int] = kind(address)
-        self._places = (byref(c_void_p()), byref(c_void_p()))
+        self._room = (c_int64(), c_int64())
+        self._places = (addressof(self._room[0]), addressof(self._room[1]))
 
     def __call__(self, *arguments: int) -> None:
         """Runs the function, without Python's lock.

@@ -9,15 +9,13 @@ import numba as nb
 from numba.core import config as numba_config
 
 from snncc.runtime import unit_kernels
-from snncc.runtime.machine_code import MachineCode
+from snncc.runtime.machine_code import ARGUMENTS, MachineCode
 from snncc.runtime.shipped_code import text_of, write
 from snncc.runtime.unit_sums import compiled
 
 types: Any = nb.types
 config: Any = numba_config
-TABLES = 6
-NUMBERS = 11
-SIGNATURE = (types.int64, types.UniTuple(types.int64, TABLES), *[types.int64] * NUMBERS)
+SIGNATURE = (types.int64,) * ARGUMENTS
 SYSTEM = {"sched_yield", "memcpy", "memmove", "memset"}
 """What the code may call: every process has it."""
 

@@ -239,7 +239,7 @@ def wait_for_all(counter: Any, goal: Any) -> None:
 
 def run_units(
     units: Any,
-    tables: Any,
+    addresses: Any,
     constants: Any,
     memory: Any,
     pixels: Any,
@@ -256,7 +256,8 @@ def run_units(
 
     Args:
         units: int64 [units, U_SIZE].
-        tables: parts, ops, accesses, gains, constants of populations, populations.
+        addresses: int64 [6], of the tables: parts, ops, accesses, gains, constants of populations,
+            populations.
         constants: address of the plan's constants.
         memory: address of the working memory.
         pixels: address of the image.
@@ -269,6 +270,10 @@ def run_units(
         first_step: the first step. Units that are the same at every step run when it is 0.
         last_step: the one after the last.
     """
+    tables = (
+        v.read64(addresses), v.read64(addresses + 8), v.read64(addresses + 16),
+        v.read64(addresses + 24), v.read64(addresses + 32), v.read64(addresses + 40),
+    )  # fmt: skip
     goal = np.int64(0)
     for u in range(first_unit, last_unit):
         unit = record(units, u, f.U_SIZE)

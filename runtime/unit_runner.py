@@ -15,8 +15,6 @@ from snncc.runtime.execution import Ints
 from snncc.runtime.machine_code import Executable, code_file, load, save
 from snncc.runtime.shipped_code import shipped
 
-ARGUMENTS = 18
-"""Of `unit_kernels.run_units`, tables counted one by one."""
 _one_at_a_time = threading.Lock()
 
 
@@ -42,7 +40,7 @@ def _ready() -> tuple[Executable, CodeCache]:
     path = code_file()
     code = load(path)
     if code is not None:
-        return Executable(code, ARGUMENTS), CodeCache(path.parent, "kept")
+        return Executable(code), CodeCache(path.parent, "kept")
     origin: Origin = "shipped"
     code = shipped()
     if code is None:
@@ -50,7 +48,7 @@ def _ready() -> tuple[Executable, CodeCache]:
 
         code, origin = compile_units(), "compiled"
     kept = path.parent if save(path, code) else None
-    return Executable(code, ARGUMENTS), CodeCache(kept, origin)
+    return Executable(code), CodeCache(kept, origin)
 
 
 def compile_ahead() -> CodeCache:
@@ -104,7 +102,7 @@ class Runner:
             self._run_units = _ready()[0]
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
-        self._tables = tuple(table.ctypes.data for table in tables)
+        self._addresses = np.array([table.ctypes.data for table in tables], np.int64)
         self._units, self._block = plan.units.ctypes.data, plan.block.ctypes.data
 
     def run(
@@ -131,8 +129,8 @@ class Runner:
         begin, end = steps or (0, plan.steps)
         values, counters, scratch, counts = memory.addresses[thread]
         self._run_units(
-            self._units, *self._tables, self._block, values, image.ctypes.data, scratch, counters,
-            counts, first, last, threads, begin, end,
+            self._units, self._addresses.ctypes.data, self._block, values, image.ctypes.data,
+            scratch, counters, counts, first, last, threads, begin, end,
         )  # fmt: skip
 
     def readout(self, memory: Memory, steps: int) -> Ints:

@@ -11,7 +11,15 @@ import pytest
 from executions import images_of, lowered
 
 from snncc.runtime import machine_code, shipped_code, unit_runner
-from snncc.runtime.machine_code import Executable, MachineCode, code_file, load, needed_code, save
+from snncc.runtime.machine_code import (
+    ARGUMENTS,
+    Executable,
+    MachineCode,
+    code_file,
+    load,
+    needed_code,
+    save,
+)
 from snncc.runtime.shipped_code import shipped, shipped_text
 from snncc.runtime.simulator import Simulator
 
@@ -96,19 +104,19 @@ def test_every_module_that_numba_compiles_counts() -> None:
 
 def test_code_that_fails_says_so() -> None:
     source = """
-    define i32 @fails(i8** %result, i8** %error, i64 %a) {
+    define i32 @fails(i8** %result, i8** %error, i64 %a, REST) {
         %narrow = trunc i64 %a to i32
         ret i32 %narrow
     }
-    """
+    """.replace("REST", ", ".join(["i64"] * (ARGUMENTS - 1)))
     llvm = machine_code.llvm
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()
-    run = Executable(MachineCode("fails", machine.emit_object(llvm.parse_assembly(source))), 1)
-    run(0)
+    run = Executable(MachineCode("fails", machine.emit_object(llvm.parse_assembly(source))))
+    run(*[0] * ARGUMENTS)
     with pytest.raises(RuntimeError, match="status 3"):
-        run(3)
+        run(3, *[0] * (ARGUMENTS - 1))
 
 
 def test_without_a_folder_that_can_be_written_every_process_makes_it(tmp_path: Path) -> None:

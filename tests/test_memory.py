@@ -183,7 +183,9 @@ def test_inspect_prints_the_peak(
     assert run(["inspect", str(program), "--batch", "100"]) == 0
     text = capsys.readouterr().out
     assert "for 100 images on one thread" in text
-    assert megabytes(found["peak"]) in text
+    # Planning is measured anew, and what Python has not freed yet differs a little.
+    near = range(int(0.97 * found["peak"]), int(1.03 * found["peak"]), 500)
+    assert any(f"{megabytes(each)} at most" in text for each in near)
 
 
 def test_sizes_have_about_three_digits() -> None:

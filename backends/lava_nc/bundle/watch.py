@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from lava.magma.core.model.py.model import AbstractPyProcessModel
+from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.run_configs import Loihi2SimCfg
 
 POLL_SECONDS = 0.2
@@ -30,7 +30,7 @@ class ReportingSimCfg(Loihi2SimCfg):
     def select(self, proc: Any, proc_models: Sequence[type]) -> type:
         """The model that Lava selects, with a `run` that reports."""
         model = super().select(proc, proc_models)
-        return reporting(model) if issubclass(model, AbstractPyProcessModel) else model
+        return reporting(model) if issubclass(model, PyLoihiProcessModel) else model
 
 
 def reporting(model: type) -> type:
