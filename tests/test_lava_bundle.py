@@ -157,22 +157,62 @@ def test_images_of_another_shape_leave_no_output(python: Path, tmp_path: Path) -
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "given.npy"]
 
 
-def test_a_process_that_fails_ends_the_run_and_says_why(python: Path, tmp_path: Path) -> None:
-    folder = export(random_program(3), tmp_path / "bundle")
-    neurons = folder / "neurons.py"
-    mark = "        current = self.total()\n        now"
-    text = neurons.read_text()
-    assert mark in text
-    neurons.write_text(text.replace(mark, f"        1 // (self.time_step - 3)\n{mark}"))
+def changed(folder: Path, file: str, old: str, new: str) -> None:
+    """Changes a bundle's file, and what its manifest says of it."""
+    path = folder / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["neurons.py"] = hashlib.sha256(neurons.read_bytes()).hexdigest()
+    manifest["files"][file] = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+CURRENT = "        current = self.total()\n        now"
+STARTS = "        self.window: Window = proc_params"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("neurons.py", CURRENT, f"        1 // (self.time_step - 3)\n{CURRENT}"),
+        ("window.py", STARTS, f"        1 // 0\n{STARTS}"),  # while the models are made
+    ],
+)
+def test_a_process_that_fails_ends_the_run_and_says_why(
+    python: Path, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    folder = export(random_program(3), tmp_path / "bundle")
+    changed(folder, file, old, new)
     start = time.monotonic()
     done = run_bundle(python, folder, program_images(3, 3), tmp_path / "out.npz")
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
     assert time.monotonic() - start < 60
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_a_process_killed_while_they_stop_takes_no_answer_away(
+    python: Path, tmp_path: Path
+) -> None:
+    """Lava waits for ever for its last word."""
+    program, images = random_program(3), program_images(3, 3)
+    folder = export(program, tmp_path / "bundle")
+    kill = (
+        "import multiprocessing\n"
+        "        models = (c for c in multiprocessing.active_children() if 'System' in c.name)\n"
+        "        next(models).kill()"
+    )
+    changed(
+        folder, "host.py", "        self.LAST.stop()", f"        {kill}\n        self.LAST.stop()"
+    )
+    changed(folder, "run.py", "STOP_SECONDS = 20.0", "STOP_SECONDS = 1.0")
+    done = run_bundle(python, folder, images, tmp_path / "out.npz")
+    assert done.returncode == 0, done.stderr
+    assert "did not stop within 1 s" in done.stderr
+    assert arrays_of(tmp_path / "out.npz")["readout"].tolist() == (
+        interpret(program, images).readout.tolist()
+    )
 
 
 USER_PROGRAM = """

@@ -13,6 +13,7 @@ BUNDLE = Path(snncc.backends.lava_nc.__file__).parent / "bundle"
 PROGRAM = """
 import multiprocessing, os, signal, sys, time
 sys.path.insert(0, {bundle!r})
+import os, watch
 from watch import Watch
 
 def start(act):
@@ -46,6 +47,7 @@ CASES = {
         "Lava ended in the middle",
     ),
     "joined while another hangs": ("start(lambda: None)", "others[0].join()", "Lava ended in the"),
+    "ended with a status": ("start(lambda: os._exit(3))", "wait()", "Lava ended with status 3"),
     "raised in the main thread": ("", "raise RuntimeError('Lava said')", "RuntimeError: Lava said"),
 }
 
@@ -84,3 +86,42 @@ def test_a_block_that_succeeds_lets_the_processes_end_later() -> None:
     done = run("", "time.sleep(0.5)", after)
     assert (done.returncode, done.stdout, done.stderr) == (0, "after\n", "")
     assert time.monotonic() - start < 30
+
+
+def test_a_block_that_is_done_ends_though_the_processes_do_not_stop() -> None:
+    """As Lava's `stop` does when one of its processes was killed."""
+    done = run("", "pass", "watch.end_within(0.5); wait()")
+    assert (done.returncode, done.stdout) == (0, "after\n")
+    assert "did not stop within 0.5 s" in done.stderr
+
+
+@pytest.mark.parametrize("inside", ["start(lambda: None); wait()", "raise RuntimeError"])
+def test_nobody_reads_what_is_said(inside: str) -> None:
+    before = "os.close(2); reading, writing = os.pipe(); os.dup2(writing, 2); os.close(reading)"
+    done = run("", f"{before}; os.close(writing) if writing != 2 else None; {inside}")
+    assert done.returncode == 1
+
+
+def test_without_a_file_descriptor_nothing_is_left() -> None:
+    before = (
+        "import resource; taken = []\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "try:\n    while True: taken.append(os.dup(0))\nexcept OSError: pass\n"
+        "os.close(taken.pop())\nos.fork() or wait()"
+    )
+    done = run(before, "wait()")
+    assert done.returncode == 1
+    assert "no file descriptor is left" in done.stderr
+
+
+def test_a_second_sigterm_changes_nothing() -> None:
+    inside = (
+        "other = os.fork()\n"
+        "    if other == 0:\n"
+        "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "        for _ in range(50): os.kill(os.getppid(), signal.SIGTERM)\n"
+        "        os._exit(0)\n"
+        "    wait()"
+    )
+    done = run("", inside)
+    assert done.returncode == 128 + 15

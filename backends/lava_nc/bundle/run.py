@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
+STOP_SECONDS = 20.0
+"""Lava stops within a tenth of a second, or a few where a hundred processes share a core."""
 
 
 def main() -> int:
@@ -26,8 +28,7 @@ def main() -> int:
         return 3
     images = np.load(arguments.images, allow_pickle=False)
     raise_file_limit()
-    arrays = run(manifest, images, arguments.record, arguments.progress)
-    write(arguments.output, arrays)
+    run(manifest, images, arguments)
     return 0
 
 
@@ -50,24 +51,27 @@ def check_files(manifest: dict) -> list[str]:
     return wrong
 
 
-def run(manifest: dict, images: np.ndarray, record: bool, progress: bool) -> dict[str, np.ndarray]:
-    """What the output file holds, by name."""
+def run(manifest: dict, images: np.ndarray, arguments: argparse.Namespace) -> None:
+    """Runs the network and writes the output."""
     from network import Network
     from watch import Watch
 
     def report(done: int) -> None:
-        if progress:
+        if arguments.progress:
             print(json.dumps({"done": done, "of": len(images)}), flush=True)
 
-    with Network(images, record=record) as net, Watch():
-        net.run(report)
-    arrays = {"readout": net.answers}
-    for name, population in manifest["populations"].items():
-        if record:
-            place = 1 + list(population["axes"]).index("t")
-            arrays[f"spikes:{name}"] = np.moveaxis(net.spikes[name], 1, place)
-            arrays[f"membranes:{name}"] = np.moveaxis(net.membranes[name], 1, place)
-    return arrays
+    watch = Watch()
+    with Network(images, record=arguments.record) as net:
+        with watch:
+            net.run(report)
+        arrays = {"readout": net.answers}
+        for name, population in manifest["populations"].items():
+            if arguments.record:
+                place = 1 + list(population["axes"]).index("t")
+                arrays[f"spikes:{name}"] = np.moveaxis(net.spikes[name], 1, place)
+                arrays[f"membranes:{name}"] = np.moveaxis(net.membranes[name], 1, place)
+        write(arguments.output, arrays)
+        watch.end_within(STOP_SECONDS)
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
+NO_PIPE = (-1, -1)
 
 
 class ReportingSimCfg(Loihi2SimCfg):
@@ -36,14 +37,24 @@ class ReportingSimCfg(Loihi2SimCfg):
 def reporting(model: type) -> type:
     """A process model that prints the traceback of an exception which ends it."""
 
-    def run(self: Any) -> None:
-        try:
-            model.run(self)
-        except Exception:
-            print(traceback.format_exc(), file=sys.stderr, flush=True)
-            raise
+    def reported(name: str) -> Callable[..., None]:
+        def call(self: Any, *arguments: Any, **named: Any) -> None:
+            try:
+                getattr(model, name)(self, *arguments, **named)
+            except Exception:
+                say(traceback.format_exc())
+                raise
 
-    return type(model.__name__, (model,), {"run": run, "__module__": model.__module__})
+        return call
+
+    own = {name: reported(name) for name in ("__init__", "start")}
+    return type(model.__name__, (model,), {**own, "__module__": model.__module__})
+
+
+def say(text: str) -> None:
+    """To stderr; nobody may be there to read it."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Watch:
@@ -59,10 +70,11 @@ class Watch:
 
     def __init__(self) -> None:
         self._main = os.getpid()
-        self._pipes = selectors.DefaultSelector()
+        self._ends = selectors.DefaultSelector()
+        self._pipes: list[int] = []
         self._pids: dict[int, int] = {}
-        self._reading = threading.RLock()
-        self._next = (-1, -1)
+        self._next = NO_PIPE
+        self._deciding = threading.RLock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         os.register_at_fork(
@@ -82,59 +94,101 @@ class Watch:
         raised: BaseException | None,
         _: TracebackType | None,
     ) -> None:
+        if raised is not None:
+            with self._deciding:
+                say("".join(traceback.format_exception(kind, raised, raised.__traceback__)))
+                self._end_all(1)
         self._over.set()
         self._thread.join()
-        if raised is not None:
-            traceback.print_exception(kind, raised, raised.__traceback__)
-            self._end_all(1)
+
+    def end_within(self, seconds: float) -> None:
+        """Ends this program, exit status 0, unless it ends by itself in time.
+
+        For when its work is done: Lava stops its processes one after the other, and waits for ever
+        for one that was killed meanwhile.
+        """
+
+        def end() -> None:
+            say(f"note: Lava's processes did not stop within {seconds:g} s and were ended")
+            self._end_all(0)
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
 
     def _before_fork(self) -> None:
-        self._next = os.pipe()
+        with suppress(OSError):
+            self._next = os.pipe()
 
     def _after_fork(self) -> None:
-        reading, writing = self._next
+        (reading, writing), self._next = self._next, NO_PIPE
+        if reading < 0:
+            say("error: no file descriptor is left for another process of Lava")
+            self._end_all(1)
         os.close(writing)
-        self._pipes.register(reading, selectors.EVENT_READ)
+        os.set_blocking(reading, False)
+        self._pipes.append(reading)
+        self._ends.register(reading, selectors.EVENT_READ)
 
     def _in_child(self) -> None:
-        os.write(self._next[1], b"%d" % os.getpid())
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if sys.platform == "linux":  # killed when the main process ends, even by SIGKILL
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != self._main:  # it ended before that was in force
             os._exit(1)
+        if self._next != NO_PIPE:
+            os.write(self._next[1], b"%d" % os.getpid())
 
     def _watch(self) -> None:
-        while not self._over.is_set():
-            for key, _ in self._pipes.select(POLL_SECONDS):
-                if key.fd not in self._pids:
-                    self._pid(key.fd)
-                    continue
-                how = how_it_ended(self._pids[key.fd])
-                print(f"error: a process of Lava {how} in the middle of the run", file=sys.stderr)
+        try:
+            how = self._how_one_ended()
+            with self._deciding:
+                if self._over.is_set():
+                    return
+                say(f"error: a process of Lava {how} in the middle of the run")
                 self._end_all(1)
+        except BaseException:
+            say(traceback.format_exc())
+            self._end_all(1)
+
+    def _how_one_ended(self) -> str:
+        """Waits for it; empty when the block is over."""
+        while not self._over.is_set():
+            for key, _ in self._ends.select(POLL_SECONDS):
+                if key.fd in self._pids:
+                    return how_it_ended(self._pids[key.fd])
+                self._pid(key.fd)
+        return ""
 
     def _pid(self, pipe: int) -> int:
-        """A process writes its number first of all; 0 if it ended before it could."""
-        with self._reading:
+        """What a process wrote before all else; 0 if it ended before that, or has not yet."""
+        with self._deciding:
             if pipe not in self._pids:
-                self._pids[pipe] = int(os.read(pipe, 32) or 0)
+                try:
+                    self._pids[pipe] = int(os.read(pipe, 32) or 0)
+                except BlockingIOError:
+                    return 0
             return self._pids[pipe]
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._main:  # a fork that has not put its own handler in place
             os._exit(128 + number)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._end_all(128 + number)
 
     def _end_all(self, status: int) -> None:
         """Ends this process and Lava's, which may be waiting for each other."""
-        pids = {pipe: self._pid(pipe) for pipe in list(self._pipes.get_map())}
-        ended = {key.fd for key, _ in self._pipes.select(0)}
-        for pipe in pids.keys() - ended:
-            with suppress(ProcessLookupError):
-                os.kill(pids[pipe], signal.SIGKILL)
-        sys.stderr.flush()
-        os._exit(status)
+        with self._deciding:  # who comes first says with which status
+            self._over.set()
+            try:
+                pids = {pipe: self._pid(pipe) for pipe in list(self._pipes)}
+                ended = {key.fd for key, _ in self._ends.select(0)}
+                for pipe, pid in pids.items():
+                    if pid and pipe not in ended:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+            finally:
+                os._exit(status)
 
 
 def how_it_ended(pid: int) -> str:
@@ -142,6 +196,9 @@ def how_it_ended(pid: int) -> str:
     with suppress(ChildProcessError):
         if pid:
             _, status = os.waitpid(pid, 0)
-            if os.WIFSIGNALED(status):
-                return f"was killed by signal {os.WTERMSIG(status)}"
+            code = os.waitstatus_to_exitcode(status)
+            if code < 0:
+                return f"was killed by signal {-code}"
+            if code > 0:
+                return f"ended with status {code}"
     return "ended"
