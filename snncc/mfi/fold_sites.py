@@ -263,9 +263,8 @@ def nearest_on_grid(stored: Ints, bias: Real) -> NDArray[np.bool_]:
     whole = np.rint(bias).astype(np.int64)
     grid = np.int64(1) << loihi.bias_exponent(whole)
     twice = 2 * (stored - whole)
-    held = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
-    found: NDArray[np.bool_] = held | ((stored == whole) & (np.abs(whole) > loihi.LARGEST_BIAS))
-    return found
+    rounded = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
+    return np.where(loihi.has_bias_exponent(whole), rounded, stored == whole)
 
 
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
