@@ -264,7 +264,9 @@ def nearest_on_grid(stored: Ints, bias: Real) -> NDArray[np.bool_]:
     grid = np.int64(1) << loihi.bias_exponent(whole)
     twice = 2 * (stored - whole)
     rounded = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
-    return np.where(loihi.has_bias_exponent(whole), rounded, stored == whole)
+    unheld = ~loihi.has_bias_exponent(whole)
+    found: NDArray[np.bool_] = (rounded & ~unheld) | ((stored == whole) & unheld)
+    return found
 
 
 def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
