@@ -1,16 +1,20 @@
 """No option of `snncc compile` is silently ignored, on the command line or in Python."""
 
+import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_variants import PLAIN, VARIANTS, lively, saved
 
 from snncc.cli.main import run
 from snncc.compile import compile_checkpoint, trace_checkpoint
 from snncc.diagnostics import SnnccError
+from snncc.ir.text import print_graph
 from snncc.options import CompileOptions, check_options
 from snncc.runtime.data_files import open_images
 
@@ -156,6 +160,34 @@ def test_what_is_missing_is_what_is_said(
         assert "--model mixer-snn without a checkpoint" in text
         assert "neither" not in text
     assert "neither a checkpoint nor --model" in said(compiling, capsys)
+
+
+BY_STEP = "--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is"
+
+
+@pytest.mark.parametrize(("tau", "said_so"), [("2", True), ("1.5", True), ("3", False)])
+def test_decays_by_step_say_where_they_change_nothing(tau: str, said_so: bool, root: Path) -> None:
+    """1 - 1/tau is 1/2, 1/3 and 2/3: the first two are divisions, in both programs."""
+    checkpoint = root / "examples/digits_mixer.pth"
+    plain = CompileOptions(normalize=((0.3,), (0.35,)), neuron={"tau": tau})
+    usual = compile_checkpoint(checkpoint, plain)
+    found = compile_checkpoint(checkpoint, replace(plain, decay="by-step"))
+    old, new = usual.program.graph, found.program.graph
+    same = print_graph(old) == print_graph(new) and all(
+        np.array_equal(array, new.constants[name]) for name, array in old.constants.items()
+    )
+    assert (BY_STEP in found.notes) == said_so == same
+    assert BY_STEP not in usual.notes
+
+
+def test_the_command_line_says_that_decays_by_step_change_nothing(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["compile", str(root / "examples/digits_mixer.pth"), "-o", str(tmp_path / "x")]
+    assert run([*base, "--decay", "by-step"]) == 0
+    assert f"note: {BY_STEP}" in capsys.readouterr().err
+    assert run([*base, "--decay", "by-step", "--json"]) == 0
+    assert BY_STEP in json.loads(capsys.readouterr().out)["notes"]
 
 
 @pytest.mark.parametrize(
