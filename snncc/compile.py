@@ -134,6 +134,8 @@ def compile_module(
 
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking = run_passes(trace.graph, spiking_passes(options), watch)
+    if options.decay == "by-step" and not _measured_by_step(events):
+        notes.append("--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is")
     used = None if images is None else images_that_fit(spiking, images)
     if images is None or used is None:
         notes.append("no --calibrate: weights are rounded to nearest")
@@ -274,6 +276,15 @@ def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
     if options.decay == "by-step":
         passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
+
+
+def _measured_by_step(events: list[PassEvent]) -> bool:
+    return any(
+        note.fired
+        for event in events
+        if event.name == MeasureDecaysByStep.name
+        for note in event.notes
+    )
 
 
 def _images_for(

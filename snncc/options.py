@@ -1,5 +1,6 @@
 """What the user chooses when a network is compiled."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,6 +73,8 @@ class CompileOptions:
 
 def check_options(options: CompileOptions) -> None:
     """Raises SnnccError (SNN001) for a choice that there is not, or two that exclude each other."""
+    _check_whole_numbers(options)
+    _check_normalisation(options)
     for bits in _given_bits(options):
         if bits not in WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
@@ -108,6 +111,41 @@ def check_options(options: CompileOptions) -> None:
                 f"--{what} {value} is not supported",
                 help=f"one of: {', '.join(filter(None, allowed))}",
             )
+
+
+def _check_whole_numbers(options: CompileOptions) -> None:
+    """A fraction would only be found deep in the compiler; True and False are no numbers."""
+    for name, value in (
+        ("steps", options.steps),
+        ("weight_bits", options.weight_bits),
+        *(("layer_bits", bits) for _, bits in options.layer_bits),
+        *(("input_shape", length) for length in options.input_shape or ()),
+    ):
+        if value is not None and not _is_whole(value):
+            raise SnnccError(
+                "SNN001",
+                f"{name} with {value!r}, which is no whole number",
+                why="time steps, bits and lengths are counted",
+                help="give an int",
+            )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_normalisation(options: CompileOptions) -> None:
+    """Any mean, but no deviation that cannot be divided by."""
+    means, stds = options.normalize or ((), ())
+    for what, values, least in (("mean", means, -math.inf), ("standard deviation", stds, 0.0)):
+        for value in values:
+            if not math.isfinite(value) or value <= least:
+                raise SnnccError(
+                    "SNN001",
+                    f"a {what} of {value:g}",
+                    why="a pixel enters as (x / 255 - mean) / standard deviation",
+                    help="give finite numbers, standard deviations above 0",
+                )
 
 
 def _given_bits(options: CompileOptions) -> list[int]:

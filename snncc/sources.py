@@ -77,7 +77,7 @@ def load_source(
             help="leave --arg out, or give --model",
         )
     if path is None:
-        raise SnnccError("SNN001", "neither a checkpoint nor --model pkg.module:factory is given")
+        raise _no_checkpoint(model)
     checkpoint = load_checkpoint(path)
     if model is None and not recognise(checkpoint.state):
         raise SnnccError(
@@ -107,6 +107,22 @@ def load_source(
     shape = (config.in_channels, config.image_size, config.image_size)
     steps = config.scale_steps or steps_of(checkpoint)
     return Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))
+
+
+def _no_checkpoint(model: str | None) -> SnnccError:
+    if model is not None:
+        return SnnccError(
+            "SNN001",
+            f"--model {model} without a checkpoint",
+            why="the network's sizes and weights are read from its checkpoint",
+            help="give the checkpoint too",
+        )
+    return SnnccError(
+        "SNN001",
+        "neither a checkpoint nor --model pkg.module:factory is given",
+        why="there is no network to read",
+        help="give a checkpoint, or a factory that brings its weights",
+    )
 
 
 def require_torch() -> None:

@@ -204,6 +204,28 @@ def test_a_stored_bias_is_the_right_one_and_its_neighbours_are_not(bias: int) ->
 def test_a_bias_that_no_power_holds_is_judged_as_it_is() -> None:
     stored, real = np.array([600_000, 600_001, -700_001]), np.array([6e5, 6e5, -700_000.6])
     assert nearest_on_grid(stored, real).tolist() == [True, False, True]
+    assert not nearest_on_grid(np.array([600_064]), np.array([6e5])).any()
+
+
+@pytest.mark.parametrize(
+    "bias", [524_161, 524_200, 524_223, -524_161, -524_200, -524_289, -524_351]
+)
+def test_a_bias_that_rounding_brings_within_reach_may_not_stay_as_it_is(bias: int) -> None:
+    """Farther out than the largest number of the grid, and still next to one of its numbers."""
+    real = bias + np.array([-0.3, 0.0, 0.3])
+    whole = np.full(real.shape, bias)
+    stored = loihi.on_bias_grid(whole)
+    assert set(stored.tolist()) <= {524_160, -524_160, -524_288}
+    assert nearest_on_grid(stored, real).all()
+    assert not nearest_on_grid(whole, real).any()
+
+
+@pytest.mark.parametrize("bias", [524_224, 524_225, -524_353])
+def test_the_first_biases_out_of_reach_stay_as_they_are(bias: int) -> None:
+    whole = np.array([bias])
+    assert nearest_on_grid(whole, whole.astype(np.float64)).all()
+    for near in (whole // 128 * 128, whole // 128 * 128 + 128):
+        assert not nearest_on_grid(near, whole.astype(np.float64)).any()
 
 
 IN_STEPS = Counted((), np.ones(()), 1)

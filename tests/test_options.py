@@ -1,16 +1,21 @@
 """No option of `snncc compile` is silently ignored, on the command line or in Python."""
 
+import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_variants import PLAIN, VARIANTS, lively, saved
 
 from snncc.cli.main import run
 from snncc.compile import compile_checkpoint, trace_checkpoint
 from snncc.diagnostics import SnnccError
-from snncc.options import CompileOptions
+from snncc.ir.text import print_graph
+from snncc.options import CompileOptions, check_options
 from snncc.runtime.data_files import open_images
 
 LOIHI = "loihi-lava"
@@ -99,6 +104,90 @@ def test_numbers_that_count_as_nothing_are_refused_in_python_too(
     with pytest.raises(SnnccError) as caught:
         compile_checkpoint(root / "examples/digits_mixer.pth", CompileOptions(**options))
     assert caught.value.code == "SNN001"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"steps": 2.5}, "steps with 2.5"),
+        ({"steps": 4.0}, "steps with 4.0"),
+        ({"steps": True}, "steps with True"),
+        ({"weight_bits": 8.0}, "weight_bits with 8.0"),
+        ({"layer_bits": (("head", 4.0),)}, "layer_bits with 4.0"),
+        ({"input_shape": (1, 8.0, 8)}, "input_shape with 8.0"),
+        ({"normalize": ((0.3,), (0.0,))}, "a standard deviation of 0"),
+        ({"normalize": ((0.3,), (0.2, -0.2))}, "a standard deviation of -0.2"),
+        ({"normalize": ((0.3,), (math.inf,))}, "a standard deviation of inf"),
+        ({"normalize": ((0.3,), (math.nan,))}, "a standard deviation of nan"),
+        ({"normalize": ((math.nan,), (1.0,))}, "a mean of nan"),
+        ({"normalize": ((0.1, -math.inf), (1.0,))}, "a mean of -inf"),
+    ],
+)
+def test_numbers_that_cannot_be_counted_or_divided_by_are_refused(
+    options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SnnccError) as caught:
+        check_options(CompileOptions(**options))
+    (finding,) = caught.value.findings
+    assert finding.code == "SNN001"
+    assert finding.message.startswith(says)
+    assert finding.why
+    assert finding.help
+
+
+def test_every_mean_and_every_small_deviation_is_taken() -> None:
+    check_options(CompileOptions((1, 8, 8), ((-2.0, 0, 3.5), (1e-9, 1, 255)), 1, 2))
+
+
+@pytest.mark.parametrize("pair", ["0.3,0", "0.3,-1", "nan,1", "0.3,nan", "0.3,inf"])
+def test_the_command_line_refuses_the_same_normalisations(
+    pair: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = root / "examples/digits_mixer.pth"
+    for command in (["compile", "-o", str(tmp_path / "x")], ["verify"]):
+        text = said([*command, str(checkpoint), "--normalize", pair], capsys)
+        assert "SNN001" in text
+        assert "finite numbers, standard deviations above 0" in text
+
+
+def test_what_is_missing_is_what_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recognised network needs its checkpoint; --model alone is not enough, but is given."""
+    compiling = ["compile", "-o", str(tmp_path / "x")]
+    for command in (compiling, ["verify"]):
+        text = said([*command, "--model", "mixer-snn"], capsys)
+        assert "--model mixer-snn without a checkpoint" in text
+        assert "neither" not in text
+    assert "neither a checkpoint nor --model" in said(compiling, capsys)
+
+
+BY_STEP = "--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is"
+
+
+@pytest.mark.parametrize(("tau", "said_so"), [("2", True), ("1.5", True), ("3", False)])
+def test_decays_by_step_say_where_they_change_nothing(tau: str, said_so: bool, root: Path) -> None:
+    """1 - 1/tau is 1/2, 1/3 and 2/3: the first two are divisions, in both programs."""
+    checkpoint = root / "examples/digits_mixer.pth"
+    plain = CompileOptions(normalize=((0.3,), (0.35,)), neuron={"tau": tau})
+    usual = compile_checkpoint(checkpoint, plain)
+    found = compile_checkpoint(checkpoint, replace(plain, decay="by-step"))
+    old, new = usual.program.graph, found.program.graph
+    same = print_graph(old) == print_graph(new) and all(
+        np.array_equal(array, new.constants[name]) for name, array in old.constants.items()
+    )
+    assert (BY_STEP in found.notes) == said_so == same
+    assert BY_STEP not in usual.notes
+
+
+def test_the_command_line_says_that_decays_by_step_change_nothing(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["compile", str(root / "examples/digits_mixer.pth"), "-o", str(tmp_path / "x")]
+    assert run([*base, "--decay", "by-step"]) == 0
+    assert f"note: {BY_STEP}" in capsys.readouterr().err
+    assert run([*base, "--decay", "by-step", "--json"]) == 0
+    assert BY_STEP in json.loads(capsys.readouterr().out)["notes"]
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,13 @@ def round_half_up(value: NDArray[np.int64], exponent: NDArray[np.int64] | int) -
     return np.asarray((value + half) >> power, np.int64)
 
 
+def has_bias_exponent(bias: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a power is large enough: from -524,352 to 524,223, since what is rounded must fit."""
+    mantissa = round_half_up(bias, LARGEST_BIAS_EXPONENT)
+    return np.asarray((mantissa >= BIAS_MANTISSA[0]) & (mantissa <= BIAS_MANTISSA[1]), np.bool_)
+
+
 def on_bias_grid(bias: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every bias as the nearest mantissa * 2^exponent; unchanged where none is large enough."""
     exponent = bias_exponent(bias)
-    mantissa = round_half_up(bias, exponent)
-    fits = (mantissa >= BIAS_MANTISSA[0]) & (mantissa <= BIAS_MANTISSA[1])
-    return np.where(fits, mantissa << exponent, bias)
+    return np.where(has_bias_exponent(bias), round_half_up(bias, exponent) << exponent, bias)

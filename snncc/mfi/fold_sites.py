@@ -263,8 +263,9 @@ def nearest_on_grid(stored: Ints, bias: Real) -> NDArray[np.bool_]:
     whole = np.rint(bias).astype(np.int64)
     grid = np.int64(1) << loihi.bias_exponent(whole)
     twice = 2 * (stored - whole)
-    held = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
-    found: NDArray[np.bool_] = held | ((stored == whole) & (np.abs(whole) > loihi.LARGEST_BIAS))
+    rounded = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
+    unheld = ~loihi.has_bias_exponent(whole)
+    found: NDArray[np.bool_] = (rounded & ~unheld) | ((stored == whole) & unheld)
     return found
 
 
