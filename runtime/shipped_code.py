@@ -47,12 +47,15 @@ def write(path: Path, text: str) -> None:
 
 
 def shipped_text(path: Path = FILE) -> str | None:
-    """What is in the package; None when it is of other sources than these."""
+    """What is in the package; None when it is of other sources than these, or nobody can tell."""
+    read = sources()
+    if read is None:
+        return None
     try:
         text = gzip.decompress(path.read_bytes()).decode()
     except (OSError, EOFError, ValueError, zlib.error):
         return None
-    return text if text.startswith(f"{HEADER}\n; sources {sources()}\n") else None
+    return text if text.startswith(f"{HEADER}\n; sources {read}\n") else None
 
 
 def shipped(path: Path = FILE) -> MachineCode | None:
