@@ -144,9 +144,10 @@ def _shortest(run: Callable[[], None]) -> float:
     return min(found)
 
 
-def cache_file() -> Path:
-    """Where times are kept."""
-    return cache_folder() / "kernel_times.json"
+def cache_file() -> Path | None:
+    """Where times are kept; None: they cannot be."""
+    folder = cache_folder()
+    return None if folder is None or needed_code() is None else folder / "kernel_times.json"
 
 
 @cache
@@ -170,13 +171,19 @@ def _processor() -> str:
 
 def _read() -> dict[str, LayerTimes]:
     """Times of this machine; none where the file is missing, damaged or of another machine."""
+    path = cache_file()
+    if path is None:
+        return {}
     try:
-        rows: dict[str, Any] = json.loads(cache_file().read_text())[machine()]
+        rows: dict[str, Any] = json.loads(path.read_text())[machine()]
         return {str(key): LayerTimes(*map(float, row)) for key, row in rows.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _write(times: dict[str, LayerTimes]) -> None:
+    path = cache_file()
+    if path is None:
+        return
     rows = {key: astuple(time) for key, time in times.items()}
-    keep(cache_file(), json.dumps({machine(): rows}, indent=1).encode())
+    keep(path, json.dumps({machine(): rows}, indent=1).encode())

@@ -27,6 +27,8 @@ SETTINGS = tuple(
 )
 ARGUMENTS = 13
 """Of `unit_kernels.run_units`. With 18, CPython 3.11 would keep a call's tuple of 20."""
+MAKERS = ("units.ll.gz", "shipped_code.py", "machine_code.py")
+"""Files beside this one that decide on the code besides its sources."""
 DIGEST = 32
 """Bytes of the sha256 before the code."""
 
@@ -88,9 +90,10 @@ class Executable:
             raise RuntimeError(f"the machine code ended with status {status}")
 
 
-def code_file() -> Path:
-    """Where the code is kept that this version needs on this machine."""
-    return cache_folder() / f"units-{needed_code()}.o"
+def code_file() -> Path | None:
+    """Where the code is kept that this version needs on this machine; None: it cannot be."""
+    folder, needed = cache_folder(), needed_code()
+    return None if folder is None or needed is None else folder / f"units-{needed}.o"
 
 
 def load(path: Path) -> MachineCode | None:
@@ -106,21 +109,37 @@ def save(path: Path, machine_code: MachineCode) -> bool:
     return keep(path, machine_code.to_bytes())
 
 
-def needed_code() -> str:
-    """A digest of all that the code depends on: our sources, compiler, processor."""
+def needed_code() -> str | None:
+    """A digest of all that the code depends on: our sources, what is shipped, compiler, processor.
+
+    None where the package came without its sources: nothing tells one code from another.
+    """
+    read = sources()
+    if read is None:
+        return None
     processor = (llvm.get_default_triple(), llvm.get_host_cpu_name(), host_features())
     compiler = (version("numba"), version("llvmlite"), platform.python_version(), numba_settings())
-    facts = (sources(), processor, compiler)
+    facts = (read, makers(), processor, compiler)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def sources() -> str:
-    """A digest of the modules that Numba reads."""
+def sources() -> str | None:
+    """A digest of the modules that Numba reads; None where only their byte code is installed."""
     found = hashlib.sha256()
     folder = Path(__file__).parent
-    for path in [Path(fields.__file__), *(folder / f"{name}.py" for name in SOURCES)]:
-        found.update(path.read_bytes())
+    try:
+        for path in [Path(fields.__file__), *(folder / f"{name}.py" for name in SOURCES)]:
+            found.update(path.read_bytes())
+    except FileNotFoundError:
+        return None
     return found.hexdigest()
+
+
+def makers() -> list[str]:
+    """A digest of each of `MAKERS`; one that is missing counts as empty."""
+    paths = [Path(__file__).with_name(name) for name in MAKERS]
+    contents = [path.read_bytes() if path.exists() else b"" for path in paths]
+    return [hashlib.sha256(content).hexdigest() for content in contents]
 
 
 def numba_settings() -> list[tuple[str, str]]:

@@ -1,11 +1,13 @@
-"""The units' code as the package brings it, in LLVM's language: machine code within 0.3 s.
+"""The units' code as the package brings it, in LLVM's language.
 
+LLVM makes machine code of it in about half a second.
 `make kernels` writes it with Numba, which needs 5 s; a test makes it again and compares. It is not
 used when it is of other sources or LLVM cannot read it: then Numba compiles.
 """
 
 import gzip
 import platform
+import re
 import zlib
 from importlib.metadata import version
 from pathlib import Path
@@ -18,13 +20,18 @@ from snncc.runtime.machine_code import MachineCode, host_features, numba_setting
 llvm: Any = binding  # it comes without types
 FILE = Path(__file__).with_name("units.ll.gz")
 HEADER = "; snncc: the simulator's compiled units"
+NEWER = re.compile(
+    r"\bnocreateundeforpoison |, target_mem\d: \w+|^.*@llvm\.lifetime\..*\n", re.MULTILINE
+)
+"""Hints that LLVM 20, the oldest that we allow, cannot read or reads otherwise."""
 LEVEL = 3
 """Of LLVM's code generator; what comes before it is done in the file."""
 
 
 def text_of(symbol: str, module: str) -> str:
-    """The file's text: a header, and LLVM's language."""
-    return f"{HEADER}\n; sources {sources()}\n; {compiler()}\n; symbol {symbol}\n{module}"
+    """The file's text: a header, and LLVM's language, which older releases can read too."""
+    readable = NEWER.sub("", module)
+    return f"{HEADER}\n; sources {sources()}\n; {compiler()}\n; symbol {symbol}\n{readable}"
 
 
 def compiler() -> str:
@@ -40,12 +47,15 @@ def write(path: Path, text: str) -> None:
 
 
 def shipped_text(path: Path = FILE) -> str | None:
-    """What is in the package; None when it is of other sources than these."""
+    """What is in the package; None when it is of other sources than these, or nobody can tell."""
+    read = sources()
+    if read is None:
+        return None
     try:
         text = gzip.decompress(path.read_bytes()).decode()
     except (OSError, EOFError, ValueError, zlib.error):
         return None
-    return text if text.startswith(f"{HEADER}\n; sources {sources()}\n") else None
+    return text if text.startswith(f"{HEADER}\n; sources {read}\n") else None
 
 
 def shipped(path: Path = FILE) -> MachineCode | None:

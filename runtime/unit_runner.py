@@ -38,8 +38,8 @@ class CodeCache:
 @cache
 def _ready() -> tuple[Executable, CodeCache]:
     path = code_file()
-    code = load(path)
-    if code is not None:
+    code = None if path is None else load(path)
+    if path is not None and code is not None:
         return Executable(code), CodeCache(path.parent, "kept")
     origin: Origin = "shipped"
     code = shipped()
@@ -47,7 +47,7 @@ def _ready() -> tuple[Executable, CodeCache]:
         from snncc.runtime.unit_compiler import compile_units  # with Numba
 
         code, origin = compile_units(), "compiled"
-    kept = path.parent if save(path, code) else None
+    kept = path.parent if path is not None and save(path, code) else None
     return Executable(code), CodeCache(kept, origin)
 
 

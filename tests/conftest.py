@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def shared() -> Path:
 def lava() -> LavaEnvironment:
     """A Python with Lava; skips without one, unless SNNCC_REQUIRE_LAVA is set: then it fails."""
     return lava_environment()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests, and the processes they start, run what the package ships, not what the user kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNNCC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

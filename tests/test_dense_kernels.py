@@ -324,7 +324,7 @@ def test_auto_of_general_programs_is_event_driven() -> None:
         assert simulator.dense_layers == ()
 
 
-def test_times_are_measured_once_and_kept() -> None:
+def test_times_are_measured_once_and_kept(tmp_path: Path) -> None:
     graph = wide_layers(200, 100, 20)
     layers = projections_of_spikes(graph)
     plan = plan_units(graph, graph.steps, dense=layers, both=True)
@@ -335,12 +335,15 @@ def test_times_are_measured_once_and_kept() -> None:
     first.save()
     again = KernelTimes(graph, layers)
     assert {name: again.of(name, layer) for name, layer in sums.items()} == measured
-    rows = json.loads(cache_file().read_text())[machine()]
+    kept = cache_file()
+    assert kept is not None
+    assert kept.is_relative_to(tmp_path)
+    rows = json.loads(kept.read_text())[machine()]
     for damaged in (
         *("", "[]", "{}", json.dumps({"another machine": rows}), json.dumps({machine(): [1]})),
         *(json.dumps({machine(): {key: row}}) for key in rows for row in ([1.0], ["a", 1, 1])),
     ):
-        cache_file().write_text(damaged)
+        kept.write_text(damaged)
         assert KernelTimes(graph, layers).known == {}, damaged
 
 

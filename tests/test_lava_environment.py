@@ -129,6 +129,7 @@ def test_without_python_3_10_doctor_says_what_to_do(
     assert run(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "Lava          not found" in text
+    assert f"kernel cache  {os.environ['SNNCC_CACHE_DIR']}\n" in text
     assert "Python 3.10   not found" in text
     assert "install it (python3.10 on the PATH, or pyenv)" in text
     assert "snncc doctor --make-lava" in text
@@ -159,6 +160,8 @@ def test_doctor_in_json(
     assert record["python"]["path"] == sys.executable
     assert record["packages"]["numpy"].split(".")[0].isdecimal()
     assert record["threads"] >= 1
+    assert record["unit_cache"] == os.environ["SNNCC_CACHE_DIR"]
+    assert Path(record["kernel_cache"]).name == "__pycache__"
     assert record["python310"] is None
     assert record["lava"]["found"] is False
     assert record["lava"]["refused"][0]["reason"] == "it does not exist"

@@ -1,16 +1,22 @@
 """The units' machine code is kept, found again, and never taken for what it is not."""
 
+import compileall
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import ignore_patterns
 
 import numpy as np
 import pytest
 from executions import images_of, lowered
 
-from snncc.runtime import machine_code, shipped_code, unit_runner
+import snncc
+from snncc.runtime import kernel_timing, machine_code, shipped_code, unit_runner
 from snncc.runtime.machine_code import (
     ARGUMENTS,
     Executable,
@@ -22,14 +28,14 @@ from snncc.runtime.machine_code import (
 )
 from snncc.runtime.shipped_code import shipped, shipped_text
 from snncc.runtime.simulator import Simulator
+from snncc.runtime.user_cache import cache_folder, keep
 
 
 @pytest.fixture(scope="module")
 def code() -> MachineCode:
-    unit_runner.compile_ahead()
-    found = load(code_file())
-    assert found is not None
-    return found
+    from snncc.runtime.unit_compiler import compile_units
+
+    return shipped() or compile_units()
 
 
 def test_what_was_kept_is_found(code: MachineCode, tmp_path: Path) -> None:
@@ -38,6 +44,48 @@ def test_what_was_kept_is_found(code: MachineCode, tmp_path: Path) -> None:
     assert save(path, code)
     assert load(path) == code
     assert [each.name for each in path.parent.iterdir()] == ["x.o"]
+
+
+def test_writers_with_one_number_do_not_meet_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Processes of two containers that share a folder."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    contents = [bytes([number]) * 300_000 for number in range(8)]
+    path = tmp_path / "x.o"
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(keep, [path] * 8 * 8, contents * 8))
+    assert path.read_bytes() in contents
+    (tmp_path / "taken" / "folder").mkdir(parents=True)
+    assert not keep(tmp_path / "taken", b"code")  # it can be written, not renamed
+    assert {each.name for each in tmp_path.iterdir()} == {"x.o", "taken"}
+
+
+def test_who_has_no_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("SNNCC_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    for system in ("linux", "darwin"):
+        monkeypatch.setattr(sys, "platform", system)
+        assert cache_folder() is None
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    assert cache_folder() == tmp_path / "snncc"
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "home", no_home)
+    for name in ("SNNCC_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert code_file() is None
+    assert kernel_timing.cache_file() is None
+    assert unit_runner._ready.__wrapped__()[1].folder is None
+    graph = lowered(2)
+    times = kernel_timing.KernelTimes(graph, frozenset())
+    assert times.known == {}
+    times.save()
 
 
 def test_damaged_code_is_made_anew_and_not_run(code: MachineCode, tmp_path: Path) -> None:
@@ -71,18 +119,50 @@ def test_code_of_another_compiler_processor_or_source_has_another_name(
     with monkeypatch.context() as patch:
         patch.setattr(machine_code.llvm, "get_host_cpu_name", lambda: "another")
         assert needed_code() != own
-    for name in machine_code.SOURCES:
-        source = Path(machine_code.__file__).with_name(f"{name}.py").read_bytes()
-        (tmp_path / f"{name}.py").write_bytes(source)
+    names = [*(f"{name}.py" for name in machine_code.SOURCES), *machine_code.MAKERS]
+    assert shipped_code.FILE.name in names
+    for name in names:
+        (tmp_path / name).write_bytes(Path(machine_code.__file__).with_name(name).read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(machine_code, "__file__", str(tmp_path / "machine_code.py"))
         assert needed_code() == own
-        for name in machine_code.SOURCES:
-            source = (tmp_path / f"{name}.py").read_bytes()
-            (tmp_path / f"{name}.py").write_bytes(source + b"\n")
+        for name in names:
+            source = (tmp_path / name).read_bytes()
+            (tmp_path / name).write_bytes(source + b"\n")
             assert needed_code() != own, name
-            (tmp_path / f"{name}.py").write_bytes(source)
+            (tmp_path / name).write_bytes(source)
         assert needed_code() == own
+        (tmp_path / shipped_code.FILE.name).unlink()
+        without = needed_code()
+        assert without not in (None, own)
+        (tmp_path / shipped_code.FILE.name).write_bytes(b"")
+        assert needed_code() == without
+
+
+def test_the_suite_does_not_run_what_the_user_kept() -> None:
+    path = code_file()
+    assert path is not None
+    assert path.parent == Path(os.environ["SNNCC_CACHE_DIR"])
+    assert path.is_relative_to(Path(tempfile.gettempdir()))
+
+
+def test_byte_code_alone_is_compiled_and_nothing_is_kept(tmp_path: Path) -> None:
+    """Without sources nothing tells what the code is of."""
+    (tmp_path / "installed").mkdir()
+    package = tmp_path / "installed" / "snncc"
+    shutil.copytree(Path(snncc.__file__).parent, package, ignore=ignore_patterns("__pycache__"))
+    compileall.compile_dir(package, quiet=1, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    environment = os.environ | {"SNNCC_CACHE_DIR": str(tmp_path / "cache")}
+    environment |= {"PYTHONPATH": str(package.parent)}
+    command = [sys.executable, "-m", "snncc", "warm", "--json"]
+    done = subprocess.run(
+        command, check=True, capture_output=True, env=environment, cwd=package.parent
+    )
+    record = json.loads(done.stdout)
+    assert (record["machine_code"], record["folder"]) == ("compiled", None)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_every_module_that_numba_compiles_counts() -> None:
@@ -162,14 +242,33 @@ def test_what_the_package_ships_is_of_these_sources(tmp_path: Path) -> None:
     """`make kernels` writes it."""
     text = shipped_text()
     assert text is not None
-    assert shipped() is not None
     if text.splitlines()[2] != f"; {shipped_code.compiler()}":
         pytest.skip("another compiler made what is shipped")
+    assert shipped() is not None
     target = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     path = tmp_path / "units.ll.gz"
     command = [sys.executable, "-m", "snncc.runtime.unit_compiler", str(path)]
     subprocess.run(command, check=True, env=os.environ | target)
     assert shipped_text(path) == text
+
+
+def test_what_is_shipped_has_no_words_that_older_llvm_does_not_know() -> None:
+    new = """\
+declare i64 @llvm.smin.i64(i64, i64) #0
+declare void @llvm.lifetime.start.p0(ptr captures(none)) #1
+  call void @llvm.lifetime.start.p0(ptr nonnull %a)
+attributes #0 = { nocallback nocreateundeforpoison nofree memory(none) }
+attributes #1 = { nounwind memory(read, argmem: readwrite, target_mem0: none, target_mem1: none) }
+"""
+    old = """\
+declare i64 @llvm.smin.i64(i64, i64) #0
+attributes #0 = { nocallback nofree memory(none) }
+attributes #1 = { nounwind memory(read, argmem: readwrite) }
+"""
+    assert shipped_code.text_of("f", new).endswith(f"; symbol f\n{old}")
+    text = shipped_text()
+    assert text is not None
+    assert shipped_code.NEWER.search(text) is None
 
 
 def test_what_is_not_of_these_sources_or_this_machine_is_not_used(

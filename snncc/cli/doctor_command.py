@@ -62,6 +62,7 @@ def command(making: str | None, lava_python: Path | None, as_json: bool) -> None
         "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
         "threads": _threads(),
+        "unit_cache": _unit_cache(),
         "kernel_cache": _kernel_cache(),
         "python310": str(find_python() or "") or None,
         "lava": _lava(search),
@@ -88,8 +89,16 @@ def _threads() -> int | None:
     return int(numba.get_num_threads())
 
 
+def _unit_cache() -> str | None:
+    """Where the units' machine code is kept, as soon as there is some; None: nowhere."""
+    from snncc.runtime.user_cache import cache_folder
+
+    folder = cache_folder()
+    return None if folder is None else str(folder)
+
+
 def _kernel_cache() -> str | None:
-    """Where numba keeps compiled kernels; None where it can write nowhere."""
+    """Where numba keeps kernels that run node by node; None where it can write nowhere."""
     from snncc.runtime.executors import executor_of
 
     try:
@@ -124,9 +133,13 @@ def _print(record: dict[str, Any], search: "Search") -> None:
     for name, note in PACKAGES.items():
         missing = f"not installed ({note})" if note else "not installed"
         facts.append((name, record["packages"][name] or missing))
-    cache = record["kernel_cache"]
-    nowhere = "nowhere: set NUMBA_CACHE_DIR to a writable folder"
-    facts.append(("kernel cache", shown(Path(cache)) if cache else nowhere))
+    caches = (
+        ("kernel cache", "unit_cache", "SNNCC_CACHE_DIR"),
+        ("numba cache", "kernel_cache", "NUMBA_CACHE_DIR"),
+    )
+    for title, key, variable in caches:
+        nowhere = f"nowhere: set {variable} to a writable folder"
+        facts.append((title, shown(Path(record[key])) if record[key] else nowhere))
     base = record["python310"]
     facts.append(("Python 3.10", shown(Path(base)) if base else "not found"))
     found = search.found
