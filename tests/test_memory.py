@@ -170,11 +170,16 @@ def test_free_memory_is_known_here() -> None:
 
 
 def test_inspect_prints_the_peak(
-    digits: tuple[Graph, np.ndarray, Path], capsys: pytest.CaptureFixture[str]
+    digits: tuple[Graph, np.ndarray, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import json
 
     graph, _, program = digits
+    # Planning is measured; twice measured it differs by what Python has not freed yet.
+    once = memory_use.memory_use(graph)
+    monkeypatch.setattr(memory_use, "memory_use", lambda _: once)
     assert run(["inspect", str(program), "--batch", "100", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["memory"]
     use = MemoryUse(**{k: found[k] for k in MemoryUse.__dataclass_fields__})
@@ -183,9 +188,7 @@ def test_inspect_prints_the_peak(
     assert run(["inspect", str(program), "--batch", "100"]) == 0
     text = capsys.readouterr().out
     assert "for 100 images on one thread" in text
-    # Planning is measured anew, and what Python has not freed yet differs a little.
-    near = range(int(0.97 * found["peak"]), int(1.03 * found["peak"]), 500)
-    assert any(f"{megabytes(each)} at most" in text for each in near)
+    assert megabytes(found["peak"]) in text
 
 
 def test_sizes_have_about_three_digits() -> None:

@@ -29,7 +29,7 @@ class ReportingSimCfg(Loihi2SimCfg):
     """Runs the same models; each prints what it raises, in its own process, before it ends."""
 
     def select(self, proc: Any, proc_models: Sequence[type]) -> type:
-        """The model that Lava selects, with a `run` that reports."""
+        """The model that Lava selects, made to report."""
         model = super().select(proc, proc_models)
         return reporting(model) if issubclass(model, PyLoihiProcessModel) else model
 
