@@ -56,7 +56,8 @@ def _readable(path: Path) -> Generator[None]:
         reason = error.strerror or "it is not a NumPy file"
         raise _unreadable(path, reason, f"{folder}give an .npy, or an .npz with NPZ:KEY") from error
     except BROKEN as error:
-        raise _unreadable(path, "it is damaged, or not a NumPy file without objects") from error
+        reason = "it is damaged, or not a NumPy file without objects"
+        raise _unreadable(path, reason, "give an .npy, or an .npz with NPZ:KEY") from error
 
 
 def read_array(spec: str) -> Array:
@@ -70,7 +71,7 @@ def read_array(spec: str) -> Array:
         loaded: Any = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             if key:
-                raise _unreadable(path, f"it holds one array, not a key {key!r}")
+                raise _unreadable(path, f"it holds one array, not a key {key!r}", f"{path}")
             return np.asarray(loaded)
         with loaded:
             keys = list(loaded.files)
@@ -207,5 +208,5 @@ def write_named(path: Path, arrays: Mapping[str, Array], method: int) -> None:
     write_atomically(path, write)
 
 
-def _unreadable(path: Path, reason: str, help: str = "") -> SnnccError:
+def _unreadable(path: Path, reason: str, help: str) -> SnnccError:
     return SnnccError("SNN015", f"{path} cannot be read", why=reason, help=help)

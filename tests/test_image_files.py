@@ -13,7 +13,7 @@ from resampling import bicubic, bilinear, resized
 
 from snncc.diagnostics import SnnccError
 from snncc.runtime import image_files
-from snncc.runtime.data_files import open_images
+from snncc.runtime.data_files import open_images, read_array
 from snncc.runtime.image_files import ImageFiles
 from snncc.runtime.image_folder import ImageFolder, find_images
 from snncc.runtime.preprocessing import PRESETS, Preprocessing, preset_of
@@ -372,3 +372,17 @@ def test_slices_and_indices(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     limited.check(lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("key", ["", ":x"])
+def test_a_file_without_the_array_says_what_to_give(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "x.npy"
+    if key:
+        np.save(path, np.zeros(3, np.uint8))
+    else:
+        path.write_text("no array")
+    with pytest.raises(SnnccError) as caught:
+        read_array(f"{path}{key}")
+    assert caught.value.code == "SNN015"
+    help_line = str(caught.value).partition("help: ")[2]
+    assert help_line.startswith(str(path) if key else "give an .npy, or an .npz with NPZ:KEY")
