@@ -1,11 +1,23 @@
 """Ops of the integer dialect beyond the shared projections: gain, integer population, readout."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir.op import WIDEST, Array, Context, Op, Param, is_integer, require, require_axes
+from snncc.ir import membranes
+from snncc.ir.op import (
+    WIDEST,
+    Array,
+    Context,
+    Op,
+    Param,
+    is_integer,
+    require,
+    require_axes,
+    require_narrow,
+)
 from snncc.ir.types import TIME, Kind, ValueType
 
 
@@ -32,7 +44,7 @@ class Gain(Op):
         result = source.with_time(context.steps) if TIME in self.mantissa.axes else source
         mantissa = require_axes(self.mantissa, result, context)
         require(is_integer(mantissa), "the mantissa of a gain must be integer")
-        require(self.shift >= 0, "the shift of a gain must be at least 0")
+        require(0 <= self.shift < WIDEST, "the shift of a gain is outside [0, 62)")
         require(source.range is not None, f"{source} has no integer range")
         bounds = None if source.range is None else gain_range(mantissa, self.shift, source.range)
         return ValueType(Kind.CURRENT, result.axes, bounds)
@@ -104,6 +116,7 @@ class IntegerPopulation(Op):
             values = set(np.unique(context.array(self.polarity)).tolist())
             require(values <= {-1, 0, 1}, f"polarity has values {sorted(values)}")
         factor, shift = self.decay
+        require(0 <= shift < WIDEST, "the decay's shift is outside [0, 62)")
         require(0 <= factor <= 1 << shift, f"decay {factor} * 2^-{shift} is outside [0, 1]")
         offset = self.decay_offset
         require(0 <= offset < 1 << shift, f"decay offset {offset} is outside [0, 2^{shift})")
@@ -139,62 +152,45 @@ class IntegerPopulation(Op):
         require(current.range is not None, f"{current} has no integer range")
         low, high = current.range or (0, 0)
         names = tuple(n for n in current.names if n != TIME)
-        one = np.ones([1] * (1 + len(names)), np.int64)
-        least, most = self.membrane_bounds(low * one, high * one, names, context)
-        return int(least.min()), int(most.max())
+        require_narrow(f"{current}", low, high)
+        ends = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
+        found = [
+            membranes.bounds(self._law, piece, context.steps)
+            for piece in self._drives(*ends, names, context).pieces()
+        ]
+        return min(int(least.min()) for least, _ in found), max(int(m.max()) for _, m in found)
 
     def membrane_bounds(
         self, low: Array, high: Array, names: tuple[str, ...], context: Context
     ) -> tuple[Array, Array]:
         """For each neuron the least and the largest that Z and V can be, over T steps from V = 0.
 
-        Interval arithmetic with the leak; a spike can only bring the upper end down to the
-        threshold (hard: 0; soft: Z - threshold), so the bound of a silent neuron covers both,
-        except for a soft reset by a negative threshold, which adds to the membrane.
-
         Args:
             low: least current of each neuron, [t, *names]; any length can be 1: the same for all.
             high: largest current, likewise.
             names: axes of one step.
             context: T and the constants.
+
+        Raises:
+            TypeRuleError: a number on the way needs more than `WIDEST` bits.
         """
-        every = (TIME, *names)
-        one = np.ones([1] * len(every), np.int64)
-        thresholds = spread(self.threshold, every, context)
-        signs = spread(self.polarity, every, context) if self.polarity else one
-        biases = spread(self.bias, every, context) if self.bias else one * 0
-        offsets = spread(self.offset, every, context) if self.offset else one * 0
-        arrays = (thresholds, biases, signs, offsets, low, high)
-        v_low, v_high = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        least, most = v_low, v_high
-        for t in range(context.steps):
-            threshold, bias, sign, offset, x_low, x_high = (a[min(t, len(a) - 1)] for a in arrays)
-            ends = sign * (x_low + offset) + bias, sign * (x_high + offset) + bias
-            bottom, top = np.minimum(*ends), np.maximum(*ends)
-            z_low, z_high = self.leak(v_low) + bottom, self.leak(v_high) + top
-            below = threshold - (1 if self.compare == "ge" else 0)
-            silent_high = np.minimum(z_high, below)
-            v_low = np.where(z_low <= below, z_low, 0)
-            v_high = np.where(z_low <= below, silent_high, 0)
-            fires = z_high > below
-            if self.reset == "hard":
-                v_low = np.where(fires, np.minimum(v_low, 0), v_low)
-                v_high = np.where(fires, np.maximum(v_high, 0), v_high)
-            else:
-                first = np.maximum(z_low, below + 1) - threshold
-                v_low = np.where(
-                    fires, np.where(z_low <= below, np.minimum(v_low, first), first), v_low
-                )
-                v_high = np.where(
-                    fires,
-                    np.where(
-                        z_low <= below, np.maximum(v_high, z_high - threshold), z_high - threshold
-                    ),
-                    v_high,
-                )
-            least = np.minimum(least, np.minimum(z_low, v_low))
-            most = np.maximum(most, np.maximum(z_high, v_high))
-        return least, most
+        return membranes.bounds(self._law, self._drives(low, high, names, context), context.steps)
+
+    def _drives(
+        self, low: Array, high: Array, names: tuple[str, ...], context: Context
+    ) -> membranes.Drives:
+        def over(param: Param | None, default: int) -> Array:
+            if param is None:
+                return np.full([1] * (1 + len(names)), default, np.int64)
+            return membranes.along(context.array(param), param.axes, names)
+
+        fields = over(self.threshold, 0), over(self.bias, 0), over(self.polarity, 1)
+        return membranes.Drives(*fields, over(self.offset, 0), low, high)
+
+    @property
+    def _law(self) -> membranes.Law:
+        hard, at_least = self.reset == "hard", self.compare == "ge"
+        return membranes.Law(self.leak, self.decay[0], self.decay_offset, hard, at_least)
 
 
 @dataclass(frozen=True)
@@ -214,7 +210,7 @@ class IntegerReadout(Op):
         (current,) = inputs
         require(current.kind is Kind.CURRENT, f"a readout sums a current, not {current}")
         require(current.range is not None, f"{current} has no integer range")
-        require(self.unit > 0.0, f"unit {self.unit} is not positive")
+        require(0.0 < self.unit < math.inf, f"unit {self.unit} is not positive and finite")
         low, high = current.range or (0, 0)
         low, high = low * context.steps, high * context.steps
         if self.offset is not None:
@@ -222,6 +218,10 @@ class IntegerReadout(Op):
             require(is_integer(offset), f"{self.offset} must be integer")
             low, high = low + int(offset.min()), high + int(offset.max())
         return ValueType(Kind.READOUT, current.without(TIME).axes, (low, high))
+
+    def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
+        low, high = inputs[0].range or (0, 0)
+        require_narrow("the sum over time", low * context.steps, high * context.steps)
 
 
 def gain_range(mantissa: Array, shift: int, source: tuple[int, int]) -> tuple[int, int]:
@@ -233,11 +233,3 @@ def gain_range(mantissa: Array, shift: int, source: tuple[int, int]) -> tuple[in
         for x in source
     ]
     return min(ends), max(ends)
-
-
-def spread(param: Param, names: tuple[str, ...], context: Context) -> Array:
-    """The array of a constant as int64 over all these axes, with length 1 where it lacks one."""
-    array = context.array(param).astype(np.int64)
-    order = [param.axes.index(n) for n in names if n in param.axes]
-    shape = [array.shape[param.axes.index(n)] if n in param.axes else 1 for n in names]
-    return array.transpose(order).reshape(shape)

@@ -79,6 +79,12 @@ def require(condition: bool, message: str) -> None:
         raise TypeRuleError(message)
 
 
+def require_narrow(what: str, *ends: int) -> None:
+    """Raises TypeRuleError where a number of an interval needs more than `WIDEST` bits."""
+    widest = max((n if n >= 0 else ~n).bit_length() + 1 for n in ends)
+    require(widest <= WIDEST, f"{what} can need {widest} bits, more than {WIDEST}")
+
+
 def require_axes(param: Param, target: ValueType, context: Context) -> Array:
     """The array of a constant that lies over some of a value's axes, each of the same length."""
     array = context.array(param)

@@ -1,11 +1,22 @@
 """Linear maps between named axes: the ops that the spiking and the integer dialect share."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir.op import Array, Context, Op, Param, TypeRuleError, is_integer, require
+from snncc.ir.op import (
+    WIDEST,
+    Array,
+    Context,
+    Op,
+    Param,
+    TypeRuleError,
+    is_integer,
+    require,
+    require_narrow,
+)
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 
 PIXEL_RANGE = (0, 255)
@@ -20,9 +31,10 @@ class Contract(Op):
         weight[shared, out, into] * x[carried, shared, into, summed]
 
     Every source axis that is not named is carried. Roles, not names, say what is contracted:
-    `out` may hold a name that `into` holds too. A weight shared over the time axis is a bank for
-    every step; a source without time is then the same at every step. In the integer dialect x is
-    a bit (or, for pixels, eight bits) and the product is a selection.
+    `out` may hold a name that `into` holds too, and no axis of the source has two roles. A weight
+    shared over the time axis is a bank for every step; a source without time is then the same at
+    every step. Time has no other role: a step never reads another. In the integer dialect x is a
+    bit (or, for pixels, eight bits) and the product is a selection.
 
     Attributes:
         weight: axes are shared + out + into, in this order.
@@ -41,6 +53,10 @@ class Contract(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
+        require(
+            TIME not in (*self.into, *self.out, *self.summed),
+            "the time axis is neither read across steps nor made",
+        )
         if TIME in self.shared:
             source = source.with_time(context.steps)
         weight = context.array(self.weight)
@@ -61,6 +77,8 @@ class Contract(Op):
         require(set(self.summed) <= set(source.names), f"{source} lacks one of {self.summed}")
         gone = {*self.into, *self.summed}
         require(len(gone) == len(self.into) + len(self.summed), "an axis is contracted twice")
+        taken = len(gone) + len(self.shared)
+        require(len({*gone, *self.shared}) == taken, "an axis of the source has two roles")
         axes: list[Axis] = []
         if len(self.into) == len(self.out):
             place = dict(zip(self.into, self.out, strict=True))
@@ -79,8 +97,7 @@ class Contract(Op):
         if not is_integer(weight):
             return None
         rows = weight.reshape(*weight.shape[: len(self.shared) + len(self.out)], -1)
-        count = int(np.prod([source.size(name) for name in self.summed], dtype=np.int64))
-        return selected_range(rows, source, count)
+        return selected_range(rows, source, math.prod(source.size(name) for name in self.summed))
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,8 @@ class Convolve(Op):
             require(weight.shape[:1] == (context.steps,), "one bank of weights a step is needed")
             weight = weight[0]
         require(weight.ndim == 4, "a convolution's weight has four axes")
+        require(TIME not in self.weight.axes[-4:], "only banks lie over the time axis")
+        self._require_geometry()
         for name in (self.channel, self.height, self.width):
             require(name in source.names, f"source {source} has no axis {name!r}")
         channels = source.size(self.channel)
@@ -144,6 +163,16 @@ class Convolve(Op):
             rows = context.array(self.weight)
             bounds = selected_range(rows.reshape(*rows.shape[:-3], -1), source, 1)
         return ValueType(Kind.CURRENT, tuple(axes), bounds)
+
+    def _require_geometry(self) -> None:
+        read = {self.channel, self.height, self.width}
+        require(len(read) == 3, "channel, height and width must be three axes")
+        made = (self.out_channel, self.out_height, self.out_width)
+        require(TIME not in (*read, *made), "the time axis is neither read across steps nor made")
+        require(min(self.stride) >= 1, f"stride {self.stride} is not at least 1")
+        require(min(self.dilation) >= 1, f"dilation {self.dilation} is not at least 1")
+        require(min(self.padding) >= 0, f"padding {self.padding} is negative")
+        require(self.groups >= 1, f"{self.groups} groups")
 
     @property
     def banks(self) -> bool:
@@ -171,7 +200,8 @@ class Concat(Op):
     """Currents (or spikes) side by side along one axis.
 
     y[offset_i + c] = x_i[c] on axis `out`, where source i calls that axis `along[i]`.
-    Sources without the time axis are repeated when another one has it.
+    Sources without the time axis are repeated when another one has it; time itself is never `out`
+    or one of `along`.
     """
 
     mnemonic: ClassVar[str] = "concat"
@@ -180,6 +210,10 @@ class Concat(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(len(inputs) == len(self.along) > 0, "one axis name per source is needed")
+        require(TIME not in (*self.along, self.out), "steps cannot be put side by side")
+        for source in inputs:
+            sides = source.kind in (Kind.CURRENT, Kind.SPIKE)
+            require(sides, f"currents or spikes stand side by side, not {source}")
         first = next((i for i in inputs if i.temporal), inputs[0])
         lead = self.along[inputs.index(first)]
         total = sum(i.size(a) for i, a in zip(inputs, self.along, strict=True))
@@ -215,6 +249,7 @@ class Sum(Op):
             not self.shifts or (len(self.shifts) == len(inputs) and min(self.shifts) >= 0),
             "one shift of at least 0 per source is needed",
         )
+        require(max(self.shifts, default=0) < WIDEST, f"a shift is {WIDEST} or more")
         for source in inputs:
             require(source.kind is Kind.CURRENT, f"only currents can be summed, not {source}")
         axes = join_axes(inputs)
@@ -228,6 +263,15 @@ class Sum(Op):
                 sum(r[1] << s for r, s in zip(pairs, shifts, strict=True)),
             )
         return ValueType(Kind.CURRENT, axes, bounds)
+
+    def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
+        """No sum of some of the sources may need more bits either: all orders are legal."""
+        low = high = 0
+        for source, shift in zip(inputs, self.shifts or (0,) * len(inputs), strict=True):
+            if source.range is not None:
+                low += min(0, source.range[0] << shift)
+                high += max(0, source.range[1] << shift)
+        require_narrow("what is added up", low, high)
 
 
 def join_axes(inputs: tuple[ValueType, ...]) -> tuple[Axis, ...]:
@@ -258,15 +302,36 @@ def selected_range(rows: Array, source: ValueType, count: int) -> tuple[int, int
     """
     if source.kind not in (Kind.PIXEL, Kind.SPIKE):
         raise TypeRuleError(f"integer weights select with spikes or pixels, not with {source}")
-    low, high = PIXEL_RANGE if source.kind is Kind.PIXEL else SPIKE_RANGE
+    most = (PIXEL_RANGE if source.kind is Kind.PIXEL else SPIKE_RANGE)[1]  # the least is 0
+    negative, positive = row_sums(rows)
+    return negative * most * count, positive * most * count
+
+
+ROW_CHUNK = 1 << 22
+"""Weights at a time."""
+
+
+def row_sums(rows: Array) -> tuple[int, int]:
+    """The least sum of a row's negative integers and the largest of its positive ones, exactly.
+
+    Args:
+        rows: integers; the last axis is added up, in 64 bits where no sum can leave them and in
+            Python's integers elsewhere.
+    """
     if rows.size == 0:
-        return (0, 0)
-    wide = rows.astype(np.int64)
-    positive = np.maximum(wide, 0).sum(axis=-1)
-    negative = np.minimum(wide, 0).sum(axis=-1)
-    upper = int((positive * high + negative * low).max()) * count
-    lower = int((positive * low + negative * high).min()) * count
-    return lower, upper
+        return 0, 0
+    length = rows.shape[-1]
+    flat = rows.reshape(-1, length)
+    least = most = 0
+    step = max(1, ROW_CHUNK // length)
+    for start in range(0, len(flat), step):
+        part = flat[start : start + step]
+        ends = int(part.min(initial=0)), int(part.max(initial=0))
+        fits = max(-ends[0], ends[1]) * length < 1 << 62
+        wide = np.int64 if fits else object
+        least = min(least, int(np.minimum(part, 0).sum(axis=-1, dtype=wide).min(initial=0)))
+        most = max(most, int(np.maximum(part, 0).sum(axis=-1, dtype=wide).max(initial=0)))
+    return least, most
 
 
 def hull(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
@@ -306,4 +371,6 @@ class Pixels(Op):
         require(self.encoding in ("bit-planes", "host"), f"unknown encoding {self.encoding!r}")
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
         _require_distinct(axes)
+        require(TIME not in self.axes, "an image has no time axis: it is the same at every step")
+        require(min(self.shape, default=1) >= 1, f"an image of shape {list(self.shape)} is empty")
         return ValueType(Kind.PIXEL, axes, PIXEL_RANGE)

@@ -1,10 +1,14 @@
 """The verifier: a graph is legal when every node matches its dialect's table and type rules."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from snncc.ir.dialect import DIALECTS
+from snncc.ir.dialect import DIALECTS, TRACED
 from snncc.ir.graph import Graph, Node, params_of
+from snncc.ir.limits import Found, limit_problems
 from snncc.ir.op import WIDEST, TypeRuleError, is_integer
+from snncc.ir.program_rules import program_problems
 from snncc.ir.types import Kind
 
 
@@ -20,17 +24,54 @@ class VerifyError(ValueError):
         self.problems = tuple(problems)
 
 
+class LimitError(VerifyError):
+    """A graph is larger than the stated limits; docs/program_rules.md lists them."""
+
+
 def verify(graph: Graph) -> None:
     """Checks a whole graph and reports every problem at once.
 
+    What later checks rely on is checked first: order and names, then sizes, then the form of a
+    program, then every node's type rule.
+
     Raises:
+        LimitError: naming everything that exceeds a limit.
         VerifyError: naming every node that breaks a rule.
     """
-    problems = [*_structure_problems(graph)]
+    problems = _structure_problems(graph)
+    if problems:
+        raise VerifyError(problems)
+    if graph.dialect != TRACED.name:
+        problems = _placed(graph, limit_problems(graph))
+        if problems:
+            raise LimitError(problems)
+    if DIALECTS[graph.dialect].integer:
+        problems = _foreign(graph) or _placed(graph, program_problems(graph))
     if not problems:
         problems = [text for node in graph.nodes for text in _node_problems(graph, node)]
     if problems:
         raise VerifyError(problems)
+
+
+def _placed(graph: Graph, found: Iterable[Found]) -> list[str]:
+    """What is wrong, with the place in the user's model where it is known."""
+    return [f"{_place(graph[n])}: {text}" if n in graph.by_name else text for n, text in found]
+
+
+def _place(node: Node) -> str:
+    return f"%{node.name} ({node.locs[0]})" if node.locs else f"%{node.name}"
+
+
+def _foreign(graph: Graph) -> list[str]:
+    """Ops that the dialect does not have; nothing more can be said about a graph with them."""
+    return [text for node in graph.nodes for text in _op_problems(graph, node)]
+
+
+def _op_problems(graph: Graph, node: Node) -> list[str]:
+    dialect = DIALECTS[graph.dialect]
+    if dialect.ops.get(node.op.mnemonic) is type(node.op):
+        return []
+    return [f"{_place(node)}: {node.op.mnemonic} is not an op of the {dialect.name} dialect"]
 
 
 def _structure_problems(graph: Graph) -> list[str]:
@@ -56,10 +97,8 @@ def _structure_problems(graph: Graph) -> list[str]:
 
 def _node_problems(graph: Graph, node: Node) -> list[str]:
     dialect = DIALECTS[graph.dialect]
-    place = f"%{node.name} ({node.locs[0]})" if node.locs else f"%{node.name}"
-    if dialect.ops.get(node.op.mnemonic) is not type(node.op):
-        return [f"{place}: {node.op.mnemonic} is not an op of the {dialect.name} dialect"]
-    found: list[str] = []
+    place = _place(node)
+    found = _op_problems(graph, node)
     for param in params_of(node.op):
         array = graph.constants.get(param.name)
         if array is None:
