@@ -25,13 +25,16 @@ from snncc.artifact.program import (
 )
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
-from snncc.ir import Array, VerifyError, verify
-from snncc.ir.codec import CodecError
+from snncc.ir import Array, LimitError, VerifyError, verify
+from snncc.ir.codec import CodecError, shown
 
 _deserialize: Any = getattr(safetensors, "deserialize")  # noqa: B009  # it is not typed
 METADATA_KEY = "snncc"
 LARGEST_HEADER = 1 << 26
-LARGEST_FILE = 1 << 33
+LARGEST_FILE = (1 << 31) + LARGEST_HEADER + 8
+DEEPEST_JSON = 32
+"""Of the manifest: what is recorded about a program's origin may be nested, in reason."""
+ENTRY = {"dtype", "shape", "data_offsets"}
 DTYPES = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
 
 
@@ -58,11 +61,19 @@ def load_program(path: Path) -> Program:
 
     Raises:
         SnnccError: SNN015 when there is no such file, SNN017 when it is damaged, foreign, of
-            another version, or holds an illegal program.
+            another version, or holds an illegal program; SNN070 when the program is larger than
+            the stated limits.
     """
     program = _parse(path, _content(path))  # the bytes go before the program is verified
     try:
         verify(program.graph)
+    except LimitError as error:
+        raise SnnccError(
+            "SNN070",
+            f"{path} holds a program beyond the stated limits",
+            why=error.problems[0],
+            help="docs/program_rules.md lists the limits",
+        ) from error
     except VerifyError as error:
         raise _damaged(path, f"its program is not legal: {error.problems[0]}") from error
     return program
@@ -89,8 +100,11 @@ def _parse(path: Path, content: bytes) -> Program:
         raise _damaged(path, "it is not a .snncc file, or it is cut off")
     try:
         header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=_no_duplicates)
-        text = header["__metadata__"][METADATA_KEY]
+        text = _sealed_text(header)
         sealed = json.loads(text, object_pairs_hook=_no_duplicates)
+        if not _is_shallow(sealed, DEEPEST_JSON):
+            raise CodecError(f"its manifest is nested deeper than {DEEPEST_JSON}")
+        json.dumps(sealed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         if canonical(sealed) != text or set(sealed) != {"manifest", "sha256"}:
             raise CodecError("its manifest is not canonical")
         arrays = _arrays(content)
@@ -103,12 +117,33 @@ def _parse(path: Path, content: bytes) -> Program:
         raise _damaged(path, "it is not a .snncc file") from error
 
 
+def _sealed_text(header: Any) -> str:
+    """The only metadata; constants have their type, shape and place and nothing else."""
+    metadata = header["__metadata__"]
+    if set(metadata) != {METADATA_KEY}:
+        raise CodecError("its header holds metadata that no program has")
+    if any(set(header[name]) != ENTRY for name in header if name != "__metadata__"):
+        raise CodecError("its header says more of a constant than type, shape and place")
+    return str(metadata[METADATA_KEY])
+
+
+def _is_shallow(value: Any, depth: int) -> bool:
+    """Whether lists and objects stand in each other no deeper than this."""
+    level = [value]
+    for _ in range(depth):
+        inner: list[Any] = []
+        for each in level:
+            inner += each.values() if isinstance(each, dict) else each
+        level = [each for each in inner if isinstance(each, dict | list)]
+    return not level
+
+
 def _arrays(content: bytes) -> dict[str, Array]:
     found: dict[str, Array] = {}
     records: list[tuple[str, dict[str, Any]]] = _deserialize(content)
     for name, fields in records:
         if fields["dtype"] not in DTYPES:
-            raise CodecError(f"constant {name} is {fields['dtype']}, not an integer")
+            raise CodecError(f"constant {shown(name)} is {shown(fields['dtype'])}, not an integer")
         array = np.frombuffer(fields["data"], DTYPES[fields["dtype"]]).reshape(fields["shape"])
         array.setflags(write=False)
         found[name] = array

@@ -15,6 +15,7 @@ from snncc.ir.codec import (
     encode_loc,
     encode_op,
     encode_type,
+    shown,
 )
 
 Json = Any
@@ -43,7 +44,7 @@ def canonical(value: Json) -> str:
 
 def to_manifest(program: Program) -> dict[str, Json]:
     graph = program.graph
-    return {
+    record = {
         "schema": SCHEMA,
         "dialect": graph.dialect,
         "steps": graph.steps,
@@ -62,6 +63,17 @@ def to_manifest(program: Program) -> dict[str, Json]:
         ],
         "provenance": dict(program.provenance),
     }
+    return _in_unicode(record)
+
+
+def _in_unicode(record: dict[str, Json]) -> dict[str, Json]:
+    """The record with "?" for what is no character: names of files can hold such bytes."""
+    text = json.dumps(record, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return cast("dict[str, Json]", json.loads(text.encode("utf-8", "replace")))
+    return record
 
 
 def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
@@ -73,37 +85,40 @@ def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
     record = cast("dict[str, Json]", manifest) if isinstance(manifest, dict) else {}
     if record.get("schema") != SCHEMA:
         found = record.get("schema")
-        raise CodecError(f"schema {found!r}, this version of snncc reads {SCHEMA}")
+        raise CodecError(f"schema {shown(found)}, this version of snncc reads {SCHEMA}")
     wanted = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
     if set(record) != wanted:
-        raise CodecError(f"fields {sorted(set(record) ^ wanted)} are missing or unknown")
+        raise CodecError(f"fields {shown(sorted(set(record) ^ wanted))} are missing or unknown")
     dialect, steps = record["dialect"], record["steps"]
     if dialect != "integer" or type(steps) is not int or not isinstance(record["nodes"], list):
-        raise CodecError(f"not an integer program: {dialect!r}")
+        raise CodecError(f"not an integer program: {shown(dialect)}")
     texts = (record["profile"], record["output"])
     if not all(isinstance(t, str) for t in texts) or not isinstance(record["provenance"], dict):
         raise CodecError("profile, output or provenance has the wrong form")
     nodes = tuple(_node(each, dialect) for each in cast("list[object]", record["nodes"]))
     graph = Graph(dialect, steps, nodes, texts[1], constants, texts[0])
-    return Program(graph, cast("dict[str, object]", record["provenance"]))
+    program = Program(graph, cast("dict[str, object]", record["provenance"]))
+    if canonical(to_manifest(program)) != canonical(record):
+        raise CodecError("its manifest is not written as snncc writes it")
+    return program
 
 
 def _node(given: object, dialect: str) -> Node:
     record: Json = given
     try:
         op = DIALECTS[dialect].ops[record["op"]]
-        inputs = record["inputs"]
-        if not isinstance(record["name"], str) or not all(isinstance(i, str) for i in inputs):
-            raise CodecError(f"not a node: {record['name']!r}")
+        name, inputs = record["name"], record["inputs"]
+        if not isinstance(name, str) or not all(isinstance(i, str) for i in inputs):
+            raise CodecError(f"not a node: {shown(name)}")
         return Node(
-            record["name"],
+            name,
             decode_op(op, record["fields"]),
             tuple(inputs),
             decode_type(record["type"]),
             tuple(decode_loc(loc) for loc in record["locs"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise CodecError(f"not a node: {str(record)[:80]}") from error
+        raise CodecError(f"not a node: {shown(record)}") from error
 
 
 def digest(manifest: str, constants: Mapping[str, Array]) -> str:

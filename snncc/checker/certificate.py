@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from snncc.checker.form import bounded, check_defaults, check_manifest, check_record, check_whole
 from snncc.checker.program_file import (
     Array,
     Json,
@@ -11,29 +12,29 @@ from snncc.checker.program_file import (
     demand,
     once,
     read_program,
-    whole,
+    short,
 )
-from snncc.checker.rules import LEVELS, OPS
-from snncc.checker.values import WIDEST, Site, Value, bits
-
-MANIFEST = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
-RECORD = {"name", "op", "fields", "inputs", "type", "locs"}
+from snncc.checker.rules import OPS
+from snncc.checker.values import LEVELS, Site, Value
 
 
 def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], steps: int) -> Json:
     """What the certificate must say about one node; its value joins `values`."""
     name, kind = record["name"], record["op"]
-    demand(set(record) == RECORD and name not in values, f"unknown form of node {name}")
+    check_record(record)
+    demand(name not in values, "the name stands twice")
     demand(kind in OPS, f"{kind} is no op of an integer program")
     rule, required, others = OPS[kind]
+    check_defaults(record["fields"], others)
     fields = {**others, **record["fields"]}
     demand(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
-    value, said = rule(Site(fields, [values[i] for i in record["inputs"]], constants, steps))
+    sources = [values[source] for source in record["inputs"]]
+    value, said = rule(Site(fields, sources, constants, steps))
+    value = bounded(record, value, sources)
     interval = list(value.interval)
-    demand(len(value.sizes) == len(value.axes), "an axis stands twice")
-    demand(bits(value.interval) <= WIDEST, f"{interval} needs more than {WIDEST} bits")
     found = {"kind": value.kind, "axes": [list(a) for a in value.axes], "range": interval}
-    demand(record["type"] == found, f"declared {record['type']}, found {found}")
+    same = canonical(record["type"]) == canonical(found)
+    demand(same, f"declared {short(record['type'])}, found {short(found)}")
     values[name] = value
     return {"name": name, "op": kind, "range": interval, **said}
 
@@ -41,21 +42,18 @@ def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], s
 def expected(content: bytes) -> Json:
     """The one certificate that holds for a program file, worked out from the file alone."""
     manifest, constants, sha = read_program(content)
-    demand(set(manifest) == MANIFEST and manifest["schema"] == 1, "unknown form of program")
-    form = f"{manifest['dialect']} {manifest['profile']}"
-    demand(form in ("integer exact", "integer loihi-lava"), f"unknown dialect or profile {form}")
+    check_manifest(manifest, constants)
     values: dict[str, Value] = {}
     nodes: list[Json] = []
     for record in manifest["nodes"]:
         try:
-            nodes.append(judge(record, values, constants, whole(manifest["steps"], 1)))
+            nodes.append(judge(record, values, constants, manifest["steps"]))
         except Rejected as reason:
-            raise Rejected(f"{record['name']}: {reason}") from None
+            raise Rejected(f"{short(record['name'])}: {reason}") from None
+    check_whole(manifest, values, constants)
     output = manifest["output"]
-    demand(values[output].kind == "readout", "the output is no readout")
-    encodings = {value.encoding for value in values.values()} - {""}
-    demand(len(encodings) <= 1, "images enter in two ways")
     (fields,) = (r["fields"] for r in manifest["nodes"] if r["name"] == output)
+    (image,) = (value.encoding for value in values.values() if value.kind == "pixel")
     return {
         "schema": 1,
         "program": sha,
@@ -63,7 +61,7 @@ def expected(content: bytes) -> Json:
         "profile": manifest["profile"],
         "steps": manifest["steps"],
         "level": max((node["level"] for node in nodes), key=LEVELS.index),
-        "input": encodings.pop() if encodings else "none",
+        "input": image,
         "output": {"node": output, "unit": fields.get("unit", 1.0)},
         "nodes": nodes,
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ Json = Any
 Array = NDArray[Any]
 
 DTYPES = {"I8": "|i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+ENTRY = {"dtype", "shape", "data_offsets"}
+LONGEST_HEADER = 2**26
+MOST_CONSTANT_BYTES = 2**31
+DEEPEST_JSON = 32
 
 
 class Rejected(Exception):
@@ -22,9 +27,16 @@ def demand(condition: bool, why: str) -> None:
         raise Rejected(why)
 
 
-def whole(value: Json, least: int = 0) -> int:
-    demand(type(value) is int and value >= least, f"{value!r} is no integer of at least {least}")
+def whole(value: Json, least: int = 0, most: int = 2**62) -> int:
+    """An integer between two bounds. Not a float, not a truth value."""
+    fits = type(value) is int and least <= value <= most
+    demand(fits, f"{short(value)} is no integer from {least} to {most}")
     return int(value)
+
+
+def short(value: Json) -> str:
+    """A value in a message: one line, not too long."""
+    return ascii(value)[:80]
 
 
 def canonical(value: Json) -> str:
@@ -34,22 +46,52 @@ def canonical(value: Json) -> str:
 def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
     """Manifest, constants and sha256 of a program file."""
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length], object_pairs_hook=once)
-    data, end = content[8 + length :], 0
-    sealed = json.loads(header.pop("__metadata__")["snncc"], object_pairs_hook=once)
-    constants: dict[str, Array] = {}
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        start, stop = entry["data_offsets"]
-        demand(start == end <= stop <= len(data), f"constant {name} is out of place")
-        flat = np.frombuffer(data[start:stop], DTYPES[entry["dtype"]])
-        constants[name], end = flat.reshape([whole(n) for n in entry["shape"]]), stop
-    demand(end == len(data), "the program file has more bytes than constants")
+    demand(length <= min(LONGEST_HEADER, len(content) - 8), "the header does not fit the file")
+    header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=once)
+    metadata = header.pop("__metadata__")
+    demand(set(metadata) == {"snncc"}, "the header holds other metadata")
+    sealed = json.loads(metadata["snncc"], object_pairs_hook=once)
+    demand(set(sealed) == {"manifest", "sha256"}, "the metadata is no sealed manifest")
+    demand(height(sealed, DEEPEST_JSON) <= DEEPEST_JSON, "the manifest is nested too deep")
+    demand(canonical(sealed) == metadata["snncc"], "the manifest is not in canonical form")
+    json.dumps(sealed, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+    constants = read_constants(header, content[8 + length :])
     state = hashlib.sha256(canonical(sealed["manifest"]).encode())
     for name, array in sorted(constants.items()):
         state.update(canonical([name, array.dtype.str, list(array.shape)]).encode())
         state.update(array.tobytes())
     demand(state.hexdigest() == sealed["sha256"], "the program does not match its own sha256")
     return sealed["manifest"], constants, state.hexdigest()
+
+
+def read_constants(header: Json, data: bytes) -> dict[str, Array]:
+    """Integers that lie one after another, without a gap and with nothing behind them."""
+    demand(len(data) <= MOST_CONSTANT_BYTES, "the constants are too large")
+    demand(all(set(entry) == ENTRY for entry in header.values()), "unknown form of a constant")
+    constants: dict[str, Array] = {}
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        start, stop = (whole(n) for n in entry["data_offsets"])
+        demand(start == end <= stop <= len(data), f"constant {short(name)} is out of place")
+        shape = [whole(n, 1) for n in entry["shape"]]
+        demand(entry["dtype"] in DTYPES, f"constant {short(name)} is no integer")
+        flat = np.frombuffer(data[start:stop], DTYPES[entry["dtype"]])
+        demand(math.prod(shape) == flat.size, f"constant {short(name)} has another shape")
+        constants[name], end = flat.reshape(shape), stop
+    demand(end == len(data), "the program file has more bytes than constants")
+    return constants
+
+
+def height(value: Json, most: int) -> int:
+    """How deep lists and objects stand in each other; one more than `most` where it is more."""
+    found, level = 0, [value]
+    while found <= most:
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            break
+        found += 1
+        level = [i for each in level for i in (each.values() if type(each) is dict else each)]
+    return found
 
 
 def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -1,5 +1,6 @@
 """What the checker knows about a value, and the exact arithmetic that it needs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,13 +9,29 @@ from snncc.checker.program_file import Array, Json, demand
 
 Axes = tuple[tuple[str, int], ...]
 Interval = tuple[int, int]
+Found = tuple["Value", dict[str, Json]]
+"""What is known about a node's value, and what the certificate says about the node."""
 
 WIDEST = 62
 """Bits of the widest integer that executors hold, sign included."""
+BLOCK = 2**20
+LEVELS = ("strict", "shift-add")
+
+
+def says(rule: str, words: str = "", terms: int = 1, **more: Json) -> Json:
+    """More than one term, that is, shifted copies of a number to add: one step up the ladder."""
+    above = terms > 1
+    said = {"rule": f"{rule}-add" if above else rule, "arithmetic": words.split()}
+    costs = {"adders": terms - 1 if above else 0, "level": LEVELS[above]}
+    return {"before_shift": None, "membrane": None, **said, **costs, **more}
 
 
 def bits(interval: Interval) -> int:
     return max((n if n >= 0 else ~n).bit_length() + 1 for n in interval)
+
+
+def narrow(what: str, *numbers: int) -> None:
+    demand(bits((min(numbers), max(numbers))) <= WIDEST, f"{what} needs more than {WIDEST} bits")
 
 
 def ends(array: Array) -> Interval:
@@ -22,9 +39,15 @@ def ends(array: Array) -> Interval:
     return int(array.min(initial=0)), int(array.max(initial=0))
 
 
-def exact(array: Array, reach: int) -> Array:
-    """In 64 bits, or as Python's integers where sums up to `reach` could overflow."""
-    return array.astype(np.int64 if reach < 2**62 else object)
+def row_ends(rows: Array) -> Interval:
+    """Least sum of what is negative in a row, and largest of what is positive, block by block."""
+    low, high, count = 0, 0, max(1, BLOCK // rows.shape[-1])
+    for block in (rows[i : i + count] for i in range(0, len(rows), count)):
+        fits = max(map(abs, ends(block))) * block.shape[-1] < 2**62
+        wide = block.astype(np.int64 if fits else object)
+        low = min(low, int(np.where(wide < 0, wide, 0).sum(axis=-1).min()))
+        high = max(high, int(np.where(wide > 0, wide, 0).sum(axis=-1).max()))
+    return low, high
 
 
 def digits(constant: int) -> int:
@@ -40,12 +63,17 @@ def digits(constant: int) -> int:
 
 @dataclass(frozen=True)
 class Value:
-    """What is known about a value: its kind, its axes for one sample, where its elements lie."""
+    """What is known about a value: its kind, its axes for one sample, where its elements lie.
+
+    `terms` and `depth` count what it is made of without a map or a neuron between.
+    """
 
     kind: str
     axes: Axes
     interval: Interval
     encoding: str = ""
+    terms: int = 1
+    depth: int = 0
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -70,6 +98,13 @@ class Site:
     constants: dict[str, Array]
     steps: int
 
+    def source(self, *kinds: str) -> Value:
+        """The only source, of one of these kinds."""
+        demand(len(self.sources) == 1, f"{len(self.sources)} sources where there is one")
+        kind = self.sources[0].kind
+        demand(kind in kinds, f"a {kind} where only {kinds} can be: a multiplication")
+        return self.sources[0]
+
     def constant(self, field: str) -> tuple[tuple[str, ...], Array]:
         """Axes and integers of a constant."""
         axes, array = tuple(self.fields[field]["axes"]), self.constants[self.fields[field]["@"]]
@@ -85,3 +120,15 @@ class Site:
         demand(fits and len(set(axes)) == len(axes), f"{field} does not fit {target}")
         moved = array.transpose([axes.index(name) for name, _ in target if name in axes])
         return moved.reshape([size if name in axes else 1 for name, size in target])
+
+
+def blocks(arrays: list[Array], size: int = 2**18) -> Iterator[list[Array]]:
+    """Arrays that are broadcast against each other, cut along the longest axis but the first."""
+    shape = np.broadcast_shapes(*(array.shape[1:] for array in arrays))
+    if int(np.prod(shape, dtype=object)) <= size:
+        yield arrays
+        return
+    axis = int(np.argmax(shape))
+    for half in (slice(0, shape[axis] // 2), slice(shape[axis] // 2, None)):
+        cut = (slice(None),) * (axis + 1) + (half,)
+        yield from blocks([a[cut] if a.shape[axis + 1] > 1 else a for a in arrays], size)

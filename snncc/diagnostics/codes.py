@@ -52,6 +52,8 @@ CODES: Mapping[str, Code] = {
     "SNN036": Code("a program does not fit Lava's processes", UNSUPPORTED),
     # Backends.
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
+    # Programs.
+    "SNN070": Code("a program is larger than the stated limits", UNSUPPORTED),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
     "SNN051": Code("no Lava environment is found", MISSING_DEPENDENCY),

@@ -5,7 +5,7 @@ from snncc.ir.graph import Graph, GraphBuilder, Node, params_of
 from snncc.ir.loc import Loc, fuse
 from snncc.ir.op import Array, Context, Op, Param, TypeRuleError
 from snncc.ir.types import TIME, Axis, Kind, ValueType
-from snncc.ir.verifier import VerifyError, verify
+from snncc.ir.verifier import LimitError, VerifyError, verify
 
 __all__ = [
     "DIALECTS",
@@ -20,6 +20,7 @@ __all__ = [
     "Graph",
     "GraphBuilder",
     "Kind",
+    "LimitError",
     "Loc",
     "Node",
     "Op",

@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from snncc.ir.loc import Loc
 from snncc.ir.op import Op, Param
@@ -59,7 +59,7 @@ def _decode(value: Json, hint: Any, name: str) -> Any:
         found = _decode_one(value, option)
         if found is not _NO:
             return found
-    raise CodecError(f"field {name!r} is {value!r}, which is not {hint}")
+    raise CodecError(f"field {name!r} is {shown(value)}, which is not {hint}")
 
 
 _NO = object()
@@ -116,14 +116,36 @@ def encode_type(value: ValueType) -> dict[str, Json]:
 
 
 def decode_type(record: Json) -> ValueType:
-    """Raises CodecError when the record is no type."""
+    """Raises CodecError when the record is not what `encode_type` writes."""
     try:
-        axes = tuple(Axis(str(n), int(s)) for n, s in record["axes"])
+        axes = tuple(_axis(each) for each in record["axes"])
         bounds = record.get("range")
-        pair = None if bounds is None else (int(bounds[0]), int(bounds[1]))
-        return ValueType(Kind(record["kind"]), axes, pair)
+        value = ValueType(Kind(record["kind"]), axes, None if bounds is None else _interval(bounds))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise CodecError(f"not a type: {record!r}") from error
+        raise CodecError(f"not a type: {shown(record)}") from error
+    if set(record) != set(encode_type(value)):
+        raise CodecError(f"not a type: {shown(record)}")
+    return value
+
+
+def shown(record: Json) -> str:
+    """A record in a message: on one line, without control characters, not too long."""
+    text = ascii(record)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _axis(record: Json) -> Axis:
+    name, size = record
+    if type(name) is not str or type(size) is not int:
+        raise CodecError(f"not an axis: {shown(record)}")
+    return Axis(name, size)
+
+
+def _interval(record: Json) -> tuple[int, int]:
+    low, high = record
+    if type(record) is not list or type(low) is not int or type(high) is not int:
+        raise CodecError(f"not an interval: {shown(record)}")
+    return low, high
 
 
 def encode_loc(loc: Loc) -> list[Json]:
@@ -132,8 +154,7 @@ def encode_loc(loc: Loc) -> list[Json]:
 
 def decode_loc(record: Json) -> Loc:
     """Raises CodecError when the record is no location."""
-    try:
-        path, file, line, call, source = record
-        return Loc(str(path), str(file), int(line), str(call), str(source))
-    except (TypeError, ValueError) as error:
-        raise CodecError(f"not a location: {record!r}") from error
+    forms = [str, str, int, str, str]
+    if type(record) is not list or [type(part) for part in cast("list[object]", record)] != forms:
+        raise CodecError(f"not a location: {shown(record)}")
+    return Loc(*record)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from snncc.ir.loc import Loc
+from snncc.ir.names import as_name
 from snncc.ir.op import Array, Context, Op, Param
 from snncc.ir.types import ValueType
 
@@ -116,8 +117,11 @@ class GraphBuilder:
         return self._nodes[name]
 
     def fresh(self, stem: str) -> str:
-        """A node name that is not taken yet: the stem, or the stem with a number."""
-        return _fresh(stem or "v", self._nodes)
+        """A node name that is not taken yet: the stem, or the stem with a number.
+
+        What no name of a program may hold becomes "_"; the node's place keeps the module's path.
+        """
+        return _fresh(as_name(stem) or "v", self._nodes)
 
     def add(
         self, op: Op, inputs: Iterable[str] = (), locs: tuple[Loc, ...] = (), name: str = ""
@@ -128,7 +132,7 @@ class GraphBuilder:
             TypeRuleError: the op does not fit its inputs.
         """
         inputs = tuple(inputs)
-        stem = name or op.mnemonic
+        stem = as_name(name or op.mnemonic)
         name = self.fresh(stem)
         self._stems[name] = stem
         result = op.infer(tuple(self._nodes[i].type for i in inputs), self.context)
@@ -142,7 +146,7 @@ class GraphBuilder:
 
     def constant(self, stem: str, array: Array, axes: Iterable[str] = ()) -> Param:
         """Stores an array under a fresh name and returns the reference to it."""
-        name = _fresh(stem, self._constants)
+        name = _fresh(as_name(stem) or "c", self._constants)
         frozen = np.array(array, order="C")
         frozen.setflags(write=False)
         self._constants[name] = frozen

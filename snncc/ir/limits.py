@@ -22,7 +22,6 @@ MOST_TERMS = 1 << 12
 """Ways from a current back to the maps that it is made of."""
 DEEPEST = 256
 """Sums, gains and concats that follow each other."""
-LONGEST_NAME = 512
 MOST_AXES = 16
 MOST_ELEMENTS = 1 << 26
 """Of one value at one step, and of an image with its padding."""
@@ -47,7 +46,7 @@ def limit_problems(graph: Graph) -> Iterator[Found]:
     if total > MOST_CONSTANT_BYTES:
         yield "", f"{total} bytes of constants, the most are {MOST_CONSTANT_BYTES}"
     for node in graph.nodes:
-        yield from ((node.name[:LONGEST_NAME], text) for text in _of_node(graph, node))
+        yield from ((node.name, text) for text in _of_node(graph, node))
     yield from _nesting(graph)
     work = sum(_told_apart(graph, node) for node in graph.nodes) * graph.steps
     if work > MOST_NEURON_STEPS:
@@ -56,8 +55,6 @@ def limit_problems(graph: Graph) -> Iterator[Found]:
 
 
 def _of_node(graph: Graph, node: Node) -> Iterator[str]:
-    if len(node.name) > LONGEST_NAME:
-        yield f"a name of {len(node.name)} characters, the most are {LONGEST_NAME}"
     if len(node.inputs) > MOST_INPUTS:
         yield f"{len(node.inputs)} sources, the most are {MOST_INPUTS}"
     rank = max([len(node.type.axes), *(len(param.axes) for param in params_of(node.op))])

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snncc.ir.codec import CodecError, decode_op, encode_op
+from snncc.ir.codec import CodecError, decode_op, encode_op, shown
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.limits import LONGEST_NAME, Found
+from snncc.ir.limits import Found
+from snncc.ir.names import is_axis_name, is_name
 from snncc.ir.op import WIDEST, Array, Op, Param
 from snncc.ir.projections import Pixels
 
@@ -21,28 +22,12 @@ LARGEST = (1 << (WIDEST - 1)) - 1
 """No constant is larger, of either sign."""
 
 
-def is_name(text: str) -> bool:
-    """Whether a text can name a node or a constant: letters, digits, `_`, `.` and `-`."""
-    return 0 < len(text) <= LONGEST_NAME and all(c.isalnum() or c in "_.-" for c in text)
-
-
-def is_axis_name(text: str) -> bool:
-    """Whether a text can name an axis: a name that begins with a letter."""
-    return is_name(text) and text[0].isalpha()
-
-
-def as_name(text: str) -> str:
-    """The nearest text that can name a node or a constant."""
-    cut = text[: LONGEST_NAME - 16]  # room for a number and what a constant of the node is called
-    return "".join(c if c.isalnum() or c in "_.-" else "_" for c in cut)
-
-
 def program_problems(graph: Graph) -> Iterator[Found]:
     """Every rule that a graph breaks as a whole. Its nodes are in topological order."""
     if type(graph.steps) is not int:
         yield "", f"T is {graph.steps!r}, not an integer"
     if graph.profile not in PROFILES:
-        yield "", f"unknown profile {graph.profile!r}"
+        yield "", f"unknown profile {shown(graph.profile)}"
     images, readouts = graph.select(Pixels), graph.select(IntegerReadout)
     if len(images) != 1:
         yield "", f"{len(images)} images enter, a program has one"
@@ -55,19 +40,17 @@ def program_problems(graph: Graph) -> Iterator[Found]:
     named = {param.name for node in graph.nodes for param in params_of(node.op)}
     for name, array in graph.constants.items():
         if not is_name(name):
-            yield "", f"a constant is called {name!r}"
-        if name not in named:
+            yield "", f"a constant is called {shown(name)}"
+        elif name not in named:
             yield "", f"constant @{name} belongs to no node"
         yield from (("", f"constant @{name} {text}") for text in _of_constant(array))
 
 
 def _of_node(node: Node) -> Iterator[str]:
-    if not is_name(node.name):
-        yield f"{node.name!r} cannot be a name: letters, digits, '_', '.' and '-' can"
     names = [axis.name for axis in node.type.axes] + list(_axes_of(node.op))
     for name in dict.fromkeys(names):
         if not is_axis_name(name):
-            yield f"{name!r} cannot name an axis: a letter, then letters, digits, '_', '.' and '-'"
+            yield f"{shown(name)} cannot name an axis: a letter, then letters, digits, '_.-'"
     if any(type(axis.size) is not int or axis.size < 1 for axis in node.type.axes):
         yield f"{node.type} has an axis without elements"
     try:
@@ -90,8 +73,10 @@ def _axes_of(op: Op) -> Iterator[str]:
 
 
 AXES_FIELDS = frozenset(
-    ("axes", "into", "out", "shared", "summed", "along", "channel", "height", "width")
-    + ("out_channel", "out_height", "out_width")
+    {
+        *("axes", "into", "out", "shared", "summed", "along", "channel", "height", "width"),
+        *("out_channel", "out_height", "out_width"),
+    }
 )
 """Fields of integer ops that hold names of axes."""
 

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from snncc.ir.codec import shown
 from snncc.ir.dialect import DIALECTS, TRACED
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.limits import Found, limit_problems
+from snncc.ir.names import is_name
 from snncc.ir.op import WIDEST, TypeRuleError, is_integer
 from snncc.ir.program_rules import program_problems
 from snncc.ir.types import Kind
@@ -38,7 +40,7 @@ def verify(graph: Graph) -> None:
         LimitError: naming everything that exceeds a limit.
         VerifyError: naming every node that breaks a rule.
     """
-    problems = _structure_problems(graph)
+    problems = _name_problems(graph) or _structure_problems(graph)
     if problems:
         raise VerifyError(problems)
     if graph.dialect != TRACED.name:
@@ -51,6 +53,19 @@ def verify(graph: Graph) -> None:
         problems = [text for node in graph.nodes for text in _node_problems(graph, node)]
     if problems:
         raise VerifyError(problems)
+
+
+def _name_problems(graph: Graph) -> list[str]:
+    """Names that the messages below could not show as they are."""
+    if graph.dialect not in DIALECTS:
+        return [f"unknown dialect {graph.dialect!r}"]
+    if not DIALECTS[graph.dialect].integer:
+        return []
+    names = (graph.output, *(name for node in graph.nodes for name in (node.name, *node.inputs)))
+    wrong = [name for name in dict.fromkeys(names) if not is_name(name)]
+    return [
+        f"{shown(name)} cannot be a name: letters, digits, '_', '.' and '-' can" for name in wrong
+    ]
 
 
 def _placed(graph: Graph, found: Iterable[Found]) -> list[str]:
@@ -75,8 +90,6 @@ def _op_problems(graph: Graph, node: Node) -> list[str]:
 
 
 def _structure_problems(graph: Graph) -> list[str]:
-    if graph.dialect not in DIALECTS:
-        return [f"unknown dialect {graph.dialect!r}"]
     found: list[str] = []
     if graph.steps < 1:
         found.append(f"a program needs at least one time step, not {graph.steps}")

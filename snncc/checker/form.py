@@ -1,0 +1,115 @@
+"""What a program must be as a whole: names, limits, one image, one readout, nothing to spare."""
+
+import math
+from dataclasses import replace
+
+from snncc.checker.program_file import Array, Json, canonical, demand, short, whole
+from snncc.checker.values import Value, narrow
+
+MANIFEST = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
+RECORD = {"name", "op", "fields", "inputs", "type", "locs"}
+PROFILES = ("exact", "loihi-lava")
+LOCATION = [str, str, int, str, str]
+
+MOST_STEPS, MOST_NODES = 2**12, 2**14
+MOST_SOURCES, MOST_TERMS, DEEPEST = 2**12, 2**12, 256
+LONGEST_NAME, MOST_AXES = 512, 16
+MOST_ELEMENTS, MOST_NEURON_STEPS = 2**26, 2**30
+NESTS = ("sum", "gain", "concat")
+AXES = ("axes", "into", "out", "shared", "summed", "along")
+AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", "out")
+
+
+def name(value: Json) -> str:
+    """Letters, digits and "_", "." and "-"."""
+    good = type(value) is str and 0 < len(value) <= LONGEST_NAME
+    good = good and all(c.isalnum() or c in "_.-" for c in value)
+    demand(good, f"{short(value)} is no name")
+    return str(value)
+
+
+def axis_name(value: Json) -> str:
+    demand(name(value)[0].isalpha(), f"{short(value)} is no name of an axis")
+    return str(value)
+
+
+def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
+    """The form of the manifest, and constants that are named and are not too wide."""
+    demand(set(manifest) == MANIFEST, "unknown form of program")
+    demand(whole(manifest["schema"]) == 1, "unknown schema")
+    form = (manifest["dialect"], manifest["profile"])
+    demand(form in [("integer", p) for p in PROFILES], f"unknown dialect or profile {short(form)}")
+    whole(manifest["steps"], 1, MOST_STEPS)
+    demand(type(manifest["nodes"]) is list, "the nodes are no list")
+    demand(len(manifest["nodes"]) <= MOST_NODES, "too many nodes")
+    demand(type(manifest["provenance"]) is dict, "the provenance is no record")
+    for record in manifest["nodes"]:
+        demand(set(record) == RECORD and type(record["fields"]) is dict, "unknown form of a node")
+    for key, array in constants.items():
+        name(key)
+        narrow(f"constant {key}", int(array.min()), int(array.max()))
+    work = manifest["steps"] * sum(told_apart(r, constants) for r in manifest["nodes"])
+    demand(work <= MOST_NEURON_STEPS, "too many neurons times steps that constants tell apart")
+
+
+def check_record(record: Json) -> None:
+    """Names, places and sources of a node, and the names of axes in its fields."""
+    name(record["name"])
+    demand(type(record["inputs"]) is list, "the sources are no list")
+    demand(len(record["inputs"]) <= MOST_SOURCES, "too many sources")
+    demand(type(record["locs"]) is list, "the places are no list")
+    for place in record["locs"]:
+        demand(
+            type(place) is list and [type(p) for p in place] == LOCATION, "unknown form of place"
+        )
+    for key, value in record["fields"].items():
+        if type(value) is dict:
+            demand(set(value) == {"@", "axes"}, f"{key} is no constant")
+        named = value["axes"] if type(value) is dict else value
+        if key in AXIS and type(value) is str:
+            axis_name(value)
+        elif type(value) is dict or key in AXES:
+            demand(type(named) is list, f"{key} is no list of axes")
+            demand(len(named) <= MOST_AXES or key == "along", f"{key} has too many axes")
+            demand(all(axis_name(each) for each in named), f"{key} is no list of axes")
+
+
+def check_defaults(given: dict[str, Json], defaults: dict[str, Json]) -> None:
+    """A field that is what it is by default is left out: a program has one manifest."""
+    same = [k for k in given if k in defaults and canonical(given[k]) == canonical(defaults[k])]
+    demand(not same, f"{same} need not be written")
+
+
+def bounded(record: Json, value: Value, sources: list[Value]) -> Value:
+    """The value with how much it is made of, when that and its size are within the limits."""
+    sizes = [size for _, size in value.rest]
+    demand(len(value.sizes) == len(value.axes) <= MOST_AXES, "an axis stands twice, or too many")
+    demand(math.prod(sizes) <= MOST_ELEMENTS, "too many elements")
+    narrow("the value", *value.interval)
+    if record["op"] not in NESTS:
+        return value
+    terms, depth = sum(s.terms for s in sources), 1 + max(s.depth for s in sources)
+    demand(terms <= MOST_TERMS and depth <= DEEPEST, "sums of sums: too many terms, or too deep")
+    return replace(value, terms=terms, depth=depth)
+
+
+def told_apart(record: Json, constants: dict[str, Array]) -> int:
+    """How many neurons of a population have constants of their own; 0 for other nodes."""
+    sizes: dict[str, int] = {}
+    for param in record["fields"].values():
+        if record["op"] == "integer_population" and type(param) is dict:
+            sizes |= dict(zip(param["axes"], constants[param["@"]].shape, strict=False))
+    return math.prod(size for axis, size in sizes.items() if axis != "t") if sizes else 0
+
+
+def check_whole(manifest: Json, values: dict[str, Value], constants: dict[str, Array]) -> None:
+    """One image, one readout, which is the output, and nothing that nobody reads."""
+    nodes = manifest["nodes"]
+    readouts = [r["name"] for r in nodes if r["op"] == "integer_readout"]
+    demand(sum(r["op"] == "pixels" for r in nodes) == 1, "a program has one image")
+    demand(readouts == [manifest["output"]], "the output is no readout, or there are several")
+    read = {source for record in nodes for source in record["inputs"]}
+    idle = [n for n in values if n not in read and n != manifest["output"]]
+    demand(not idle, f"nobody reads {short(idle)}")
+    named = {v["@"] for r in nodes for v in r["fields"].values() if type(v) is dict}
+    demand(named == set(constants), "a constant belongs to no node")

@@ -1,0 +1,103 @@
+"""Populations: how they leak, fire and reset, and how far their membranes go."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.checker.program_file import Array, Json, demand, whole
+from snncc.checker.values import (
+    WIDEST,
+    Found,
+    Interval,
+    Site,
+    Value,
+    blocks,
+    digits,
+    ends,
+    narrow,
+    says,
+)
+
+
+@dataclass(frozen=True)
+class Law:
+    """leak(V) = (factor * V + carry) >> shift, down, up or toward zero; reset; comparison."""
+
+    factor: int
+    shift: int
+    carry: int
+    soft: bool
+    at_least: bool
+    to_zero: bool
+
+    def leak(self, v: Array) -> Array:
+        side = 1 if self.at_least else -1
+        way = np.where(v < 0, -1, 1) if self.to_zero else side
+        return way * ((self.factor * way * v + self.carry) >> self.shift)
+
+
+def population(site: Site) -> Found:
+    source, field = site.source("current"), site.fields
+    law = law_of(field)
+    low, high = field["membrane"]
+    demand(type(low) is int and type(high) is int, "the membrane's width is no interval")
+    narrow("the membrane", low, high)
+    reached = membrane(site, source, law)
+    fits = low <= reached[0] and reached[1] <= high
+    demand(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
+    narrow("the leak", max(-low, high) * max(1, law.factor) + law.carry)
+    value = Value("spike", source.timed(site.steps).axes, (0, 1))
+    both = {"declared": [low, high], "reached": [*reached]}
+    words = "shift add compare select" if law.shift else "add compare select"
+    return value, says("leak-by-shift", words, digits(law.factor), membrane=both)
+
+
+def law_of(field: Json) -> Law:
+    factor, shift = field["decay"]
+    shift = whole(shift, 0, WIDEST - 1)
+    demand(whole(factor) <= 1 << shift, "the decay is outside [0, 1]")
+    carry = whole(field["decay_offset"])
+    demand(carry < 1 << shift, "the decay's offset is a whole step")
+    demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
+    soft, at_least = field["reset"] == "soft", field["compare"] == "ge"
+    return Law(factor, shift, carry, soft, at_least, field["rounding"] == "zero")
+
+
+def membrane(site: Site, source: Value, law: Law) -> Interval:
+    """Everything that a membrane can be in T steps from 0, before and after the reset.
+
+    Z = leak(V) + polarity * (X + offset) + bias. What of it does not fire stays; what fires becomes
+    0 (hard) or Z - threshold (soft).
+    """
+    every = (("t", site.steps), *source.rest)
+    fields = [site.over(key, every).astype(np.int64) for key in ("threshold", "bias", "offset")]
+    signs = site.over("polarity", every, 1).astype(np.int64)
+    demand(set(np.unique(signs).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
+    offset = fields[2]
+    low, high = source.interval[0] + int(offset.min()), source.interval[1] + int(offset.max())
+    narrow("a current with its offset", low, high)
+    found = [reached(part, source.interval, law, site.steps) for part in blocks([*fields, signs])]
+    return min(low for low, _ in found), max(high for _, high in found)
+
+
+def reached(arrays: list[Array], current: Interval, law: Law, steps: int) -> Interval:
+    """The same for some of the neurons; 64 bits hold every number, or the program is rejected."""
+    found = [0]
+    low = high = np.zeros((1,) * (arrays[0].ndim - 1), np.int64)
+    for t in range(steps):
+        threshold, bias, offset, sign = (a[t if len(a) > 1 else 0] for a in arrays)
+        push = [sign * (end + offset) + bias + 0 * threshold for end in current]
+        last = threshold - 1 if law.at_least else threshold  # the highest level that does not fire
+        low = law.leak(low) + np.minimum(*push)
+        high = law.leak(high) + np.maximum(*push)
+        found += [*ends(low), *ends(high)]
+        narrow("the membrane", *found[-4:])
+        soft = np.maximum(low, last + 1) - threshold, high - threshold
+        fired = soft if law.soft else (0 * low, 0 * low)
+        stays = np.where(low <= last, (low, np.minimum(high, last)), fired)
+        goes = np.where(high > last, fired, stays)
+        low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
+        found += [*ends(low), *ends(high)]
+        narrow("the leak", max(map(abs, found[-4:])) * max(1, law.factor) + law.carry)
+    return min(found), max(found)

@@ -1,0 +1,16 @@
+"""The answer: y = sum of x over T steps, and an offset; its real unit stays outside."""
+
+import math
+
+from snncc.checker.program_file import demand
+from snncc.checker.values import Found, Site, Value, narrow, says
+
+
+def readout(site: Site) -> Found:
+    source, unit = site.source("current"), site.fields["unit"]
+    demand(type(unit) is float and 0 < unit < math.inf, "the unit is not positive")
+    low, high = (end * site.steps for end in source.interval)
+    narrow("the sum over time", low, high)
+    offset = site.over("offset", source.rest)
+    value = Value("readout", source.rest, (low + int(offset.min()), high + int(offset.max())))
+    return value, says("sum-over-time", "add")

@@ -1,0 +1,23 @@
+"""What nodes, constants and axes can be called."""
+
+LONGEST_NAME = 512
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a node or a constant: letters, digits, `_`, `.` and `-`."""
+    return 0 < len(text) <= LONGEST_NAME and all(map(_can_be, text))
+
+
+def is_axis_name(text: str) -> bool:
+    """Whether a text can name an axis: a name that begins with a letter."""
+    return is_name(text) and text[0].isalpha()
+
+
+def as_name(text: str) -> str:
+    """The nearest text that can name a node or a constant; "" for none."""
+    cut = text[: LONGEST_NAME - 32]  # room for a number, and for what a node's constants are called
+    return "".join(c if _can_be(c) else "_" for c in cut)
+
+
+def _can_be(character: str) -> bool:
+    return character.isalnum() or character in "_.-"
