@@ -38,20 +38,16 @@ class DenseLayer:
             return
         spikes = self._spikes(values, first_step - origin, last_step - origin)
         out = self._result(values, first_step - origin, last_step - origin)
-        lanes, blocks = out.shape[-1], self.unit.sum.blocks
-        rows = sum(len(block.rows) for block in blocks)
-        flat = out.reshape(len(spikes), rows, lanes)
-        here = np.may_share_memory(flat, out)  # otherwise it lies within a concat, and is a copy
-        for block, products in zip(blocks, self._products, strict=True):
+        for block, products in zip(self.unit.sum.blocks, self._products, strict=True):
             for a, b, product in _by_bank(products, first_step, len(spikes)):
-                if len(blocks) == 1:
-                    _multiply(block, product, spikes[a:b], flat[a:b])
-                    continue
-                own = np.empty((b - a, len(block.rows), lanes), out.dtype)
-                _multiply(block, product, spikes[a:b], own)
-                flat[a:b, block.rows] = own
-        if not here:
-            np.copyto(out, flat.reshape(out.shape))
+                target = out[a:b]
+                own = self._whole(block, target)
+                if own is None:
+                    own = np.empty((b - a, len(block.rows), out.shape[-1]), out.dtype)
+                    _multiply(block, product, spikes[a:b], own)
+                    _write_rows(target, block.rows, own)
+                else:
+                    _multiply(block, product, spikes[a:b], own)
 
     def _spikes(self, values: Array, first: int, last: int) -> Array:
         """uint8 [steps, rows of the source, lanes]; a silent row more where taps name one."""
@@ -64,6 +60,16 @@ class DenseLayer:
         if not self._silent:
             return grid
         return np.pad(grid, ((0, 0), (0, 1), (0, 0)))
+
+    def _whole(self, block: DenseBlock, target: Array) -> Array | None:
+        """The result as [steps, rows, lanes] to write into, where the block is all of it.
+
+        None where it has gaps in memory (it lies within a concat, say): bringing such a result to
+        other axes makes a copy, and what is written there would be lost.
+        """
+        if len(self.unit.sum.blocks) > 1 or not target.flags.c_contiguous:
+            return None
+        return target.reshape(len(target), len(block.rows), target.shape[-1])
 
     def _result(self, values: Array, first: int, last: int) -> Array:
         """The result's place in the memory, [steps, *its axes]."""
@@ -84,8 +90,25 @@ def _by_bank(
     return [(at, at + 1, products[first_step + at]) for at in range(steps)]
 
 
+def _write_rows(target: Array, rows: Array, own: Array) -> None:
+    """Writes [steps, rows of a block, lanes] to where they lie in [steps, *axes, lanes].
+
+    Indexing by place writes through any strides; a reshaped target might be a copy.
+    """
+    places = np.unravel_index(rows, target.shape[1:-1]) if target.ndim > 2 else ()
+    if places:
+        target[(slice(None), *places)] = own
+    else:
+        target[...] = own[:, 0]
+
+
 def _multiply(block: DenseBlock, product: Product, spikes: Array, out: Array) -> None:
-    """Writes a block's sums, [steps, rows of the block, lanes], a part of the rows at a time."""
+    """Writes a block's sums, [steps, rows of the block, lanes], a part of the rows at a time.
+
+    `out` is contiguous: only then is its reshaped form certainly itself and not a copy.
+    """
+    if not out.flags.c_contiguous:
+        raise ValueError("sums of a matrix product would be written to a copy")
     steps, rows, lanes = spikes.shape
     count, taps = block.taps.shape
     inputs, results = spikes.reshape(-1, lanes), out.reshape(steps * count, -1)

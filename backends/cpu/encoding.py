@@ -11,11 +11,12 @@ from snncc.backends.cpu.currents import bytes_of, layout_of, root_of
 from snncc.backends.cpu.dense import DenseSum, DenseUnit
 from snncc.backends.cpu.memory import place_buffers
 from snncc.backends.cpu.parts import Part
+from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
 from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
 from snncc.ir import TIME, Array, Graph, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.integer_ops import Gain, IntegerPopulation
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
@@ -101,9 +102,7 @@ class _Encoder:
             name: []
             for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
         }
-        self.readout = next(
-            graph[node.inputs[0]] for node in graph.nodes if isinstance(node.op, IntegerReadout)
-        )
+        self.readout = graph[graph[graph.output].inputs[0]]
         self.places, self.memory = self._place()
 
     def plan(self) -> UnitPlan:
@@ -230,12 +229,12 @@ class _Encoder:
             step = row * source.row_count
             place = self.places[f"spikes {part.source}"] + 8 * part.first_word
         dtype = np.int32 if part.wide else np.int8
-        weights, rows = part.weights.astype(dtype), part.weights.shape[1]
+        weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
         if part.kind == f.MASKED_LANES:
             pad = -(-unit.arrangement.lanes // f.TILE) * f.TILE - weights.shape[2]
             weights = np.pad(weights, ((0, 0), (0, 0), (0, pad)))
         elif part.kind != f.MASKED:
-            weights = _tiled(weights, tile_of(unit.arrangement.lanes))
+            weights = tiled(weights, tile_of(unit.arrangement.lanes))
         elif not part.wide:
             weights = weights.astype(np.int16)
         banks = weights.shape[0] > 1
@@ -264,7 +263,7 @@ class _Encoder:
         for axis, grid in unit.arrangement.coordinates().items():
             rows = rows + grid * layout.strides.get(axis, 0)
         place = self.places[f"current {layout.root}"]
-        table = self._keep("rows", rows.astype(np.int32))
+        table = self._keep("rows", exactly(rows, np.int32, f"the place of {name}"))
         lane = layout.strides.get(unit.arrangement.lane, 0)
         return self._add("accesses", place, layout.strides[TIME], table, lane, layout.size)
 
@@ -299,7 +298,7 @@ class _Encoder:
         lanes = arrangement.padded
         table = np.zeros((full.shape[0], groups, arrangement.lanes), np.int64)
         table[:] = full.reshape(full.shape[0], groups, -1)
-        low, high = _bits_in_use(table)
+        low, high = bits_in_use(table)
         dtype = np.int16 if high < 16 else np.int32
         stored = np.zeros((full.shape[0], groups, lanes), dtype)
         stored[..., : arrangement.lanes] = table
@@ -307,7 +306,9 @@ class _Encoder:
         grids = arrangement.coordinates()
         for axis in over:
             row = row * sizes[arrangement.rows.index(axis)] + grids[axis]
-        rows = (row * lanes * stored.itemsize).astype(np.int32)
+        if high > 31:
+            raise NotExpressible(f"the gain {name} has mantissas of more than 32 bits")
+        rows = exactly(row * lanes * stored.itemsize, np.int32, f"the gain {name}")
         step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
         return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),
                          stored.itemsize, low, high, op.shift)  # fmt: skip
@@ -358,38 +359,11 @@ class _Encoder:
         if by_lane:
             pad = -whole.shape[-1] % f.GROUP
             whole = np.pad(whole, ((0, 0), (0, 0), (0, pad)))
-        stored = whole.astype(np.int32)
-        if (stored != whole).any():
-            raise NotExpressible(f"{param.name} needs more than 32 bits")
+        stored = exactly(whole, np.int32, param.name)
         row = 4 * whole.shape[-1]
         step = row * whole.shape[1]
         address = self._keep("constant", stored)
         return [address, step if by_step else 0, row if by_row else 0, int(by_lane)]
-
-
-def tile_of(lanes: int) -> int:
-    """Lanes of a tile: as few tiles as can be, of about equal size."""
-    tiles = -(-lanes // f.TILE)
-    return -(-lanes // (tiles * f.GROUP)) * f.GROUP
-
-
-def _bits_in_use(mantissas: Array) -> tuple[int, int]:
-    """The lowest bit that any mantissa has, and the place of the sign above all of them."""
-    any_bit = int(np.bitwise_or.reduce(np.where(mantissas < 0, ~mantissas, mantissas), axis=None))
-    lowest = int(np.bitwise_or.reduce(mantissas, axis=None))
-    low = (lowest & -lowest).bit_length() - 1 if lowest else 0
-    return low, max(any_bit.bit_length(), low)
-
-
-def _tiled(weights: Array, tile: int) -> Array:
-    """[steps, rows, lanes] as tiles one after another, each [rows, its lanes, padded]."""
-    steps, _, lanes = weights.shape
-    tiles: list[Array] = []
-    for first in range(0, lanes, tile):
-        part = weights[:, :, first : first + tile]
-        pad = -part.shape[2] % f.GROUP
-        tiles.append(np.pad(part, ((0, 0), (0, 0), (0, pad))).reshape(steps, -1))
-    return np.ascontiguousarray(np.concatenate(tiles, axis=1))
 
 
 def aligned(size: int) -> Array:

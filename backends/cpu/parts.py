@@ -14,6 +14,7 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.bounds import sum_bounds
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
@@ -36,6 +37,7 @@ class Part:
             the taps follow each other.
         wide: whether sums need more than 16 bits, or weights more than 8.
         reach: no partial sum is larger, of either sign.
+        inputs: how many weight rows a tap selects from.
     """
 
     kind: int
@@ -47,6 +49,7 @@ class Part:
     plane: int = 0
     wide: bool = False
     reach: int = 0
+    inputs: int = 1
 
 
 def lane_of(graph: Graph, node: Node, source: Arrangement | None) -> str:
@@ -78,16 +81,18 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
         NotExpressible: it has more inputs than can be listed.
     """
     taps, weights, kind = selection_of(graph, node, source, unit)
-    low, high = node.type.range or (0, 0)
     pixels = source is None
-    if pixels:
-        low, high = low // 255, -(-high // 255)
+    inputs = source.lanes if source is not None and kind == f.EVENTS else 1
+    begins = taps[..., 1] // _padded(unit) if kind == f.MASKED_LANES else taps[..., 1]
+    low, high = sum_bounds(begins, weights, inputs)
     narrow = weights.dtype == np.int8
     fits = narrow and low >= -SHORT - 1 and high <= SHORT
     in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
     words = int(in_order) if source is None else source.words
     reach = max(-low, high)
-    whole = Part(kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach)
+    whole = Part(
+        kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach, inputs=inputs
+    )
     if (
         kind in (f.EVENTS, f.PLANE)
         and int(taps[..., 1].max(initial=0)) + 64 * max(1, words) > MOST_INPUTS
@@ -101,13 +106,17 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
 
 
 def _split(part: Part) -> list[Part]:
-    """Shares of a sum that each fit 16 bits: some words of the only tap, or some taps."""
+    """Shares of a sum that each fit 16 bits: some words of the only tap, or some taps.
+
+    A register of 32 bits takes the shares one after the other, each widened before it is added.
+    """
     one = part.taps.shape[1] == 1
     pieces = part.words if one else part.taps.shape[1]
-    for shares in range(2, pieces + 1):
+    if max(_share(part, one, i, i + 1).reach for i in range(pieces)) > SHORT:
+        return [part]
+    for shares in range(max(2, -(-part.reach // SHORT)), pieces + 1):
         edges = [pieces * i // shares for i in range(shares + 1)]
         found = [_share(part, one, a, b) for a, b in pairwise(edges)]
-        found = [replace(share, reach=_reach(share)) for share in found]
         if all(share.reach <= SHORT for share in found):
             return found
     return [part]
@@ -130,7 +139,10 @@ def stacked(parts: list[Part]) -> list[Part]:
 
 
 def can_stack(parts: list[Part]) -> bool:
-    """Whether parts give the same bits when their sums are one."""
+    """Whether parts give the same bits when their sums are one: 16 bits hold all of them added.
+
+    A partial sum of the one list is at most the sum of what the parts can reach.
+    """
     first = parts[0]
     rows = sum(part.weights.shape[1] for part in parts)
     alike = all(
@@ -141,24 +153,24 @@ def can_stack(parts: list[Part]) -> bool:
 
 
 def _share(part: Part, one: bool, a: int, b: int) -> Part:
-    if not one:
-        return replace(part, taps=np.ascontiguousarray(part.taps[:, a:b]), wide=False)
-    taps = part.taps.copy()
-    taps[..., 1] += 64 * a
-    return replace(part, taps=taps, first_word=a, words=b - a, wide=False)
+    if one:
+        taps, inputs = part.taps.copy(), min(64 * (b - a), part.inputs - 64 * a)
+        taps[..., 1] += 64 * a
+        share = replace(part, taps=taps, first_word=a, words=b - a, wide=False, inputs=inputs)
+    else:
+        taps = np.ascontiguousarray(part.taps[:, a:b])
+        share = replace(part, taps=taps, wide=False)
+    return replace(share, reach=_largest(share))
 
 
-def _reach(part: Part) -> int:
-    """The largest sum of a share, when every row taps the same weight rows; else a bound."""
-    begins = np.unique(part.taps[..., 1].max(axis=0, initial=0))
-    if (part.taps[..., 1] != part.taps[:1, :, 1]).any():
-        return int(part.taps.shape[1]) * 64 * part.words * 128
-    rows = [np.arange(begin, begin + 64 * part.words) for begin in begins]
-    known = np.unique(np.concatenate(rows))
-    wide = part.weights[:, known[known < part.weights.shape[1]]].astype(np.int64)
-    positive = np.maximum(wide, 0).sum(axis=1).max(initial=0)
-    negative = -np.minimum(wide, 0).sum(axis=1).min(initial=0)
-    return int(max(positive, negative))
+def _largest(part: Part) -> int:
+    low, high = sum_bounds(part.taps[..., 1], part.weights, part.inputs)
+    return max(-low, high)
+
+
+def _padded(unit: Arrangement) -> int:
+    """Lanes of one weight row of MASKED_LANES."""
+    return -(-unit.lanes // f.TILE) * f.TILE
 
 
 def selection_of(
@@ -274,7 +286,7 @@ class _View:
             if name != inner:
                 first = first + place[name]
         if self.kind == f.MASKED_LANES:
-            first = first * -(-self.unit.lanes // f.TILE) * f.TILE
+            first = first * _padded(self.unit)
         return first
 
     def _summed_rows(self) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
 INT32 = (1 << 31) - 1
+MOST_SHIFT = 31
+"""Of a register of 32 bits; what a machine does with more differs."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,12 @@ class _Splitter:
 
     def split(self) -> Units:
         for node in self.graph.nodes:
-            low, high = node.type.range or (0, 0)
-            if node.type.kind is Kind.CURRENT and not -INT32 <= low <= high <= INT32:
-                raise NotExpressible(f"the current of {node.name} needs more than 32 bits")
+            _require_units(node)
             if isinstance(node.op, IntegerPopulation):
                 self._population(node, node.op)
             elif isinstance(node.op, IntegerReadout):
+                if node.name != self.graph.output:
+                    raise NotExpressible(f"{node.name} answers beside {self.graph.output}")
                 self._need(self.graph[node.inputs[0]])
             elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
                 raise NotExpressible(f"{node.name} puts spikes side by side")
@@ -138,7 +140,7 @@ class _Splitter:
         low, high = op.membrane
         factor, shift = op.decay
         reach = max(-low, high) * (factor if factor > 1 else 1) + op.decay_offset
-        if reach > INT32 or shift > 31:
+        if reach > INT32 or shift > MOST_SHIFT:
             raise NotExpressible(f"membranes of {node.name} need more than 32 bits")
         current = self.graph[node.inputs[0]]
         unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
@@ -308,7 +310,7 @@ class _Splitter:
                 self.slices[name] = (node.name, place)
                 continue
             self._need(source)
-            copy = f"{node.name}[{place}]"
+            copy = self._unused(f"{node.name}[{place}]")
             arrangement = arrange(source.type, self.stored[name].lane)
             unit = Unit(copy, arrangement, node.type.temporal)
             unit.ops += [Op(f.LOAD, 0, node=name), Op(f.STORE, 0, node=copy)]
@@ -316,3 +318,27 @@ class _Splitter:
             self.stored[copy] = arrangement
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
+
+    def _unused(self, name: str) -> str:
+        """A name that no node has: the program's own names are any text."""
+        while name in self.graph.by_name or name in self.stored:
+            name += "'"
+        return name
+
+
+def _require_units(node: Node) -> None:
+    """Refuses what units would compute otherwise than the program means it.
+
+    A register of 32 bits adds and shifts left modulo 2^32, so what passes through it on the way
+    does not matter: only what it holds in the end, when it is stored, scaled or taken by neurons.
+    These are currents, whose declared ranges hold every sum of their contributions.
+    """
+    op, low, high = node.op, *(node.type.range or (-INT32 - 1, INT32 + 1))
+    if node.type.kind is Kind.CURRENT and not -INT32 <= low <= high <= INT32:
+        raise NotExpressible(f"the current of {node.name} needs more than 32 bits")
+    if isinstance(op, Sum) and max(op.shifts, default=0) > MOST_SHIFT:
+        raise NotExpressible(f"{node.name} shifts by more than {MOST_SHIFT}")
+    if any(not name or name.startswith("<") for name in node.type.names):
+        raise NotExpressible(f"{node.name} has an axis whose name has another meaning here")
+    if isinstance(op, Contract) and TIME in (*op.into, *op.summed):
+        raise NotExpressible(f"{node.name} adds up time steps")
