@@ -25,7 +25,7 @@ from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
-from snncc.quantize.lower_to_integers import _whole
+from snncc.quantize.lower_to_integers import whole_level
 
 TIED = Fraction(TIE)
 
@@ -345,7 +345,7 @@ def test_float64_cannot_push_a_tie_to_the_next_integer() -> None:
     near, far = 127.0 * (1 + 2.0**-50), 127.001
     for compare, rule, wanted in (("ge", np.ceil, [127, 127, 128]), ("gt", np.floor, [127] * 3)):
         levels = Named(("n",), np.array([near, 127.0 * (1 - 2.0**-50), far]))
-        assert _whole(levels, rule).array.tolist() == wanted
+        assert whole_level(levels, rule).array.tolist() == wanted
         ones = np.ones(3)
         firing = first_firing(Line(levels.array, 0.0 * ones, ones, ones), compare)
         assert (firing.first - (compare == "gt")).tolist() == wanted

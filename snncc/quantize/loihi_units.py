@@ -2,21 +2,33 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.ir import Graph, Kind, Node
-from snncc.ir.loihi import CURRENT_SHIFT, LARGEST_BIAS, LARGEST_CURRENT, LARGEST_STATE
+from snncc.ir.loihi import (
+    CURRENT_SHIFT,
+    DECAY_BITS,
+    LARGEST_BIAS,
+    LARGEST_CURRENT,
+    LARGEST_STATE,
+    on_bias_grid,
+)
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named
-from snncc.quantize.units import Bits, Loss, Units, choose_units
+from snncc.quantize.units import Bits, Loss, Units, choose_units, rows_of
 
 EXTRA_BITS = 3
 """A population's grid may be so much finer than its weights': units then fit thresholds better."""
+MOST_EXTRA_BITS = 7
+"""And so much where nothing may be rounded: a bit that a leak shifts out must be there before."""
 MARGIN = 1.05
 """Room for rounding: integer weights may add up to a little more than the real ones."""
+SAME = 2.0**-22
+"""Relatively, what float32 may have rounded."""
 Interval = tuple[float, float]
 
 
@@ -28,7 +40,7 @@ class LoihiUnits(Units):
         extra: by population: membranes lie on the finest of its weights' grids * 2^-(6 + extra).
     """
 
-    extra: Mapping[str, int]
+    extra: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
@@ -38,7 +50,8 @@ def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
     membrane on lsb = unit * 2^-(finest exponent + extra + 6). The lsb is made so large that no
     input at all can carry current or membrane out of 24 bits, and such that the threshold K is
     64 * vth + 1 times as large: for the integer membrane v > 64 * vth is then v * lsb >= K exactly
-    (64 * vth times, where the neuron compares with >).
+    (64 * vth times, where the neuron compares with >). Currents that lie on a grid already keep
+    their unit where `_keep` finds one that decides exactly.
 
     Args:
         graph: spiking graph in which no two populations share a current.
@@ -49,8 +62,14 @@ def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
     unit, exponent, extra = dict(base.unit), dict(base.exponent), dict[str, int]()
     for node in graph.select(Population):
         if isinstance(node.op, Population):
-            _fit(graph, node, node.op, unit, exponent, extra)
-    return LoihiUnits(unit, exponent, extra)
+            kept = None
+            if node.inputs[0] in base.on_grid:
+                kept = _keep(graph, node, node.op, base, exponent)
+            if kept is None:
+                _fit(graph, node, node.op, unit, exponent, extra)
+            else:
+                extra[node.name] = kept
+    return LoihiUnits(unit, exponent, base.on_grid, extra)
 
 
 def currents_of(graph: Graph, name: str) -> list[Node]:
@@ -89,6 +108,55 @@ def _fit(
         step = threshold / (whole * 2.0**CURRENT_SHIFT + part)
     fitted = Named.scalar(step * 2.0 ** (CURRENT_SHIFT + finest + more))
     unit.update({each.name: fitted for each in parts})
+
+
+def _keep(
+    graph: Graph, node: Node, op: Population, base: Units, exponent: dict[str, int]
+) -> int | None:
+    """How much finer a membrane is than its currents' grid, that no decision is a rounded one.
+
+    The integer membrane must be a multiple of 64 at every step: then v >= K and v > 64 * vth are
+    the same for vth = ceil(K / 64) - 1. With compare ">", vth = floor(K / 64), it is enough that
+    64 divides K. A leak takes bits away at all steps but the first. None where the registers or a
+    bias do not allow it; else exponents become the least that hold the weights.
+    """
+    lost = _bits_that_leak(op.decay)
+    if lost is None or op.reset != "hard":
+        return None
+    lost *= graph.steps - 1
+    maps = [each.name for each in currents_of(graph, node.inputs[0]) if each.name in exponent]
+    finest = max(exponent[name] for name in maps)
+    own = float(base.unit[node.inputs[0]].array.reshape(-1)[0]) * 2.0**-finest
+    zeros = min(_zeros(np.rint(rows_of(graph, graph[name]) / own)) for name in maps)
+    own *= 2.0**zeros
+    threshold = float(np.max(graph.constants[op.threshold.name]))
+    room = own / 2.0**CURRENT_SHIFT / _least_step(graph, node, op, threshold)
+    bias = np.zeros(1) if op.bias is None else np.asarray(graph.constants[op.bias.name])
+    for bits in range(MOST_EXTRA_BITS + 1):
+        fine = 2.0 ** (CURRENT_SHIFT + bits) / own
+        added = np.rint(bias * fine)
+        exact = np.abs(added - bias * fine) <= SAME * np.abs(bias * fine)
+        left = min(CURRENT_SHIFT + bits, _zeros(added)) - lost
+        met = op.compare == "gt" and (threshold * fine) % 2.0**CURRENT_SHIFT == 0.0
+        held = exact.all() and (on_bias_grid(added.astype(np.int64)) == added).all()
+        if 2.0**bits <= room and held and left >= (0 if met else CURRENT_SHIFT):
+            exponent.update({name: exponent[name] - zeros for name in maps})
+            return bits
+    return None
+
+
+def _bits_that_leak(decay: float) -> int | None:
+    """How many bits a membrane loses in a step; None if no register holds the decay."""
+    factor = decay * 2**DECAY_BITS
+    if factor != round(factor):
+        return None
+    return DECAY_BITS - min(DECAY_BITS, _zeros(np.asarray(factor)))
+
+
+def _zeros(whole: NDArray[np.float64]) -> int:
+    """By how many powers of two all of these integers can be divided; many if all are 0."""
+    every = int(np.bitwise_or.reduce(np.abs(whole.astype(np.int64)).reshape(-1)))
+    return (every & -every).bit_length() - 1 if every else 64
 
 
 def _least_step(graph: Graph, node: Node, op: Population, threshold: float) -> float:

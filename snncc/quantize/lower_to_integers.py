@@ -163,7 +163,7 @@ class Lowering:
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
         exact = IntegerPopulation(
-            threshold=self.field(node, "threshold", _whole(level, rule), axes),
+            threshold=self.field(node, "threshold", whole_level(level, rule), axes),
             bias=self.field(node, "bias", _round(bias), axes) if bias.array.any() else None,
             polarity=(
                 None
@@ -257,7 +257,7 @@ def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Na
     return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
 
 
-def _whole(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Named:
+def whole_level(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Named:
     """The rule's integers, where a level that only float64 keeps from being an integer is one.
 
     Units come out of divisions: a threshold of 127 units can be 127.00000000000001 of them, and

@@ -16,7 +16,7 @@ from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.quantize.calibration import Rounded
 from snncc.quantize.loihi_units import LoihiUnits
-from snncc.quantize.lower_to_integers import Lowering, LowerToIntegers
+from snncc.quantize.lower_to_integers import Lowering, LowerToIntegers, whole_level
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class _Lowering(Lowering):
         current = self.shifted(node, source, CURRENT_SHIFT + self.extra[node.name])
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[current])
         level = self.rewriter.named(op.threshold, 0.0) / unit
-        below = np.rint(level.array) - (1 if op.compare == "ge" else 0)
+        ge = op.compare == "ge"
+        below = whole_level(level, np.ceil if ge else np.floor).array - (1 if ge else 0)
         threshold = Named(level.axes, np.floor(below / 2.0**CURRENT_SHIFT) * 2.0**CURRENT_SHIFT)
         bias = self.rewriter.named(op.bias, 0.0) / unit
         factor = round(op.decay * 2**DECAY_BITS)

@@ -11,6 +11,19 @@ BLOCK = 64
 ROWS = 2048
 
 
+WHOLE = 2.0**-22
+"""A level nearer to an integer than this part of its size is one that float32 has rounded."""
+
+
+def lie_on(rows: Real, grid: Real, largest: float) -> NDArray[np.bool_]:
+    """Which rows [o, k] are whole multiples of their steps [o, 1] altogether."""
+    levels = rows / grid
+    whole = np.rint(levels)
+    on = np.abs(levels - whole) <= np.minimum(WHOLE * np.abs(levels), 0.25)
+    found: NDArray[np.bool_] = (on & (np.abs(whole) <= largest)).all(axis=1)
+    return found
+
+
 def round_to_nearest(rows: Real, grid: Real, largest: float) -> Real:
     """Integers round(rows / grid), clipped to what the bits hold. rows [o, k], grid [o, 1]."""
     return np.clip(np.round(rows / grid), -largest, largest)
@@ -43,6 +56,8 @@ class Use:
 def round_with_compensation(rows: Real, grid: Real, largest: float, use: Use) -> tuple[Real, Real]:
     """Integers q that keep grid * q @ x near rows @ x for the inputs x of a projection.
 
+    A row that lies on its grid is taken as it is and loses nothing.
+
     Column by column, most used first: round, then move the error of the output onto the columns
     that are still free, by the inverse of the Gram matrix (optimal brain quantisation as in GPTQ,
     Frantar et al. 2022, arXiv 2210.17323).
@@ -62,6 +77,8 @@ def round_with_compensation(rows: Real, grid: Real, largest: float, use: Use) ->
         columns = rows[part][:, use.order].T
         rounded, lost[part] = _round_part(columns, grid[part, 0], largest, use.factor)
         result[part, use.order] = rounded.T
+    whole = lie_on(rows, grid, largest)
+    result[whole], lost[whole] = np.rint(rows[whole] / grid[whole]), 0.0
     return result, lost
 
 

@@ -10,6 +10,7 @@ from snncc.ir import TIME, Graph, Node, Param, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named
+from snncc.quantize.grid_units import Placed, grid_units
 
 Ids = NDArray[np.int64]
 CANDIDATES = np.linspace(0.7, 1.0, 16)
@@ -33,10 +34,12 @@ class Units:
     Attributes:
         unit: of each current, over at most one axis; the grid of the class that it belongs to.
         exponent: of each projection: its weights lie on unit * 2^-exponent.
+        on_grid: currents of which no weight is rounded (see `grid_units`).
     """
 
     unit: Mapping[str, Named]
     exponent: Mapping[str, int]
+    on_grid: frozenset[str] = frozenset()
 
     def grid(self, name: str) -> Named:
         """The step between two neighbouring weights of a projection."""
@@ -104,7 +107,8 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
     concats). A class's unit is the candidate share of its largest weight with which its members
     lose least together. A projection whose weights are all much smaller than its class's gets an
-    exponent: its own grid, finer by a power of two.
+    exponent: its own grid, finer by a power of two. A class whose weights lie on a grid already
+    keeps it, see `grid_units`.
 
     Args:
         graph: spiking graph without offsets.
@@ -126,18 +130,29 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
         np.maximum.at(top, classes.roots(ids[node.name]), np.abs(rows_of(graph, node)).max(axis=1))
     _scale_bare_gains(graph, classes, ids, top)
     top[top == 0.0] = 1.0
-    exponent = {
+    rounded = {
         name: own - (most - bits[name])
         for name, own in _exponents(graph, projections, classes, ids, top).items()
     }
-    share = _best_shares(graph, projections, classes, ids, top, exponent, largest, loss)
+    share = _best_shares(graph, projections, classes, ids, top, rounded, largest, loss)
+    roots = {name: classes.roots(elements) for name, elements in ids.items()}
+    placed = Placed(
+        {node.name: rows_of(graph, node) for node in projections},
+        {node.name: roots[node.name] for node in projections},
+        {node.name: int(largest_weight(bits[node.name])) for node in projections},
+        rounded,
+    )
+    grids, exponent = grid_units(graph, placed, roots, axes)
+    size = top * share / largest
+    size[list(grids)] = list(grids.values())
     unit: dict[str, Named] = {}
-    for name, elements in ids.items():
-        values = (top * share)[classes.roots(elements)] / largest
+    for name in ids:
+        values = size[roots[name]]
         axis = axes[name]
         one = axis is None or (values == values[0]).all()
         unit[name] = Named.scalar(float(values[0])) if one else Named((axis or "",), values)
-    return Units(unit, exponent)
+    whole = (name for name, own in roots.items() if grids.keys() >= set(own.tolist()))
+    return Units(unit, exponent, frozenset(whole))
 
 
 def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, str | None]]:
