@@ -123,9 +123,7 @@ def compile_module(
     images = _images_for(calibration, shape, options.preset, "calibration")
     evaluated = _images_for(evaluation, shape, options.preset, "evaluation")
     trace = trace_model(source.module, shape, steps, options.layout)
-    if trace.findings:
-        raise SnnccError.of(trace.findings)
-    events: list[PassEvent] = []
+    refused, events = list(trace.findings), list[PassEvent]()
 
     def watch(event: PassEvent) -> None:
         events.append(event)
@@ -133,7 +131,9 @@ def compile_module(
             observe(event)
 
     watch(PassEvent("trace", trace.graph, 0.0))
-    spiking = run_passes(trace.graph, spiking_passes(options), watch)
+    spiking = run_passes(trace.graph, spiking_passes(options), watch, refused)
+    if refused:
+        raise SnnccError.of(refused)
     if options.decay == "by-step" and not _measured_by_step(events):
         notes.append("--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is")
     used = None if images is None else images_that_fit(spiking, images)
@@ -260,11 +260,16 @@ def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int
     return shape, steps
 
 
-def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
-    """The passes from what the model says to populations and projections without BatchNorm."""
+def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
+    """The passes from what the model says to populations and projections without BatchNorm.
+
+    Args:
+        options: see `CompileOptions`.
+        bits: names of what no pass has a form for but is known to be 0 or 1 (for a verdict).
+    """
     means, stds = options.normalization
     passes: tuple[Pass, ...] = (
-        ConvertModulesIntoPopulations(means, stds, options.encoding),
+        ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
         PushProjectionsToSpikes(),
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from snncc.ir import Graph, Node, Op
+from snncc.ir import Graph, Kind, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
 from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import Need
-from snncc.mfi.structure import Structure, aligned, factor_of, offset_of
+from snncc.mfi.structure import Structure, aligned, called, factor_of, offset_of
 
 
 def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
@@ -39,6 +39,8 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
             return affine(inputs[0], scale, offset_of(graph, node), paired=aligned(node.op))
         case Population():
             return BIT
+        case Opaque(kind=Kind.SPIKE):
+            return BIT
         case Readout(offset=offset):
             array = np.zeros(1) if offset is None else graph.constants[offset.name]
             return affine(repeated(inputs[0], graph.steps), np.ones(1), array.reshape(-1))
@@ -55,6 +57,15 @@ def _projection(structure: Structure, node: Node) -> Need:
     return real_rules.projection(structure, node)
 
 
+def _opaque(_structure: Structure, node: Node) -> Need:
+    return Need(
+        Level.NONE,
+        ("unknown",),
+        reason=f"{called(node)} has no form in this dialect",
+        help="judge the model: there the function is known",
+    )
+
+
 def _readout(_structure: Structure, _node: Node) -> Need:
     return Need(Level.STRICT, ("add",), reason="currents are summed over time")
 
@@ -68,4 +79,5 @@ SPIKING_RULES: Mapping[type[Op], RealRule] = {
     Affine: real_rules.factor,
     Population: real_rules.neurons,
     Readout: _readout,
+    Opaque: _opaque,
 }
