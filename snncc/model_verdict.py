@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snncc.compile import spiking_passes
+from snncc.compile import convert_and_fold
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph, Kind, Node
 from snncc.ir.spiking_ops import Affine, Opaque
-from snncc.ir.traced_ops import Foreign
-from snncc.mfi import Outcome, Verdict, domains_of, prove
+from snncc.mfi import Outcome, Verdict, prove
 from snncc.mfi.constants import powers_of_two
-from snncc.mfi.domains import BIT
 from snncc.mfi.structure import AFFINES
 from snncc.options import DEFAULT_WEIGHT_BITS, CompileOptions
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
@@ -51,23 +49,13 @@ def judge_model(
         SnnccError: the normalisation does not fit the model.
     """
     options = options or CompileOptions()
-    image = pixel_bounds(options)
-    domains = domains_of(graph, image)
-    bits = frozenset(n.name for n in graph.select(Foreign) if domains[n.name] == BIT)
-    refused, events = list(findings), list[PassEvent]()
-    spiking = run_passes(graph, spiking_passes(options, bits), events.append, refused)
+    events: list[PassEvent] = []
+    spiking, refused = convert_and_fold(graph, findings, options, events.append)
     if not refused:
         refused += _lowering_refusals(spiking)
     notes = [(event.name, note) for event in events for note in event.notes]
-    verdict = prove(graph, image, findings, _outcome(graph, spiking, notes))
-    return ModelVerdict(verdict, tuple(dict.fromkeys(refused)))
-
-
-def pixel_bounds(options: CompileOptions) -> tuple[float, float]:
-    """Smallest and largest number that a normalised pixel can be."""
-    means, stds = options.normalization
-    ends = [(x - mean) / std for x in (0.0, 1.0) for mean in means for std in stds]
-    return min(ends), max(ends)
+    verdict = prove(graph, options.pixel_bounds, findings, _outcome(graph, spiking, notes))
+    return ModelVerdict(verdict, tuple(refused))
 
 
 def _lowering_refusals(spiking: Graph) -> tuple[Finding, ...]:

@@ -1,6 +1,7 @@
 """`snncc count`."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,17 @@ def _record(counts: "OperationCounts") -> dict[str, Any]:
     }
 
 
+def _multiplied(counts: "OperationCounts", mean: Callable[[int], str]) -> str:
+    """What is said of multiplications: the host's count, though they are outside the program."""
+    host = sum(p.effective_macs for p in counts.projections if p.by_host)
+    by_host = any(p.by_host for p in counts.projections)
+    return (
+        f"and {mean(host)} multiply-accumulates by the host"
+        if by_host
+        else ("no multiply-accumulate")
+    )
+
+
 def _print(counts: "OperationCounts") -> None:
     from snncc.runtime.operation_counts import estimate_energy
 
@@ -86,7 +98,7 @@ def _print(counts: "OperationCounts") -> None:
     print_facts(
         [
             ("dense", f"{mean(counts.total('dense'))} synaptic operations an image"),
-            ("effective", f"{mean(pixels + spikes)} accumulates, no multiply-accumulate"),
+            ("effective", f"{mean(pixels + spikes)} accumulates, {_multiplied(counts, mean)}"),
             (
                 "  of pixels",
                 f"{mean(pixels)}, one for each set bit; "

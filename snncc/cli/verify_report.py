@@ -67,7 +67,9 @@ def print_verdict(
 def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:
     if findings:
         codes = ", ".join(sorted({f.code for f in findings}))
-        click.echo(f"snncc compile refuses this model as yet: {len(findings)} findings ({codes})")
+        number = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+        click.echo(f"snncc compile refuses this model as yet: {number} ({codes})")
+        _print_reasons(findings)
     if judgement.refused:
         click.echo(f"no: {len(judgement.refused)} operations are above {policy.level.label}")
     if judgement.host_refused:
@@ -75,6 +77,28 @@ def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Fin
             "no: the first layer is left to the host, which multiplies; "
             "--allow encoding=host accepts that"
         )
+
+
+def _print_reasons(findings: Sequence[Finding]) -> None:
+    """Every refusal with its place; those that differ in nothing but the place together."""
+    alike: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        alike[finding.code, finding.message, finding.why, finding.help].append(finding)
+    for (code, message, why, help_), group in alike.items():
+        click.echo(f"refused[{code}]: {_where(group[0])}: {message}")
+        loc = group[0].loc
+        if loc is not None and loc.file:
+            click.echo(f"   |  {loc.file}:{loc.line}   {loc.source}".rstrip())
+        for word, text in (("why", why), ("help", help_)):
+            if text:
+                click.echo(f"  = {word}: {text}")
+        if len(group) > 1:
+            names = ", ".join(_where(f) for f in group[1:6]) + (" ..." if len(group) > 6 else "")
+            click.echo(f"  = and {len(group) - 1} more like it: {names}")
+
+
+def _where(finding: Finding) -> str:
+    return (finding.loc.module_path if finding.loc else "") or "<root>"
 
 
 def record_of(
@@ -95,7 +119,16 @@ def record_of(
         "membrane_bits": verdict.membrane_bits,
         "ops": [_op_record(op) for op in verdict.ops],
         "refusals": [
-            {"code": f.code, "message": f.message, "module": f.loc.module_path if f.loc else ""}
+            {
+                "code": f.code,
+                "message": f.message,
+                "module": f.loc.module_path if f.loc else "",
+                "file": f.loc.file if f.loc else "",
+                "line": f.loc.line if f.loc else 0,
+                "source": f.loc.source if f.loc else "",
+                "why": f.why,
+                "help": f.help,
+            }
             for f in findings
         ],
     }

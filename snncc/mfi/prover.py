@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Loc, Node, Op
+from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.mfi.analysis import domains_of
@@ -177,14 +178,12 @@ def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Call
     return rule
 
 
-def _host(graph: Graph) -> bool:
-    return any(isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels))
-
-
 def _encodes(graph: Graph, node: Node, domains: Mapping[str, Domain]) -> bool:
-    reads = any(domains[name].values is Values.PIXEL for name in node.inputs)
-    made = domains[node.name].values is not Values.PIXEL
-    return reads and made and (graph.dialect == "traced" or _host(graph))
+    """Whether a node makes currents of an image that `encoding=host` leaves to the host."""
+    images = [name for name in node.inputs if domains[name].values is Values.PIXEL]
+    if not images or domains[node.name].values is Values.PIXEL:
+        return False
+    return graph.dialect == "traced" or any(from_host(graph, name) for name in images)
 
 
 def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
@@ -198,11 +197,15 @@ def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
                 f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
             )
         return f"8-bit pixels into {names or 'nothing'}; {how}", level
-    for node in graph.select(Pixels):
-        if isinstance(node.op, Pixels):
-            text = f"{node.op.encoding}, {ENCODINGS.get(node.op.encoding, 'unknown')}"
-            return text, Level.NONE if node.op.encoding == "host" else Level.STRICT
-    return "no image", Level.STRICT
+    images = [(n.name, n.op.encoding) for n in graph.select(Pixels) if isinstance(n.op, Pixels)]
+    ways = list(dict.fromkeys(encoding for _, encoding in images))
+    level = Level.NONE if set(ways) - {"bit-planes"} else Level.STRICT
+    texts = {way: f"{way}, {ENCODINGS.get(way, 'unknown')}" for way in ways}
+    if len(images) == 1:
+        return texts[ways[0]], level
+    by_way = {way: ", ".join(n for n, encoding in images if encoding == way) for way in ways}
+    each = "; ".join(f"{by_way[way]}: {texts[way]}" for way in ways)
+    return f"{len(images)} images; {each}" if images else "no image", level
 
 
 def _readout(

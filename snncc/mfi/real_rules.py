@@ -31,6 +31,17 @@ def moved(_structure: Structure, _node: Node) -> Need:
 def projection(structure: Structure, node: Node) -> Need:
     """A linear map or a convolution with constant weights."""
     source = structure.domains[node.inputs[0]]
+    if source.values is Values.REAL:
+        origin = structure.activation(node.inputs[0])
+        return Need(
+            Level.NONE,
+            ("multiply", "add"),
+            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
+            help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
+            "selects weights",
+        )
+    if node.name in structure.outcome.refused:
+        return _of_numbers(structure, node, source)
     if source.binary:
         return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
     if source.selects:
@@ -45,15 +56,6 @@ def projection(structure: Structure, node: Node) -> Need:
             ("select", "add", "shift"),
             reason="8-bit pixels: each bit selects weights; the eight sums are shifted and added",
             rewrite="bit planes; the normalisation folds into these weights",
-        )
-    if source.values is Values.REAL:
-        origin = structure.activation(node.inputs[0])
-        return Need(
-            Level.NONE,
-            ("multiply", "add"),
-            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
-            help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
-            "selects weights",
         )
     return _of_numbers(structure, node, source)
 

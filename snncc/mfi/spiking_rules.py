@@ -6,6 +6,7 @@ import numpy as np
 
 from snncc.ir import Graph, Kind, Node, Op
 from snncc.ir.arrays import count
+from snncc.ir.encodings import from_host
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.mfi import real_rules
@@ -50,10 +51,8 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
 
 def _projection(structure: Structure, node: Node) -> Need:
     """As on a traced graph, except that the host may take over the image."""
-    for image in structure.graph.select(Pixels):
-        host = isinstance(image.op, Pixels) and image.op.encoding == "host"
-        if host and structure.domains[node.inputs[0]].values is Values.PIXEL:
-            return Need(Level.STRICT, (), reason="computed by the host, outside the program")
+    if from_host(structure.graph, node.inputs[0]):
+        return Need(Level.STRICT, (), reason="computed by the host, outside the program")
     return real_rules.projection(structure, node)
 
 
