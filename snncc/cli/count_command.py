@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc.cli.output import print_facts, print_json, print_table, progress
+from snncc.cli.output import print_facts, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from snncc.runtime.operation_counts import OperationCounts
@@ -94,7 +94,7 @@ def _print(counts: "OperationCounts") -> None:
         return f"{number / images:,.1f}"
 
     pixels, spikes = counts.total("effective_acs", "pixel"), counts.total("effective_acs", "spike")
-    click.echo(f"means over {images:,} images of {counts.steps} steps")
+    say(f"means over {images:,} images of {counts.steps} steps")
     print_facts(
         [
             ("dense", f"{mean(counts.total('dense'))} synaptic operations an image"),
@@ -124,7 +124,7 @@ def _print(counts: "OperationCounts") -> None:
             ),
         ]
     )
-    click.echo()
+    say()
     layers: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(OPERATIONS))
     for p in counts.projections:
         row = layers[p.module_path or p.name]
@@ -133,7 +133,7 @@ def _print(counts: "OperationCounts") -> None:
     total = [counts.total(name) for name in OPERATIONS]
     rows = [(name, *map(mean, row)) for name, row in [*layers.items(), ("total", total)]]
     print_table(rows, ("projection, an image", *(n.replace("_", " ") for n in OPERATIONS)))
-    click.echo()
+    say()
     print_table(
         [
             (
@@ -148,11 +148,11 @@ def _print(counts: "OperationCounts") -> None:
         ],
         ("population, an image", "neurons", "spikes", "rate", "updates", "membrane updates"),
     )
-    click.echo()
+    say()
     for estimate in estimate_energy(counts):
-        click.echo(
+        say(
             f"energy, {estimate.arithmetic}: {estimate.program:.4g} uJ an image "
             f"({estimate.ac_pj} pJ an accumulate); pixels as MACs at {estimate.mac_pj} pJ: "
             f"{estimate.first_layer_as_macs:.4g} uJ; all dense MACs: {estimate.dense_macs:.4g} uJ"
         )
-    click.echo(f"  = {estimate_energy(counts)[0].label}")
+    say(f"  = {estimate_energy(counts)[0].label}")
