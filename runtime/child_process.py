@@ -178,6 +178,7 @@ class _Watch:
             f"the backend's process {what}",
             why=f"{far}{self._stderr()}",
             help="give more time with --timeout S, or fewer images with --limit N",
+            details=tuple(self.last),
         )
 
     def _failed(self, verdict: dict[str, Any]) -> SnnccError:
@@ -192,14 +193,14 @@ class _Watch:
             f"the backend's process failed: {how}",
             why=f"{self.done} of {self.total or '?'} images were done{self._stderr()}",
             help="`snncc doctor` checks the environment",
+            details=tuple(self.last),
         )
 
     def _stderr(self) -> str:
         for stream, read in self.streams.items():  # a line that never ended
             if read == self._complaint and self.pending[stream]:
                 self._complaint(self.pending.pop(stream))
-        lines = "".join(f"\n       {line}" for line in self.last)
-        return f"; it said last:{lines}" if lines else "; it said nothing on stderr"
+        return "; it said last:" if self.last else "; it said nothing on stderr"
 
 
 @contextmanager

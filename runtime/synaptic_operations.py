@@ -23,6 +23,7 @@ import numpy as np
 from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
 from snncc.ir.arrays import concat, over_steps, spread, timed
 from snncc.ir.digits import signed_digits
+from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
 from snncc.runtime.execution import Execution, Images, Ints, check_images
@@ -122,9 +123,7 @@ def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) 
     synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
     steps = graph.steps if source.temporal or banks else 1
     pixel = source.kind is Kind.PIXEL
-    host = pixel and any(
-        isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels)
-    )
+    host = pixel and from_host(graph, node.inputs[0])
     events, accumulates, acs, macs = (int(n) for n in seen)
     return ProjectionCounts(
         node.name,

@@ -1,7 +1,7 @@
 """The compiler's driver: a checkpoint or a module goes in, a program comes out."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,13 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
 from snncc.bit_widths import MOST, Trial, bits_by_layer, search_bits
-from snncc.diagnostics import SnnccError
+from snncc.diagnostics import Finding, SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
+from snncc.ir.traced_ops import Foreign
+from snncc.mfi import domains_of
+from snncc.mfi.domains import BIT
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.options import (
@@ -123,8 +126,6 @@ def compile_module(
     images = _images_for(calibration, shape, options.preset, "calibration")
     evaluated = _images_for(evaluation, shape, options.preset, "evaluation")
     trace = trace_model(source.module, shape, steps, options.layout)
-    if trace.findings:
-        raise SnnccError.of(trace.findings)
     events: list[PassEvent] = []
 
     def watch(event: PassEvent) -> None:
@@ -133,7 +134,9 @@ def compile_module(
             observe(event)
 
     watch(PassEvent("trace", trace.graph, 0.0))
-    spiking = run_passes(trace.graph, spiking_passes(options), watch)
+    spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
+    if refused:
+        raise SnnccError.of(refused)
     if options.decay == "by-step" and not _measured_by_step(events):
         notes.append("--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is")
     used = None if images is None else images_that_fit(spiking, images)
@@ -175,6 +178,23 @@ def compile_module(
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def convert_and_fold(
+    graph: Graph, findings: Sequence[Finding], options: CompileOptions, observe: Observer
+) -> tuple[Graph, list[Finding]]:
+    """Runs the passes before rounding on a traced model, as far as they go.
+
+    Returns:
+        The spiking graph, and every reason why it cannot be lowered: the recorder's findings
+        first, none where it can be.
+    """
+    foreign = graph.select(Foreign)
+    domains = domains_of(graph, options.pixel_bounds) if foreign else {}
+    bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
+    refused = list(findings)
+    spiking = run_passes(graph, spiking_passes(options, bits), observe, refused)
+    return spiking, list(dict.fromkeys(refused))
 
 
 def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:
@@ -260,11 +280,16 @@ def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int
     return shape, steps
 
 
-def spiking_passes(options: CompileOptions) -> tuple[Pass, ...]:
-    """The passes from what the model says to populations and projections without BatchNorm."""
+def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
+    """The passes from what the model says to populations and projections without BatchNorm.
+
+    Args:
+        options: see `CompileOptions`.
+        bits: names of what no pass has a form for but is known to be 0 or 1 (for a verdict).
+    """
     means, stds = options.normalization
     passes: tuple[Pass, ...] = (
-        ConvertModulesIntoPopulations(means, stds, options.encoding),
+        ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
         PushProjectionsToSpikes(),
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),

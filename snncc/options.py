@@ -70,6 +70,13 @@ class CompileOptions:
             return self.preset.normalization
         return self.normalize or ((0.0,), (1.0,))
 
+    @property
+    def pixel_bounds(self) -> tuple[float, float]:
+        """Smallest and largest number that a normalised pixel can be."""
+        means, stds = self.normalization
+        ends = [(x - mean) / std for x in (0.0, 1.0) for mean in means for std in stds]
+        return min(ends), max(ends)
+
 
 def check_options(options: CompileOptions) -> None:
     """Raises SnnccError (SNN001) for a choice that there is not, or two that exclude each other."""

@@ -11,9 +11,10 @@ from snncc.compile import spiking_passes
 from snncc.ir import Context, Graph, Op, ValueType
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.mfi import Level, prove
+from snncc.mfi import Level, Verdict, prove
 from snncc.mfi.prover import bits
 from snncc.mfi.rules import digits_of
+from snncc.model_verdict import judge_model
 from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -72,11 +73,20 @@ def test_an_op_of_no_table_is_found_in_every_dialect(dialect: str) -> None:
     graph = random_network(3)
     if dialect == "spiking":
         graph = run_passes(graph, spiking_passes(CompileOptions()))
-    assert prove(graph).level < Level.NONE
+    assert judged(graph).level < Level.NONE
     for node in graph.nodes[1:]:
         nodes = tuple(replace(node, op=Multiply()) if n is node else n for n in graph.nodes)
-        found = [op.name for op in prove(replace(graph, nodes=nodes)).above(Level.BIT_SERIAL)]
+        found = [op.name for op in judged(replace(graph, nodes=nodes)).above(Level.BIT_SERIAL)]
         assert node.name in found
+
+
+def judged(graph: Graph) -> Verdict:
+    return judge_model(graph).verdict if graph.dialect == "traced" else prove(graph)
+
+
+def test_a_traced_graph_is_not_judged_without_the_passes() -> None:
+    with pytest.raises(ValueError, match="judge_model"):
+        prove(random_network(3))
 
 
 def test_digits_are_the_fewest_and_add_up() -> None:

@@ -19,6 +19,8 @@ from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.traced_ops import Foreign, Lif
 from snncc.mfi import Level, Policy, Values, Verdict, domains_of, prove
 from snncc.mfi.domains import BIT
+from snncc.mfi.rules import digits_of
+from snncc.model_verdict import judge_model
 from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -31,9 +33,13 @@ def traced(net: torch.nn.Module) -> Trace:
     return trace_model(net, SHAPE, STEPS)
 
 
+def judged(graph: Graph) -> Verdict:
+    return judge_model(graph).verdict
+
+
 def verdict_on(name: str) -> Verdict:
     trace = traced(make(name))
-    return prove(trace.graph, None, trace.findings)
+    return judge_model(trace.graph, trace.findings).verdict
 
 
 def sites(verdict: Verdict, level: Level) -> set[tuple[str, str]]:
@@ -135,7 +141,7 @@ def test_only_the_answer_of_the_negative_control_is_real() -> None:
 
 @pytest.mark.parametrize("variant", ["patch_cell", "strided", "identity_norm"])
 def test_mixer_needs_shift_add_at_the_second_token_norms_only(variant: str) -> None:
-    verdict = prove(traced(mixer(variant)).graph)
+    verdict = judged(traced(mixer(variant)).graph)
     assert verdict.level is SHIFT_ADD
     wanted = {(f"channel_mix.{i}.1.net.4", "batchnorm") for i in range(2)}
     assert sites(verdict, SHIFT_ADD) == wanted
@@ -145,7 +151,7 @@ def test_mixer_needs_shift_add_at_the_second_token_norms_only(variant: str) -> N
 
 
 def test_a_norm_with_a_factor_for_every_step_needs_shift_add() -> None:
-    verdict = prove(traced(mixer("temporal_norm")).graph)
+    verdict = judged(traced(mixer("temporal_norm")).graph)
     assert verdict.level is SHIFT_ADD
     scales = [op for op in verdict.above(STRICT) if op.op == "scale"]
     norms = {path for path, module in mixer("temporal_norm").named_modules() if has_scale(module)}
@@ -159,7 +165,7 @@ def has_scale(module: object) -> bool:
 
 
 def test_the_layer_norm_variant_is_none_at_every_layer_norm() -> None:
-    verdict = prove(traced(mixer("layer_norm")).graph)
+    verdict = judged(traced(mixer("layer_norm")).graph)
     wanted = {(f"channel_mix.{i}.1.net.{n}", "layer_norm") for i in range(2) for n in (1, 4)}
     assert sites(verdict, NONE) == wanted
 
@@ -176,14 +182,18 @@ def test_the_trained_checkpoint_before_compiling(
 # The prediction is what compiling really gives.
 
 
-def compiled(graph: Graph) -> tuple[Graph, Graph]:
+def compiled(graph: Graph, bits: int = 8) -> tuple[Graph, Graph]:
     spiking = run_passes(graph, spiking_passes(CompileOptions()))
-    return spiking, run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    return spiking, run_passes(spiking, [LowerToIntegers(round_plainly(spiking, bits), bits)])
 
 
 def shift_adds(graph: Graph) -> set[str]:
-    """Gains, and leaks that are no shift, of an integer program."""
-    gains = {node.name for node in graph.select(Gain)}
+    """Gains and leaks of an integer program that are no shifts."""
+    gains = {
+        node.name
+        for node in graph.select(Gain)
+        if isinstance(node.op, Gain) and digits_of(graph.constants[node.op.mantissa.name]).max() > 1
+    }
     leaks = {
         node.name
         for node in graph.select(IntegerPopulation)
@@ -193,13 +203,17 @@ def shift_adds(graph: Graph) -> set[str]:
 
 
 def test_random_models_are_judged_as_they_compile() -> None:
+    """The weights are dyadic, so that a gain can be a shift by the luck of 8 bits, not of 3."""
     seen = set[Level]()
     for seed in range(120):
         graph = random_network(seed)
         spiking, integer = compiled(graph)
-        before = prove(graph)
-        assert {op.name for op in before.above(STRICT)} == shift_adds(integer), seed
-        assert prove(spiking).level <= before.level
+        before = judged(graph)
+        lucky = shift_adds(integer)
+        coarse = shift_adds(compiled(graph, 3)[1])
+        assert {op.name for op in before.above(STRICT)} == lucky | coarse, seed
+        left = {op.name for op in prove(spiking).above(STRICT)}
+        assert {op.name for op in before.above(STRICT)} <= left
         assert prove(integer).level <= before.level
         seen.add(before.level)
     assert seen == {STRICT, SHIFT_ADD}
@@ -210,7 +224,7 @@ def test_mixers_and_shared_currents_are_judged_as_they_compile() -> None:
     for net in (*nets, make("shared_current"), make("leaks"), make("sew_add")):
         graph = traced(net).graph
         _, integer = compiled(graph)
-        assert {op.name for op in prove(graph).above(STRICT)} == shift_adds(integer)
+        assert {op.name for op in judged(graph).above(STRICT)} == shift_adds(integer)
 
 
 # Planted changes.
@@ -250,7 +264,7 @@ def test_a_planted_product_of_currents_is_none_at_that_node() -> None:
         name = str(rng.choice(chosen))
         if domains[name].values is not Values.CURRENT:
             continue
-        verdict = prove(plant(graph, name))
+        verdict = judged(plant(graph, name))
         assert verdict.level is NONE
         assert verdict.above(BIT_SERIAL)[0].name == "planted"
         count += 1
@@ -260,7 +274,7 @@ def test_a_planted_product_of_currents_is_none_at_that_node() -> None:
 def test_a_planted_product_of_spikes_is_logic() -> None:
     graph = random_network(5)
     spikes = graph.select(Lif)[0].name
-    verdict = prove(plant(graph, spikes))
+    verdict = judged(plant(graph, spikes))
     assert verdict.level < NONE
     planted = next(op for op in verdict.ops if op.name == "planted")
     assert planted.need.level is STRICT
@@ -273,7 +287,7 @@ def test_a_planted_product_of_spikes_is_logic() -> None:
 
 def test_a_model_whose_control_flow_reads_data_is_none() -> None:
     trace = trace_model(lively(Refused()), (2, 8, 8), STEPS)
-    verdict = prove(trace.graph, None, trace.findings)
+    verdict = judge_model(trace.graph, trace.findings).verdict
     unseen = [op for op in verdict.ops if op.need.arithmetic == ("unknown",)]
     assert {op.op for op in unseen} == {"__bool__", "rand"}
     assert all(op.need.level is NONE for op in unseen)
@@ -349,7 +363,7 @@ def test_options_that_do_not_fit_are_refused(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_policy_counts_the_host_unless_allowed() -> None:
-    graph = prove(random_network(3))
+    graph = judged(random_network(3))
     host = replace(graph, encoding_level=NONE)
     assert Policy(SHIFT_ADD).judge(graph).holds
     refused = Policy(SHIFT_ADD).judge(host)

@@ -133,15 +133,15 @@ def require_lava(given: Path | None = None) -> LavaEnvironment:
     search = find_lava(given)
     if search.found is not None:
         return search.found
-    looked = "".join(f"\n       {place}" for place in search.refused)
     first = f"`{MAKE}` makes one"
     if find_python() is None:
         first = f"install Python 3.10 (python3.10 on the PATH, or pyenv), then {first}"
     raise SnnccError(
         "SNN051",
         "no Lava environment is found",
-        why=f"lava-nc {LAVA_VERSION}, which exists for Python 3.10 only, is in none of:{looked}",
+        why=f"lava-nc {LAVA_VERSION}, which exists for Python 3.10 only, is in none of:",
         help=f"{first}; or name the interpreter of another with --lava-python or {VARIABLE}",
+        details=tuple(map(str, search.refused)),
     )
 
 

@@ -68,6 +68,12 @@ def has_constants(call: Call, name: str) -> bool:
     return filled or any(call.value_of(tensor) is None for tensor in tensors)
 
 
+def is_complex(call: Call) -> bool:
+    """Whether complex numbers are among what a function reads or gives."""
+    tensors = [a for a in tree_flatten((call.args, call.kwargs))[0] if isinstance(a, torch.Tensor)]
+    return any(tensor.is_complex() for tensor in (*tensors, call.out))
+
+
 def _checked(call: Call, dims: list[Dim | None]) -> tuple[Dim, ...]:
     """Known dimensions where their lengths fit, each axis once; a new axis elsewhere."""
     used: set[int] = set()

@@ -16,13 +16,14 @@ from torch.utils._pytree import tree_flatten
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call
-from snncc.frontends.torch_recorder.foreign import has_constants, note_of, shaped
+from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
 from snncc.frontends.torch_recorder.functions import HANDLERS
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import user_line
 from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
 from snncc.ir import Loc, Op
 from snncc.ir import traced_ops as ops
+from snncc.ir.traced_ops import COMPLEX
 
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
 RANDOM = {
@@ -223,7 +224,7 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         handler = HANDLERS.get(name) if sole else None
         call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
-        if handler is None or not out.is_floating_point():
+        if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
         try:
@@ -246,6 +247,8 @@ class Recorder(TorchFunctionMode):
             name = f"arg{name}"
         constants = has_constants(call, name)
         function = f"{name}: {why}" if why else name
+        if is_complex(call):
+            function = f"{COMPLEX} {name}: it computes with complex numbers"
 
         def build(n: Naming) -> Op:
             return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms, constants)

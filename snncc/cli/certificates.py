@@ -4,13 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import click
-
 from snncc.artifact import Program, program_digest
 from snncc.artifact.program import canonical
 from snncc.artifact.writing import write_atomically
 from snncc.checker import Rejected, check
-from snncc.cli.output import print_json
+from snncc.cli.output import print_json, say
 from snncc.diagnostics import SnnccError
 from snncc.mfi.certificate import certify
 
@@ -36,7 +34,7 @@ def certificate_record(path: Path, program: Path, loaded: Program) -> dict[str, 
 
 
 def print_certificate(record: dict[str, Any]) -> None:
-    click.echo(
+    say(
         f"  certificate {record['file']}  {record['bytes']:,} bytes; snncc verify --check checks it"
     )
 
@@ -55,7 +53,7 @@ def check_certificate(certificate: Path, program: Path, as_json: bool) -> int:
     if as_json:
         print_json({"schema": 1, "accepted": not reason, "reason": reason})
     else:
-        click.echo(f"rejected: {reason}" if reason else "accepted: the certificate holds")
+        say(f"rejected: {reason}" if reason else "accepted: the certificate holds")
     return 1 if reason else 0
 
 

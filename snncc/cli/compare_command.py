@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc.cli.output import print_json, print_table, progress
+from snncc.cli.output import print_json, print_table, progress, say
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
@@ -157,23 +157,27 @@ def print_comparison(result: "Comparison", names: list[str]) -> None:
     """What was found, for people; `names` say what A and B are."""
     first = result.first
     what = f"{result.images:,} images, {result.steps} steps, {len(result.layers)} layers"
-    click.echo(f"A  {names[0]}\nB  {names[1]}")
+    say(f"A  {names[0]}")
+    say(f"B  {names[1]}")
     if first is None:
-        click.echo(f"equal: {what}{_beyond(result)}")
+        say(f"equal: {what}{_beyond(result)}")
         return
     neuron = " ".join(f"{axis}={index}" for axis, index in first.neuron.items())
     at = "" if first.step is None else f", step {first.step}"
-    click.echo(f"different: {what}{_beyond(result)}")
-    click.echo(
-        f"\nfirst in {first.layer}, image {first.image}{at}, neuron {neuron}: {first.what}\n"
-    )
+    say(f"different: {what}{_beyond(result)}")
+    say()
+    say(f"first in {first.layer}, image {first.image}{at}, neuron {neuron}: {first.what}")
+    say()
     _print_states(first)
-    click.echo(f"\ncause: {TITLES[first.cause.kind]}\n  {first.cause.text}")
+    say()
+    say(f"cause: {TITLES[first.cause.kind]}")
+    say(f"  {first.cause.text}")
     for cause in first.causes:
         if cause is not first.cause and cause.kind != "bug":
-            click.echo(f"{'also' if cause.fits else 'not'} {TITLES[cause.kind]}\n  {cause.text}")
+            say(f"{'also' if cause.fits else 'not'} {TITLES[cause.kind]}")
+            say(f"  {cause.text}")
     if first.missing:
-        click.echo(f"not compared, though it reaches this layer: {', '.join(first.missing)}")
+        say(f"not compared, though it reaches this layer: {', '.join(first.missing)}")
     _print_layers(result)
 
 
@@ -223,7 +227,7 @@ def _share(state: "NeuronState") -> str:
 
 
 def _print_layers(result: "Comparison") -> None:
-    click.echo()
+    say()
     rows = [
         (
             layer.name,
@@ -245,7 +249,7 @@ def _print_layers(result: "Comparison") -> None:
         names = [layer.name for layer in result.layers]
         place = names.index(result.first.layer)
         later = sum(layer.differing for layer in result.layers[place + 1 :])
-        click.echo(
+        say(
             f"neurons that differ: {result.layers[place].differing:,} in this layer, none in the "
             f"{place} before it, {later:,} in the {len(names) - place - 1} after it"
         )

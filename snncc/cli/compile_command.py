@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from snncc.cli.output import print_facts, print_json, progress
+from snncc.cli.output import print_facts, print_json, progress, say
 from snncc.cli.parameters import (
     parse_arguments,
     parse_bits,
@@ -154,7 +154,7 @@ def command(
         if dump_ir is not None:
             (dump_ir / f"{count:02d}-{event.name}.txt").write_text(print_graph(event.graph))
         if time_passes:
-            click.echo(f"{event.seconds:8.3f} s  {event.name}", err=True)
+            say(f"{event.seconds:8.3f} s  {event.name}", err=True)
         count += 1
 
     options = CompileOptions(
@@ -201,7 +201,7 @@ def command(
         print_json(report)
         return
     for note in compiled.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]

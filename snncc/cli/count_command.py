@@ -1,13 +1,14 @@
 """`snncc count`."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc.cli.output import print_facts, print_json, print_table, progress
+from snncc.cli.output import print_facts, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from snncc.runtime.operation_counts import OperationCounts
@@ -73,6 +74,17 @@ def _record(counts: "OperationCounts") -> dict[str, Any]:
     }
 
 
+def _multiplied(counts: "OperationCounts", mean: Callable[[int], str]) -> str:
+    """What is said of multiplications: the host's count, though they are outside the program."""
+    host = sum(p.effective_macs for p in counts.projections if p.by_host)
+    by_host = any(p.by_host for p in counts.projections)
+    return (
+        f"and {mean(host)} multiply-accumulates by the host"
+        if by_host
+        else ("no multiply-accumulate")
+    )
+
+
 def _print(counts: "OperationCounts") -> None:
     from snncc.runtime.operation_counts import estimate_energy
 
@@ -82,11 +94,11 @@ def _print(counts: "OperationCounts") -> None:
         return f"{number / images:,.1f}"
 
     pixels, spikes = counts.total("effective_acs", "pixel"), counts.total("effective_acs", "spike")
-    click.echo(f"means over {images:,} images of {counts.steps} steps")
+    say(f"means over {images:,} images of {counts.steps} steps")
     print_facts(
         [
             ("dense", f"{mean(counts.total('dense'))} synaptic operations an image"),
-            ("effective", f"{mean(pixels + spikes)} accumulates, no multiply-accumulate"),
+            ("effective", f"{mean(pixels + spikes)} accumulates, {_multiplied(counts, mean)}"),
             (
                 "  of pixels",
                 f"{mean(pixels)}, one for each set bit; "
@@ -112,7 +124,7 @@ def _print(counts: "OperationCounts") -> None:
             ),
         ]
     )
-    click.echo()
+    say()
     layers: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(OPERATIONS))
     for p in counts.projections:
         row = layers[p.module_path or p.name]
@@ -121,7 +133,7 @@ def _print(counts: "OperationCounts") -> None:
     total = [counts.total(name) for name in OPERATIONS]
     rows = [(name, *map(mean, row)) for name, row in [*layers.items(), ("total", total)]]
     print_table(rows, ("projection, an image", *(n.replace("_", " ") for n in OPERATIONS)))
-    click.echo()
+    say()
     print_table(
         [
             (
@@ -136,11 +148,11 @@ def _print(counts: "OperationCounts") -> None:
         ],
         ("population, an image", "neurons", "spikes", "rate", "updates", "membrane updates"),
     )
-    click.echo()
+    say()
     for estimate in estimate_energy(counts):
-        click.echo(
+        say(
             f"energy, {estimate.arithmetic}: {estimate.program:.4g} uJ an image "
             f"({estimate.ac_pj} pJ an accumulate); pixels as MACs at {estimate.mac_pj} pJ: "
             f"{estimate.first_layer_as_macs:.4g} uJ; all dense MACs: {estimate.dense_macs:.4g} uJ"
         )
-    click.echo(f"  = {estimate_energy(counts)[0].label}")
+    say(f"  = {estimate_energy(counts)[0].label}")

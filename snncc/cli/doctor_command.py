@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc import __version__
-from snncc.cli.output import print_facts, print_json
+from snncc.cli.output import print_facts, print_json, say
 
 if TYPE_CHECKING:
     from snncc.backends.lava_nc.environment import Search
@@ -49,10 +49,10 @@ def command(making: str | None, lava_python: Path | None, as_json: bool) -> None
         from snncc.backends.lava_nc.making import make_lava
 
         folder = Path(making) if making else None
-        made = make_lava(folder, lambda line: click.echo(line, err=True))
+        made = make_lava(folder, lambda line: say(line, err=True))
         if folder is not None:
             lava_python = made.python
-            click.echo(f"to use it: --lava-python {folder}, or {VARIABLE}={folder}", err=True)
+            say(f"to use it: --lava-python {folder}, or {VARIABLE}={folder}", err=True)
     search = find_lava(lava_python)
     record: dict[str, Any] = {
         "schema": 1,
@@ -150,11 +150,10 @@ def _print(record: dict[str, Any], search: "Search") -> None:
         facts.append(("", f"{shown(found.python)} ({found.source})"))
     print_facts(facts)
     if found is None:
-        click.echo("\nLooked for lava-nc in")
+        say()
+        say("Looked for lava-nc in")
         for refused in search.refused:
-            click.echo(f"  {refused}")
+            say(f"  {refused}")
         if record["python310"] is None:
-            click.echo(
-                "Lava needs Python 3.10: install it (python3.10 on the PATH, or pyenv). Then"
-            )
-        click.echo("Make an environment with: snncc doctor --make-lava")
+            say("Lava needs Python 3.10: install it (python3.10 on the PATH, or pyenv). Then")
+        say("Make an environment with: snncc doctor --make-lava")

@@ -3,10 +3,8 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from snncc.cli.certificates import print_certificate
-from snncc.cli.output import print_table
+from snncc.cli.output import print_table, say
 from snncc.cli.widths import print_widths, widths_record
 
 if TYPE_CHECKING:
@@ -80,10 +78,10 @@ def print_run(record: dict[str, Any]) -> None:
     images = record["images"]
     if "refused" in record:
         refused = record["refused"]
-        click.echo(f"  run     NO: {refused['name']} asked for {refused['what']}")
+        say(f"  run     NO: {refused['name']} asked for {refused['what']}")
         return
     same = "the same bits as" if record["simulator_agrees"] else "OTHER BITS THAN"
-    click.echo(
+    say(
         f"  run     {images} images on arrays that refuse to multiply: nothing was refused; "
         f"{same} the simulator"
     )
@@ -104,12 +102,12 @@ def print_kernels(record: dict[str, Any]) -> None:
     addresses = sum(proof["addresses"] for proof in proofs)
     names = ", ".join(sorted({proof["kernel"] for proof in proofs}))
     found = "no floating point, no multiplication of data" if record["holds"] else "NO"
-    click.echo(
+    say(
         f"  kernels {found}: {instructions:,} LLVM instructions of {names}; "
         f"{addresses} products are addresses"
     )
     for proof in proofs:
         for offence in proof["offences"]:
-            click.echo(f"    {proof['kernel']}({proof['signature']})")
-            click.echo(f"      {offence['instruction']}")
-            click.echo(f"      = why: {offence['reason']}")
+            say(f"    {proof['kernel']}({proof['signature']})")
+            say(f"      {offence['instruction']}")
+            say(f"      = why: {offence['reason']}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from snncc.cli.output import print_facts, print_json, print_table
+from snncc.cli.output import print_facts, print_json, print_table, say
 
 TARGETS = ["lava"]
 
@@ -55,5 +55,5 @@ def command(program: Path, target: str, output: Path, force: bool, as_json: bool
             ("depth", f"{schedule.depth} steps from an image to the first step of its answer"),
         ]
     )
-    click.echo()
+    say()
     print_table(rows, ("steps", "value", "relays"), left=3)

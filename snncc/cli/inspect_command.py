@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from snncc.cli.output import print_facts, print_json, print_table
+from snncc.cli.output import print_facts, print_json, print_table, say
 from snncc.diagnostics import SnnccError
 
 
@@ -43,7 +43,8 @@ def command(
     loaded = load_program(program)
     graph = loaded.graph
     if text:
-        click.echo(print_graph(graph), nl=False)
+        for line in print_graph(graph).splitlines():
+            say(line)
         return
     if node is not None:
         _one(graph, node, as_json)
@@ -97,7 +98,7 @@ def _print(record: dict[str, Any]) -> None:
             ("memory", _of_memory(record["memory"])),
         ]
     )
-    click.echo()
+    say()
     found = origin.get("fidelity")
     judged = {p["name"]: p for p in found["populations"]} if found else {}
     rows = [
@@ -113,11 +114,11 @@ def _print(record: dict[str, Any]) -> None:
     head = ("population", "shape", "neurons", "membrane bits", "spike rate", "flips", "near")
     print_table(rows, head)
     if found:
-        click.echo(
+        say(
             f"spike rate: of the network on {found['images']} {found['by']} images; flips: where "
             "the program differs; near: membranes within 1/64 of their threshold"
         )
-        click.echo(
+        say(
             f"{found['agreement']:.2%} answered alike; logits differ by {found['logits_rms']:.3g} "
             f"(rms), the network's own spread is {found['logits_std']:.3g}"
         )
@@ -127,7 +128,7 @@ def _print(record: dict[str, Any]) -> None:
         if "fold" in fold["pass"] or "unshare" in fold["pass"]
     ]
     if folds:
-        click.echo()
+        say()
         lines = [
             (f["site"], f["pass"], ("" if f["fired"] else "not here: ") + f["text"]) for f in folds
         ]
@@ -157,7 +158,7 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     }
 
 
-def _of_memory(found: dict[str, Any]) -> str:
+def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
     from snncc.runtime.memory_use import megabytes
 
     if "unknown" in found:
@@ -165,14 +166,13 @@ def _of_memory(found: dict[str, Any]) -> str:
     batch, threads = found["batch"], found["threads"]
     images = "one image" if batch == 1 else f"{batch:,} images"
     on = "one thread" if threads == 1 else f"{threads} threads"
-    parts = [
+    return (
         f"{megabytes(found['peak'])} at most, for {images} on {on}",
         f"program {megabytes(found['program'])}, its plan {megabytes(found['plan'])}, "
         f"{megabytes(found['planning'])} while it is made",
         f"a further thread {megabytes(found['further_thread'])}, a further image "
         f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
-    ]
-    return f"\n{'':12}".join(parts)
+    )
 
 
 def _widths(origin: dict[str, Any]) -> str:
@@ -208,11 +208,11 @@ def _one(graph: Any, name: str, as_json: bool) -> None:
         manifest = to_manifest(Program(graph, {}))
         print_json(next(n for n in manifest["nodes"] if n["name"] == name))
         return
-    click.echo(print_node(node))
+    say(print_node(node))
     for param in params_of(node.op):
         array = graph.constants[param.name]
-        click.echo(f"  {param}: {array.dtype} {list(array.shape)}, {array.min()}..{array.max()}")
+        say(f"  {param}: {array.dtype} {list(array.shape)}, {array.min()}..{array.max()}")
     for loc in node.locs:
-        click.echo(f"  from {loc} {loc.call}".rstrip())
+        say(f"  from {loc} {loc.call}".rstrip())
     readers = ", ".join(f"%{n.name}" for n in graph.readers.get(name, ()))
-    click.echo(f"  read by {readers or 'nobody: it is the answer'}")
+    say(f"  read by {readers or 'nobody: it is the answer'}")

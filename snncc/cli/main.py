@@ -84,6 +84,10 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.ClickException as error:
+        from snncc.diagnostics import printable
+
+        if error.message:
+            error.message = "\n".join(map(printable, error.message.split("\n")))
         error.show(sys.stderr)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -101,6 +105,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _report(error: "SnnccError", as_json: bool) -> int:
+    from snncc.diagnostics.errors import DETAIL
+
     click.echo(str(error), err=True)
     count = len(error.findings)
     if count > 1:
@@ -113,7 +119,7 @@ def _report(error: "SnnccError", as_json: bool) -> int:
                 "module": f.loc.module_path if f.loc else None,
                 "file": f.loc.file if f.loc else None,
                 "line": f.loc.line if f.loc else None,
-                "why": f.why,
+                "why": f"\n{DETAIL}".join((f.why, *f.details)),
                 "help": f.help,
             }
             for f in error.findings
@@ -128,9 +134,9 @@ def _crashed(arguments: list[str]) -> int:
     handle, path = tempfile.mkstemp(prefix="snncc-crash-", suffix=".txt")
     with os.fdopen(handle, "w") as file:
         file.write(f"snncc {__version__} {arguments}\n{traceback.format_exc()}")
-    click.echo(
-        f"internal error: {type(error).__name__}: {str(error).partition(chr(10))[0]}\n"
-        f"This is a bug of snncc. Details are in {path}; please report them.",
-        err=True,
-    )
+    from snncc.diagnostics import printable
+
+    name, text = type(error).__name__, str(error).partition(chr(10))[0]
+    click.echo(printable(f"internal error: {name}: {text}"), err=True)
+    click.echo(f"This is a bug of snncc. Details are in {path}; please report them.", err=True)
     return INTERNAL_ERROR

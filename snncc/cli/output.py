@@ -3,11 +3,13 @@
 import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from snncc.diagnostics import printable
 
 
 class Advance(Protocol):
@@ -36,23 +38,35 @@ def progress(what: str, quiet: bool = False) -> Generator[Advance]:
         yield advance
 
 
+def say(line: str = "", *, err: bool = False) -> None:
+    """One line for people: the only way in which text reaches a terminal.
+
+    Whatever is no character to be seen is escaped, newlines too: names, source lines and messages
+    come from files that others wrote.
+    """
+    click.echo(printable(line), err=err)
+
+
 def print_json(record: Any) -> None:
     click.echo(json.dumps(record))
 
 
 def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], left: int = 1) -> None:
     """Columns as wide as needed; the first `left` are flush left, the rest flush right."""
-    cells = [list(map(str, row)) for row in (header, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:
         parts = [
             text.ljust(width) if i < left else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        click.echo("  " + "  ".join(parts).rstrip())
+        say("  " + "  ".join(parts).rstrip())
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Names and values in two columns; a value that is a tuple takes a line for each part."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        click.echo(f"{name.ljust(width)}  {value}")
+        parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        for place, part in enumerate(parts):
+            say(f"{('' if place else name).ljust(width)}  {part}")

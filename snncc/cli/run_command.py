@@ -11,7 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.cli.output import print_facts, print_json, print_table, progress
+from snncc.cli.output import print_facts, print_json, print_table, progress, say
 from snncc.diagnostics import SnnccError
 from snncc.ir.images import ImageSource
 
@@ -323,7 +323,7 @@ def _print(record: dict[str, Any], output: Path | None) -> None:
     if output is not None:
         facts.append(("written", output))
     print_facts(facts)
-    click.echo()
+    say()
     rows = [(name, f"{rate:.2%}") for name, rate in record["spike_rates"].items()]
     print_table(rows, ("population", "spike rate"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snncc.cli.output import print_facts, progress
+from snncc.cli.output import print_facts, progress, say
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
@@ -119,7 +119,7 @@ def print_verdict(done: OnLava) -> None:
 
     result, count = done.comparison, _differing(done.comparison)
     layers = len(result.layers)
-    click.echo()
+    say()
     print_facts(
         [
             ("Lava", f"lava-nc {done.lava.lava}, Python {done.lava.version}, {done.seconds:.2f} s"),
@@ -131,7 +131,7 @@ def print_verdict(done: OnLava) -> None:
         ]
     )
     if result.first is not None:
-        click.echo()
+        say()
         print_comparison(result, [f"CPU ({done.executor})", f"Lava ({done.lava.python})"])
 
 

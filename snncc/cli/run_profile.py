@@ -7,9 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
-from snncc.cli.output import print_facts, print_json, print_table
+from snncc.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from snncc.runtime.profiling import Profile
@@ -73,9 +71,7 @@ def _refuse(reason: str, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "units": None, "why": reason})
         return
-    click.echo(
-        f"no profile: the program runs node by node, which is not timed layer by layer ({reason})"
-    )
+    say(f"no profile: the program runs node by node, which is not timed layer by layer ({reason})")
 
 
 def _record(found: "Profile", stages: dict[str, float]) -> dict[str, Any]:
@@ -114,9 +110,9 @@ def _print(found: "Profile", stages: dict[str, float]) -> None:
         ("unit", "shape", "kind", "spikes in", "additions", "ms", "share", "G adds/s"),
         left=3,
     )
-    click.echo(
+    say(
         f"one image, one thread, all time steps; medians of {found.runs} runs, unit by unit; in "
         f"one call {1e3 * found.image:.3f} ms"
     )
-    click.echo()
+    say()
     print_facts([(stage, f"{1e3 * seconds:.0f} ms, once") for stage, seconds in stages.items()])

@@ -168,18 +168,11 @@ def _judge_model(
     layout: str,
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
     from snncc.compile import trace_checkpoint
-    from snncc.mfi import prove
+    from snncc.model_verdict import judge_model
     from snncc.options import CompileOptions
 
     options = CompileOptions(input_shape, normalize, steps, layout=layout)
     trace, network = trace_checkpoint(checkpoint, options, model=model, model_arguments=arguments)
-    verdict = prove(trace.graph, _bounds(normalize), trace.findings)
+    judged = judge_model(trace.graph, trace.findings, options)
     subject = {"model": network, "checkpoint": str(checkpoint) if checkpoint else None}
-    return subject, verdict, trace.findings
-
-
-def _bounds(normalize: Any) -> tuple[float, float]:
-    """Smallest and largest number that a normalised pixel can be."""
-    means, stds = normalize or ((0.0,), (1.0,))
-    ends = [(x - mean) / std for x in (0.0, 1.0) for mean in means for std in stds]
-    return min(ends), max(ends)
+    return subject, judged.verdict, judged.refusals

@@ -5,9 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
-from snncc.diagnostics import Finding
+from snncc.cli.output import say
+from snncc.diagnostics import Finding, printable
 from snncc.mfi import Judgement, Level, OpVerdict, Policy, Verdict
 
 MEANING = {
@@ -40,7 +39,7 @@ def print_verdict(
 ) -> None:
     """The whole verdict on stdout."""
     free = judgement.level <= Level.BIT_SERIAL
-    click.echo(
+    say(
         f"{'multiplication-free' if free else 'NOT multiplication-free'}: "
         f"level {judgement.level.label}"
     )
@@ -48,14 +47,14 @@ def print_verdict(
         _explain(verdict, judgement)
         _print_refusals(judgement, policy, findings)
         return
-    click.echo(f"  input   {verdict.encoding} (level {verdict.encoding_level.label})")
-    click.echo(f"  output  {verdict.readout} (level {verdict.readout_level.label})")
+    say(f"  input   {verdict.encoding} (level {verdict.encoding_level.label})")
+    say(f"  output  {verdict.readout} (level {verdict.readout_level.label})")
     for each in Level:
         names = [op for op in verdict.ops if op.need.level is each]
         if names:
-            click.echo(f"  {each.label:<10} {len(names)} operations")
+            say(f"  {each.label:<10} {len(names)} operations")
     if verdict.current_bits:
-        click.echo(
+        say(
             f"  widths  currents {verdict.current_bits} bits, membranes {verdict.membrane_bits} "
             "bits: no input can overflow them"
         )
@@ -67,14 +66,38 @@ def print_verdict(
 def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:
     if findings:
         codes = ", ".join(sorted({f.code for f in findings}))
-        click.echo(f"snncc compile refuses this model as yet: {len(findings)} findings ({codes})")
+        number = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+        say(f"snncc compile refuses this model as yet: {number} ({codes})")
+        _print_reasons(findings)
     if judgement.refused:
-        click.echo(f"no: {len(judgement.refused)} operations are above {policy.level.label}")
+        say(f"no: {len(judgement.refused)} operations are above {policy.level.label}")
     if judgement.host_refused:
-        click.echo(
+        say(
             "no: the first layer is left to the host, which multiplies; "
             "--allow encoding=host accepts that"
         )
+
+
+def _print_reasons(findings: Sequence[Finding]) -> None:
+    """Every refusal with its place; those that differ in nothing but the place together."""
+    alike: defaultdict[tuple[str, str, str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        alike[finding.code, finding.message, finding.why, finding.help].append(finding)
+    for (code, message, why, help_), group in alike.items():
+        say(f"refused[{code}]: {_where(group[0])}: {message}")
+        loc = group[0].loc
+        if loc is not None and loc.file:
+            say(f"   |  {loc.file}:{loc.line}   {loc.source}".rstrip())
+        for word, text in (("why", why), ("help", help_)):
+            if text:
+                say(f"  = {word}: {text}")
+        if len(group) > 1:
+            names = ", ".join(_where(f) for f in group[1:6]) + (" ..." if len(group) > 6 else "")
+            say(f"  = and {len(group) - 1} more like it: {names}")
+
+
+def _where(finding: Finding) -> str:
+    return (finding.loc.module_path if finding.loc else "") or "<root>"
 
 
 def record_of(
@@ -95,7 +118,16 @@ def record_of(
         "membrane_bits": verdict.membrane_bits,
         "ops": [_op_record(op) for op in verdict.ops],
         "refusals": [
-            {"code": f.code, "message": f.message, "module": f.loc.module_path if f.loc else ""}
+            {
+                "code": f.code,
+                "message": f.message,
+                "module": f.loc.module_path if f.loc else "",
+                "file": f.loc.file if f.loc else "",
+                "line": f.loc.line if f.loc else 0,
+                "source": f.loc.source if f.loc else "",
+                "why": f.why,
+                "help": f.help,
+            }
             for f in findings
         ],
     }
@@ -128,7 +160,7 @@ def _print_rewrites(verdict: Verdict) -> None:
             sites[op.need.rewrite].append(_place(op))
     for rewrite, places in sites.items():
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-        click.echo(f"  by      {rewrite}: {', '.join(places[:3])}{more}")
+        say(f"  by      {rewrite}: {', '.join(places[:3])}{more}")
 
 
 def _print_findings(ops: Sequence[OpVerdict]) -> None:
@@ -137,15 +169,15 @@ def _print_findings(ops: Sequence[OpVerdict]) -> None:
         alike[op.need.level.label, op.op, op.need.reason, op.need.help].append(op)
     for (level, name, reason, help_), group in alike.items():
         first = group[0]
-        click.echo(f"{level}: {_place(first)} ({name})")
+        say(f"{level}: {_place(first)} ({name})")
         if first.loc is not None and first.loc.file:
-            click.echo(f"   |  {first.loc.file}:{first.loc.line}   {first.loc.source}".rstrip())
+            say(f"   |  {first.loc.file}:{first.loc.line}   {first.loc.source}".rstrip())
         adders = f"; {first.need.adders} adders an element at most" if first.need.adders else ""
-        click.echo(f"  = why: {reason}{adders}")
+        say(f"  = why: {reason}{adders}")
         if help_:
-            click.echo(f"  = help: {help_}")
+            say(f"  = help: {help_}")
         if len(group) > 1:
-            click.echo(f"  = and {len(group) - 1} more like it: {_listed(group[1:])}")
+            say(f"  = and {len(group) - 1} more like it: {_listed(group[1:])}")
 
 
 def _explain(verdict: Verdict, judgement: Judgement) -> None:
@@ -167,12 +199,14 @@ def _explain(verdict: Verdict, judgement: Judgement) -> None:
             "is written. These are the moves it rests on, each of which gives the same numbers:"
         )
         _print_rewrites(verdict)
-    click.echo()
+    say()
 
 
 def _paragraph(text: str) -> None:
-    click.echo()
-    click.echo(textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  "))
+    say()
+    indents = {"initial_indent": "  ", "subsequent_indent": "  "}
+    for line in textwrap.wrap(printable(text), 88, **indents):
+        say(line)
 
 
 def _place(op: OpVerdict) -> str:

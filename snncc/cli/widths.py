@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import click
-
-from snncc.cli.output import print_table
+from snncc.cli.output import print_table, say
 from snncc.ir import Graph
 from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.runtime.witness import reach
@@ -55,7 +53,7 @@ def print_widths(found: dict[str, Any]) -> None:
     ]
     print_table(rows, ("name", "what", "bits", "declared", "least", "largest"), left=2)
     attained = sum(sum(number["attained"]) for number in numbers)
-    click.echo(
+    say(
         f"  {attained} of {2 * len(numbers)} bounds are attained: running their witness reaches "
         "exactly that number. (>= and <=: bound, not shown to be attained)"
     )

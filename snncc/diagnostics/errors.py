@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from snncc.diagnostics.codes import CODES
+from snncc.diagnostics.printable import printable
 from snncc.ir.loc import Loc
+
+DETAIL = " " * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Finding:
         loc: the place in the user's model, or None.
         why: the reason.
         help: what the user can do.
+        details: lines that belong to the reason: what a process said, where was looked.
     """
 
     code: str
@@ -24,6 +28,7 @@ class Finding:
     loc: Loc | None = None
     why: str = ""
     help: str = ""
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.message}"]
@@ -34,9 +39,10 @@ class Finding:
                 lines.append(f"   |  {self.loc.file}:{self.loc.line}   {self.loc.source}".rstrip())
         if self.why:
             lines.append(f"   = why: {self.why}")
+        lines += [f"{DETAIL}{line}" for line in self.details]
         if self.help:
             lines.append(f"   = help: {self.help}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 class SnnccError(Exception):
@@ -48,16 +54,23 @@ class SnnccError(Exception):
         loc: the place in the user's model, or None.
         why: the reason.
         help: what the user can do.
+        details: lines that belong to the reason.
 
     Attributes:
         findings: everything that was found; the first one is what the arguments say.
     """
 
     def __init__(
-        self, code: str, message: str, loc: Loc | None = None, why: str = "", help: str = ""
+        self,
+        code: str,
+        message: str,
+        loc: Loc | None = None,
+        why: str = "",
+        help: str = "",
+        details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
-        self.findings: tuple[Finding, ...] = (Finding(code, message, loc, why, help),)
+        self.findings: tuple[Finding, ...] = (Finding(code, message, loc, why, help, details),)
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> "SnnccError":

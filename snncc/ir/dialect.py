@@ -53,6 +53,7 @@ SPIKING = _dialect(
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
+    spiking_ops.Opaque,
 )
 
 INTEGER = _dialect(

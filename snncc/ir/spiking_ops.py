@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snncc.ir.op import Context, Op, Param, require, require_axes
-from snncc.ir.types import TIME, Kind, ValueType
+from snncc.ir.types import TIME, Axis, Kind, ValueType
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,31 @@ class Readout(Op):
         if self.offset is not None:
             require_axes(self.offset, current.without(TIME), context)
         return ValueType(Kind.READOUT, current.without(TIME).axes)
+
+
+@dataclass(frozen=True)
+class Opaque(Op):
+    """What the model computes and no pass has a form for; the finding of it says why.
+
+    It keeps a model that is refused together, so that passes can go on behind it and everything
+    that is wrong is told at once. The integer dialect has no such op: with one of them a network
+    cannot be lowered.
+
+    Attributes:
+        function: what is computed.
+        kind: of the result, "spike" where it is known to be bits, else "current".
+        axes, shape: of the result.
+    """
+
+    mnemonic: ClassVar[str] = "opaque"
+    function: str
+    kind: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
+        require(
+            self.kind in (Kind.SPIKE, Kind.CURRENT), f"{self.kind!r} is neither spikes nor currents"
+        )
+        axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
+        return ValueType(Kind(self.kind), axes)

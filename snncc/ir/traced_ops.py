@@ -262,6 +262,10 @@ class Total(Op):
         return x.without(*self.axes).with_kind(Kind.REAL)
 
 
+COMPLEX = "complex"
+"""Stands before the name of a function that reads or gives complex numbers."""
+
+
 @dataclass(frozen=True)
 class Foreign(Op):
     """Something that the model does and that no pass can lower, kept so that it can be named.

@@ -3,6 +3,7 @@
 from snncc.mfi.analysis import domains_of
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
+from snncc.mfi.outcome import Outcome, standing
 from snncc.mfi.policy import ALLOWANCES, Judgement, Policy
 from snncc.mfi.prover import OpVerdict, Verdict, prove
 
@@ -12,9 +13,11 @@ __all__ = [
     "Judgement",
     "Level",
     "OpVerdict",
+    "Outcome",
     "Policy",
     "Values",
     "Verdict",
     "domains_of",
     "prove",
+    "standing",
 ]

@@ -6,6 +6,7 @@ unknown amount of arithmetic: level `none`.
 
 from collections.abc import Callable, Mapping
 
+from snncc.ir.traced_ops import COMPLEX
 from snncc.mfi import domains as d
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.foreign_products import (
@@ -24,6 +25,14 @@ from snncc.mfi.rules import Need
 def judge(operands: Operands) -> Result:
     """The domain and the need of one foreign node."""
     name = operands.op.function.partition(":")[0]
+    if name.startswith(f"{COMPLEX} "):
+        return d.ANY_REAL, Need(
+            Level.NONE,
+            ("unknown",),
+            reason=f"not judged: {name.removeprefix(f'{COMPLEX} ')} computes with complex numbers, "
+            "and the ladder is about real ones",
+            help="write the real and the imaginary part as two values",
+        )
     handler = FUNCTIONS.get(name)
     if handler is not None:
         result, need = handler(operands)

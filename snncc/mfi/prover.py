@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Loc, Node, Op
+from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.mfi.analysis import domains_of
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
-from snncc.mfi.real_rules import RealRule
+from snncc.mfi.outcome import Outcome, standing
+from snncc.mfi.real_rules import RealRule, left_factor
 from snncc.mfi.rules import Need, need_of
 from snncc.mfi.spiking_rules import SPIKING_RULES
 from snncc.mfi.structure import NEURONS, Structure, called
@@ -88,18 +92,29 @@ class Verdict:
 
 
 def prove(
-    graph: Graph, image: tuple[float, float] | None = None, findings: Sequence[Finding] = ()
+    graph: Graph,
+    image: tuple[float, float] | None = None,
+    findings: Sequence[Finding] = (),
+    outcome: Outcome | None = None,
 ) -> Verdict:
     """Holds every node of a verified graph against the table of its dialect.
 
     Args:
-        graph: of any dialect. A traced or spiking graph is judged by what compiling can make of it.
+        graph: of any dialect. A traced graph is judged by what the passes make of it.
         image: bounds of a traced model's input; None for pixels / 255.
         findings: of the recorder. Those that say that the graph is not the whole model have level
             none: nothing is known about what it did not see.
+        outcome: of the passes on a traced graph (`judge_model` runs them); None for a spiking graph
+            as it stands.
+
+    Raises:
+        ValueError: a traced graph without an outcome: nothing says what compiling makes of it.
     """
+    if outcome is None and graph.dialect == "traced":
+        raise ValueError("a traced graph is judged by what the passes make of it: see judge_model")
+    outcome = standing(graph) if outcome is None else outcome
     domains = domains_of(graph, image)
-    need = _rule(graph, domains)
+    need = _rule(graph, domains, outcome)
     ops = tuple(
         OpVerdict(
             node.name,
@@ -111,7 +126,9 @@ def prove(
             _encodes(graph, node, domains),
         )
         for node in graph.nodes
-    ) + tuple(_unseen(finding) for finding in findings if finding.code in UNSEEN)
+    )
+    ops += tuple(_added(node, outcome) for node in outcome.added)
+    ops += tuple(_unseen(finding) for finding in findings if finding.code in UNSEEN)
     ranges = [node.type.range for node in graph.nodes if node.type.range is not None]
     membranes = [
         node.op.membrane
@@ -139,25 +156,34 @@ def _unseen(finding: Finding) -> OpVerdict:
     return OpVerdict(call, loc.module_path if loc else "", call, need, loc)
 
 
-def _rule(graph: Graph, domains: Mapping[str, Domain]) -> Callable[[Node], Need]:
+def _added(node: Node, outcome: Outcome) -> OpVerdict:
+    """A factor that no op of the model stands for: the passes put it there."""
+    loc = node.locs[0] if node.locs else None
+    where = f"stays: {outcome.left[node.name]}"
+    need = left_factor(outcome, node.name, (), np.ones(1), where)
+    return OpVerdict(node.name, loc.module_path if loc else "", called(node), need, loc)
+
+
+def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Callable[[Node], Need]:
     """The rule of a node in its dialect's table; what is in no table has level none."""
-    structure, table = Structure(graph, domains), REAL_RULES.get(graph.dialect, {})
+    structure, table = Structure(graph, domains, outcome), REAL_RULES.get(graph.dialect, {})
 
     def rule(node: Node) -> Need:
+        reason = outcome.refused.get(node.name)
+        if reason is not None and node.name not in outcome.currents:
+            return Need(Level.NONE, ("unknown",), reason=f"it cannot be compiled: {reason}")
         real = table.get(type(node.op))
         return need_of(graph, node) if real is None else real(structure, node)
 
     return rule
 
 
-def _host(graph: Graph) -> bool:
-    return any(isinstance(n.op, Pixels) and n.op.encoding == "host" for n in graph.select(Pixels))
-
-
 def _encodes(graph: Graph, node: Node, domains: Mapping[str, Domain]) -> bool:
-    reads = any(domains[name].values is Values.PIXEL for name in node.inputs)
-    made = domains[node.name].values is not Values.PIXEL
-    return reads and made and (graph.dialect == "traced" or _host(graph))
+    """Whether a node makes currents of an image that `encoding=host` leaves to the host."""
+    images = [name for name in node.inputs if domains[name].values is Values.PIXEL]
+    if not images or domains[node.name].values is Values.PIXEL:
+        return False
+    return graph.dialect == "traced" or any(from_host(graph, name) for name in images)
 
 
 def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
@@ -171,11 +197,15 @@ def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
                 f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
             )
         return f"8-bit pixels into {names or 'nothing'}; {how}", level
-    for node in graph.select(Pixels):
-        if isinstance(node.op, Pixels):
-            text = f"{node.op.encoding}, {ENCODINGS.get(node.op.encoding, 'unknown')}"
-            return text, Level.NONE if node.op.encoding == "host" else Level.STRICT
-    return "no image", Level.STRICT
+    images = [(n.name, n.op.encoding) for n in graph.select(Pixels) if isinstance(n.op, Pixels)]
+    ways = list(dict.fromkeys(encoding for _, encoding in images))
+    level = Level.NONE if set(ways) - {"bit-planes"} else Level.STRICT
+    texts = {way: f"{way}, {ENCODINGS.get(way, 'unknown')}" for way in ways}
+    if len(images) == 1:
+        return texts[ways[0]], level
+    by_way = {way: ", ".join(n for n, encoding in images if encoding == way) for way in ways}
+    each = "; ".join(f"{by_way[way]}: {texts[way]}" for way in ways)
+    return f"{len(images)} images; {each}" if images else "no image", level
 
 
 def _readout(

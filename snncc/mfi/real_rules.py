@@ -1,20 +1,22 @@
 """Rules that the traced and the spiking dialect share: maps, factors, sums, neurons.
 
-The numbers there are real. A level says what is left once the network is compiled; `rewrite` says
-what compiling has to do for that.
+The numbers there are real. A level says what is left once the network is compiled, which the passes
+have shown (`Outcome`); `rewrite` says what they do for that.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Node
+from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir import traced_ops as traced
+from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
 from snncc.mfi.constants import GAIN_BITS, WEIGHT_BITS, adders_of, powers_of_two
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
+from snncc.mfi.outcome import Outcome
 from snncc.mfi.rules import Need, digits_of
 from snncc.mfi.structure import MAPS, SUMS, Structure, called, factor_of, offset_of
 
@@ -29,6 +31,17 @@ def moved(_structure: Structure, _node: Node) -> Need:
 def projection(structure: Structure, node: Node) -> Need:
     """A linear map or a convolution with constant weights."""
     source = structure.domains[node.inputs[0]]
+    if source.values is Values.REAL:
+        origin = structure.activation(node.inputs[0])
+        return Need(
+            Level.NONE,
+            ("multiply", "add"),
+            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
+            help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
+            "selects weights",
+        )
+    if node.name in structure.outcome.refused:
+        return _of_numbers(structure, node, source)
     if source.binary:
         return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
     if source.selects:
@@ -44,31 +57,23 @@ def projection(structure: Structure, node: Node) -> Need:
             reason="8-bit pixels: each bit selects weights; the eight sums are shifted and added",
             rewrite="bit planes; the normalisation folds into these weights",
         )
-    if source.values is Values.REAL:
-        origin = structure.activation(node.inputs[0])
-        return Need(
-            Level.NONE,
-            ("multiply", "add"),
-            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
-            help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
-            "selects weights",
-        )
     return _of_numbers(structure, node, source)
 
 
 def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
     """A map of counts, integers or currents: reads spikes after a rewrite, or multiplies."""
-    path: list[str] = []
-    reason = structure.reads_spikes(node.op, node.inputs[0], path)
-    if not reason:
+    reason = structure.outcome.currents.get(node.name)
+    if reason is None:
+        path = structure.outcome.through.get(node.name, ())
         return Need(
             Level.STRICT,
             ("select", "add"),
-            reason=f"reads {source}, but spikes once it is pushed through {_some(path)}",
+            reason=f"reads {source}, but spikes once it is pushed through "
+            f"{_some(path) or 'what stands before it'}",
             rewrite=_rewrite(structure, path),
         )
     weights = _weight(structure, node)
-    shifts = powers_of_two(weights)
+    shifts = powers_of_two(weights) and node.name not in structure.outcome.refused
     return Need(
         Level.STRICT if shifts else Level.SHIFT_ADD,
         ("shift", "add"),
@@ -82,13 +87,35 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
     )
 
 
-def _some(names: list[str]) -> str:
+def averaged(structure: Structure, node: Node) -> Need:
+    """A sum or a mean over axes: a map whose weights are all one share."""
+    source = structure.domains[node.inputs[0]]
+    if node.name in structure.outcome.refused:
+        return _of_numbers(structure, node, source)
+    share = 1.0 / terms_of(structure.graph, node)
+    folds = isinstance(node.op, traced.Mean) and share != 1.0
+    return Need(
+        Level.STRICT,
+        ("add",),
+        reason=f"{source} is added up",
+        rewrite=f"fold the share 1/{round(1 / share)} into what reads it" if folds else "",
+    )
+
+
+def terms_of(graph: Graph, node: Node) -> int:
+    """How many elements a mean or a sum adds up for one of its own."""
+    axes = node.op.axes if isinstance(node.op, traced.Mean | traced.Total) else ()
+    return count(tuple(graph[node.inputs[0]].type.size(n) for n in axes))
+
+
+def _some(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
-def _rewrite(structure: Structure, path: list[str]) -> str:
-    ops = [structure.graph[name].op for name in path]
+def _rewrite(structure: Structure, path: tuple[str, ...]) -> str:
+    known = structure.graph.by_name
+    ops = [known[name].op for name in path if name in known]
     parts: list[str] = []
     if any(isinstance(op, SUMS) for op in ops):
         parts.append("distribute the add over its sources: W(s1 + s2) = W s1 + W s2")
@@ -103,6 +130,8 @@ def _weight(structure: Structure, node: Node) -> Array:
             return structure.graph.constants[w.name]
         case Convolve(weight=w):
             return structure.graph.constants[w.name]
+        case traced.Mean():
+            return np.full(1, 1.0 / terms_of(structure.graph, node))
         case _:
             return np.ones(1)
 
@@ -119,51 +148,67 @@ def factor(structure: Structure, node: Node) -> Need:
         return Need(
             Level.STRICT, ("logic",), reason="1 - s of a spike", rewrite="NOT instead of subtract"
         )
-    if source.selects:
+    if source.selects and not (structure.outcome.whole and node.name in structure.outcome.left):
         return Need(
             Level.STRICT, ("select", "add"), reason="a scaled spike is a synapse of that weight"
         )
-    return constant_factor(structure, node, axes, values)
+    return _constant_factor(structure, node, axes, values)
 
 
-def constant_factor(structure: Structure, node: Node, axes: tuple[str, ...], values: Array) -> Need:
+def _constant_factor(
+    structure: Structure, node: Node, axes: tuple[str, ...], values: Array
+) -> Need:
     """A number times a constant: folded into weights or thresholds, shifted, or multiplied."""
-    source = structure.domains[node.inputs[0]]
     over = f" over {', '.join(axes)}" if axes else ""
-    stays = structure.into_weights(node.inputs[0], axes)
-    if not stays:
-        rewrite = "fold the factor into the weights before it"
+    outcome, source = structure.outcome, structure.domains[node.inputs[0]]
+    stays = outcome.left.get(node.name)
+    if stays is None:
+        where = (
+            "weights before it"
+            if node.name in outcome.folded
+            else ("thresholds or weights that read it")
+        )
+        rewrite = f"fold the factor into the {where}"
         return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
-    meets = structure.absorbed(node, axes)
-    if not meets:
-        rewrite = "fold the factor into the thresholds or weights that read it"
-        return Need(Level.STRICT, ("add",), reason=f"a factor{over} folds", rewrite=rewrite)
-    if not axes and powers_of_two(values):
-        reason = "the factor is a power of two"
-        return Need(Level.STRICT, ("shift", "add"), reason=reason, rewrite="shift")
-    if source.values is Values.REAL:
+    if source.values is Values.REAL and node.name not in outcome.shifts:
         return Need(
             Level.NONE,
             ("multiply", "add"),
-            reason=f"a factor meets {source}: {stays}, and {meets}",
+            reason=f"a factor meets {source}: {stays}",
             help=SPIKE_BEFORE,
+        )
+    return left_factor(outcome, node.name, axes, values, f"stays on {source}: {stays}")
+
+
+def left_factor(
+    outcome: Outcome, name: str, axes: tuple[str, ...], values: Array, where: str
+) -> Need:
+    """A factor that no pass folds: a shift, or a few shifted additions."""
+    over = f" over {', '.join(axes)}" if axes else ""
+    if name in outcome.shifts:
+        each = "every factor" if axes else "the factor"
+        return Need(
+            Level.STRICT,
+            ("shift", "add"),
+            reason=f"{each}{over} is a power of two or 0",
+            rewrite="shift instead of multiply",
         )
     return Need(
         Level.SHIFT_ADD,
         ("shift", "add"),
-        adders=adders_of(values, GAIN_BITS),
-        reason=f"a constant factor{over} stays on {source}: {stays}, and {meets}",
-        help=_factor_help(axes, stays),
+        adders=max(adders_of(values, GAIN_BITS), 1),
+        reason=f"a constant factor{over} {where}",
+        help=_factor_help(axes, where, values),
     )
 
 
-def _factor_help(axes: tuple[str, ...], stays: str) -> str:
+def _factor_help(axes: tuple[str, ...], where: str, values: Array) -> str:
     if TIME in axes:
         return "one weight bank for every time step (strict), or train with one scale for all steps"
-    if not axes:
-        return "a power of two makes it a shift"
+    if not axes and not powers_of_two(values):
+        return "a power of two makes it a shift where both sides are counted in one unit"
     unshared = "--gain unshared stores scaled weights of its own (strict)"
-    if "runs over" not in stays:
+    if "runs over" not in where:
         return unshared
     return f"{unshared}; or train with BatchNorm over the output axis of the map before it"
 

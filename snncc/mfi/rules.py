@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Array, Graph, Kind, Node, Op
+from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.mfi.ladder import Level
@@ -59,7 +60,7 @@ def _projection(graph: Graph, node: Node) -> Need:
     source = graph[node.inputs[0]].type.kind
     if source is Kind.SPIKE:
         return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
-    if source is Kind.PIXEL and _encoding(graph) == "bit-planes":
+    if source is Kind.PIXEL and not from_host(graph, node.inputs[0]):
         return Need(
             Level.STRICT,
             ("select", "add", "shift"),
@@ -73,13 +74,6 @@ def _projection(graph: Graph, node: Node) -> Need:
         reason=f"weights meet {source.value}s, not bits",
         help="put a spiking neuron before it",
     )
-
-
-def _encoding(graph: Graph) -> str:
-    for node in graph.select(Pixels):
-        if isinstance(node.op, Pixels):
-            return node.op.encoding
-    return "none"
 
 
 def _moved(_graph: Graph, _node: Node) -> Need:

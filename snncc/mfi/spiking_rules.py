@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from snncc.ir import Graph, Node, Op
+from snncc.ir import Graph, Kind, Node, Op
 from snncc.ir.arrays import count
+from snncc.ir.encodings import from_host
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
 from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import Need
-from snncc.mfi.structure import Structure, aligned, factor_of, offset_of
+from snncc.mfi.structure import Structure, aligned, called, factor_of, offset_of
 
 
 def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
@@ -39,6 +40,8 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
             return affine(inputs[0], scale, offset_of(graph, node), paired=aligned(node.op))
         case Population():
             return BIT
+        case Opaque(kind=Kind.SPIKE):
+            return BIT
         case Readout(offset=offset):
             array = np.zeros(1) if offset is None else graph.constants[offset.name]
             return affine(repeated(inputs[0], graph.steps), np.ones(1), array.reshape(-1))
@@ -48,11 +51,18 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
 
 def _projection(structure: Structure, node: Node) -> Need:
     """As on a traced graph, except that the host may take over the image."""
-    for image in structure.graph.select(Pixels):
-        host = isinstance(image.op, Pixels) and image.op.encoding == "host"
-        if host and structure.domains[node.inputs[0]].values is Values.PIXEL:
-            return Need(Level.STRICT, (), reason="computed by the host, outside the program")
+    if from_host(structure.graph, node.inputs[0]):
+        return Need(Level.STRICT, (), reason="computed by the host, outside the program")
     return real_rules.projection(structure, node)
+
+
+def _opaque(_structure: Structure, node: Node) -> Need:
+    return Need(
+        Level.NONE,
+        ("unknown",),
+        reason=f"{called(node)} has no form in this dialect",
+        help="judge the model: there the function is known",
+    )
 
 
 def _readout(_structure: Structure, _node: Node) -> Need:
@@ -68,4 +78,5 @@ SPIKING_RULES: Mapping[type[Op], RealRule] = {
     Affine: real_rules.factor,
     Population: real_rules.neurons,
     Readout: _readout,
+    Opaque: _opaque,
 }

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Graph, Node, Op, Param
+from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.foreign_functions import judge
 from snncc.mfi.foreign_products import Operands
-from snncc.mfi.ladder import Level
-from snncc.mfi.real_rules import RealRule
+from snncc.mfi.real_rules import RealRule, terms_of
 from snncc.mfi.rules import Need
 from snncc.mfi.structure import Structure, aligned, factor_of, offset_of
 
@@ -45,19 +44,15 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
             return hull(inputs)
         case traced.Rearrange() | traced.Repeat():
             return inputs[0]
-        case traced.Mean(axes=axes):
-            terms = _terms(graph, node, axes)
+        case traced.Mean():
+            terms = terms_of(graph, node)
             return repeated(inputs[0], terms, 1.0 / terms)
-        case traced.Total(axes=axes):
-            return repeated(inputs[0], _terms(graph, node, axes))
+        case traced.Total():
+            return repeated(inputs[0], terms_of(graph, node))
         case traced.Foreign():
             return judge(_operands(graph, node, node.op, known))[0]
         case _:
             return ANY_REAL  # no op of this dialect: nothing is known about it
-
-
-def _terms(graph: Graph, node: Node, axes: tuple[str, ...]) -> int:
-    return count(tuple(graph[node.inputs[0]].type.size(n) for n in axes))
 
 
 def _flat(graph: Graph, param: Param | None) -> Array:
@@ -79,26 +74,6 @@ def _foreign(structure: Structure, node: Node) -> Need:
     return judge(_operands(structure.graph, node, node.op, structure.domains))[1]
 
 
-def _average(structure: Structure, node: Node) -> Need:
-    """A mean: a sum, and a constant share that folds like any factor; over time the readout's."""
-    axes = node.op.axes if isinstance(node.op, traced.Mean) else ()
-    source = structure.domains[node.inputs[0]]
-    summed = Need(
-        Level.STRICT,
-        ("add",),
-        reason=f"{source} is added up",
-        rewrite=f"fold the share 1/{_terms(structure.graph, node, axes)} into what reads it",
-    )
-    if axes == (TIME,) or source.discrete or not structure.absorbed(node, ()):
-        return summed
-    share = np.array([1.0 / _terms(structure.graph, node, axes)])
-    return real_rules.constant_factor(structure, node, (), share)
-
-
-def _total(_structure: Structure, _node: Node) -> Need:
-    return Need(Level.STRICT, ("add",), reason="values are added up")
-
-
 TRACED_RULES: Mapping[type[Op], RealRule] = {
     traced.Input: real_rules.moved,
     traced.Linear: real_rules.projection,
@@ -110,7 +85,7 @@ TRACED_RULES: Mapping[type[Op], RealRule] = {
     traced.TracedConcat: real_rules.moved,
     traced.Rearrange: real_rules.moved,
     traced.Repeat: real_rules.moved,
-    traced.Mean: _average,
-    traced.Total: _total,
+    traced.Mean: real_rules.averaged,
+    traced.Total: real_rules.averaged,
     traced.Foreign: _foreign,
 }

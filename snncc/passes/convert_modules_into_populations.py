@@ -9,9 +9,10 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.passes.named import Named
-from snncc.passes.pipeline import PassResult
+from snncc.passes.pipeline import Note, PassResult
+from snncc.passes.report_foreign_ops import foreign_findings
 from snncc.passes.rewriter import Rewriter
 
 MEAN_OVER_TIME = "mean_over_time"
@@ -30,27 +31,27 @@ class ConvertModulesIntoPopulations:
     Attributes:
         means, stds: of the normalisation, one for every channel or one for all.
         encoding: how the image enters, "bit-planes" or "host".
+        bits: names of what has no form here but is known to be 0 or 1.
     """
 
     name: ClassVar[str] = "convert_modules_into_populations"
     means: tuple[float, ...] = (0.0,)
     stds: tuple[float, ...] = (1.0,)
     encoding: str = "bit-planes"
+    bits: frozenset[str] = frozenset()
 
     def run(self, graph: Graph) -> PassResult:
-        """Converts.
+        """Converts; what has no form in the spiking dialect (SNN020, SNN021, SNN031) is refused.
 
         Raises:
-            SnnccError: SNN001 when the normalisation does not fit the channels, SNN021 and SNN031
-                for what has no form in the spiking dialect; all findings at once.
+            SnnccError: SNN001 when the normalisation does not fit the channels.
         """
         work = _Conversion(self, Rewriter(graph, "spiking"))
         for node in graph.nodes:
             work.convert(node)
-        if work.findings:
-            raise SnnccError.of(work.findings)
         work.close()
-        return PassResult(work.rewriter.finish())
+        refusals = (*foreign_findings(graph), *work.findings)
+        return PassResult(work.rewriter.finish(), tuple(work.notes), refusals)
 
 
 @dataclass
@@ -61,23 +62,24 @@ class _Conversion:
     rewriter: Rewriter
     averaged: set[str] = field(default_factory=set[str])
     findings: list[Finding] = field(default_factory=list[Finding])
+    notes: list[Note] = field(default_factory=list[Note])
 
     def convert(self, node: Node) -> None:
-        if any(name not in self.rewriter.value for name in node.inputs):
-            return  # an input was refused; its finding says it all
         sources = self.rewriter.inputs(node)
         averaged = {name in self.averaged for name in sources}
-        if len(averaged) > 1:
-            self.refuse(node, "a value that is averaged over time meets one that is not", "SNN031")
-            return
-        result = self.lower(node, sources, averaged == {True})
-        if result is not None:
-            self.rewriter.value[node.name] = result
-            if averaged == {True}:
-                self.averaged.add(result)
+        if isinstance(node.op, traced.Foreign):
+            result = self.opaque(node)
+        elif len(averaged) > 1:
+            message = "a value that is averaged over time meets one that is not"
+            result = self.refuse(node, message, "SNN031")
+        else:
+            result = self.lower(node, sources, averaged == {True})
+        self.rewriter.value[node.name] = result
+        if True in averaged and node.type.kind is not Kind.SPIKE:
+            self.averaged.add(result)
 
-    def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str | None:
-        """The new name of a node's value, or None when it was refused."""
+    def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str:
+        """The new name of a node's value."""
         match node.op:
             case traced.Input():
                 return self.image(node, node.op)
@@ -123,7 +125,7 @@ class _Conversion:
             value = self.rewriter.emit(last, op, value, name=MEAN_OVER_TIME)
         self.rewriter.value[old.output] = self.rewriter.emit(last, Readout(), value, name="readout")
 
-    def image(self, node: Node, op: traced.Input) -> str | None:
+    def image(self, node: Node, op: traced.Input) -> str:
         axes = tuple((n, s) for n, s in zip(op.axes, op.shape, strict=True) if n != TIME)
         names, shape = tuple(n for n, _ in axes), tuple(s for _, s in axes)
         pixels = self.rewriter.emit(node, Pixels(names, shape, self.options.encoding), name="image")
@@ -148,7 +150,7 @@ class _Conversion:
         full = values * size if len(values) == 1 else values
         return Named((axis,), np.array(full, np.float64)).compact()
 
-    def convolution(self, node: Node, op: traced.Conv, source: str, averaged: bool) -> str | None:
+    def convolution(self, node: Node, op: traced.Conv, source: str, averaged: bool) -> str:
         map_ = Convolve(
             op.weight,
             op.channel,
@@ -164,9 +166,7 @@ class _Conversion:
         )
         return self.shifted(node, map_, source, op.bias, averaged)
 
-    def batchnorm(
-        self, node: Node, op: traced.BatchNorm, source: str, averaged: bool
-    ) -> str | None:
+    def batchnorm(self, node: Node, op: traced.BatchNorm, source: str, averaged: bool) -> str:
         named = self.rewriter.named
         deviation = named(op.var, 1.0) + Named.scalar(op.eps)
         scale = named(op.weight, 1.0) / Named(deviation.axes, np.sqrt(deviation.array))
@@ -180,15 +180,13 @@ class _Conversion:
         source: str,
         bias: Param | None,
         averaged: bool,
-    ) -> str | None:
+    ) -> str:
         """A linear map followed by its bias."""
         mapped = self.rewriter.emit(node, op, source)
         offset = self.rewriter.named(bias, 0.0)
         return self.affine(node, mapped, Named.scalar(1.0), offset, averaged)
 
-    def affine(
-        self, node: Node, source: str, scale: Named, offset: Named, averaged: bool
-    ) -> str | None:
+    def affine(self, node: Node, source: str, scale: Named, offset: Named, averaged: bool) -> str:
         """Gives scale * source + offset; what does nothing is left out; scaled spikes project.
 
         A scale for every step goes below the scale and offset that stand there already, which are
@@ -219,7 +217,7 @@ class _Conversion:
         )
         return self.rewriter.emit(node, op, source, name=stem)
 
-    def neurons(self, node: Node, op: traced.Lif, source: str, averaged: bool) -> str | None:
+    def neurons(self, node: Node, op: traced.Lif, source: str, averaged: bool) -> str:
         if averaged:
             return self.refuse(node, "a neuron reads a value averaged over time", "SNN031")
         rest = op.v_reset or 0.0
@@ -257,7 +255,7 @@ class _Conversion:
 
     def reduce(
         self, node: Node, source: str, axes: tuple[str, ...], *, mean: bool, averaged: bool
-    ) -> str | None:
+    ) -> str:
         """A mean or a sum: over time it is left to the readout, elsewhere it is a projection."""
         value = self.rewriter.new[source].type
         factor = 1.0
@@ -274,8 +272,17 @@ class _Conversion:
             self.averaged.add(result)
         return result
 
-    def refuse(self, node: Node, message: str, code: str) -> str | None:
-        """Notes a finding; the value stays unknown, and so does what reads it."""
+    def refuse(self, node: Node, message: str, code: str) -> str:
+        """Notes a finding; what reads the value goes on with one of which nothing is known."""
         loc = node.locs[0] if node.locs else None
         self.findings.append(Finding(code, message, loc))
-        return None
+        self.notes.append(Note(node.name, False, message, refused=True))
+        return self.opaque(node)
+
+    def opaque(self, node: Node) -> str:
+        """A node that has no form here, with its own axes."""
+        bits = node.type.kind is Kind.SPIKE or node.name in self.options.bits
+        kind = Kind.SPIKE if bits else Kind.CURRENT
+        foreign = node.op.function if isinstance(node.op, traced.Foreign) else node.op.mnemonic
+        op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
+        return self.rewriter.emit(node, op, *self.rewriter.inputs(node))

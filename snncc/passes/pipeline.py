@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph, VerifyError, verify
 
 
@@ -16,11 +17,15 @@ class Note:
         site: name of the node.
         fired: whether the rule changed something there.
         text: what it did, or the reason why not.
+        through: names of what stood in the way of a rule that fired.
+        refused: whether the model cannot be lowered because the rule did not fire.
     """
 
     site: str
     fired: bool
     text: str
+    through: tuple[str, ...] = ()
+    refused: bool = False
 
     def __str__(self) -> str:
         return f"{self.site}: {self.text}" if self.fired else f"{self.site}: not here: {self.text}"
@@ -28,10 +33,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """A pass's new graph and what it has to say."""
+    """A pass's new graph and what it has to say.
+
+    Attributes:
+        graph: verified by the driver.
+        notes: what its rules did, and where not.
+        refusals: why the user's model cannot be lowered; the graph is then as far as the pass goes.
+    """
 
     graph: Graph
     notes: tuple[Note, ...] = ()
+    refusals: tuple[Finding, ...] = ()
 
 
 class Pass(Protocol):
@@ -43,7 +55,7 @@ class Pass(Protocol):
     name: ClassVar[str]
 
     def run(self, graph: Graph) -> PassResult:
-        """The new graph. Raises SnnccError when the user's model cannot be lowered."""
+        """The new graph. Raises SnnccError for options and constants that do not fit the model."""
         ...
 
 
@@ -64,8 +76,20 @@ class PassError(RuntimeError):
     """A pass left an illegal graph behind: a bug of snncc."""
 
 
-def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = None) -> Graph:
+def run_passes(
+    graph: Graph,
+    passes: Sequence[Pass],
+    observe: Observer | None = None,
+    refused: list[Finding] | None = None,
+) -> Graph:
     """Runs passes in order; after each one verifies the graph and calls the observer.
+
+    Args:
+        graph: what the first pass gets.
+        passes: in order.
+        observe: called after each.
+        refused: takes down every refusal, and the passes go on; None to stop at the first pass
+            that refuses something.
 
     Raises:
         SnnccError: the user's model cannot be lowered.
@@ -75,6 +99,10 @@ def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = 
         start = time.perf_counter()
         result = step.run(graph)
         graph = result.graph
+        if result.refusals and refused is None:
+            raise SnnccError.of(result.refusals)
+        if refused is not None:
+            refused += result.refusals
         try:
             verify(graph)
         except VerifyError as error:

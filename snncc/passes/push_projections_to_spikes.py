@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from snncc.diagnostics import Finding, SnnccError
+from snncc.diagnostics import Finding
 from snncc.ir import Graph, Kind, Node
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine
+from snncc.ir.spiking_ops import Affine, Opaque
 from snncc.ir.types import TIME
 from snncc.passes.dense_map import DenseMap, NotComposable
 from snncc.passes.named import Named
@@ -29,12 +29,9 @@ class PushProjectionsToSpikes:
     name: ClassVar[str] = "push_projections_to_spikes"
 
     def run(self, graph: Graph) -> PassResult:
-        """Pushes.
-
-        Raises:
-            SnnccError: SNN030 for every projection that still reads a real current.
-        """
+        """Pushes; every projection that still reads a real current is refused (SNN030)."""
         rewriter = Rewriter(graph)
+        held: set[str] = set()
         findings: list[Finding] = []
         notes: list[Note] = []
         for node in graph.nodes:
@@ -42,18 +39,25 @@ class PushProjectionsToSpikes:
             if not isinstance(node.op, Contract | Convolve):
                 rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
                 continue
-            push = _Push(rewriter, node)
+            push = _Push(rewriter, node, held)
             try:
                 rewriter.value[node.name] = push.apply(node.op, sources[0])
             except NotComposable as error:
-                findings.append(_real_current(node, str(error)))
+                refused = not isinstance(error, BehindRefused)
+                findings += [_real_current(node, str(error))] if refused else []
+                notes.append(Note(node.name, False, str(error), refused=refused))
                 rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
+                held.add(rewriter.value[node.name])
+                continue
             if push.through:
                 through = " and ".join(dict.fromkeys(push.through))
-                notes.append(Note(node.name, True, f"pushed through {through}"))
-        if findings:
-            raise SnnccError.of(findings)
-        return PassResult(rewriter.finish(), tuple(notes))
+                names = tuple(dict.fromkeys(push.passed))
+                notes.append(Note(node.name, True, f"pushed through {through}", names))
+        return PassResult(rewriter.finish(), tuple(notes), tuple(findings))
+
+
+class BehindRefused(NotComposable):
+    """What a map reads is refused already, and its finding says it all."""
 
 
 def _real_current(node: Node, reason: str) -> Finding:
@@ -69,11 +73,13 @@ def _real_current(node: Node, reason: str) -> Finding:
 class _Push:
     """One projection on its way to the spikes."""
 
-    def __init__(self, rewriter: Rewriter, site: Node) -> None:
+    def __init__(self, rewriter: Rewriter, site: Node, held: set[str]) -> None:
         self.rewriter = rewriter
+        self.held = held
         self.new = rewriter.new
         self.site = site
         self.through: list[str] = []
+        self.passed: list[str] = []
 
     def apply(self, op: Contract | Convolve, source: str) -> str:
         """The new name of op(source).
@@ -87,13 +93,19 @@ class _Push:
         if node.type.kind in (Kind.SPIKE, Kind.PIXEL):
             return self.rewriter.emit(self.site, op, source)
         self.through.append(node.op.mnemonic)
+        self.passed.append(source)
         match node.op:
             case Affine():
                 return self.affine(op, node, node.op)
             case Sum():
                 return self.sum([self.apply(op, self.spread(s, node)) for s in node.inputs])
             case Contract() | Convolve():
-                return self.apply(self.compose(op, node.op, node), node.inputs[0])
+                composed = self.compose(op, node.op, node)
+                if source in self.held:
+                    raise BehindRefused(f"{source} before it reads real-valued currents itself")
+                return self.apply(composed, node.inputs[0])
+            case Opaque(function=function):
+                raise BehindRefused(f"its input comes from {source} ({function.partition(':')[0]})")
             case _:
                 raise NotComposable(f"its input comes from %{source}, a {node.op.mnemonic}")
 
@@ -110,6 +122,7 @@ class _Push:
     def concat(self, op: Contract | Convolve, node: Node, cat: Concat) -> str:
         """Slices the weight, or keeps the concat behind the maps when its axis is carried."""
         self.through.append("concat")
+        self.passed.append(node.name)
         gone = op.into + op.summed if isinstance(op, Contract) else (op.channel,)
         if isinstance(op, Convolve) and cat.out in (op.height, op.width):
             raise NotComposable("its input is concatenated along height or width")

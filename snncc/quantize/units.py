@@ -155,6 +155,21 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
     return Units(unit, exponent, frozenset(whole))
 
 
+def same_unit(graph: Graph) -> frozenset[str]:
+    """Names of the affines that lead from a current into one of the same unit, however chosen.
+
+    Between them the program's gain is the affine's own factor, times a power of two.
+    """
+    classes = _Classes()
+    ids, _ = _assign(graph, classes)
+    _unite_where_thresholds_differ(graph, classes, ids)
+    return frozenset(
+        node.name
+        for node in graph.select(Affine)
+        if (classes.roots(ids[node.name]) == classes.roots(ids[node.inputs[0]])).all()
+    )
+
+
 def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, str | None]]:
     """Element ids of every current along its unit axis; None: one unit for the whole current."""
     ids: dict[str, Ids] = {}

@@ -1,0 +1,21 @@
+"""How images enter a program: what stands behind a value of pixels."""
+
+from snncc.ir.graph import Graph
+from snncc.ir.projections import Concat, Pixels
+
+
+def encodings_of(graph: Graph, name: str) -> frozenset[str]:
+    """Encodings of every image that a value of pixels consists of; empty for other values."""
+    node = graph[name]
+    match node.op:
+        case Pixels(encoding=encoding):
+            return frozenset((encoding,))
+        case Concat():
+            return frozenset().union(*(encodings_of(graph, each) for each in node.inputs))
+        case _:
+            return frozenset()
+
+
+def from_host(graph: Graph, name: str) -> bool:
+    """Whether the host computes the currents of what reads a value: one of its images says so."""
+    return "host" in encodings_of(graph, name)
