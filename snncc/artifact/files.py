@@ -16,6 +16,7 @@ import safetensors
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
+from snncc.artifact.kinds import CHECKPOINT, EMPTY, IMAGE, JSON, NUMPY, kind_of
 from snncc.artifact.program import (
     Program,
     canonical,
@@ -60,6 +61,7 @@ def load_program(path: Path) -> Program:
         SnnccError: SNN015 when there is no such file, SNN017 when it is damaged, foreign, of
             another version, or holds an illegal program.
     """
+    require_program_file(path)
     program = _parse(path, _content(path))  # the bytes go before the program is verified
     try:
         verify(program.graph)
@@ -81,6 +83,24 @@ def _content(path: Path) -> bytes:
             why=error.strerror or str(error),
             help="give a file that `snncc compile` wrote",
         ) from error
+
+
+OTHERS = {
+    CHECKPOINT: "compile it first: snncc compile {path} -o NAME.snncc",
+    NUMPY: "the program comes first, the data second",
+    IMAGE: "the program comes first, the data second",
+    JSON: "a certificate goes with `snncc verify PROGRAM --check`; give the program",
+    EMPTY: "copy the file again from where it came",
+}
+"""What a file may be instead, and what to do then."""
+
+
+def require_program_file(path: Path) -> None:
+    """Raises SnnccError (SNN017) for a file that by its first bytes is something else."""
+    kind = kind_of(path)
+    if kind in OTHERS:
+        told = "the file is empty" if kind == EMPTY else f"it is {kind}, not a program"
+        raise _damaged(path, told, OTHERS[kind].format(path=path))
 
 
 def _parse(path: Path, content: bytes) -> Program:
@@ -122,10 +142,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _damaged(path: Path, reason: str) -> SnnccError:
-    return SnnccError(
-        "SNN017",
-        f"{path} is not a readable program",
-        why=reason,
-        help="compile it again, or copy the file again from where it came",
-    )
+def _damaged(
+    path: Path,
+    reason: str,
+    help: str = "compile it again, or copy the file again from where it came",
+) -> SnnccError:
+    return SnnccError("SNN017", f"{path} is not a readable program", why=reason, help=help)
