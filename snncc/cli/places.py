@@ -13,7 +13,7 @@ import click
 
 from snncc.artifact.kinds import FOLDER, IMAGE, NUMPY, PROGRAM, kind_of
 from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
-from snncc.diagnostics import SnnccError
+from snncc.diagnostics import Finding, SnnccError
 from snncc.runtime.data_specs import split_spec
 
 FOREIGN = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".npy", ".snncc", ".json", ".py")
@@ -28,10 +28,16 @@ def check_places(command: click.Command, given: Mapping[str, Any]) -> None:
         SnnccError: SNN002, naming both; also for names that belong to other kinds of files.
     """
     found = places_of(command, given)
-    for number, place in enumerate(found):
-        for other in found[:number]:
-            if place.writes or other.writes:
-                _check_apart(*((place, other) if place.writes else (other, place)))
+    findings = [
+        _refused(*pair, why)
+        for number, place in enumerate(found)
+        for other in found[:number]
+        if place.writes or other.writes
+        for pair in [(place, other) if place.writes else (other, place)]
+        if (why := _why_not_apart(*pair))
+    ]
+    if findings:
+        raise SnnccError.of(findings)
     for param in command.params:
         value = given.get(param.name or "")
         if isinstance(param.type, OutputFile) and value is not None:
@@ -80,16 +86,16 @@ def same_place(one: Path, two: Path) -> bool:
         return False
 
 
-def _check_apart(output: Place, other: Place) -> None:
+def _why_not_apart(output: Place, other: Place) -> str:
+    """What an output has in common with another file or folder of a call; "" for nothing."""
     if same_place(output.path, other.path):
-        raise _refused(output, other, "both are one file")
+        return f"both are one {'folder' if output.path.is_dir() else 'file'}"
     if other.writes and _differ_by_case(output.path, other.path):
-        raise _refused(output, other, "their names differ by case alone, which not all systems see")
+        return "their names differ by case alone, which not every disk sees"
     for outer, inner in ((output, other), (other, output)):
         if outer.folder and any(same_place(above, outer.path) for above in _above(inner.path)):
-            kept = "which is read" if not other.writes else "which is written too"
-            where = f"{inner.option} is in the folder of {outer.option}"
-            raise _refused(output, other, f"{where}; {other.path} is {kept[9:]}")
+            return f"{inner.path} is in the folder {outer.path}"
+    return ""
 
 
 def _above(path: Path) -> Iterable[Path]:
@@ -121,11 +127,12 @@ def _check_name(option: str, path: Path, kind: OutputFile) -> None:
     click.echo(f"note: {option} {path}: the usual ending is {kind.suffix}", err=True)
 
 
-def _refused(output: Place, other: Place, why: str) -> SnnccError:
+def _refused(output: Place, other: Place, why: str) -> Finding:
     what = "the output" if other.writes else "the input"
-    return SnnccError(
+    return Finding(
         "SNN002",
         f"{output.option} {output.path} is not apart from {what} {other.option} {other.path}",
-        why=why,
-        help=f"give {output.option} a path of its own; nothing was read or written",
+        None,
+        why,
+        f"give {output.option} a path of its own; nothing was read or written",
     )
