@@ -59,7 +59,7 @@ def main() -> int:
 
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folders(options.out)
     found: dict[str, Any] = {
         "schema": SCHEMA,
         "machine": describe(options.threads),
@@ -76,6 +76,12 @@ def main() -> int:
     (options.out / "speed.md").write_text(page)
     print(page)
     return 0
+
+
+def make_folders(out: Path) -> None:
+    """Where results go, and where networks are kept: a fresh clone has no build/."""
+    for folder in (out, ROOT / "build/speed"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def networks(options: argparse.Namespace) -> dict[str, Any]:

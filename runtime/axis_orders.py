@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Array, ValueType
 from snncc.ir.arrays import count
-from snncc.runtime.recording import BATCH
+from snncc.runtime.recording import BATCH, Recording
 
 FORM = "give --axes 'NAME=t,batch,c,(h w)': every axis in the array's order"
 
@@ -116,6 +116,31 @@ def arranged(
         if fnmatchcase(name, order.pattern):
             return stated(order, name, array, kind)
     return inferred(name, array, kind)
+
+
+def require_use(
+    orders: Sequence[AxisOrder], texts: Sequence[str], recordings: Sequence[Recording]
+) -> None:
+    """Refuses orders that say nothing about any recorded array.
+
+    Raises:
+        SnnccError: SNN001 for the first of them.
+    """
+    nameless = {n for each in recordings for n in each.spikes if not each.axes.get(n)}
+    fitting = [{n for n in nameless if fnmatchcase(n, order.pattern)} for order in orders]
+    for place, names in enumerate(fitting):
+        if not names - set().union(*fitting[:place]):
+            why = "the recordings name the axes of every population"
+            if names:
+                why = "an --axes before it says all that it says"
+            elif nameless:
+                why = f"no population without named axes is called {orders[place].pattern!r}"
+            raise SnnccError(
+                "SNN001",
+                f"--axes {texts[place]!r} has no effect here",
+                why=why,
+                help="leave it out",
+            )
 
 
 def _axis(said: str, name: str, kind: ValueType) -> str:

@@ -6,16 +6,21 @@ import zipfile
 import zlib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.artifact.kinds import NUMPY, PROGRAM, kind_of
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.projections import Pixels
+from snncc.runtime.array_files import read_entries, read_npy
+from snncc.runtime.data_specs import beside, keys_of, split_spec
+from snncc.runtime.image_arrays import images_for
 from snncc.runtime.image_folder import ImageFolder, find_images
 
 Array = NDArray[Any]
@@ -24,14 +29,7 @@ BROKEN = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 """What NumPy raises, beside OSError, on files that are not what they seem."""
-
-
-def split_spec(spec: str) -> tuple[Path, str]:
-    """A path and a key from "file.npz:KEY"; the key is "" when there is none."""
-    head, colon, key = spec.rpartition(":")
-    if colon and not Path(spec).exists() and (head.endswith(".npz") or Path(head).exists()):
-        return Path(head), key
-    return Path(spec), ""
+GIVE = "give an .npy, or an .npz with NPZ:KEY"
 
 
 def open_images(spec: str) -> Array | ImageFolder:
@@ -54,10 +52,9 @@ def _readable(path: Path) -> Generator[None]:
     except OSError as error:
         folder = "only `run` and --calibrate take folders of images; " if path.is_dir() else ""
         reason = error.strerror or "it is not a NumPy file"
-        raise _unreadable(path, reason, f"{folder}give an .npy, or an .npz with NPZ:KEY") from error
+        raise _unreadable(path, reason, f"{folder}{GIVE}") from error
     except BROKEN as error:
-        reason = "it is damaged, or not a NumPy file without objects"
-        raise _unreadable(path, reason, "give an .npy, or an .npz with NPZ:KEY") from error
+        raise _no_data(path) from error
 
 
 def read_array(spec: str) -> Array:
@@ -68,19 +65,20 @@ def read_array(spec: str) -> Array:
     """
     path, key = split_spec(spec)
     with _readable(path):
-        loaded: Any = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
+        if not zipfile.is_zipfile(path):
             if key:
-                raise _unreadable(path, f"it holds one array, not a key {key!r}", f"{path}")
-            return np.asarray(loaded)
-        with loaded:
-            keys = list(loaded.files)
-            if not key and len(keys) == 1:
-                key = keys[0]
-            if key not in keys:
-                what = f"it has no array {key!r}" if key else "it holds several arrays"
-                raise _unreadable(path, f"{what}; there are: {', '.join(keys)}", f"{path}:KEY")
-            return np.asarray(loaded[key])
+                raise _unreadable(path, f"it holds one array, not a key {key!r}", f"give {path}")
+            return read_npy(path)
+        keys = keys_of(path)
+        if not keys:
+            raise _no_data(path)
+        if not key and len(keys) == 1:
+            key = keys[0]
+        if key not in keys:
+            what = f"it has no array {key!r}" if key else "it holds several arrays"
+            reason = f"{what}; there are: {', '.join(keys)}"
+            raise _unreadable(path, reason, _close(path, key, keys))
+        return read_entries(path, [key])[key]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -91,31 +89,13 @@ def read_arrays(path: Path) -> dict[str, Array]:
     Raises:
         SnnccError: SNN015 when it cannot be read or holds no arrays by name.
     """
-    with _readable(path), zipfile.ZipFile(path) as archive:
-        return {
-            name.removesuffix(".npy"): np.lib.format.read_array(
-                io.BytesIO(archive.read(name)), allow_pickle=False
-            )
-            for name in archive.namelist()
-        }
+    with _readable(path):
+        return read_entries(path)
 
 
-def beside(spec: str, data_spec: str) -> str:
-    """The full spec of labels or the like that may be a bare key in the data's own file.
-
-    Raises:
-        SnnccError: SNN001 for a bare key when the data are image files, which have none.
-    """
-    if Path(spec).exists() or ":" in spec or spec.endswith((".npy", ".npz")):
-        return spec
-    path = split_spec(data_spec)[0]
-    if find_images(path) is not None:
-        raise SnnccError(
-            "SNN001",
-            f"{path} holds image files and no key {spec!r}",
-            help="give NPZ:KEY, or --labels folders when every class has a folder",
-        )
-    return f"{path}:{spec}"
+def _close(path: Path, key: str, keys: list[str]) -> str:
+    close = get_close_matches(key, keys, 1)
+    return f"perhaps {path}:{close[0]}" if close else f"give {path}:KEY"
 
 
 def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:
@@ -124,42 +104,26 @@ def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:
     Raises:
         SnnccError: SNN015 when they cannot be read, SNN016 when they are not 1-D integers.
     """
-    labels = read_array(beside(spec, data_spec))
+    full = beside(spec, data_spec)
+    labels = read_array(full)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise SnnccError(
             "SNN016",
-            f"labels are {labels.dtype} {list(labels.shape)}",
-            help="give one integer for each image",
+            f"labels are {labels.dtype} {list(labels.shape)}: {full}",
+            help=_of_labels(labels),
         )
     return labels.astype(np.int64)
 
 
-def images_for(array: Array, shape: tuple[int, ...], what: str) -> NDArray[np.uint8]:
-    """The array as images of a shape.
-
-    Raises:
-        SnnccError: SNN016 when type, shape or range do not fit, saying what to give.
-    """
-    wanted = f"uint8 [n, {', '.join(map(str, shape))}]"
-    if array.dtype != np.uint8:
-        hint = "give 8-bit images 0..255 as they are stored; normalisation is part of the program"
-        if np.issubdtype(array.dtype, np.integer) and array.size:
-            low, high = int(array.min()), int(array.max())
-            if low >= 0 and high <= 255:
-                hint = f"its values are {low}..{high}: give it as uint8 (array.astype('uint8'))"
-            else:
-                hint = f"its values are {low}..{high}, beyond 0..255"
-        raise SnnccError(
-            "SNN016", f"{what} is {array.dtype} {list(array.shape)}, not {wanted}", help=hint
-        )
-    if array.shape[1:] != shape:
-        hint = f"give images of shape {list(shape)}"
-        if array.shape[1:] == shape[1:]:
-            hint = f"it has no channel axis: repeat it to {shape[0]} channels if that is meant"
-        raise SnnccError(
-            "SNN016", f"{what} is {array.dtype} {list(array.shape)}, not {wanted}", help=hint
-        )
-    return array.view(np.uint8)
+def _of_labels(labels: Array) -> str:
+    """What to do with labels that are no column of integers."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return "give one integer for each image: array[:, 0]"
+    if labels.ndim == 2:
+        return "give one integer for each image; of one column for each class: array.argmax(1)"
+    if labels.ndim == 1 and labels.dtype.kind == "f" and not np.any(labels != np.rint(labels)):
+        return "its values are whole: give array.astype('int64')"
+    return "give one integer for each image"
 
 
 def program_images(graph: Graph, spec: str, limit: int | None = None) -> NDArray[np.uint8]:
@@ -206,6 +170,14 @@ def write_named(path: Path, arrays: Mapping[str, Array], method: int) -> None:
                 archive.writestr(entry, buffer.getvalue())
 
     write_atomically(path, write)
+
+
+def _no_data(path: Path) -> SnnccError:
+    kind = kind_of(path)
+    if kind in ("", NUMPY):
+        return _unreadable(path, "it is damaged, or not a NumPy file without objects", GIVE)
+    first = "; the program comes first, the data second" if kind == PROGRAM else ""
+    return _unreadable(path, f"it is {kind}, not a NumPy file{first}", GIVE)
 
 
 def _unreadable(path: Path, reason: str, help: str) -> SnnccError:

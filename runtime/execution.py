@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,5 +78,10 @@ def recorded_names(graph: Graph, record: Collection[str] | None) -> frozenset[st
         return frozenset(names)
     unknown = sorted(set(record) - set(names))
     if unknown:
-        raise SnnccError("SNN001", f"no population is called {unknown[0]!r}")
+        close = get_close_matches(unknown[0], names, 3) or [n for n in names if unknown[0] in n][:3]
+        raise SnnccError(
+            "SNN001",
+            f"no population is called {unknown[0]!r}",
+            help=f"perhaps {', '.join(close)}" if close else "`snncc inspect PROGRAM` lists them",
+        )
     return frozenset(record)

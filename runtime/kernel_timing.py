@@ -20,6 +20,7 @@ from snncc.ir import Graph
 from snncc.runtime.dense_kernels import DenseLayer
 from snncc.runtime.machine_code import needed_code
 from snncc.runtime.products import library
+from snncc.runtime.trust import read_trusted
 from snncc.runtime.unit_runner import Memory, Runner
 from snncc.runtime.user_cache import cache_folder, keep
 
@@ -175,7 +176,7 @@ def _read() -> dict[str, LayerTimes]:
     if path is None:
         return {}
     try:
-        rows: dict[str, Any] = json.loads(path.read_text())[machine()]
+        rows: dict[str, Any] = json.loads(read_trusted(path) or b"{}")[machine()]
         return {str(key): LayerTimes(*map(float, row)) for key, row in rows.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

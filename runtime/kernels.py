@@ -10,18 +10,18 @@ from typing import Any, TypeVar, cast
 import numba as nb
 import numpy as np
 
+from snncc.runtime.numba_cache import may_cache
+
 Kernel = TypeVar("Kernel", bound=Callable[..., None])
 BLOCK = 1024
 """Elements of a gain at a time: their sums stay in the first-level cache."""
 
 
 def _compiled(function: Kernel) -> Kernel:
-    """Compiles on first use; the machine code is cached where the folder can be written."""
+    """Compiles on first use; the code is cached where this user, and nobody else, can write."""
     options: dict[str, Any] = {"nogil": True, "fastmath": False, "boundscheck": False}
-    try:
-        return cast("Kernel", nb.njit(parallel=True, cache=True, **options)(function))
-    except RuntimeError:  # no place for the cache: compile in every process
-        return cast("Kernel", nb.njit(parallel=True, **options)(function))
+    cached = may_cache(function)
+    return cast("Kernel", nb.njit(parallel=True, cache=cached, **options)(function))
 
 
 @_compiled

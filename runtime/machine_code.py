@@ -17,6 +17,8 @@ from typing import Any
 from llvmlite import binding
 
 from snncc.backends.cpu import fields
+from snncc.runtime.object_symbols import why_unusable
+from snncc.runtime.trust import read_trusted
 from snncc.runtime.user_cache import cache_folder, keep
 
 llvm: Any = binding  # it comes without types
@@ -63,16 +65,24 @@ class Executable:
 
     Args:
         machine_code: what Numba made for a function of `ARGUMENTS` int64 that returns nothing.
+
+    Raises:
+        ValueError: it has no such function, or needs others that are nowhere.
+        RuntimeError: LLVM cannot read it.
     """
 
     def __init__(self, machine_code: MachineCode) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         machine = llvm.Target.from_default_triple().create_target_machine()
+        if reason := why_unusable(machine_code.code, machine_code.symbol):
+            raise ValueError(reason)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(machine_code.code))
         self._engine.finalize_object()
         address: int = self._engine.get_function_address(machine_code.symbol)
+        if address == 0:
+            raise ValueError(f"it has no function {machine_code.symbol}")
         # Numba's convention: addresses for the result and for an exception, then the arguments.
         kind = CFUNCTYPE(c_int32, *[c_int64] * (2 + ARGUMENTS))
         self._function: Callable[..., int] = kind(address)
@@ -97,10 +107,11 @@ def code_file() -> Path | None:
 
 
 def load(path: Path) -> MachineCode | None:
-    """What `save` wrote; None where there is nothing, or something else."""
+    """What `save` wrote; None where there is nothing, something else, or others may write."""
+    content = read_trusted(path)
     try:
-        return MachineCode.from_bytes(path.read_bytes())
-    except (OSError, ValueError):
+        return None if content is None else MachineCode.from_bytes(content)
+    except ValueError:
         return None
 
 

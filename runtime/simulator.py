@@ -39,6 +39,12 @@ AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
 
 
+def threads_here() -> int:
+    """As many threads as this machine gives this process."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    return available or os.cpu_count() or 1
+
+
 class Simulator:
     """A program made ready for this machine.
 
@@ -66,8 +72,7 @@ class Simulator:
     ) -> None:
         self.graph = graph
         readout_of(graph)  # raises when the program does not answer
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        available = available or os.cpu_count() or 1
+        available = threads_here()
         self.threads = max(1, min(threads or available, available))
         self.general = ""
         self._nodes: NodeSimulator | None = None

@@ -14,7 +14,9 @@ from snncc.ir import TIME, Array, Graph, ValueType
 from snncc.runtime.execution import Ints
 from snncc.runtime.machine_code import Executable, code_file, load, save
 from snncc.runtime.shipped_code import shipped
+from snncc.runtime.trust import tell, why_not
 
+REMEDY = "chmod go-w it, or set SNNCC_CACHE_DIR to a folder of your own"
 _one_at_a_time = threading.Lock()
 
 
@@ -29,26 +31,40 @@ class CodeCache:
     Attributes:
         folder: None when no folder can be written: every process makes it.
         origin: where this process has it from.
+        refused: why a folder that is there is left alone, or "".
     """
 
     folder: Path | None
     origin: Origin
+    refused: str = ""
 
 
 @cache
 def _ready() -> tuple[Executable, CodeCache]:
     path = code_file()
-    code = None if path is None else load(path)
-    if path is not None and code is not None:
-        return Executable(code), CodeCache(path.parent, "kept")
+    refused = "" if path is None else why_not([path.parent, path])
+    if path is not None and refused:
+        tell("kept machine code", refused, REMEDY)
+        path = None
+    if path is not None and (kept := _kept(path)) is not None:
+        return kept, CodeCache(path.parent, "kept")
     origin: Origin = "shipped"
     code = shipped()
     if code is None:
         from snncc.runtime.unit_compiler import compile_units  # with Numba
 
         code, origin = compile_units(), "compiled"
-    kept = path.parent if path is not None and save(path, code) else None
-    return Executable(code), CodeCache(kept, origin)
+    folder = path.parent if path is not None and save(path, code) else None
+    return Executable(code), CodeCache(folder, origin, refused)
+
+
+def _kept(path: Path) -> Executable | None:
+    """What an earlier process made; None where there is nothing, or nothing that can be used."""
+    code = load(path)
+    try:
+        return None if code is None else Executable(code)
+    except (ValueError, RuntimeError):
+        return None
 
 
 def compile_ahead() -> CodeCache:

@@ -2,8 +2,11 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
+
+from snncc.artifact.writing import write_atomically
+from snncc.diagnostics import SnnccError
+from snncc.runtime.trust import WRITABLE, why_not
 
 
 def cache_folder() -> Path | None:
@@ -27,23 +30,17 @@ def cache_folder() -> Path | None:
 
 
 def keep(path: Path, content: bytes) -> bool:
-    """Writes a file under a temporary name, then renames it; says whether it could.
+    """Writes a file as a whole or not at all; says whether it could.
 
-    The name is random because processes of two containers may have one number. Others may read the
-    file as they may read any other that the user writes, which a file of `tempfile` denies them.
+    A folder that is made for it is the user's alone. Others may read the file and not write it:
+    what they may write is not read again (`trust`).
     """
-    own = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with own.open("xb") as file:
-            file.write(content)
-        own.replace(path)
-    except OSError:
-        _remove(own)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if why_not([path.parent]):
+            return False
+        write_atomically(path, lambda file: file.write(content))
+        path.chmod(path.stat().st_mode & ~WRITABLE)
+    except (OSError, SnnccError):
         return False
     return True
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()

@@ -46,6 +46,7 @@ from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.units import Bits, choose_units
+from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import Preprocessing
 from snncc.sources import Source, load_source
@@ -82,6 +83,7 @@ def compile_checkpoint(
     model_arguments: Mapping[str, str] | None = None,
     calibration: Images | None = None,
     evaluation: Images | None = None,
+    called: tuple[str, str] = ("", ""),
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Compiled:
@@ -94,6 +96,7 @@ def compile_checkpoint(
         model_arguments: for the factory.
         calibration: images for rounding; None to round to nearest.
         evaluation: likewise, to judge the program by; None for some of the calibration images.
+        called: what messages call the two: where they come from.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
 
@@ -103,7 +106,7 @@ def compile_checkpoint(
     """
     check_options(options)
     source = load_source(path, model, model_arguments or {}, options.neuron)
-    return compile_module(source, options, calibration, evaluation, observe, progress)
+    return compile_module(source, options, calibration, evaluation, observe, progress, called)
 
 
 def compile_module(
@@ -113,6 +116,7 @@ def compile_module(
     evaluation: Images | None,
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
+    called: tuple[str, str] = ("", ""),
 ) -> Compiled:
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
@@ -123,8 +127,8 @@ def compile_module(
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
     if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
-    images = _images_for(calibration, shape, options.preset, "calibration")
-    evaluated = _images_for(evaluation, shape, options.preset, "evaluation")
+    images = _images_for(calibration, shape, options.preset, called[0] or "calibration images")
+    evaluated = _images_for(evaluation, shape, options.preset, called[1] or "evaluation images")
     trace = trace_model(source.module, shape, steps, options.layout)
     events: list[PassEvent] = []
 
@@ -322,14 +326,8 @@ def _images_for(
         files = images.images(shape, preset)
         files.check()
         return files
-    if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
-        raise SnnccError(
-            "SNN016",
-            f"{what} images are {images.dtype} {list(images.shape)}, the network takes "
-            f"uint8 [n, {', '.join(map(str, shape))}]",
-            help="give 8-bit images of the network's size, at least one",
-        )
-    return images
+    require_images(images, what)
+    return images_for(images, shape, what)
 
 
 def _report(

@@ -134,5 +134,6 @@ def require_torch() -> None:
             "SNN050",
             "compiling needs torch, which is not installed",
             why="programs run without it, but a checkpoint is a torch network",
-            help="pip install -c constraints.txt '.[compile]' (or torch itself)",
+            help="pip install 'snncc[compile]', or torch alone; where CUDA is not wanted, from an "
+            "index of CPU builds: --index-url https://download.pytorch.org/whl/cpu",
         ) from error

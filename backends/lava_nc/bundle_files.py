@@ -1,11 +1,8 @@
-"""Writing a bundle: a directory that appears whole or not at all."""
+"""Writing a bundle: what its files hold."""
 
 import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +12,12 @@ import numpy as np
 
 from snncc import __version__
 from snncc.artifact import Program, program_digest
+from snncc.backends.lava_nc.bundle_folder import check_free, place_files
 from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
 from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
 from snncc.backends.lava_nc.stock_network import build_stock
-from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
@@ -37,7 +34,7 @@ def write_bundle(program: Program, folder: Path, force: bool = False) -> Process
     Args:
         program: verified.
         folder: where the bundle will be.
-        force: whether a directory that is not empty is replaced.
+        force: whether a bundle that is there already is replaced; nothing else ever is.
 
     Raises:
         SnnccError: SNN040, for everything in the program that has no process; SNN002 when the
@@ -78,48 +75,6 @@ def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
     return content
 
 
-def check_free(folder: Path, force: bool) -> None:
-    """Says before the work whether a directory may be taken.
-
-    Raises:
-        SnnccError: SNN002 when it is a file, or is not empty and not to be replaced.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise _cannot(folder, "it is a file")
-    if not force and folder.is_dir() and any(folder.iterdir()):
-        raise _cannot(folder, "it is not empty", "give --force to replace all that is in it")
-
-
-def place_files(folder: Path, content: Mapping[str, bytes]) -> None:
-    """Writes files into a new directory, which then takes the folder's place.
-
-    Raises:
-        SnnccError: SNN002 when that fails; the folder is then as it was.
-    """
-    folder = folder.resolve()
-    temporary: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".snncc-"))
-        new, old = temporary / "new", temporary / "old"
-        new.mkdir()
-        for name, data in content.items():
-            (new / name).write_bytes(data)
-        if folder.exists():
-            os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except BaseException:
-            if old.exists():
-                os.replace(old, folder)
-            raise
-    except OSError as error:
-        raise _cannot(folder, error.strerror or str(error)) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
 def _manifest(network: ProcessNetwork, sha: str, version: str) -> dict[str, Any]:
     graph, schedule = network.graph, network.schedule
     readout = graph[graph.output].op
@@ -157,7 +112,3 @@ def _tensors(tensors: Mapping[str, Array]) -> bytes:
     arrays: dict[str, Any] = {name: tensors[name] for name in sorted(tensors)}
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
-
-
-def _cannot(folder: Path, why: str, help: str = "choose another directory with -o") -> SnnccError:
-    return SnnccError("SNN002", f"{folder} cannot be written", why=why, help=help)

@@ -25,6 +25,8 @@ from snncc.diagnostics import SnnccError
 
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 MAKING = "making"
+PARTS = {STATE_FILE, ".gitignore", "pyvenv.cfg", "bin", "etc", "include", "lib", "lib64", "share"}
+"""What an environment consists of; a folder with anything else is not made again."""
 
 
 def make_lava(folder: Path | None, report: Callable[[str], None]) -> LavaEnvironment:
@@ -47,8 +49,10 @@ def make_lava(folder: Path | None, report: Callable[[str], None]) -> LavaEnviron
     target = (own_folder() if folder is None else folder).absolute()
     with _locked(target) as lock:
         state = read_state(target)
-        if state is None and any(target.iterdir()):
-            raise _cannot(f"{target} holds something else", "give a new or an empty folder")
+        foreign = sorted(each.name for each in target.iterdir() if each.name not in PARTS)
+        if foreign or (state is None and any(target.iterdir())):
+            what = f": {', '.join(foreign[:5])}" if foreign else ""
+            raise _cannot(f"{target} holds something else{what}", "give a new or an empty folder")
         source = f"made by `{MAKE}`"
         if state is not None and state.get("state") == COMPLETE:
             there = check(target / "bin/python", source)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -64,15 +65,19 @@ def neuron_options(given: Mapping[str, str] | None) -> NeuronOptions | None:
     known = {f.name for f in fields(NeuronOptions)}
     unknown = sorted(set(given) - known)
     if unknown:
+        each = ", ".join(f"{name}={ALLOWED[name]}" for name in sorted(known))
+        close = "".join(f"perhaps {n}; " for n in get_close_matches(unknown[0], known, 1))
         raise SnnccError(
-            "SNN001", f"neurons have no {unknown[0]!r}", help=f"one of: {', '.join(sorted(known))}"
+            "SNN001", f"neurons have no {unknown[0]!r}", help=f"{close}there are {each}"
         )
     values: dict[str, Any] = {}
     for name, text in given.items():
         try:
             values[name] = _PARSERS[name](text)
         except (ValueError, KeyError) as error:
-            raise SnnccError("SNN001", f"{text!r} is no {name} of a neuron") from error
+            raise SnnccError(
+                "SNN001", f"--neuron {name}={text}: that is no {name}", help=f"give {ALLOWED[name]}"
+            ) from error
     options = NeuronOptions(**values)
     rest = options.v_reset or 0.0
     if not (math.isfinite(options.tau) and options.tau >= 1.0):
@@ -86,6 +91,13 @@ def neuron_options(given: Mapping[str, str] | None) -> NeuronOptions | None:
     return options
 
 
+ALLOWED: Mapping[str, str] = {
+    "tau": "a number from 1",
+    "v_threshold": "a number above v_reset",
+    "v_reset": "a number, or none for a soft reset",
+    "decay_input": "true or false",
+    "compare": "ge or gt",
+}
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "tau": float,
     "v_threshold": float,

@@ -16,6 +16,7 @@ import safetensors
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
+from snncc.artifact.kinds import CHECKPOINT, EMPTY, IMAGE, JSON, NUMPY, kind_of
 from snncc.artifact.program import (
     Program,
     canonical,
@@ -64,6 +65,7 @@ def load_program(path: Path) -> Program:
             another version, or holds an illegal program; SNN070 when the program is larger than
             the stated limits.
     """
+    require_program_file(path)
     program = _parse(path, _content(path))  # the bytes go before the program is verified
     try:
         verify(program.graph)
@@ -92,6 +94,24 @@ def _content(path: Path) -> bytes:
             why=error.strerror or str(error),
             help="give a file that `snncc compile` wrote",
         ) from error
+
+
+OTHERS = {
+    CHECKPOINT: "compile it first: snncc compile {path} -o NAME.snncc",
+    NUMPY: "the program comes first, the data second",
+    IMAGE: "the program comes first, the data second",
+    JSON: "a certificate goes with `snncc verify PROGRAM --check`; give the program",
+    EMPTY: "copy the file again from where it came",
+}
+"""What a file may be instead, and what to do then."""
+
+
+def require_program_file(path: Path) -> None:
+    """Raises SnnccError (SNN017) for a file that by its first bytes is something else."""
+    kind = kind_of(path)
+    if kind in OTHERS:
+        told = "the file is empty" if kind == EMPTY else f"it is {kind}, not a program"
+        raise _damaged(path, told, OTHERS[kind].format(path=path))
 
 
 def _parse(path: Path, content: bytes) -> Program:
@@ -157,10 +177,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _damaged(path: Path, reason: str) -> SnnccError:
-    return SnnccError(
-        "SNN017",
-        f"{path} is not a readable program",
-        why=reason,
-        help="compile it again, or copy the file again from where it came",
-    )
+def _damaged(
+    path: Path,
+    reason: str,
+    help: str = "compile it again, or copy the file again from where it came",
+) -> SnnccError:
+    return SnnccError("SNN017", f"{path} is not a readable program", why=reason, help=help)

@@ -134,3 +134,11 @@ def digest(manifest: str, constants: Mapping[str, Array]) -> str:
 def program_digest(program: Program) -> str:
     """The sha256 that `save_program` writes into the file."""
     return digest(canonical(to_manifest(program)), program.graph.constants)
+
+
+def computation_digest(program: Program) -> str:
+    """The sha256 of nodes and constants alone: what a program computes, not where it comes from.
+
+    Files that differ only in names of checkpoints, options or figures have the same.
+    """
+    return program_digest(Program(program.graph, {}))

@@ -1,11 +1,12 @@
 """Writing files so that a reader sees the old one or the new one, never a part."""
 
 import os
-import tempfile
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from snncc.artifact.temporaries import temporary
 from snncc.diagnostics import SnnccError
 
 
@@ -15,15 +16,17 @@ def check_writable(path: Path) -> None:
     Raises:
         SnnccError: SNN002 with the reason.
     """
-    folder = path.parent
-    if path.is_dir():
+    target = _target(path)
+    folder = target.parent
+    if target.is_dir():
         raise _cannot(path, "it is a folder")
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        raise _cannot(path, "it is a device, a pipe or a socket, which a file would replace")
     if not folder.is_dir():
         raise _cannot(path, f"there is no folder {folder}")
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".snncc-")
-        os.close(handle)
-        os.unlink(name)
+        with temporary(folder):
+            pass
     except OSError as error:
         raise _cannot(path, error.strerror or str(error)) from error
 
@@ -31,29 +34,34 @@ def check_writable(path: Path) -> None:
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes through a temporary file in the same folder, which then takes the path's place.
 
+    Links are followed: what they lead to is replaced, and they stay. A process that is killed
+    leaves the temporary file, which the next one that writes there removes (`temporaries`).
+
     Raises:
-        SnnccError: SNN002 when anything fails; nothing is left behind.
+        SnnccError: SNN002 when anything fails; then nothing is left behind.
     """
     check_writable(path)
-    temporary = ""
+    target = _target(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".snncc-")
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        with temporary(target.parent) as made:
+            with made.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            made.chmod(0o666 & ~_umask())
+            os.replace(made, target)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
         raise _cannot(path, error.strerror or str(error)) from error
-    except BaseException:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _target(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _cannot(path: Path, reason: str) -> SnnccError:

@@ -1,16 +1,22 @@
 """What `snncc verify` does with certificates."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from snncc.artifact import Program, program_digest
+from snncc.artifact.files import require_program_file
+from snncc.artifact.kinds import JSON, kind_of
 from snncc.artifact.program import canonical
 from snncc.artifact.writing import write_atomically
 from snncc.checker import Rejected, check
 from snncc.cli.output import print_json, say
 from snncc.diagnostics import SnnccError
 from snncc.mfi.certificate import certify
+
+KEYS = {"schema", "program", "file", "level", "nodes"}
+"""What every certificate has."""
 
 
 def certificate_record(path: Path, program: Path, loaded: Program) -> dict[str, Any]:
@@ -43,18 +49,36 @@ def check_certificate(certificate: Path, program: Path, as_json: bool) -> int:
     """Lets the checker decide: exit code 0 when it accepts, 1 when it rejects.
 
     Raises:
-        SnnccError: SNN015 for a file that cannot be read.
+        SnnccError: SNN015 for a file that cannot be read, SNN017 where the program is something
+            else.
     """
-    reason = ""
-    try:
-        check(_read(program), _read(certificate))
-    except Rejected as rejected:
-        reason = str(rejected)
+    require_program_file(program)
+    content = _read(certificate)
+    reason = _no_certificate(certificate, content)
+    if not reason:
+        try:
+            check(_read(program), content)
+        except Rejected as rejected:
+            reason = str(rejected)
     if as_json:
         print_json({"schema": 1, "accepted": not reason, "reason": reason})
     else:
         say(f"rejected: {reason}" if reason else "accepted: the certificate holds")
     return 1 if reason else 0
+
+
+def _no_certificate(path: Path, content: bytes) -> str:
+    """Why a file cannot be a certificate of anything; "" when it has the form of one."""
+    kind = kind_of(path)
+    if kind != JSON:
+        return f"{path} is {kind or 'no JSON file'}, not a certificate"
+    try:
+        keys = set(json.loads(content))
+    except ValueError:
+        return f"{path} is damaged: it is no JSON"
+    if missing := sorted(KEYS - keys):
+        return f"{path} is not a certificate: it has no {', '.join(missing)}"
+    return ""
 
 
 def _read(path: Path) -> bytes:

@@ -6,13 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snncc.cli.command import Command, Given, Rule, say_limit
 from snncc.cli.output import print_json, print_table, progress, say
+from snncc.cli.path_types import DataPath, InputPath
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
     from snncc.runtime.comparison import Comparison, Divergence, NeuronState, Side
 
+
+def _recordings(given: Given) -> list[bool]:
+    return [given[side].suffix == ".npz" for side in ("a", "b")]
+
+
+RULES = (
+    Rule(("executor_a",), lambda given: not _recordings(given)[0], "A is a recording, it ran"),
+    Rule(("executor_b",), lambda given: not _recordings(given)[1], "B is a recording, it ran"),
+    Rule(("data",), lambda given: not all(_recordings(given)), "recordings are not run"),
+    Rule(("program", "axes"), lambda given: any(_recordings(given)), "neither is a recording"),
+)
 EXECUTORS = click.Choice(["interpreter", "simulator"])
 TITLES = {
     "rounding": "rounding near the threshold",
@@ -23,14 +36,14 @@ TITLES = {
 }
 
 
-@click.command("compare")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
-@click.option("--data", metavar="NPZ[:KEY]", help="Images that programs run.")
+@click.command("compare", cls=Command, rules=RULES)
+@click.argument("a", type=InputPath())
+@click.argument("b", type=InputPath())
+@click.option("--data", type=DataPath(), metavar="NPZ[:KEY]", help="Images that programs run.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--executor-a", type=EXECUTORS, help="Runs A, when it is a program.")
 @click.option("--executor-b", type=EXECUTORS, help="Runs B, when it is a program.")
-@click.option("--program", type=click.Path(path_type=Path), help="That all recordings are of.")
+@click.option("--program", type=InputPath(), help="That all recordings are of.")
 @click.option(
     "--axes", multiple=True, metavar="[NAME=]c,(h w)", help="Of arrays that do not name them."
 )
@@ -54,12 +67,13 @@ def command(
 
     Exit code 0 when both are equal, 1 when they differ.
     """
-    from snncc.runtime.axis_orders import parse_order
+    from snncc.runtime.axis_orders import parse_order, require_use
     from snncc.runtime.comparison import compare
 
     orders = [parse_order(text) for text in axes]
     with progress("comparing", quiet=as_json):
         sides, names = _sides((a, b), (executor_a, executor_b), program, data, limit)
+        require_use(orders, axes, [side.recording for side in sides])
         result = compare(sides[0], sides[1], orders, limit)
     if as_json:
         print_json({"schema": 1, "a": names[0], "b": names[1], **comparison_record(result)})
@@ -94,7 +108,9 @@ def _sides(
         one, recording = programs[i], recordings[i]
         if one is not None:
             name = executors[i] or defaults[i]
-            images = _images(one, data, given)[:limit]
+            every_image = _images(one, data, given)
+            say_limit(limit, len(every_image))
+            images = every_image[:limit]
             execute, every = executor_of(one.graph, name), _populations(one)
             _, done = run_recorded(one.graph, images, execute, every, program_digest(one))
             sides.append(Side(label, done, one.graph))

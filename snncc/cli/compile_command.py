@@ -1,5 +1,6 @@
 """`snncc compile`."""
 
+import hashlib
 import time
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import click
 
+from snncc.cli.command import Command
+from snncc.cli.compile_inputs import IrDump, check_checkpoint, images_of
 from snncc.cli.output import print_facts, print_json, progress, say
 from snncc.cli.parameters import (
     parse_arguments,
@@ -15,14 +18,18 @@ from snncc.cli.parameters import (
     parse_normalize,
     parse_shape,
 )
+from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile, OutputFolder
 
 DEFAULT_AGREEMENT = 0.99
+PROGRAM_FILE = OutputFile("a program", ".snncc")
 
 
-@click.command("compile")
-@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Program.")
-@click.option("--model", help="mixer-snn, or pkg.module:factory (this runs that code).")
+@click.command("compile", cls=Command)
+@click.argument("checkpoint", required=False, type=InputPath())
+@click.option("-o", "--output", required=True, type=PROGRAM_FILE, help="Program.")
+@click.option(
+    "--model", type=ModelName(), help="mixer-snn, or pkg.module:factory (this runs that code)."
+)
 @click.option(
     "--arg",
     "model_arguments",
@@ -64,9 +71,17 @@ DEFAULT_AGREEMENT = 0.99
     metavar="SHARE",
     help="For --weight-bits auto: of images answered as by the network.  [default: 0.99]",
 )
-@click.option("--calibrate", metavar="NPZ[:KEY]|FOLDER", help="Images that rounding may look at.")
 @click.option(
-    "--evaluate", metavar="NPZ[:KEY]|FOLDER", help="Images that the program is judged by."
+    "--calibrate",
+    type=DataPath(),
+    metavar="NPZ[:KEY]|FOLDER",
+    help="Images that rounding may look at.",
+)
+@click.option(
+    "--evaluate",
+    type=DataPath(),
+    metavar="NPZ[:KEY]|FOLDER",
+    help="Images that the program is judged by.",
 )
 @click.option(
     "--profile",
@@ -99,7 +114,7 @@ DEFAULT_AGREEMENT = 0.99
     metavar="KEY=VALUE",
     help="tau, v_threshold, v_reset (or none), decay_input, compare of a recognised network.",
 )
-@click.option("--dump-ir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--dump-ir", type=OutputFolder(), metavar="DIR", help="The graph after every pass.")
 @click.option("--time-passes", is_flag=True, help="Seconds of every pass, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
@@ -131,32 +146,15 @@ def command(
     CHECKPOINT is a state_dict (.pth, .pt, .safetensors), bare or as the public Mixer-SNN training
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
-    from snncc.artifact import check_writable, save_program
+    from snncc.artifact import check_writable, computation_digest, save_program
     from snncc.compile import compile_checkpoint
-    from snncc.ir.text import print_graph
     from snncc.mfi import prove
-    from snncc.options import CompileOptions
-    from snncc.passes.pipeline import PassEvent
-    from snncc.runtime.data_files import open_images
+    from snncc.options import CompileOptions, check_options
 
     start = time.perf_counter()
     check_writable(output)
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
-    images = None if calibrate is None else open_images(calibrate)
-    judged = None if evaluate is None else open_images(evaluate)
-    if dump_ir is not None:
-        dump_ir.mkdir(parents=True, exist_ok=True)
-    count = 0
-
-    def observe(event: PassEvent) -> None:
-        nonlocal count
-        if dump_ir is not None:
-            (dump_ir / f"{count:02d}-{event.name}.txt").write_text(print_graph(event.graph))
-        if time_passes:
-            say(f"{event.seconds:8.3f} s  {event.name}", err=True)
-        count += 1
-
     options = CompileOptions(
         input_shape,
         normalize,
@@ -172,6 +170,11 @@ def command(
         agreement,
         preprocess,
     )
+    check_options(options)
+    check_checkpoint(checkpoint)
+    images = images_of(calibrate, options, "--calibrate")
+    judged = images_of(evaluate, options, "--evaluate")
+    dump = IrDump(dump_ir, time_passes)
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(
             checkpoint,
@@ -180,7 +183,8 @@ def command(
             model_arguments=model_arguments,
             calibration=images,
             evaluation=judged,
-            observe=observe,
+            called=(calibrate or "", evaluate or ""),
+            observe=dump.observe,
             progress=advance,
         )
     sha = save_program(output, compiled.program)
@@ -194,7 +198,9 @@ def command(
         "level": verdict.level.label,
         "file": str(output),
         "bytes": size,
+        "digest": computation_digest(compiled.program),
         "sha256": sha,
+        "file_sha256": hashlib.sha256(output.read_bytes()).hexdigest(),
         "seconds": seconds,
     }
     if as_json:
@@ -222,7 +228,8 @@ def command(
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
-            ("program", f"{output}  {size:,} bytes  sha256 {sha[:16]}…"),
+            ("program", f"{output}  {size:,} bytes  sha256 {report['file_sha256'][:16]}…"),
+            ("digest", f"{report['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("time", f"{seconds:.1f} s"),
         ]
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snncc.cli.command import Command, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, progress, say
+from snncc.cli.path_types import DataPath, InputPath
 
 if TYPE_CHECKING:
     from snncc.runtime.operation_counts import OperationCounts
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 OPERATIONS = ("dense", "events", "accumulates", "effective_acs", "effective_macs")
 
 
-@click.command("count")
-@click.argument("program", type=click.Path(path_type=Path))
-@click.argument("data", metavar="DATA.npz[:KEY]")
+@click.command("count", cls=Command)
+@click.argument("program", type=InputPath())
+@click.argument("data", type=DataPath(), metavar="DATA.npz[:KEY]")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
@@ -32,7 +34,9 @@ def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
     from snncc.runtime.synaptic_operations import count_operations
 
     graph = load_program(program).graph
-    images = program_images(graph, data, limit)
+    images = program_images(graph, data)
+    say_limit(limit, len(images))
+    images = images[:limit]
     with progress("counting", quiet=as_json) as advance:
         counts = count_operations(graph, images, lambda done: advance(done, len(images)))
     if as_json:

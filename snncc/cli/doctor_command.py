@@ -1,6 +1,5 @@
 """`snncc doctor`."""
 
-import importlib
 import os
 import platform
 import sys
@@ -11,11 +10,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc import __version__
+from snncc.cli.command import Command, Rule
 from snncc.cli.output import print_facts, print_json, say
+from snncc.cli.path_types import InputPath, OutputFolder
+from snncc.diagnostics.codes import MISSING_DEPENDENCY
 
 if TYPE_CHECKING:
     from snncc.backends.lava_nc.environment import Search
 
+OWN_FOLDER = Path("your data folder")
+"""Stands for it where --make-lava names none."""
+RULES = (
+    Rule(
+        ("lava_python",),
+        lambda given: given["making"] is None,
+        "--make-lava looks at the environment that it makes",
+    ),
+)
 PACKAGES = {
     "numpy": "",
     "numba": "",
@@ -26,29 +37,32 @@ PACKAGES = {
 """Packages of this Python, and what it means when one is missing."""
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command, rules=RULES)
 @click.option(
     "--make-lava",
     "making",
+    type=OutputFolder(),
     is_flag=False,
-    flag_value="",
+    flag_value=OWN_FOLDER,
     metavar="[DIR]",
     help="Make a Lava environment, in DIR or in your data folder; safe to repeat.",
 )
-@click.option("--lava-python", type=click.Path(path_type=Path), help="Look at this one only.")
+@click.option("--lava-python", type=InputPath(), help="Look at this one only.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(making: str | None, lava_python: Path | None, as_json: bool) -> None:
+def command(making: Path | None, lava_python: Path | None, as_json: bool) -> int:
     """Say what this machine has for snncc, and make a Lava environment.
 
     Lava (lava-nc 0.10.0) exists for Python 3.10 only, so it lives in an environment of its own,
     where `snncc run --on lava` starts it.
+
+    Exit code 0; 5 when --lava-python names an interpreter that has no Lava.
     """
     from snncc.backends.lava_nc.environment import VARIABLE, find_lava, find_python
 
     if making is not None:
         from snncc.backends.lava_nc.making import make_lava
 
-        folder = Path(making) if making else None
+        folder = None if making == OWN_FOLDER else making
         made = make_lava(folder, lambda line: say(line, err=True))
         if folder is not None:
             lava_python = made.python
@@ -71,6 +85,7 @@ def command(making: str | None, lava_python: Path | None, as_json: bool) -> None
         print_json(record)
     else:
         _print(record, search)
+    return MISSING_DEPENDENCY if lava_python is not None and search.found is None else 0
 
 
 def _version(package: str) -> str | None:
@@ -100,13 +115,10 @@ def _unit_cache() -> str | None:
 def _kernel_cache() -> str | None:
     """Where numba keeps kernels that run node by node; None where it can write nowhere."""
     from snncc.runtime.executors import executor_of
+    from snncc.runtime.numba_cache import cache_of
 
-    try:
-        caching: Any = importlib.import_module("numba.core.caching")
-        folder = Path(caching.FunctionCache(executor_of).cache_path)
-    except (ImportError, RuntimeError):
-        return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+    folder = cache_of(executor_of)
+    return str(folder) if folder is not None and os.access(folder, os.W_OK) else None
 
 
 def _lava(search: "Search") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from snncc.cli.certificates import print_certificate
+from snncc.cli.command import say_limit
 from snncc.cli.output import print_table, say
 from snncc.cli.widths import print_widths, widths_record
 
@@ -51,7 +52,9 @@ def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
     from snncc.runtime.refusing_arrays import ArithmeticRefused
     from snncc.runtime.simulator import Simulator
 
-    images = program_images(graph, data, limit)
+    images = program_images(graph, data)
+    say_limit(limit, len(images))
+    images = images[:limit]
     record: dict[str, Any] = {"images": len(images)}
     try:
         proof = prove_by_running(graph, images)

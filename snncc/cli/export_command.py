@@ -4,18 +4,18 @@ from pathlib import Path
 
 import click
 
+from snncc.cli.command import Command
 from snncc.cli.output import print_facts, print_json, print_table, say
+from snncc.cli.path_types import InputPath, OutputFolder
 
 TARGETS = ["lava"]
 
 
-@click.command("export")
-@click.argument("program", type=click.Path(path_type=Path))
+@click.command("export", cls=Command)
+@click.argument("program", type=InputPath())
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="What to emit.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory to write."
-)
-@click.option("--force", is_flag=True, help="Replace a directory that is not empty.")
+@click.option("-o", "--output", type=OutputFolder(), required=True, help="Directory to write.")
+@click.option("--force", is_flag=True, help="Replace a bundle that is there, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(program: Path, target: str, output: Path, force: bool, as_json: bool) -> None:
     """Emit a program for another system.

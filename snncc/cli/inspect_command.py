@@ -1,16 +1,30 @@
 """`snncc inspect`."""
 
+import hashlib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
+from snncc.cli.command import Command, Rule
 from snncc.cli.output import print_facts, print_json, print_table, say
+from snncc.cli.path_types import InputPath
 from snncc.diagnostics import SnnccError
 
+RULES = (
+    Rule(("text",), lambda given: given["node"] is None, "--node shows one node, as text already"),
+    Rule(("as_json",), lambda given: not given["text"], "--text is the program's own form"),
+    Rule(
+        ("batch", "threads"),
+        lambda given: given["node"] is None and not given["text"],
+        "it is of memory's peak, which neither --node nor --text shows",
+    ),
+)
 
-@click.command("inspect")
-@click.argument("program", type=click.Path(path_type=Path))
+
+@click.command("inspect", cls=Command, rules=RULES)
+@click.argument("program", type=InputPath())
 @click.option("--node", metavar="NAME", help="Everything about one node.")
 @click.option("--text", is_flag=True, help="The program's text form.")
 @click.option(
@@ -37,7 +51,7 @@ def command(
 
     The memory is the simulator's at its peak, with the program and without Python itself.
     """
-    from snncc.artifact import load_program, program_digest
+    from snncc.artifact import computation_digest, load_program, program_digest
     from snncc.ir.text import print_graph
 
     loaded = load_program(program)
@@ -66,7 +80,9 @@ def command(
     record: dict[str, Any] = {
         "schema": 1,
         "program": str(program),
+        "digest": computation_digest(loaded),
         "sha256": program_digest(loaded),
+        "file_sha256": hashlib.sha256(program.read_bytes()).hexdigest(),
         "profile": graph.profile,
         "steps": graph.steps,
         "nodes": len(graph.nodes),
@@ -86,7 +102,8 @@ def _print(record: dict[str, Any]) -> None:
     origin = record["provenance"]
     print_facts(
         [
-            ("program", f"{record['program']}  sha256 {record['sha256'][:16]}…"),
+            ("program", f"{record['program']}  sha256 {record['file_sha256'][:16]}…"),
+            ("digest", f"{record['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
             ("variant", origin.get("variant", "as the factory makes it")),
             ("parameters", f"{origin.get('parameters', 0):,} in the original"),
@@ -196,6 +213,7 @@ def _one(graph: Any, name: str, as_json: bool) -> None:
 
     if name not in graph.by_name:
         close = [n for n in graph.by_name if name in n][:5]
+        close = close or get_close_matches(name, graph.by_name, 3)
         raise SnnccError(
             "SNN001",
             f"no node is called {name!r}",

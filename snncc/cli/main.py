@@ -1,12 +1,16 @@
 """Commands by name, loaded when used; exit codes and errors in one place."""
 
+import difflib
 import importlib
 import json
 import os
 import sys
 import tempfile
 import traceback
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,7 +53,9 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            close = difflib.get_close_matches(cmd_name, COMMANDS, 1)
+            told = f"perhaps {close[0]}" if close else f"there are: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command is called {cmd_name!r}; {told}", ctx)
         command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
 
@@ -77,6 +83,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code."""
+    shown = warnings.showwarning
+    warnings.showwarning = partial(_show, shown)
     try:
         code = cli.main(args=arguments, prog_name="snncc", standalone_mode=False)
         sys.stdout.flush()
@@ -102,6 +110,20 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, SnnccError):
             return _report(error, "--json" in arguments)
         return _crashed(arguments)
+    finally:
+        warnings.showwarning = shown
+
+
+def _show(
+    usual: Callable[..., None], message: Warning | str, category: type[Warning], *place: Any
+) -> None:
+    """Shows snncc's own warnings as notes, and others as Python does."""
+    if category.__module__.startswith("snncc."):
+        from snncc.diagnostics import printable
+
+        click.echo(printable(f"note: {message}"), err=True)
+    else:
+        usual(message, category, *place)
 
 
 def _report(error: "SnnccError", as_json: bool) -> int:

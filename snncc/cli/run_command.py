@@ -11,7 +11,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.cli.command import Command, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, progress, say
+from snncc.cli.path_types import DataPath, InputPath, KeyOrDataPath, OutputFile
+from snncc.cli.run_rules import RULES, say_threads
 from snncc.diagnostics import SnnccError
 from snncc.ir.images import ImageSource
 
@@ -20,19 +23,26 @@ if TYPE_CHECKING:
     from snncc.runtime.kernel_choice import Kernels
     from snncc.runtime.simulator import Simulator
 
+RESULTS = OutputFile("an archive of arrays", ".npz")
+RECORDING = OutputFile("a recording", ".npz")
 SHOWN = 12
 """Names of layers in one line; JSON has all."""
 
 
-@click.command("run")
-@click.argument("program", type=click.Path(path_type=Path))
-@click.argument("data", metavar="DATA.npz[:KEY]|FOLDER")
-@click.option("--labels", metavar="KEY|NPZ:KEY|folders", help="For the accuracy.")
-@click.option("--reference", metavar="KEY|NPZ:KEY", help="Logits to compare predictions with.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="logits, predictions (.npz).")
+@click.command("run", cls=Command, rules=RULES)
+@click.argument("program", type=InputPath())
+@click.argument("data", type=DataPath(), metavar="DATA.npz[:KEY]|FOLDER")
 @click.option(
-    "--record", "recorded", type=click.Path(path_type=Path), help="Spikes and membranes (.npz)."
+    "--labels", type=KeyOrDataPath(), metavar="KEY|NPZ:KEY|folders", help="For the accuracy."
 )
+@click.option(
+    "--reference",
+    type=KeyOrDataPath(),
+    metavar="KEY|NPZ:KEY",
+    help="Logits to compare predictions with.",
+)
+@click.option("-o", "--output", type=RESULTS, help="logits, predictions (.npz).")
+@click.option("--record", "recorded", type=RECORDING, help="Spikes and membranes (.npz).")
 @click.option("--record-only", multiple=True, metavar="NAME", help="Only this population; repeat.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N")
@@ -50,7 +60,7 @@ SHOWN = 12
     show_default=True,
     help="lava: its process network, compared with --executor spike by spike.",
 )
-@click.option("--lava-python", type=click.Path(path_type=Path), help="An interpreter with Lava.")
+@click.option("--lava-python", type=InputPath(), help="An interpreter with Lava.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -99,8 +109,6 @@ def command(
     their spikes, membranes or answers is not the CPU's.
     """
     if profile:
-        if any((labels, reference, output, recorded)) or executor != "simulator" or on != "cpu":
-            raise click.UsageError("--profile times the simulator on one image and writes nothing")
         from snncc.cli.run_profile import show_profile
         from snncc.runtime.data_files import open_images
 
@@ -122,11 +130,7 @@ def command(
     for path in (output, recorded):
         if path is not None:
             check_writable(path)
-    if record_only and recorded is None:
-        raise click.UsageError("--record-only names what --record FILE keeps")
     lava = environment_for(on, lava_python)
-    if kernels is not None and (executor != "simulator" or on != "cpu"):
-        raise click.UsageError("--kernels chooses among those of --executor simulator on the CPU")
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -148,6 +152,7 @@ def command(
     else:
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
+            say_threads(threads)
             if recorded is None:
                 logits, spike_counts = _execute(graph, images, simulator, advance)
             else:
@@ -204,8 +209,11 @@ def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSour
     pixels = program.graph.select(Pixels)
     shape = next(node.op.shape for node in pixels if isinstance(node.op, Pixels))
     if isinstance(given, ImageFolder):
+        say_limit(limit, len(given.files))
         return given.images(shape, preset_of(program.provenance), limit)
-    images = images_for(given, shape, data)[:limit]
+    images = images_for(given, shape, data)
+    say_limit(limit, len(images))
+    images = images[:limit]
     if len(images) == 0:
         raise SnnccError("SNN016", f"{data} holds no images")
     return images
@@ -276,18 +284,24 @@ def _record(
 def _labels(
     spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
 ) -> NDArray[np.int64]:
-    from snncc.runtime.data_files import read_labels
+    from snncc.runtime.data_files import beside, read_labels
     from snncc.runtime.image_folder import ImageFolder
 
     if spec == "folders" and isinstance(given, ImageFolder):
         return given.labels(classes)[:limit]
     labels = read_labels(spec, data)[:limit]
     if len(labels) != count:
-        raise SnnccError("SNN016", f"{len(labels)} labels for {count} images")
+        raise SnnccError(
+            "SNN016",
+            f"{len(labels)} labels for {count} images: {beside(spec, data)}",
+            help=f"give one for each image of {data}, in its order",
+        )
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise SnnccError(
             "SNN016",
-            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}",
+            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}: "
+            f"{beside(spec, data)}",
+            help="give the labels that the network was trained with",
         )
     return labels
 
@@ -300,7 +314,7 @@ def _reference(spec: str, data: str, limit: int | None, count: int, classes: int
         raise SnnccError(
             "SNN016",
             f"reference logits are {logits.dtype} {list(logits.shape)}, not float [{count}, "
-            f"{classes}]",
+            f"{classes}]: {beside(spec, data)}",
         )
     return logits
 

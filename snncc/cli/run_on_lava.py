@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from snncc.cli.output import print_facts, progress, say
 
 if TYPE_CHECKING:
@@ -150,8 +148,6 @@ def environment_for(on: str, lava_python: Path | None) -> "LavaEnvironment | Non
         SnnccError: SNN051 when there is none.
     """
     if on != "lava":
-        if lava_python is not None:
-            raise click.UsageError("--lava-python is for --on lava")
         return None
     from snncc.backends.lava_nc.environment import require_lava
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snncc.cli.command import Command, Given, Rule
+from snncc.cli.compile_inputs import check_checkpoint
 from snncc.cli.output import print_json
 from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
+from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
@@ -19,15 +22,52 @@ ALLOWANCES = ["encoding=host"]
 CHECKPOINTS = (".pth", ".pt", ".safetensors")
 
 
-@click.command("verify")
-@click.argument("program", required=False, type=click.Path(path_type=Path))
+def judges_model(given: Given) -> bool:
+    """Whether a model is judged, and not a compiled program."""
+    program = given["program"]
+    return given["model"] is not None or (
+        program is not None and program.suffix.lower() in CHECKPOINTS
+    )
+
+
+OF_MODELS = ("model_arguments", "input_shape", "normalize", "steps", "layout")
+OF_PROGRAMS = ("data", "kernels", "widths", "certificate")
+RULES = (
+    Rule(
+        ("level", "allow", "model", *OF_MODELS, *OF_PROGRAMS, "limit", "explain"),
+        lambda given: given["checked"] is None,
+        "--check only lets the checker compare a certificate with the program",
+    ),
+    Rule(
+        OF_MODELS,
+        judges_model,
+        "a compiled program knows its input",
+        "leave it out; it goes with --model, or with a checkpoint",
+    ),
+    Rule(
+        OF_PROGRAMS,
+        lambda given: not judges_model(given),
+        "it needs a compiled program, and this is a model",
+        "compile it first",
+    ),
+    Rule(("limit",), lambda given: given["data"] is not None, "it is of the images of --run"),
+    Rule(("explain",), lambda given: not given["as_json"], "--json has no prose, and has it all"),
+)
+
+
+@click.command("verify", cls=Command, rules=RULES)
+@click.argument("program", required=False, type=InputPath())
 @click.option(
     "--level", type=click.Choice(LEVELS), default="shift-add", show_default=True, help="Wanted."
 )
 @click.option(
     "--allow", type=click.Choice(ALLOWANCES), multiple=True, help="What may be left to others."
 )
-@click.option("--model", help="Judge a model: mixer-snn, or pkg.module:factory (runs that code).")
+@click.option(
+    "--model",
+    type=ModelName(),
+    help="Judge a model: mixer-snn, or pkg.module:factory (runs that code).",
+)
 @click.option(
     "--arg", "model_arguments", multiple=True, callback=parse_arguments, help="KEY=VALUE for it."
 )
@@ -42,6 +82,7 @@ CHECKPOINTS = (".pth", ".pt", ".safetensors")
 @click.option(
     "--run",
     "data",
+    type=DataPath(),
     metavar="DATA.npz[:KEY]",
     help="Also run it on these images, on arrays that refuse to multiply; count what is done.",
 )
@@ -59,14 +100,14 @@ CHECKPOINTS = (".pth", ".pt", ".safetensors")
 )
 @click.option(
     "--certificate",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile("a certificate", ".json"),
     metavar="JSON",
     help="Also write the proof, for others to check.",
 )
 @click.option(
     "--check",
     "checked",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=InputPath(),
     metavar="JSON",
     help="Only check that a certificate holds for the program.",
 )
@@ -107,17 +148,12 @@ def command(
         return _check(checked, program, as_json)
     findings: Sequence[Finding] = ()
     evidence: dict[str, Any] = {}
-    if model is not None or (program is not None and program.suffix in CHECKPOINTS):
-        if data is not None or kernels or widths or certificate is not None:
-            raise click.UsageError(
-                "--run, --kernels, --widths and --certificate need a compiled program"
-            )
+    if judges_model({"model": model, "program": program}):
+        check_checkpoint(program)
         subject, verdict, findings = _judge_model(
             program, model, model_arguments, input_shape, normalize, steps, layout
         )
     else:
-        if input_shape or normalize or steps or model_arguments:
-            raise click.UsageError("a compiled program knows its input; these go with --model")
         path, loaded = _load(program)
         subject, verdict = _judge_program(path, loaded)
         evidence = gather_evidence(loaded.graph, data, limit, kernels, widths)

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from snncc.cli.command import Command
 from snncc.cli.output import print_facts, print_json
+from snncc.cli.path_types import InputPath
 
 
-@click.command("warm")
-@click.argument("program", required=False, type=click.Path(path_type=Path))
+@click.command("warm", cls=Command)
+@click.argument("program", required=False, type=InputPath())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(program: Path | None, as_json: bool) -> None:
     """Make the simulator's machine code now, so that the first run need not.
@@ -28,6 +30,7 @@ def command(program: Path | None, as_json: bool) -> None:
         "seconds": time.perf_counter() - start,
         "machine_code": cache.origin,
         "folder": None if cache.folder is None else str(cache.folder),
+        "refused": cache.refused,
     }
     if program is not None:
         record["first_answer_seconds"] = _first_answer(program)
@@ -39,7 +42,11 @@ def command(program: Path | None, as_json: bool) -> None:
         "shipped": "made from the package's",
         "compiled": "compiled by Numba",
     }[cache.origin]
-    kept = cache.folder or "nowhere: set SNNCC_CACHE_DIR to a folder that can be written"
+    kept = (
+        cache.folder
+        or cache.refused
+        or "nowhere: set SNNCC_CACHE_DIR to a folder that can be written"
+    )
     facts: list[tuple[str, object]] = [
         ("machine code", f"{made}, {record['seconds']:.2f} s"),
         ("kept in", kept),

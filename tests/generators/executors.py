@@ -143,9 +143,7 @@ def _stream(
     if not simulator.general and seed % 4 == 0:
         engine = NodeEngine(graph, images[place], 1, frozenset(state.membranes))
         engine.resume(state.membranes)
-        by_nodes = Stream(
-            graph, images[place], simulator.digest, engine, state.done, state.readout
-        )
+        by_nodes = Stream(graph, images[place], simulator.digest, engine, state.done, state.readout)
         ways.append(("stream resumed by nodes", by_nodes))
     for way, each in ways:
         for t in range(stop, graph.steps):

@@ -38,7 +38,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True, help="readout, .npz")
     parser.add_argument("--record", action="store_true", help="also every spike and membrane")
     parser.add_argument("--progress", action="store_true", help="one JSON object a line on stdout")
-    return parser.parse_args()
+    given = parser.parse_args()
+    for path in (given.images, *FOLDER.iterdir()):
+        if given.output.exists() and path.exists() and given.output.samefile(path):
+            parser.error(f"the output {given.output} is {path}, which is read")
+    return given
 
 
 def check_files(manifest: dict) -> list[str]:
@@ -76,7 +80,8 @@ def run(manifest: dict, images: np.ndarray, arguments: argparse.Namespace) -> No
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Under a temporary name, which is renamed when all is written."""
-    handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=".lava-")
+    path = path.resolve()  # a link stays, and what it leads to is replaced
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".lava-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, **arrays)

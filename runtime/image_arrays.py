@@ -1,0 +1,71 @@
+"""Arrays as images of a program: what they must be, and what to do with those that are not."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.diagnostics import SnnccError
+
+Array = NDArray[Any]
+STORED = "give 8-bit images 0..255 as they are stored; normalisation is part of the program"
+
+
+def require_images(array: Array, what: str) -> None:
+    """What can be said about images before anybody knows the network's shape.
+
+    Raises:
+        SnnccError: SNN016 when they are not 8-bit, or none.
+    """
+    if array.dtype != np.uint8:
+        told = f"{what} is {array.dtype} {list(array.shape)}, not uint8"
+        raise SnnccError("SNN016", told, help=_of_type(array))
+    if array.ndim < 2 or len(array) == 0:
+        why = "" if array.ndim >= 2 else f"it is {array.dtype} {list(array.shape)}"
+        raise SnnccError("SNN016", f"{what} holds no images", why=why)
+
+
+def images_for(array: Array, shape: tuple[int, ...], what: str) -> NDArray[np.uint8]:
+    """The array as images of a shape.
+
+    Raises:
+        SnnccError: SNN016 when type, shape or range do not fit, saying what to give.
+    """
+    wanted = f"uint8 [n, {', '.join(map(str, shape))}]"
+    help_ = ""
+    if array.dtype != np.uint8:
+        help_ = _of_type(array)
+    elif array.shape[1:] != shape:
+        help_ = _of_shape(array, shape)
+    if help_:
+        told = f"{what} is {array.dtype} {list(array.shape)}, not {wanted}"
+        raise SnnccError("SNN016", told, help=help_)
+    return array.view(np.uint8)
+
+
+def _of_type(array: Array) -> str:
+    numbers = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+    if not numbers or not array.size:
+        return STORED
+    low, high = array.min(), array.max()
+    span = f"{low:g}..{high:g}"
+    if not (np.isfinite(low) and np.isfinite(high)) or np.any(array != np.rint(array)):
+        return f"its values are {span}, not whole: {STORED}"
+    if low < 0 or high > 255:
+        return f"its values are {span}, beyond 0..255: {STORED}"
+    if array.dtype.kind == "f" and high <= 1:
+        return f"its values are {span}: {STORED}"
+    return f"its values are {span}: give it as uint8 (array.astype('uint8'))"
+
+
+def _of_shape(array: Array, shape: tuple[int, ...]) -> str:
+    given = array.shape
+    if len(shape) == 3 and given[1:] == (*shape[1:], shape[0]):
+        return "its channels come last: give array.transpose(0, 3, 1, 2)"
+    if given == shape:
+        return "it is one image: give array[None]"
+    if given[1:] == shape[1:]:
+        if shape[0] == 1:
+            return "it has no channel axis: give array[:, None]"
+        return f"it has no channel axis: repeat it to {shape[0]} channels if that is meant"
+    return f"give images of shape {list(shape)}"

@@ -1,0 +1,61 @@
+"""What a file is, by its first bytes: so that an error can say what was given, and what to do."""
+
+import json
+import zipfile
+from pathlib import Path
+
+PROGRAM = "a compiled program"
+CHECKPOINT = "a checkpoint"
+NUMPY = "a NumPy file"
+IMAGE = "an image"
+JSON = "a JSON file"
+EMPTY = "empty"
+FOLDER = "a folder"
+
+_LARGEST_HEADER = 1 << 26
+_HEADS = (
+    (b"\x93NUMPY", NUMPY),
+    (b"\x89PNG\r\n\x1a\n", IMAGE),
+    (b"\xff\xd8\xff", IMAGE),
+    (b"\x80\x02", CHECKPOINT),  # a pickle: torch.save before 1.6
+)
+
+
+def kind_of(path: Path) -> str:
+    """One of the kinds above; "" for anything else, and for what cannot be read."""
+    try:
+        if path.is_dir():
+            return FOLDER
+        with path.open("rb") as file:
+            head = file.read(16)
+            if not head:
+                return EMPTY
+            if head[:4] == b"PK\x03\x04":
+                return _of_zip(path)
+            for start, kind in _HEADS:
+                if head.startswith(start):
+                    return kind
+            if head.lstrip()[:1] == b"{":
+                return JSON
+            return _of_safetensors(file.seek(0) or file.read(8), file.read(_LARGEST_HEADER))
+    except (OSError, ValueError):
+        return ""
+
+
+def _of_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError):
+        return ""
+    if any(name.endswith("data.pkl") for name in names):
+        return CHECKPOINT
+    return NUMPY if any(name.endswith(".npy") for name in names) else ""
+
+
+def _of_safetensors(size: bytes, rest: bytes) -> str:
+    length = int.from_bytes(size, "little")
+    if not 0 < length <= len(rest) or rest[:1] != b"{":
+        return ""
+    header = json.loads(rest[:length])
+    return PROGRAM if "snncc" in (header.get("__metadata__") or {}) else CHECKPOINT

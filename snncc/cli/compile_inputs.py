@@ -1,0 +1,107 @@
+"""What `snncc compile` and `snncc verify --model` are given, looked at before torch is imported."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snncc.artifact.kinds import CHECKPOINT, EMPTY, FOLDER, kind_of
+from snncc.cli.output import say
+from snncc.diagnostics import SnnccError
+
+if TYPE_CHECKING:
+    from snncc.compile import Images
+    from snncc.options import CompileOptions
+    from snncc.passes.pipeline import PassEvent
+
+FEW = 16
+"""Images below which rounding learns little from them."""
+
+
+def check_checkpoint(path: Path | None) -> None:
+    """Says what is wrong with a checkpoint as far as its first bytes tell.
+
+    Raises:
+        SnnccError: SNN010 when there is no such file, or it is of another kind.
+    """
+    if path is None:
+        return
+    kind = kind_of(path)
+    why = f"it is {kind}, not a checkpoint"
+    if not path.exists():
+        why = "there is no such file"
+    elif kind == EMPTY:
+        why = "the file is empty"
+    elif kind == FOLDER:
+        why = "it is a folder"
+    elif kind in ("", CHECKPOINT):
+        return
+    raise SnnccError(
+        "SNN010",
+        f"{path} cannot be read",
+        why=why,
+        help="give a file that torch.save or safetensors wrote, with a state_dict in it",
+    )
+
+
+def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Images | None":
+    """The images that an option names.
+
+    Raises:
+        SnnccError: SNN015 or SNN016 when they cannot be read, are not 8-bit, or are none.
+    """
+    if spec is None:
+        return None
+    from snncc.runtime.data_files import open_images
+    from snncc.runtime.image_arrays import images_for, require_images
+    from snncc.runtime.image_folder import ImageFolder
+
+    images = open_images(spec)
+    if isinstance(images, ImageFolder):
+        count = len(images.files)
+    else:
+        preset = options.preset
+        shape = options.input_shape or (preset.shape if preset else None)
+        require_images(images, spec)
+        if shape is not None:
+            images_for(images, shape, spec)
+        count = len(images)
+    if option == "--calibrate" and 0 < count < FEW:
+        some = "1 image" if count == 1 else f"{count} images"
+        say(f"note: {option}: {some}; rounding wants a few hundred to look at", err=True)
+    return images
+
+
+class IrDump:
+    """Writes every pass's graph into a folder, and tells how long it took.
+
+    Args:
+        folder: made when it is not there; None to write nothing.
+        timed: whether seconds are told on stderr.
+    """
+
+    def __init__(self, folder: Path | None, timed: bool) -> None:
+        self.folder, self.timed, self.count = folder, timed, 0
+        if folder is not None:
+            _make(folder)
+
+    def observe(self, event: "PassEvent") -> None:
+        """After a pass."""
+        from snncc.artifact.writing import write_atomically
+        from snncc.ir.text import print_graph
+
+        if self.folder is not None:
+            text = print_graph(event.graph).encode()
+            path = self.folder / f"{self.count:02d}-{event.name}.txt"
+            write_atomically(path, lambda file: file.write(text))
+        if self.timed:
+            say(f"{event.seconds:8.3f} s  {event.name}", err=True)
+        self.count += 1
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if folder.exists() else error.strerror or str(error)
+        raise SnnccError(
+            "SNN002", f"{folder} cannot be written", why=reason, help="choose another path"
+        ) from error

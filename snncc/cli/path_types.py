@@ -1,0 +1,141 @@
+"""Parameters that name files and folders; each says what a command does with them.
+
+Every parameter that takes a path has one of these types: `snncc.cli.places` reads from them what a
+call reads and what it writes, and a test holds that no command takes a path in another way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    Base = click.ParamType[Any, Any]
+else:  # it takes no types before click 8.2
+    Base = click.ParamType
+
+Given = Mapping[str, Any]
+"""Values of a call by parameter name."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder of a call.
+
+    Attributes:
+        option: as the user knows it: "-o", "PROGRAM".
+        path: of it.
+        writes: whether the call writes there.
+        folder: whether it is, or will be, a folder.
+    """
+
+    option: str
+    path: Path
+    writes: bool
+    folder: bool
+
+
+class PathType(Base):
+    """A path; an empty one and "-" are refused, for neither stands for a file."""
+
+    name = "path"
+    writes = False
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, checked.
+
+        Raises:
+            click.BadParameter: it is empty, or "-".
+        """
+        if isinstance(value, Path):
+            return value
+        if not value.strip():
+            self.fail("the path is empty", param, ctx)
+        if value == "-":
+            what = "to stdout" if self.writes else "from stdin"
+            self.fail(f"nothing goes {what}: give the name of a file", param, ctx)
+        return self.kept(value)
+
+    def kept(self, value: str) -> Any:
+        """What the command gets."""
+        return Path(value)
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        """What a value names."""
+        return [Place(option, value, self.writes, value.is_dir())]
+
+
+class InputPath(PathType):
+    """A file that is read; for a Lava environment, its folder."""
+
+
+class OutputFile(PathType):
+    """A file that is written.
+
+    Args:
+        what: it is.
+        suffix: that its name should have.
+    """
+
+    writes = True
+
+    def __init__(self, what: str, suffix: str) -> None:
+        self.what, self.suffix = what, suffix
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        return [Place(option, value, True, False)]
+
+
+class OutputFolder(PathType):
+    """A folder in which files are written, or which is replaced."""
+
+    writes = True
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        return [Place(option, value, True, True)]
+
+
+class DataPath(PathType):
+    """An array, FILE.npz:KEY, or with it a folder of images; the command gets the text."""
+
+    def kept(self, value: str) -> Any:
+        return value
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value.startswith(":"):
+            self.fail(f"{value!r} names a key and no file: give FILE.npz{value}", param, ctx)
+        return super().convert(value, param, ctx)
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        from snncc.runtime.data_specs import split_spec
+
+        path = split_spec(value)[0]
+        return [Place(option, path, False, path.is_dir())]
+
+
+class KeyOrDataPath(DataPath):
+    """A key of the file in the parameter `data`, or an array of its own."""
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        from snncc.runtime.data_specs import in_data_file, split_spec
+
+        if value == "folders" or in_data_file(value, given["data"]):
+            return []
+        path = split_spec(value)[0]
+        return [Place(option, path, False, False)] if path.exists() else []
+
+
+class ModelName(Base):
+    """mixer-snn, or package.module:factory, whose file is read."""
+
+    name = "text"
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        """The module's own file and those of its packages, where the working folder has them."""
+        parts = value.partition(":")[0].split(".")
+        stems = [Path(*parts[: count + 1]) for count in range(len(parts))] if all(parts) else []
+        files = [stem.with_suffix(".py") for stem in stems[-1:]]
+        files += [stem / "__init__.py" for stem in stems]
+        return [Place(option, file, False, False) for file in files if file.is_file()]

@@ -1,0 +1,54 @@
+"""What `snncc run`'s options need of each other."""
+
+from snncc.cli.command import Given, Rule
+from snncc.cli.output import say
+
+WITHOUT_EFFECT = ("labels", "reference", "output", "recorded", "record_only", "limit", "threads")
+
+
+def on_lava(given: Given) -> bool:
+    return bool(given["on"] == "lava")
+
+
+def simulates(given: Given) -> bool:
+    return bool(given["executor"] == "simulator")
+
+
+RULES = (
+    Rule(
+        WITHOUT_EFFECT,
+        lambda given: not given["profile"],
+        "--profile times the simulator on the first image, on one thread, and writes nothing",
+    ),
+    Rule(
+        ("executor", "on"),
+        lambda given: not given["profile"] or (simulates(given) and not on_lava(given)),
+        "--profile times the simulator on the CPU",
+    ),
+    Rule(
+        ("record_only",),
+        lambda given: given["recorded"] is not None,
+        "--record-only names what --record FILE keeps",
+        "give --record FILE too, or leave it out",
+    ),
+    Rule(
+        ("threads",),
+        simulates,
+        "they are the simulator's, and --executor interpreter has one",
+    ),
+    Rule(
+        ("kernels",),
+        lambda given: simulates(given) and not on_lava(given),
+        "--kernels chooses among those of --executor simulator on the CPU",
+    ),
+    Rule(("timeout", "lava_python"), on_lava, "nothing runs on Lava", "give --on lava too"),
+)
+
+
+def say_threads(threads: int | None) -> None:
+    """Says on stderr when the user asks for more threads than the machine gives."""
+    from snncc.runtime.simulator import threads_here
+
+    available = threads_here()
+    if threads is not None and threads > available:
+        say(f"note: --threads {threads:,}: this machine gives {available}", err=True)
