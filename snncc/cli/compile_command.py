@@ -30,6 +30,11 @@ DEFAULT_AGREEMENT = 0.99
     callback=parse_arguments,
     help="KEY=VALUE for --model.",
 )
+@click.option(
+    "--weights",
+    metavar="ema|plain|KEY",
+    help="Which of a checkpoint's sets of weights.  [default: plain]",
+)
 @click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
 @click.option(
     "--normalize",
@@ -107,6 +112,7 @@ def command(
     output: Path,
     model: str | None,
     model_arguments: dict[str, str],
+    weights: str | None,
     input_shape: tuple[int, ...] | None,
     normalize: Any,
     preprocess: str | None,
@@ -171,6 +177,7 @@ def command(
         layer_bits,
         agreement,
         preprocess,
+        weights,
     )
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(

@@ -31,6 +31,11 @@ CHECKPOINTS = (".pth", ".pt", ".safetensors")
 @click.option(
     "--arg", "model_arguments", multiple=True, callback=parse_arguments, help="KEY=VALUE for it."
 )
+@click.option(
+    "--weights",
+    metavar="ema|plain|KEY",
+    help="Which of a checkpoint's sets of weights.  [default: plain]",
+)
 @click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
 @click.option(
     "--normalize", callback=parse_normalize, metavar="MEAN,STD", help="Of pixels/255, for ranges."
@@ -78,6 +83,7 @@ def command(
     allow: tuple[str, ...],
     model: str | None,
     model_arguments: dict[str, str],
+    weights: str | None,
     input_shape: tuple[int, ...] | None,
     normalize: Any,
     steps: int | None,
@@ -107,16 +113,16 @@ def command(
         return _check(checked, program, as_json)
     findings: Sequence[Finding] = ()
     evidence: dict[str, Any] = {}
-    if model is not None or (program is not None and program.suffix in CHECKPOINTS):
+    if model is not None or (program is not None and program.suffix.lower() in CHECKPOINTS):
         if data is not None or kernels or widths or certificate is not None:
             raise click.UsageError(
                 "--run, --kernels, --widths and --certificate need a compiled program"
             )
         subject, verdict, findings = _judge_model(
-            program, model, model_arguments, input_shape, normalize, steps, layout
+            program, model, model_arguments, input_shape, normalize, steps, layout, weights
         )
     else:
-        if input_shape or normalize or steps or model_arguments:
+        if input_shape or normalize or steps or model_arguments or weights:
             raise click.UsageError("a compiled program knows its input; these go with --model")
         path, loaded = _load(program)
         subject, verdict = _judge_program(path, loaded)
@@ -166,13 +172,20 @@ def _judge_model(
     normalize: Any,
     steps: int | None,
     layout: str,
+    weights: str | None,
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
     from snncc.compile import trace_checkpoint
     from snncc.mfi import prove
     from snncc.options import CompileOptions
 
-    options = CompileOptions(input_shape, normalize, steps, layout=layout)
-    trace, network = trace_checkpoint(checkpoint, options, model=model, model_arguments=arguments)
+    options = CompileOptions(input_shape, normalize, steps, layout=layout, weights=weights)
+    trace, network = trace_checkpoint(
+        checkpoint,
+        options,
+        model=model,
+        model_arguments=arguments,
+        tell=lambda note: click.echo(f"note: {note}", err=True),
+    )
     verdict = prove(trace.graph, _bounds(normalize), trace.findings)
     subject = {"model": network, "checkpoint": str(checkpoint) if checkpoint else None}
     return subject, verdict, trace.findings
