@@ -1,4 +1,4 @@
-"""A user's own model: a factory that is named on the command line, and its weights."""
+"""A user's own model: a factory that is named on the command line."""
 
 import ast
 import importlib
@@ -8,10 +8,9 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import nn
 
-from snncc.diagnostics import Finding, SnnccError
+from snncc.diagnostics import SnnccError
 
 HELP = "give --model package.module:factory, a callable that returns a torch.nn.Module"
 
@@ -49,33 +48,6 @@ def load_factory(spec: str, arguments: Mapping[str, str]) -> nn.Module:
             "SNN003", f"{spec} returned a {type(model).__name__}, not a module", help=HELP
         )
     return model
-
-
-def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Loads a state_dict strictly.
-
-    Raises:
-        SnnccError: SNN012 with every missing, unexpected and wrongly shaped tensor.
-    """
-    own = model.state_dict()
-    found: list[Finding] = []
-
-    def add(message: str, why: str = "") -> None:
-        help_ = "the file belongs to another network, or to another configuration of this one"
-        found.append(Finding("SNN012", f"{path.name}: {message}", None, why, help_))
-
-    for name in own:
-        if name not in state:
-            add(f"tensor {name} is missing")
-        elif state[name].shape != own[name].shape:
-            shapes = f"{list(state[name].shape)}, the network has {list(own[name].shape)}"
-            add(f"tensor {name} has shape {shapes}")
-    for name in state:
-        if name not in own:
-            add(f"tensor {name} is not part of the network")
-    if found:
-        raise SnnccError.of(found)
-    model.load_state_dict(dict(state), strict=True)
 
 
 def _literal(text: str) -> object:

@@ -105,7 +105,7 @@ def compile_checkpoint(
             read, or the model cannot be lowered.
     """
     check_options(options)
-    source = load_source(path, model, model_arguments or {}, options.neuron)
+    source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
     return compile_module(source, options, calibration, evaluation, observe, progress, called)
 
 
@@ -239,8 +239,16 @@ def trace_checkpoint(
     *,
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> "tuple[Trace, str]":
     """Records a checkpoint's network, or a factory's, without compiling it.
+
+    Args:
+        path: as `compile_checkpoint` takes it, and likewise the rest.
+        options: see `CompileOptions`.
+        model: None, "mixer-snn" or "pkg.module:factory".
+        model_arguments: for the factory.
+        tell: called with every note on what was assumed.
 
     Returns:
         The traced graph with the recorder's findings, and the network's name.
@@ -251,7 +259,10 @@ def trace_checkpoint(
     check_options(options)
     from snncc.frontends.torch_recorder import trace_model
 
-    source = load_source(path, model, model_arguments or {}, options.neuron)
+    source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
+    if tell is not None:
+        for note in source.notes:
+            tell(note)
     shape, steps = _shape_and_steps(source, options)
     return trace_model(source.module, shape, steps, options.layout), source.network
 

@@ -34,6 +34,8 @@ class CompileOptions:
         neuron: parameters of a recognised network's neurons by name, as text; None for those of
             the public implementation.
         preprocess: a name of `PRESETS`, in place of `normalize`; image files get its geometry.
+        weights: which of a checkpoint's sets of weights: "ema", "plain" or a key of the file; None
+            for the plain one.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -49,6 +51,7 @@ class CompileOptions:
     layer_bits: tuple[tuple[str, int], ...] = ()
     agreement: float | None = None
     preprocess: str | None = None
+    weights: str | None = None
 
     @property
     def on_loihi(self) -> bool:

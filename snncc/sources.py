@@ -42,8 +42,16 @@ def load_source(
     model: str | None,
     arguments: Mapping[str, str],
     neuron: Mapping[str, str] | None,
+    weights: str | None = None,
 ) -> Source:
     """Loads a checkpoint, or calls a factory and loads its weights.
+
+    Args:
+        path: of the checkpoint, or None.
+        model: "pkg.module:factory", "mixer-snn", or None to recognise the checkpoint.
+        arguments: for the factory.
+        neuron: parameters of a recognised network's neurons.
+        weights: which of the checkpoint's sets of weights, see `load_checkpoint`.
 
     Raises:
         SnnccError: SNN050 without torch, SNN001 to SNN034 for what is wrong with the file, the
@@ -51,9 +59,17 @@ def load_source(
     """
     require_torch()
     from snncc.frontends.checkpoint import load_checkpoint
-    from snncc.frontends.factory import load_factory, load_state
+    from snncc.frontends.factory import load_factory
     from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
+    from snncc.frontends.weights.fit import load_weights
 
+    if path is None and weights is not None:
+        raise SnnccError(
+            "SNN001",
+            f"--weights {weights} without a checkpoint",
+            why="it says which of a checkpoint's sets of weights is meant",
+            help="give the checkpoint too, or leave --weights out",
+        )
     if model is not None and model != "mixer-snn":
         if neuron:
             raise SnnccError(
@@ -65,9 +81,10 @@ def load_source(
         module = load_factory(model, arguments)
         source = Source(module, model)
         if path is not None:
-            checkpoint = load_checkpoint(path)
-            load_state(module, checkpoint.state, path)
+            checkpoint = load_checkpoint(path, weights)
+            fitted = load_weights(module, checkpoint.state, path.name)
             source.facts["checkpoint"] = path.name
+            source.notes = (*checkpoint.notes, *fitted)
         return source
     if arguments:
         raise SnnccError(
@@ -78,7 +95,7 @@ def load_source(
         )
     if path is None:
         raise _no_checkpoint(model)
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path, weights)
     if model is None and not recognise(checkpoint.state):
         raise SnnccError(
             "SNN013",

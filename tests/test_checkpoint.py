@@ -48,7 +48,7 @@ def test_bare_states_prefixes_and_safetensors_load(tmp_path: Path) -> None:
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "b.pth")
     save_file(state, tmp_path / "c.safetensors")
     for name in ("a.pt", "b.pth", "c.safetensors"):
-        loaded = load_checkpoint(tmp_path / name).state
+        loaded = load_mixer(load_checkpoint(tmp_path / name))[0].state_dict()
         assert set(loaded) == set(state)
         assert all(torch.equal(loaded[k], v) for k, v in state.items())
 

@@ -55,9 +55,26 @@ class MixerConfig:
         return ", ".join(words)
 
 
+PARTS = frozenset({"to_patch_embedding", "token_mix", "channel_mix", "mlp_head"})
+"""First levels of a Mixer-SNN's names that every variant has."""
+OTHER_PARTS = frozenset(
+    {"batch_norm", "to_patch_embedding_lif", "token_mix_lif", "channel_mix_lif"}
+)
+LEAVES = frozenset(
+    {"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "scale", "w"}
+)
+
+
+def is_mixer_name(name: str) -> bool:
+    """Whether a Mixer-SNN may have a tensor of this name."""
+    levels = name.split(".")
+    return levels[0] in PARTS | OTHER_PARTS and levels[-1] in LEAVES
+
+
 def is_mixer(state: State) -> bool:
-    """Whether the names are those of a Mixer-SNN, of any variant."""
-    return "to_patch_embedding.0.0.weight" in state and "mlp_head.1.weight" in state
+    """Whether most names are those of a Mixer-SNN, of any variant; some may be missing."""
+    own = [name for name in state if is_mixer_name(name)]
+    return {name.partition(".")[0] for name in own} >= PARTS and 2 * len(own) > len(state)
 
 
 def infer_config(state: State) -> MixerConfig:
@@ -71,7 +88,7 @@ def infer_config(state: State) -> MixerConfig:
         raise SnnccError(
             "SNN013",
             "the checkpoint is not of a network that is recognised",
-            why="it lacks to_patch_embedding.0.0.weight or mlp_head.1.weight",
+            why="its tensors are not named as those of a Mixer-SNN",
             help=HELP,
         )
     _refuse_layer_norms(state)
@@ -87,22 +104,24 @@ def infer_config(state: State) -> MixerConfig:
 
 
 def _infer(state: State) -> MixerConfig:
-    stem = state["to_patch_embedding.0.0.weight"]
-    dim, channels, patch = (int(n) for n in stem.shape[:3])
+    """Each size from any tensor that has it, so that one that is missing can be named as such."""
+    dim = _length(state, "to_patch_embedding.0", ("0.weight", *_norm("1")))
+    stem = state.get("to_patch_embedding.0.0.weight")
+    channels, patch = (3, 1) if stem is None else (int(n) for n in stem.shape[1:3])
     stages = 1 + max(
         int(key.split(".")[1]) for key in state if key.startswith("to_patch_embedding.")
     )
+    blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("token_mix."))
     widths = Counter(
-        int(tensor.shape[0]) // dim
-        for key, tensor in state.items()
-        if re.fullmatch(r"token_mix\.\d+\.fuse\.0\.weight", key)
+        _length(state, f"token_mix.{block}.fuse", ("0.weight", *_norm("1"))) // dim
+        for block in range(blocks)
     )
     depths = tuple(widths.get(2**i, 0) for i in range(stages))
     first = next((i for i, depth in enumerate(depths) if depth), None)
     if first is None:
         raise ValueError("it has no mixing block")
-    tokens = int(state["token_mix.0.proj_h.1.weight"].shape[0])
-    hidden = int(state["channel_mix.0.1.net.0.weight"].shape[0])
+    tokens = _length(state, "token_mix.0.proj_h", ("1.weight", "1.bias", *_norm("2")))
+    hidden = _length(state, "channel_mix.0.1.net", ("0.weight", "0.bias"))
     if hidden < dim * 2**first:
         raise ValueError(f"its channel mixing has {hidden} hidden units")
     return MixerConfig(
@@ -112,12 +131,25 @@ def _infer(state: State) -> MixerConfig:
         patch_size=patch,
         image_size=tokens * 2**first * patch,
         in_channels=channels,
-        num_classes=int(state["mlp_head.1.weight"].shape[0]),
+        num_classes=_length(state, "mlp_head.1", ("weight", "bias")),
         patch_cell=stages == 1 or any(".cell2node." in key for key in state),
-        identity_norm="token_mix.0.BN.weight" in state,
+        identity_norm=any(key.startswith("token_mix.0.BN.") for key in state),
         scale_steps=_scale_steps(state),
-        learned_tau="to_patch_embedding_lif.0.w" in state,
+        learned_tau=any(key.startswith("to_patch_embedding_lif.") for key in state),
     )
+
+
+def _norm(place: str) -> tuple[str, ...]:
+    """Tensors of a BatchNorm, each as long as what it normalises."""
+    return tuple(f"{place}.{leaf}" for leaf in ("weight", "bias", "running_mean", "running_var"))
+
+
+def _length(state: State, path: str, leaves: tuple[str, ...]) -> int:
+    """The first length of the first tensor that is there."""
+    there = [state[f"{path}.{leaf}"] for leaf in leaves if f"{path}.{leaf}" in state]
+    if not there:
+        raise KeyError(f"{path}.{leaves[0]}")
+    return int(there[0].shape[0])
 
 
 def _scale_steps(state: State) -> int:
@@ -129,25 +161,47 @@ def _scale_steps(state: State) -> int:
 
 
 def _refuse_layer_norms(state: State) -> None:
-    layer_norms = sorted(
+    """Names every norm without running statistics: LayerNorms, or BatchNorms that lost them."""
+    bare = sorted(
         key.removesuffix(".weight")
-        for key in state
-        if re.fullmatch(
-            r"(token_mix\.\d+\.proj_[hw]\.2|channel_mix\.\d+\.1\.net\.[14])\.weight", key
+        for key, tensor in state.items()
+        if tensor.dim() == 1
+        and re.fullmatch(
+            r"(token_mix\.\d+\.(proj_[hw]\.2|fuse\.1)|channel_mix\.\d+\.1\.net\.[14]|"
+            r"to_patch_embedding\.\d+(\.[^.]+)*\.1|batch_norm)\.weight",
+            key,
         )
-        and key.replace(".weight", ".running_mean") not in state
+        and not any(key.replace(".weight", f".running_{leaf}") in state for leaf in ("mean", "var"))
     )
-    if layer_norms:
-        raise SnnccError.of(
-            Finding(
-                "SNN020",
-                "LayerNorm needs a division by data",
-                Loc(path, call="LayerNorm"),
-                "mean and variance depend on the input, so no constant threshold can absorb them",
-                "train with BatchNorm, which folds",
-            )
-            for path in layer_norms
-        )
+    if not bare:
+        return
+    if any(key.endswith((".running_mean", ".running_var")) for key in state):
+        bare = [path for path in bare if ".net." in path or ".proj_" in path]
+        raise_for = _layer_norm
+    else:
+        raise_for = _without_statistics
+    if bare:
+        raise SnnccError.of(map(raise_for, bare))
+
+
+def _layer_norm(path: str) -> Finding:
+    return Finding(
+        "SNN020",
+        "LayerNorm needs a division by data",
+        Loc(path, call="LayerNorm"),
+        "mean and variance depend on the input, so no constant threshold can absorb them",
+        "train with BatchNorm, which folds",
+    )
+
+
+def _without_statistics(path: str) -> Finding:
+    return Finding(
+        "SNN025",
+        "a BatchNorm without running statistics",
+        Loc(path, call="BatchNorm"),
+        "the checkpoint holds no running_mean and running_var, so it would divide by data",
+        "train with track_running_stats=True, and save the whole state_dict() with its buffers",
+    )
 
 
 def plain_keys(state: State) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
-import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +12,7 @@ from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.recorder import Recorder, reset_state
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import BATCH, Naming, Value
+from snncc.frontends.weights.reparametrised import copy_plain
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, TypeRuleError, VerifyError, verify
 from snncc.ir.loc import Loc
 from snncc.ir.traced_ops import Foreign, Input, Rearrange
@@ -56,8 +56,8 @@ def trace_model(
             cannot be named (SNN029), or the graph does not reproduce it (SNN027).
     """
     try:
-        model = copy.deepcopy(model).double().eval()
-    except (RuntimeError, TypeError) as error:
+        model = copy_plain(model).eval()
+    except Exception as error:  # a module may copy itself by code of its own
         raise SnnccError(
             "SNN025",
             "the model cannot be copied",

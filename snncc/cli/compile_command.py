@@ -37,6 +37,11 @@ PROGRAM_FILE = OutputFile("a program", ".snncc")
     callback=parse_arguments,
     help="KEY=VALUE for --model.",
 )
+@click.option(
+    "--weights",
+    metavar="ema|plain|KEY",
+    help="Which of a checkpoint's sets of weights.  [default: plain]",
+)
 @click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
 @click.option(
     "--normalize",
@@ -122,6 +127,7 @@ def command(
     output: Path,
     model: str | None,
     model_arguments: dict[str, str],
+    weights: str | None,
     input_shape: tuple[int, ...] | None,
     normalize: Any,
     preprocess: str | None,
@@ -169,6 +175,7 @@ def command(
         layer_bits,
         agreement,
         preprocess,
+        weights,
     )
     check_options(options)
     check_checkpoint(checkpoint)

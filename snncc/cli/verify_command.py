@@ -8,7 +8,7 @@ import click
 
 from snncc.cli.command import Command, Given, Rule
 from snncc.cli.compile_inputs import check_checkpoint
-from snncc.cli.output import print_json
+from snncc.cli.output import print_json, say
 from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
 from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile
 
@@ -30,7 +30,7 @@ def judges_model(given: Given) -> bool:
     )
 
 
-OF_MODELS = ("model_arguments", "input_shape", "normalize", "steps", "layout")
+OF_MODELS = ("model_arguments", "weights", "input_shape", "normalize", "steps", "layout")
 OF_PROGRAMS = ("data", "kernels", "widths", "certificate")
 RULES = (
     Rule(
@@ -70,6 +70,11 @@ RULES = (
 )
 @click.option(
     "--arg", "model_arguments", multiple=True, callback=parse_arguments, help="KEY=VALUE for it."
+)
+@click.option(
+    "--weights",
+    metavar="ema|plain|KEY",
+    help="Which of a checkpoint's sets of weights.  [default: plain]",
 )
 @click.option("--input-shape", callback=parse_shape, metavar="C,H,W", help="Shape of one image.")
 @click.option(
@@ -119,6 +124,7 @@ def command(
     allow: tuple[str, ...],
     model: str | None,
     model_arguments: dict[str, str],
+    weights: str | None,
     input_shape: tuple[int, ...] | None,
     normalize: Any,
     steps: int | None,
@@ -151,7 +157,7 @@ def command(
     if judges_model({"model": model, "program": program}):
         check_checkpoint(program)
         subject, verdict, findings = _judge_model(
-            program, model, model_arguments, input_shape, normalize, steps, layout
+            program, model, model_arguments, input_shape, normalize, steps, layout, weights
         )
     else:
         path, loaded = _load(program)
@@ -202,13 +208,20 @@ def _judge_model(
     normalize: Any,
     steps: int | None,
     layout: str,
+    weights: str | None,
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
     from snncc.compile import trace_checkpoint
     from snncc.model_verdict import judge_model
     from snncc.options import CompileOptions
 
-    options = CompileOptions(input_shape, normalize, steps, layout=layout)
-    trace, network = trace_checkpoint(checkpoint, options, model=model, model_arguments=arguments)
+    options = CompileOptions(input_shape, normalize, steps, layout=layout, weights=weights)
+    trace, network = trace_checkpoint(
+        checkpoint,
+        options,
+        model=model,
+        model_arguments=arguments,
+        tell=lambda note: say(f"note: {note}", err=True),
+    )
     judged = judge_model(trace.graph, trace.findings, options)
     subject = {"model": network, "checkpoint": str(checkpoint) if checkpoint else None}
     return subject, judged.verdict, judged.refusals

@@ -32,6 +32,7 @@ CODES: Mapping[str, Code] = {
     "SNN015": Code("a data file cannot be read", UNREADABLE),
     "SNN016": Code("data do not fit the program", UNREADABLE),
     "SNN017": Code("a program file is damaged or not a program", UNREADABLE),
+    "SNN090": Code("a checkpoint holds several sets of weights", USAGE),
     # The model: frontend.
     "SNN020": Code("a normalisation divides by data", UNSUPPORTED),
     "SNN021": Code("an operation has no integer form", UNSUPPORTED),

@@ -1,0 +1,1 @@
+"""Weights from files: read as data, never run; chosen, renamed and fitted to a network."""
