@@ -1,10 +1,10 @@
 """The verdict: the level of every op, of the input and output on their own lines, of the whole."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snncc.diagnostics import Finding
-from snncc.ir import Graph, Loc, Node, Op
+from snncc.ir import DIALECTS, Graph, Loc, Node, Op, VerifyError, verify
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.mfi.analysis import domains_of
@@ -90,7 +90,10 @@ class Verdict:
 def prove(
     graph: Graph, image: tuple[float, float] | None = None, findings: Sequence[Finding] = ()
 ) -> Verdict:
-    """Holds every node of a verified graph against the table of its dialect.
+    """Holds every node of a graph against the table of its dialect.
+
+    An integer program that breaks a rule of docs/program_rules.md has level none, with every rule
+    that it breaks, whoever made it: what its tables say holds for legal programs.
 
     Args:
         graph: of any dialect. A traced or spiking graph is judged by what compiling can make of it.
@@ -98,6 +101,26 @@ def prove(
         findings: of the recorder. Those that say that the graph is not the whole model have level
             none: nothing is known about what it did not see.
     """
+    verdict = prove_rules(graph, image, findings)
+    if not DIALECTS[graph.dialect].integer or verdict.level is Level.NONE:
+        return verdict
+    try:
+        verify(graph)
+    except VerifyError as error:
+        broken = tuple(_broken(problem) for problem in error.problems)
+        return replace(verdict, level=Level.NONE, ops=verdict.ops + broken)
+    return verdict
+
+
+def _broken(problem: str) -> OpVerdict:
+    help = "a program that `snncc compile` wrote breaks none"
+    return OpVerdict("", "", "rule", Need(Level.NONE, ("unknown",), reason=problem, help=help))
+
+
+def prove_rules(
+    graph: Graph, image: tuple[float, float] | None = None, findings: Sequence[Finding] = ()
+) -> Verdict:
+    """`prove` without asking whether an integer program is legal."""
     domains = domains_of(graph, image)
     need = _rule(graph, domains)
     ops = tuple(
