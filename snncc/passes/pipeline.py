@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from snncc.ir import Graph, VerifyError, verify
+from snncc.diagnostics import Finding, SnnccError
+from snncc.ir import Graph, LimitError, VerifyError, verify
+
+LIMITS = "docs/program_rules.md lists the limits; take fewer --steps, or divide the network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,9 @@ def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = 
         graph = result.graph
         try:
             verify(graph)
+        except LimitError as error:
+            findings = (Finding("SNN070", text, help=LIMITS) for text in error.problems)
+            raise SnnccError.of(findings) from error
         except VerifyError as error:
             raise PassError(f"after {step.name}:\n{error}") from error
         if observe is not None:
