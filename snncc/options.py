@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import loihi
+from snncc.ir.limits import MOST_STEPS
 from snncc.runtime.preprocessing import PRESETS, Preprocessing
 
 WEIGHT_BITS = range(2, 25)
@@ -92,6 +93,8 @@ def check_options(options: CompileOptions) -> None:
         _check_search(options, options.agreement)
     if options.steps is not None and options.steps < 1:
         raise SnnccError("SNN001", f"{options.steps} time steps", help="give at least 1")
+    if options.steps is not None and options.steps > MOST_STEPS:
+        raise SnnccError("SNN070", f"{options.steps} time steps", help=f"give at most {MOST_STEPS}")
     if options.input_shape is not None and min(options.input_shape, default=0) < 1:
         raise SnnccError(
             "SNN001",

@@ -22,6 +22,7 @@ from snncc.ir import (
     Kind,
     Node,
     Op,
+    TypeRuleError,
     ValueType,
     VerifyError,
     verify,
@@ -292,7 +293,10 @@ def changed_neurons(graph: Graph, **fields: Any) -> Graph:
     node = graph.select(IntegerPopulation)[0]
     assert isinstance(node.op, IntegerPopulation)
     op = replace(node.op, **fields)
-    reached = op.membrane_range(graph[node.inputs[0]].type, graph.context)
+    try:
+        reached = op.membrane_range(graph[node.inputs[0]].type, graph.context)
+    except TypeRuleError:  # no width holds it: the liar leaves the old one
+        reached = node.op.membrane
     return swapped(graph, node, replace(node, op=replace(op, membrane=reached)))
 
 

@@ -30,7 +30,7 @@ from snncc.ir import Array, LimitError, VerifyError, verify
 from snncc.ir.codec import CodecError, shown
 
 _deserialize: Any = getattr(safetensors, "deserialize")  # noqa: B009  # it is not typed
-METADATA_KEY = "snncc"
+METADATA, METADATA_KEY = "__metadata__", "snncc"
 LARGEST_HEADER = 1 << 26
 LARGEST_FILE = (1 << 31) + LARGEST_HEADER + 8
 DEEPEST_JSON = 32
@@ -119,7 +119,10 @@ def _parse(path: Path, content: bytes) -> Program:
     if len(content) < 8 or length > LARGEST_HEADER or 8 + length > len(content):
         raise _damaged(path, "it is not a .snncc file, or it is cut off")
     try:
-        header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=_no_duplicates)
+        head = content[8 : 8 + length].decode()
+        header = json.loads(head, object_pairs_hook=_no_duplicates)
+        if head != _as_written(header):
+            raise CodecError("its header is not written as snncc writes it")
         text = _sealed_text(header)
         sealed = json.loads(text, object_pairs_hook=_no_duplicates)
         if not _is_shallow(sealed, DEEPEST_JSON):
@@ -137,12 +140,21 @@ def _parse(path: Path, content: bytes) -> Program:
         raise _damaged(path, "it is not a .snncc file") from error
 
 
+def _as_written(header: Any) -> str:
+    """The header's one form: constants in the order of their bytes, without spaces, padded to 8."""
+    entries = [(name, header[name]) for name in header if name != METADATA]
+    entries.sort(key=lambda item: item[1]["data_offsets"])
+    record = {METADATA: header[METADATA], **dict(entries)}
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    return text + " " * (-len(text.encode()) % 8)
+
+
 def _sealed_text(header: Any) -> str:
     """The only metadata; constants have their type, shape and place and nothing else."""
-    metadata = header["__metadata__"]
+    metadata = header[METADATA]
     if set(metadata) != {METADATA_KEY}:
         raise CodecError("its header holds metadata that no program has")
-    if any(set(header[name]) != ENTRY for name in header if name != "__metadata__"):
+    if any(set(header[name]) != ENTRY for name in header if name != METADATA):
         raise CodecError("its header says more of a constant than type, shape and place")
     return str(metadata[METADATA_KEY])
 

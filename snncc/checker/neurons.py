@@ -11,6 +11,7 @@ from snncc.checker.values import (
     Interval,
     Site,
     Value,
+    bits,
     blocks,
     digits,
     ends,
@@ -45,7 +46,7 @@ def population(site: Site) -> Found:
     reached = membrane(site, source, law)
     fits = low <= reached[0] and reached[1] <= high
     demand(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
-    narrow("the leak", max(-low, high) * max(1, law.factor) + law.carry)
+    demand_leak(law, low, high)
     value = Value("spike", source.timed(site.steps).axes, (0, 1))
     both = {"declared": [low, high], "reached": [*reached]}
     words = "shift add compare select" if law.shift else "add compare select"
@@ -62,6 +63,11 @@ def law_of(field: Json) -> Law:
     demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
     soft, at_least = field["reset"] == "soft", field["compare"] == "ge"
     return Law(factor, shift, carry, soft, at_least, field["rounding"] == "zero")
+
+
+def demand_leak(law: Law, *levels: int) -> None:
+    widest = max(map(abs, levels)) * max(1, law.factor) + law.carry
+    demand(bits((-widest, widest)) <= WIDEST, "the leak is too wide")
 
 
 def membrane(site: Site, source: Value, law: Law) -> Interval:
@@ -99,5 +105,5 @@ def reached(arrays: list[Array], current: Interval, law: Law, steps: int) -> Int
         goes = np.where(high > last, fired, stays)
         low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
         found += [*ends(low), *ends(high)]
-        narrow("the leak", max(map(abs, found[-4:])) * max(1, law.factor) + law.carry)
+        demand_leak(law, *found[-4:])
     return min(found), max(found)

@@ -47,7 +47,13 @@ def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
     """Manifest, constants and sha256 of a program file."""
     length = int.from_bytes(content[:8], "little")
     demand(length <= min(LONGEST_HEADER, len(content) - 8), "the header does not fit the file")
-    header = json.loads(content[8 : 8 + length].decode(), object_pairs_hook=once)
+    head = content[8 : 8 + length].decode()
+    header = json.loads(head, object_pairs_hook=once)
+    compact = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
+    padded = compact.encode().ljust(-(-len(compact.encode()) // 8) * 8)
+    demand(
+        head.encode() == padded and next(iter(header)) == "__metadata__", "unknown form of header"
+    )
     metadata = header.pop("__metadata__")
     demand(set(metadata) == {"snncc"}, "the header holds other metadata")
     sealed = json.loads(metadata["snncc"], object_pairs_hook=once)
@@ -70,7 +76,7 @@ def read_constants(header: Json, data: bytes) -> dict[str, Array]:
     demand(all(set(entry) == ENTRY for entry in header.values()), "unknown form of a constant")
     constants: dict[str, Array] = {}
     end = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+    for name, entry in header.items():
         start, stop = (whole(n) for n in entry["data_offsets"])
         demand(start == end <= stop <= len(data), f"constant {short(name)} is out of place")
         shape = [whole(n, 1) for n in entry["shape"]]

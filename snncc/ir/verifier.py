@@ -40,6 +40,8 @@ def verify(graph: Graph) -> None:
         LimitError: naming everything that exceeds a limit.
         VerifyError: naming every node that breaks a rule.
     """
+    if _is_known(graph):
+        return
     problems = _name_problems(graph) or _structure_problems(graph)
     if problems:
         raise VerifyError(problems)
@@ -53,6 +55,22 @@ def verify(graph: Graph) -> None:
         problems = [text for node in graph.nodes for text in _node_problems(graph, node)]
     if problems:
         raise VerifyError(problems)
+    graph.__dict__[KNOWN] = tuple(graph.constants.items())
+
+
+KNOWN = "_constants_when_verified"
+
+
+def _is_known(graph: Graph) -> bool:
+    """Whether a graph has been found legal and nothing can have changed since.
+
+    A graph is frozen; its constants are the same arrays, and cannot be written to.
+    """
+    known = graph.__dict__.get(KNOWN, ())
+    if len(known) != len(graph.constants) or not known:
+        return False
+    pairs = zip(known, graph.constants.items(), strict=True)
+    return all(a is b and n == m and not b.flags.writeable for (n, a), (m, b) in pairs)
 
 
 def _name_problems(graph: Graph) -> list[str]:

@@ -7,11 +7,11 @@ shares no code with this module. docs/certificate.md says what every field means
 from collections.abc import Mapping
 from typing import Any
 
-from snncc.ir import Graph, Kind, Node
+from snncc.ir import Graph, Kind, Node, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Pixels, Sum
 from snncc.mfi.ladder import Level
-from snncc.mfi.prover import Verdict, prove
+from snncc.mfi.prover import Verdict, prove_rules
 from snncc.mfi.rules import Need
 from snncc.mfi.widths import before_shift
 
@@ -28,9 +28,20 @@ def certify(graph: Graph, program: str, file: str) -> dict[str, Json]:
         file: sha256 of the file's bytes.
 
     Raises:
-        ValueError: the program is not multiplication-free, so that there is nothing to certify.
+        ValueError: the program is not multiplication-free, so that there is nothing to certify; or
+            a VerifyError, which is one: it breaks a rule of docs/program_rules.md.
     """
-    verdict = prove(graph)
+    verify(graph)
+    return statement(graph, program, file)
+
+
+def statement(graph: Graph, program: str, file: str) -> dict[str, Json]:
+    """What a certificate of a graph would say, whether or not the graph is a legal program.
+
+    Raises:
+        ValueError: the graph multiplies.
+    """
+    verdict = prove_rules(graph)
     if verdict.level is Level.NONE:
         raise ValueError("a program that multiplies has no certificate")
     return {

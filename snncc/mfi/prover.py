@@ -1,12 +1,12 @@
 """The verdict: the level of every op, of the input and output on their own lines, of the whole."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from snncc.diagnostics import Finding
-from snncc.ir import Graph, Loc, Node, Op
+from snncc.ir import DIALECTS, Graph, Loc, Node, Op, VerifyError, verify
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
@@ -97,7 +97,10 @@ def prove(
     findings: Sequence[Finding] = (),
     outcome: Outcome | None = None,
 ) -> Verdict:
-    """Holds every node of a verified graph against the table of its dialect.
+    """Holds every node of a graph against the table of its dialect.
+
+    An integer program that breaks a rule of docs/program_rules.md has level none, with every rule
+    that it breaks, whoever made it: what its tables say holds for legal programs.
 
     Args:
         graph: of any dialect. A traced graph is judged by what the passes make of it.
@@ -110,6 +113,29 @@ def prove(
     Raises:
         ValueError: a traced graph without an outcome: nothing says what compiling makes of it.
     """
+    verdict = prove_rules(graph, image, findings, outcome)
+    if not DIALECTS[graph.dialect].integer or verdict.level is Level.NONE:
+        return verdict
+    try:
+        verify(graph)
+    except VerifyError as error:
+        broken = tuple(_broken(problem) for problem in error.problems)
+        return replace(verdict, level=Level.NONE, ops=verdict.ops + broken)
+    return verdict
+
+
+def _broken(problem: str) -> OpVerdict:
+    help = "a program that `snncc compile` wrote breaks none"
+    return OpVerdict("", "", "rule", Need(Level.NONE, ("unknown",), reason=problem, help=help))
+
+
+def prove_rules(
+    graph: Graph,
+    image: tuple[float, float] | None = None,
+    findings: Sequence[Finding] = (),
+    outcome: Outcome | None = None,
+) -> Verdict:
+    """`prove` without asking whether an integer program is legal."""
     if outcome is None and graph.dialect == "traced":
         raise ValueError("a traced graph is judged by what the passes make of it: see judge_model")
     outcome = standing(graph) if outcome is None else outcome

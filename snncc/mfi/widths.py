@@ -3,16 +3,21 @@
 Interval analysis from the image on. A sum of selected weights is at most the sum of the positive
 ones; everything after it is monotone in it, so that the ends of an interval decide. Membranes go
 through all T steps with leak and reset. Nothing is assumed about which spikes occur together.
+
+Every sum is formed in 64 bits only where a bound says that it cannot leave them, and in Python's
+integers elsewhere; what then needs more than `WIDEST` bits is an error.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir import TIME, Array, Graph, Kind, Node
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.op import require_narrow
 from snncc.ir.projections import PIXEL_RANGE, SPIKE_RANGE, Concat, Contract, Convolve, Sum
 
 Ints = NDArray[np.int64]
@@ -38,10 +43,28 @@ def bounds_of(graph: Graph) -> dict[str, Bounds]:
 def before_shift_of(graph: Graph, node: Node, op: Gain, source: Bounds) -> Bounds:
     """Bounds of mantissa * x + 2^(shift-1), the widest number on the way through a gain."""
     names = (TIME, *axes_of_step(node))
-    mantissa = spread(graph.constants[op.mantissa.name].astype(np.int64), op.mantissa.axes, names)
+    mantissa = spread(graph.constants[op.mantissa.name], op.mantissa.axes, names)
     half = (1 << op.shift) >> 1
-    ends = [mantissa * x + half for x in source]
-    return np.minimum(*ends), np.maximum(*ends)
+    reach = largest(mantissa) * max(map(largest, source)) + half
+    ends = [exact(mantissa, reach) * exact(x, reach) + half for x in source]
+    return settled(node, np.minimum(*ends)), settled(node, np.maximum(*ends))
+
+
+def largest(array: Ints) -> int:
+    """The largest size of an element."""
+    return max(-int(array.min(initial=0)), int(array.max(initial=0)))
+
+
+def exact(array: Array, reach: int) -> Array:
+    """In 64 bits, or as Python's integers where numbers up to `reach` could overflow them."""
+    return array.astype(np.int64 if reach < 1 << 62 else object)
+
+
+def settled(node: Node, array: Array) -> Ints:
+    """In 64 bits. Raises TypeRuleError where an element needs more than a program may hold."""
+    ends = int(array.min(initial=0)), int(array.max(initial=0))
+    require_narrow(f"%{node.name}", *ends)
+    return array.astype(np.int64)
 
 
 def before_shift(graph: Graph, node: Node, op: Gain) -> tuple[int, int]:
@@ -77,9 +100,12 @@ def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> 
         case Convolve():
             value = _convolve(graph, node, node.op, upper)
         case Sum(shifts=shifts):
+            moves = shifts or (0,) * len(node.inputs)
+            pairs = [(of(n, {}), move) for n, move in zip(node.inputs, moves, strict=True)]
+            reach = sum(largest(x) << move for x, move in pairs)
             value = np.zeros((), np.int64)
-            for source, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
-                value = value + (of(source, {}) << shift)
+            for x, move in pairs:
+                value = value + (exact(x, reach) << move)
         case Concat(along=along, out=out):
             parts = [of(n, {axis: out}) for n, axis in zip(node.inputs, along, strict=True)]
             steps = max(len(part) for part in parts)
@@ -89,16 +115,16 @@ def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> 
             before = before_shift_of(graph, node, node.op, known[node.inputs[0]])
             value = before[upper] >> node.op.shift
         case IntegerReadout(offset=offset):
-            each = known[node.inputs[0]][upper]
-            value = each.sum(axis=0, keepdims=True) * (graph.steps // len(each))
+            each, more = known[node.inputs[0]][upper], np.zeros((1,) * len(names), np.int64)
             if offset is not None:
-                value = value + spread(
-                    graph.constants[offset.name].astype(np.int64), offset.axes, names
-                )
+                more = spread(graph.constants[offset.name], offset.axes, names)
+            reach = largest(each) * graph.steps + largest(more)
+            value = exact(each, reach).sum(axis=0, keepdims=True) * (graph.steps // len(each))
+            value = value + exact(more, reach)
         case _:
             raise TypeError(f"{node.op.mnemonic} gives no current")
     sizes = (node.type.size(name) for name in names[1:])
-    return np.broadcast_to(value, (len(value), *sizes))
+    return np.broadcast_to(settled(node, value), (len(value), *sizes))
 
 
 def _most(graph: Graph, node: Node) -> int:
@@ -107,24 +133,26 @@ def _most(graph: Graph, node: Node) -> int:
     return (PIXEL_RANGE if pixel else SPIKE_RANGE)[1]
 
 
-def _taken(weight: Ints, upper: bool) -> Ints:
+def _taken(weight: Array, upper: bool) -> Array:
     """The weights that bring a sum to this end: the others are left out."""
     return np.maximum(weight, 0) if upper else np.minimum(weight, 0)
 
 
 def _contract(graph: Graph, node: Node, op: Contract, upper: bool) -> Ints:
-    weight = _taken(graph.constants[op.weight.name].astype(np.int64), upper)
+    weight = graph.constants[op.weight.name]
     kept = (*op.shared, *op.out)
-    total = weight.reshape(*weight.shape[: len(kept)], -1).sum(axis=-1)
+    rows = _taken(weight.reshape(*weight.shape[: len(kept)], -1), upper)
     source = graph[node.inputs[0]].type
-    for name in op.summed:
-        total = total * source.size(name)
-    return spread(total * _most(graph, node), kept, (TIME, *axes_of_step(node)))
+    again = math.prod(source.size(name) for name in op.summed) * _most(graph, node)
+    total = exact(rows, largest(weight) * rows.shape[-1] * again).sum(axis=-1) * again
+    return spread(total, kept, (TIME, *axes_of_step(node)))
 
 
 def _convolve(graph: Graph, node: Node, op: Convolve, upper: bool) -> Ints:
     """Every position by itself: a kernel that hangs over the border takes less."""
-    taps = _taken(graph.constants[op.weight.name].astype(np.int64), upper).sum(axis=-3)
+    weight = graph.constants[op.weight.name]
+    reach = largest(weight) * math.prod(weight.shape[-3:]) * _most(graph, node)
+    taps = exact(_taken(weight, upper), reach).sum(axis=-3)
     taps = taps if op.banks else taps[None]
     source = graph[node.inputs[0]].type
     rows = _meets(op, 0, source.size(op.height), node.type.size(op.out_height), taps.shape[2])

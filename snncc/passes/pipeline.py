@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import Graph, VerifyError, verify
+from snncc.ir import Graph, LimitError, VerifyError, verify
+
+LIMITS = "docs/program_rules.md lists the limits; take fewer --steps, or divide the network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ def run_passes(
             refused += result.refusals
         try:
             verify(graph)
+        except LimitError as error:
+            findings = (Finding("SNN070", text, help=LIMITS) for text in error.problems)
+            raise SnnccError.of(findings) from error
         except VerifyError as error:
             raise PassError(f"after {step.name}:\n{error}") from error
         if observe is not None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from snncc.ir import Context, ValueType
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.op import WIDEST
+from snncc.ir.op import WIDEST, TypeRuleError
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 
 DECAY_BITS = 12
@@ -36,10 +36,17 @@ def with_decay(
         if found is not None:
             factor, shift, offset = found
             exact = replace(op, decay=(factor, shift), decay_offset=offset)
-            if max(map(abs, exact.membrane_range(current, context))) <= reach:
+            if _stays_within(exact, reach, current, context):
                 return exact, f"decay 1/{divisor} is exact for membranes within +-{reach}"
     error = abs(factor / 2**DECAY_BITS - decay)
     return near, f"decay {decay:.6g} is {factor}/2^{DECAY_BITS}, {error:.2g} away"
+
+
+def _stays_within(op: IntegerPopulation, reach: int, current: ValueType, context: Context) -> bool:
+    try:
+        return max(map(abs, op.membrane_range(current, context))) <= reach
+    except TypeRuleError:  # its leak would need too many bits
+        return False
 
 
 def division(m: int, reach: int) -> tuple[int, int, int] | None:

@@ -12,7 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.op import WIDEST
+from snncc.ir.op import WIDEST, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named, join
@@ -66,8 +66,7 @@ class LowerToIntegers:
             SnnccError: SNN033 for a constant that is too large.
         """
         lowering = Lowering(self, graph)
-        for node in graph.nodes:
-            lowering.lower(node)
+        lowering.lower_all(graph)
         return PassResult(lowering.rewriter.finish(), tuple(lowering.notes))
 
 
@@ -86,6 +85,16 @@ class Lowering:
         self.rewriter = Rewriter(graph, "integer", self.profile)
         self.fraction: dict[str, int] = {}
         self.notes: list[Note] = []
+
+    def lower_all(self, graph: Graph) -> None:
+        """Lowers every node. Raises SnnccError (SNN033) for a number that 62 bits do not hold."""
+        for node in graph.nodes:
+            try:
+                self.lower(node)
+            except TypeRuleError as error:
+                loc = node.locs[0] if node.locs else None
+                help = "give fewer --weight-bits or fewer --steps"
+                raise SnnccError("SNN033", f"{node.name}: {error}", loc, help=help) from error
 
     def lower(self, node: Node) -> None:
         sources = self.rewriter.inputs(node)

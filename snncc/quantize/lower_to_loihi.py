@@ -46,8 +46,7 @@ class LowerToLoihi:
         if not isinstance(units, LoihiUnits):
             raise TypeError("units of another profile")
         lowering = _Lowering(LowerToIntegers(self.rounded, 8), graph, units.extra)
-        for node in graph.nodes:
-            lowering.lower(node)
+        lowering.lower_all(graph)
         return PassResult(lowering.rewriter.finish(), tuple(lowering.notes))
 
 
