@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-# torch without this pin brings gigabytes of CUDA; pip's own cache makes a second environment quick.
+# The versions that the tests run with; pip's own cache makes a second environment quick. Where pip takes torch from the
+# public index on Linux it comes with CUDA, pinned or not: set PIP_INDEX_URL or PIP_EXTRA_INDEX_URL for another build.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 BUILD := build/demo
 LAVA := .venv-lava

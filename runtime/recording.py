@@ -25,6 +25,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.runtime.array_files import require_room
 from snncc.runtime.data_files import read_arrays, write_arrays
 from snncc.runtime.execution import ALL, Execution, Images, recorded_names
 from snncc.runtime.memory_use import require_memory
@@ -175,6 +176,7 @@ def load_recording(path: Path) -> Recording:
         names = _texts(path, NAMES, arrays[NAMES])
         if sorted(names) != sorted(found):
             raise _wrong(path, "its names and its spikes are not of the same populations")
+    require_room(path, sum(8 * arrays[SPIKES + name].size for name in names))
     spikes = {name: _unpacked(path, name, arrays) for name in names}
     axes = {
         name: tuple(_texts(path, AXES + name, arrays[AXES + name]))

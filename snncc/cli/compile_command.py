@@ -235,7 +235,7 @@ def command(
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
-            ("program", f"{output}  {size:,} bytes  sha256 {report['file_sha256'][:16]}…"),
+            ("program", f"{output}  {size:,} bytes  file sha256 {report['file_sha256'][:16]}…"),
             ("digest", f"{report['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("time", f"{seconds:.1f} s"),
         ]

@@ -12,7 +12,7 @@ import click
 from snncc import __version__
 from snncc.cli.command import Command, Rule
 from snncc.cli.output import print_facts, print_json, say
-from snncc.cli.path_types import InputPath, OutputFolder
+from snncc.cli.path_types import InputPath, InterpreterPath, OutputFolder
 from snncc.diagnostics.codes import MISSING_DEPENDENCY
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ PACKAGES = {
     metavar="[DIR]",
     help="Make a Lava environment, in DIR or in your data folder; safe to repeat.",
 )
-@click.option("--lava-python", type=InputPath(), help="Look at this one only.")
+@click.option("--lava-python", type=InterpreterPath(), help="Look at this one only.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(making: Path | None, lava_python: Path | None, as_json: bool) -> int:
     """Say what this machine has for snncc, and make a Lava environment.

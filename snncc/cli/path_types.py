@@ -68,7 +68,14 @@ class PathType(Base):
 
 
 class InputPath(PathType):
-    """A file that is read; for a Lava environment, its folder."""
+    """A file that is read; that a folder is none is for the command to say."""
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        return [Place(option, value, False, False)]
+
+
+class InterpreterPath(PathType):
+    """A Python, or the folder of its environment."""
 
 
 class OutputFile(PathType):

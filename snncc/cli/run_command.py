@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from snncc.cli.command import Command, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, progress, say
-from snncc.cli.path_types import DataPath, InputPath, KeyOrDataPath, OutputFile
+from snncc.cli.path_types import DataPath, InputPath, InterpreterPath, KeyOrDataPath, OutputFile
 from snncc.cli.run_rules import RULES, say_threads
 from snncc.diagnostics import SnnccError
 from snncc.ir.images import ImageSource
@@ -60,7 +60,7 @@ SHOWN = 12
     show_default=True,
     help="lava: its process network, compared with --executor spike by spike.",
 )
-@click.option("--lava-python", type=InputPath(), help="An interpreter with Lava.")
+@click.option("--lava-python", type=InterpreterPath(), help="An interpreter with Lava.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

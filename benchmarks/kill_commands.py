@@ -1,0 +1,258 @@
+"""Kills every command with SIGKILL, at every change it makes to the disk and at random moments.
+
+After each kill the inputs must be as they were, every output absent, old or whole, and nothing
+else may lie there but `.snncc-*.tmp`; the next call must end well and clear those. Prints a line
+for each command and ends with exit code 1 when anything was harmed. Linux alone.
+
+    python benchmarks/kill_commands.py [--kills 100] [--seed 0] [--commands run compile ...]
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link", "shutil.rmtree")
+MOST_MOMENTS = 400
+Tree = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command whose kills are looked at.
+
+    Attributes:
+        call: its words; `out/` is the only folder it writes.
+        before: words of a call whose outputs lie there first; none for an empty folder.
+    """
+
+    call: str
+    before: str = ""
+
+
+CASES = {
+    "compile": Case(
+        "compile in/net.pth -o out/p.snncc --dump-ir out/ir",
+        "compile in/net.pth -o out/p.snncc --dump-ir out/ir --weight-bits 5",
+    ),
+    "verify": Case("verify in/p.snncc --certificate out/c.json"),
+    "run": Case(
+        "run in/p.snncc in/d.npz:x -o out/o.npz --record out/r.npz",
+        "run in/p.snncc in/d.npz:y -o out/o.npz --record out/r.npz",
+    ),
+    "export": Case(
+        "export in/p.snncc --to lava -o out/bundle --force",
+        "export in/q.snncc --to lava -o out/bundle",
+    ),
+    "warm": Case("warm"),
+    "inspect": Case("inspect in/p.snncc"),
+    "count": Case("count in/p.snncc in/d.npz:x"),
+    "compare": Case("compare in/p.snncc in/q.snncc --data in/d.npz:x"),
+}
+
+
+@dataclass
+class Tally:
+    """What kills of one command did."""
+
+    moments: int = 0
+    kills: int = 0
+    left: int = 0
+    harm: list[str] = field(default_factory=list)
+
+    def line(self, name: str) -> str:
+        told = f"{name:8} {self.moments:4} moments, {self.kills:4} random kills, "
+        told += f"{self.left:4} temporaries left and cleared, {len(self.harm)} times harm"
+        return "\n  ".join([told, *self.harm[:5]])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=100, help="at random moments, each command")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--commands", nargs="+", choices=CASES, default=list(CASES))
+    options = parser.parse_args()
+    harmed = False
+    with tempfile.TemporaryDirectory(prefix="snncc-kills-") as name:
+        folder = Path(name).resolve()
+        os.chdir(folder)
+        os.environ["SNNCC_CACHE_DIR"] = str(folder / "cache")
+        make_inputs(folder)
+        for command in options.commands:
+            rng = random.Random(f"{options.seed} {command}")  # noqa: S311 (moments, no secrets)
+            tally = killed(folder, command, options.kills, rng)
+            harmed |= bool(tally.harm)
+            print(tally.line(command), flush=True)
+    return int(harmed)
+
+
+def make_inputs(folder: Path) -> None:
+    """A small checkpoint, two programs of it and images."""
+    import numpy as np
+    import torch
+
+    from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+
+    (folder / "in").mkdir()
+    torch.manual_seed(0)
+    torch.save(MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, 5)).state_dict(), "in/net.pth")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 1, 8, 8), dtype=np.uint8)
+    np.savez("in/d.npz", x=pixels[0], y=pixels[1])
+    for name, bits in (("p", 8), ("q", 5)):
+        quietly(f"compile in/net.pth -o in/{name}.snncc --weight-bits {bits}")
+
+
+def killed(folder: Path, name: str, kills: int, rng: random.Random) -> Tally:
+    """Kills a command at every change to the disk, then at random moments."""
+    case, start = CASES[name], folder / f"before-{name}"
+    out = folder / ("cache" if name == "warm" else "out")
+    old, new = prepare(out, start, case)
+    inputs, tally = tree(folder / "in"), Tally()
+
+    def look(when: str) -> None:
+        """After a kill, and again after the next call."""
+        found = tree(out)
+        temporaries = [name for name in found if name.startswith(".snncc-")]
+        roots = {name.partition("/")[0] for name in temporaries}
+        roots |= {each.name for each in out.glob(".snncc-*")} if out.exists() else set()
+        tally.left += len(roots)
+        if wrong := [name for name in roots if not name.endswith(".tmp")]:
+            tally.harm.append(f"{when}: {wrong} is not named as documented")
+        rest = {name: sha for name, sha in found.items() if name not in temporaries}
+        whole = rest in (old, new) or all(
+            sha in (old.get(name), new.get(name)) for name, sha in rest.items()
+        )
+        if any(name.startswith("bundle/") for name in rest) and rest not in (old, new):
+            whole = False  # a folder is one thing
+        if not whole:
+            tally.harm.append(f"{when}: {sorted(rest)} is neither old nor new")
+        if missing := [name for name in old if name not in rest and name in new]:
+            tally.harm.append(f"{when}: {missing} was there before and is gone")
+        if tree(folder / "in") != inputs:
+            tally.harm.append(f"{when}: an input is not what it was")
+
+    def next_call(when: str) -> None:
+        quietly(case.call)
+        if tree(out) != new:
+            tally.harm.append(f"{when}: the next call does not give what it should")
+        if out.exists() and (stale := [each.name for each in out.rglob(".snncc-*.tmp")]):
+            tally.harm.append(f"{when}: the next call leaves {stale}")
+
+    for moment in range(MOST_MOMENTS):
+        restore(out, start)
+        if not in_child(lambda: quietly(case.call), (out, moment)):
+            break
+        tally.moments += 1
+        look(f"moment {moment}")
+        next_call(f"after moment {moment}")
+    seconds = 0.0
+    for kill in range(-1, kills):
+        restore(out, start)
+        command = [sys.executable, "-m", "snncc", *case.call.split()]
+        begin = time.monotonic()
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            if kill < 0:
+                process.wait()
+                seconds = time.monotonic() - begin
+                continue
+            time.sleep(rng.uniform(0, 1.05 * seconds))
+            process.kill()
+        tally.kills += 1
+        look(f"random kill {kill}")
+        if kill % 10 == 9 or kill == kills - 1:
+            next_call(f"after random kill {kill}")
+    return tally
+
+
+def prepare(out: Path, start: Path, case: Case) -> tuple[Tree, Tree]:
+    """Makes what lies there before a command; gives that, and what lies there after it."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    if case.before:
+        quietly(case.before)
+    shutil.copytree(out, start)
+    quietly(case.call)
+    return tree(start), tree(out)
+
+
+def restore(out: Path, start: Path) -> None:
+    """The folder as it is before the command."""
+    shutil.rmtree(out)
+    shutil.copytree(start, out)
+
+
+def tree(folder: Path) -> Tree:
+    """The sha256 of every file in a folder, by its path there."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
+
+
+def quietly(call: str) -> None:
+    """Runs a command in this process. Raises RuntimeError when it does not end well."""
+    from snncc.cli.main import run
+    from snncc.runtime import unit_runner
+
+    unit_runner._ready.cache_clear()  # as in a process of its own
+    with Path(os.devnull).open("w") as nothing:
+        before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = nothing
+        try:
+            code = run(call.split())
+        finally:
+            sys.stdout, sys.stderr = before
+    if code not in (0, 1):
+        raise RuntimeError(f"snncc {call} ends with exit code {code}")
+
+
+def in_child(work: Callable[[], None], kill_at: tuple[Path, int]) -> bool:
+    """Does work in a fork that kills itself before its n-th change in a folder; says whether."""
+    child = os.fork()
+    if child == 0:
+        folder, left = str(kill_at[0]), [kill_at[1]]
+
+        def watch(event: str, arguments: tuple[object, ...]) -> None:
+            writes = event in CHANGES
+            if event == "open" and isinstance(arguments[2], int):
+                writes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+            if writes and any(in_folder(each, folder) for each in arguments[:2]):
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                left[0] -= 1
+
+        sys.addaudithook(watch)
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
+        raise RuntimeError("a command that nobody killed fails")
+    return os.WIFSIGNALED(status)
+
+
+def in_folder(argument: object, folder: str) -> bool:
+    if not isinstance(argument, str | bytes | os.PathLike):
+        return False
+    path = os.path.abspath(os.fsdecode(argument))
+    return path == folder or path.startswith(folder + os.sep)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())

@@ -1,0 +1,394 @@
+"""No option is dropped in silence: in every mode of every command it shows, or it is refused.
+
+Every option is given in every mode. What it changes in the exit code, in what is printed or in what
+is written is its effect; where there is none it must be refused, by name and with a reason.
+"""
+
+import hashlib
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import torch
+from executions import images_of, lowered, populations, with_neurons
+from test_run_on_lava import SEED, bundles  # noqa: F401 (a fixture)
+
+from snncc.artifact import Program, load_program, save_program
+from snncc.backends.lava_nc import environment
+from snncc.cli import run_rules
+from snncc.cli.main import COMMANDS, run
+from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+
+MODES = {
+    "compile": {
+        "checkpoint": "net.pth -o out.snncc",
+        "images": "net.pth -o out.snncc --calibrate images.npz:x",
+        "factory": "-o out.snncc --model my_factory:make --input-shape 1,8,8",
+    },
+    "verify": {
+        "program": "p.snncc",
+        "checkpoint": "net.pth",
+        "model": "--model my_factory:make --input-shape 1,8,8",
+        "run": "p.snncc --run d.npz:x",
+        "json": "p.snncc --json",
+        "check": "p.snncc --check cert.json",
+    },
+    "run": {
+        "simulator": "p.snncc d.npz:x",
+        "interpreter": "p.snncc d.npz:x --executor interpreter",
+        "recording": "p.snncc d.npz:x --record kept.npz",
+        "lava": "p.snncc d.npz:x --on lava",
+        "profile": "p.snncc d.npz:x --profile",
+    },
+    "inspect": {
+        "all": "p.snncc",
+        "node": "p.snncc --node NODE",
+        "text": "p.snncc --text",
+        "json": "p.snncc --json",
+    },
+    "count": {"all": "p.snncc d.npz:x"},
+    "compare": {
+        "programs": "p.snncc q.snncc --data d.npz:x",
+        "same": "p.snncc p.snncc --data d.npz:x",
+        "recordings": "one.npz two.npz",
+        "mixed": "p.snncc two.npz",
+        "other way": "two.npz p.snncc",
+        "nameless": "one.npz nameless.npz --program p.snncc",
+    },
+    "warm": {"all": "", "program": "p.snncc"},
+    "export": {"there": "p.snncc --to lava -o bundle"},
+    "doctor": {"all": "", "made": "--make-lava made"},
+}
+SAMPLES = {
+    "compile": {
+        "model": "--model my_factory:make --input-shape 1,8,8",
+        "model_arguments": "--arg classes=4",
+        "input_shape": "--input-shape 1,16,16",
+        "normalize": "--normalize 0.3,0.35",
+        "preprocess": "--preprocess imagenet224",
+        "steps": "--steps 3",
+        "weight_bits": "--weight-bits 5",
+        "layer_bits": "--layer-bits *=5",
+        "agreement": "--agreement 0.5",
+        "calibrate": "--calibrate images.npz:y",
+        "evaluate": "--evaluate images.npz:y",
+        "profile": "--profile loihi-lava",
+        "gain": "--gain unshared",
+        "encoding": "--encoding host",
+        "layout": "--layout frame",
+        "decay": "--decay by-step",
+        "neuron": "--neuron tau=1.5",
+        "dump_ir": "--dump-ir ir",
+        "time_passes": "--time-passes",
+        "as_json": "--json",
+    },
+    "verify": {
+        "level": "--level strict",
+        "allow": "--allow encoding=host",
+        "model": "--model my_factory:make",
+        "model_arguments": "--arg classes=4",
+        "input_shape": "--input-shape 1,8,8",
+        "normalize": "--normalize 0.3,0.35",
+        "steps": "--steps 3",
+        "layout": "--layout frame",
+        "data": "--run d.npz:x",
+        "limit": "--limit 3",
+        "kernels": "--kernels",
+        "widths": "--widths",
+        "certificate": "--certificate new.json",
+        "checked": "--check other.json",
+        "explain": "--explain",
+        "as_json": "--json",
+    },
+    "run": {
+        "labels": "--labels y",
+        "reference": "--reference logits",
+        "output": "-o out.npz",
+        "recorded": "--record new.npz",
+        "record_only": "--record-only NODE",
+        "limit": "--limit 3",
+        "threads": "--threads 99",
+        "executor": "--executor interpreter",
+        "profile": "--profile",
+        "on": "--on lava",
+        "lava_python": "--lava-python /no/python",
+        "timeout": "--timeout 7",
+        "kernels": "--kernels dense",
+        "as_json": "--json",
+    },
+    "inspect": {
+        "node": "--node NODE",
+        "text": "--text",
+        "batch": "--batch 3",
+        "threads": "--threads 3",
+        "as_json": "--json",
+    },
+    "count": {"limit": "--limit 3", "as_json": "--json"},
+    "compare": {
+        "data": "--data d.npz:others",
+        "limit": "--limit 3",
+        "executor_a": "--executor-a simulator",
+        "executor_b": "--executor-b interpreter",
+        "program": "--program q.snncc",
+        "axes": "--axes t,batch,*",
+        "as_json": "--json",
+    },
+    "warm": {"as_json": "--json"},
+    "export": {"force": "--force", "as_json": "--json"},
+    "doctor": {
+        "making": "--make-lava made",
+        "lava_python": "--lava-python /no/python",
+        "as_json": "--json",
+    },
+}
+OF_MODELS = {"model_arguments", "input_shape", "normalize", "steps", "layout"}
+OF_PROGRAMS = {"data", "kernels", "widths", "certificate", "limit"}
+OF_RUNS = {"labels", "reference", "output", "recorded", "record_only", "limit", "threads"}
+ON_LAVA = {"lava_python", "timeout"}
+VAIN = {
+    ("compile", "checkpoint"): {"model_arguments", "agreement"},
+    ("compile", "images"): {"model_arguments", "agreement"},
+    ("compile", "factory"): {"neuron", "agreement"},
+    ("verify", "program"): {*OF_MODELS, "limit"},
+    ("verify", "checkpoint"): {*OF_PROGRAMS, "model_arguments"},
+    ("verify", "model"): OF_PROGRAMS,
+    ("verify", "run"): OF_MODELS,
+    ("verify", "json"): {*OF_MODELS, "limit", "explain"},
+    ("verify", "check"): {*OF_MODELS, *OF_PROGRAMS, "level", "allow", "model", "explain"},
+    ("run", "simulator"): {"record_only", *ON_LAVA},
+    ("run", "interpreter"): {"record_only", *ON_LAVA, "threads", "kernels", "profile"},
+    ("run", "recording"): {*ON_LAVA, "profile"},
+    ("run", "lava"): {"record_only", "kernels", "profile"},
+    ("run", "profile"): {*OF_RUNS, "executor", "on", *ON_LAVA},
+    ("inspect", "node"): {"text", "batch", "threads"},
+    ("inspect", "text"): {"batch", "threads", "as_json", "node"},
+    ("inspect", "json"): {"text"},
+    ("compare", "programs"): {"program", "axes"},
+    ("compare", "same"): {"program", "axes"},
+    ("compare", "recordings"): {"data", "executor_a", "executor_b", "axes"},
+    ("compare", "mixed"): {"executor_b", "axes"},
+    ("compare", "other way"): {"executor_a", "axes"},
+    ("compare", "nameless"): {"data", "executor_a", "executor_b"},
+    ("doctor", "made"): {"lava_python"},
+}
+UNSEEN = {
+    ("verify", "program", "allow"): "nothing is left to the host",
+    ("verify", "run", "allow"): "likewise",
+    ("verify", "json", "as_json"): "it is the mode",
+    ("verify", "checkpoint", "level"): "the network is strict",
+    ("verify", "model", "level"): "likewise",
+    ("verify", "checkpoint", "allow"): "nothing is left to the host",
+    ("verify", "model", "allow"): "likewise",
+    ("verify", "checkpoint", "input_shape"): "the checkpoint's own",
+    ("verify", "model", "input_shape"): "it is the mode",
+    ("verify", "model", "model"): "it is the mode",
+    ("verify", "run", "data"): "it is the mode",
+    ("compile", "factory", "model"): "it is the mode",
+    ("run", "lava", "timeout"): "more than enough",
+    ("run", "simulator", "executor"): "the bits are the same: see the test of --json below",
+    ("run", "recording", "executor"): "likewise",
+    ("run", "interpreter", "executor"): "it is the mode",
+    ("run", "lava", "on"): "it is the mode",
+    ("run", "lava", "lava_python"): "the stand-in takes any",
+    ("run", "profile", "profile"): "it is the mode",
+    ("inspect", "node", "node"): "it is the mode",
+    ("inspect", "text", "text"): "it is the mode",
+    ("inspect", "json", "as_json"): "it is the mode",
+    ("compare", "mixed", "executor_a"): "its default",
+    ("compare", "programs", "executor_a"): "its default",
+    ("doctor", "made", "making"): "it is the mode",
+}
+"""What shows no effect and is not refused, each with the reason."""
+FACTORY = """
+import torch
+from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+
+def make(classes=5):
+    torch.manual_seed(1)
+    return MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, int(classes))).eval()
+"""
+
+
+def options_of(name: str) -> list[str]:
+    params = importlib.import_module(COMMANDS[name]).command.params
+    options = [p for p in params if isinstance(p, click.Option) and not p.required]
+    return [option.name or "" for option in options]
+
+
+CASES = [
+    (name, mode, option) for name in COMMANDS for mode in MODES[name] for option in options_of(name)
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = tmp_path_factory.mktemp("vain")
+    graph, images = lowered(SEED), images_of(SEED)
+    last = populations(graph)[-1]
+    reset = "soft" if graph[last].op.reset == "hard" else "hard"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.syspath_prepend(str(root))
+        save_program(Path("p.snncc"), Program(graph, {}))
+        changed = with_neurons(graph, last, reset=reset)
+        save_program(Path("q.snncc"), Program(changed, {}))
+        classes = graph[graph.output].type.shape[0]
+        np.savez(
+            "d.npz",
+            x=images,
+            others=255 - images,
+            y=np.arange(len(images)) % classes,
+            logits=np.random.default_rng(0).random((len(images), classes)),
+        )
+        torch.manual_seed(0)
+        torch.save(MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, 5)).state_dict(), "net.pth")
+        pixels = np.random.default_rng(1).integers(0, 256, (2, 40, 1, 8, 8), dtype=np.uint8)
+        np.savez("images.npz", x=pixels[0], y=pixels[1, :30])
+        Path("my_factory.py").write_text(FACTORY)
+        Path("other.json").write_text('{"a": 1}')
+        assert run(["verify", "p.snncc", "--certificate", "cert.json"]) == 0
+        assert run(["run", "p.snncc", "d.npz:x", "--record", "one.npz"]) == 0
+        assert run(["run", "q.snncc", "d.npz:x", "--record", "two.npz"]) == 0
+        with np.load("one.npz") as one:
+            kept = {k: one[k] for k in one.files if k.startswith(("spikes/", "shape/"))}
+        np.savez("nameless.npz", **kept)
+        assert run(["export", "p.snncc", "--to", "lava", "-o", "bundle"]) == 0
+        yield root
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch, bundles: object) -> None:  # noqa: F811
+    """No search for Lava; one thread more than there is, so that asking for it shows."""
+    none = environment.Search(None, (environment.Refused(Path("/no"), "test", "it is not"),))
+    monkeypatch.setattr(environment, "find_lava", lambda given=None: none)
+    monkeypatch.setattr(environment, "find_python", lambda: None)
+    made = environment.LavaEnvironment(Path("/made/python"), "test", "3.10", "0.10", "1.26")
+    monkeypatch.setattr("snncc.backends.lava_nc.making.make_lava", lambda *_: made)
+
+
+def masked(text: str) -> str:
+    """Without what differs from run to run: seconds, and what follows from them."""
+    text = re.sub(r'("[a-z_]*seconds[a-z_]*": )[0-9.e-]+', r"\1#", text)
+    text = re.sub(r"[0-9.,]+ (ms|s)\b", "#", text)
+    return re.sub(r"\d+\.\d{3} s  ", "# s  ", text)
+
+
+def done(call: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[object, ...]:
+    """Exit code, what was printed, and what was written; the folder is as before afterwards."""
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    capsys.readouterr()
+    code = run(call)
+    printed = capsys.readouterr()
+    written = []
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        if before.get(file) == content or "__pycache__" in file.parts:
+            continue
+        written.append((file.name, hashlib.sha256(content).hexdigest()))
+        file.write_bytes(before[file]) if file in before else file.unlink()
+    out, err = masked(printed.out), masked(printed.err)
+    if "--profile" in call:  # nothing but times
+        out = re.sub(r"[\d.,%]+", "#", out)
+    return code, out, err, written
+
+
+def test_every_option_has_a_sample_and_every_command_its_modes() -> None:
+    assert set(MODES) == set(SAMPLES) == set(COMMANDS)
+    for name in COMMANDS:
+        assert set(SAMPLES[name]) == set(options_of(name)), name
+    known = {(name, mode) for name in MODES for mode in MODES[name]}
+    assert set(VAIN) <= known
+    assert {(name, mode) for name, mode, _ in UNSEEN} <= known
+    assert not [(n, m, o) for n, m, o in UNSEEN if o in VAIN.get((n, m), ())]
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, tuple[object, ...]]:
+    """What calls without the option gave."""
+    return {}
+
+
+@pytest.mark.parametrize(("name", "mode", "option"), CASES)
+def test_an_option_shows_or_is_refused(
+    name: str,
+    mode: str,
+    option: str,
+    folder: Path,
+    stand_ins: None,
+    seen: dict[str, tuple[object, ...]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if (name, mode, option) in UNSEEN:
+        return
+    node = populations(load_program(folder / "p.snncc").graph)[0]
+    base = f"{name} {MODES[name][mode]}".replace("NODE", node).split()
+    words = SAMPLES[name][option].replace("NODE", node).split()
+    with_it = done([*base, *words], folder, capsys)
+    if option in VAIN.get((name, mode), ()):
+        code, _, err, written = with_it
+        assert code == 2, (base, words, err)
+        assert not written
+        assert "error[SNN001]: " in str(err)
+        assert "= why: " in str(err)
+        flag = words[0] if option != "profile" else "--executor|--record"
+        assert re.search(rf"error.*({flag}|{words[0]})", str(err)), err
+        return
+    key = " ".join(base)
+    if key not in seen:
+        seen[key] = done(base, folder, capsys)
+    assert with_it != seen[key], (base, words)
+
+
+def test_json_says_what_ran(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = (
+        done(["run", "p.snncc", "d.npz:x", "--json", "--executor", name], folder, capsys)
+        for name in ("simulator", "interpreter")
+    )
+    assert '"executor": "simulator"' in str(one)
+    assert '"executor": "interpreter"' in str(two)
+
+
+def test_all_vain_options_are_named_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = "run p.snncc d.npz:x --executor interpreter --threads 2 --timeout 9 --kernels event"
+    assert run(call.split()) == 2
+    error = capsys.readouterr().err
+    for option in ("--threads", "--timeout", "--kernels"):
+        assert f"error[SNN001]: {option} has no effect here" in error
+    assert "3 errors" in error
+
+
+def test_what_is_more_than_there_is_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snncc.runtime.simulator.threads_here", lambda: 2)
+    data = ["p.snncc", "d.npz:x", "--limit", "999999"]
+    for call in (["run", *data], ["run", *data, "--record", "new.npz"], ["count", *data]):
+        assert run(call) == 0
+        assert "note: --limit 999,999: there are 24 images\n" in capsys.readouterr().err
+    assert run(["verify", "p.snncc", "--run", "d.npz:x", "--limit", "25"]) == 0
+    assert "note: --limit 25: there are 24 images\n" in capsys.readouterr().err
+    assert run(["verify", "p.snncc", "--run", "d.npz:x"]) == 0
+    assert "note" not in capsys.readouterr().err
+    assert run(["compare", "p.snncc", "two.npz", "--limit", "25"]) == 1
+    assert "note: --limit 25: there are 24 images\n" in capsys.readouterr().err
+    assert run(["compare", "one.npz", "two.npz", "--limit", "25"]) == 1
+    assert "note: --limit 25: there are 24 images\n" in capsys.readouterr().err
+    assert run(["run", "p.snncc", "d.npz:x", "--limit", "3", "--threads", "9999"]) == 0
+    assert capsys.readouterr().err == "note: --threads 9,999: this machine gives 2\n"
+    run_rules.say_threads(2)
+    run_rules.say_threads(None)
+    assert capsys.readouterr().err == ""
+
+
+def test_doctor_fails_when_the_interpreter_that_is_named_has_no_lava(
+    stand_ins: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["doctor"]) == 0
+    assert run(["doctor", "--lava-python", "/nothere"]) == 5
+    assert run(["doctor", "--lava-python", "/nothere", "--json"]) == 5
