@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from snncc.ir import Graph, VerifyError, verify
+from snncc.passes.finite_constants import check_finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,15 @@ def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = 
     """Runs passes in order; after each one verifies the graph and calls the observer.
 
     Raises:
-        SnnccError: the user's model cannot be lowered.
+        SnnccError: the user's model cannot be lowered, or a constant overflows (SNN034).
         PassError: a pass broke a rule of the dialect.
     """
     for step in passes:
         start = time.perf_counter()
-        result = step.run(graph)
+        with np.errstate(all="ignore"):  # what overflows is refused below, with its place
+            result = step.run(graph)
         graph = result.graph
+        check_finite(graph)
         try:
             verify(graph)
         except VerifyError as error:
