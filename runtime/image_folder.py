@@ -11,7 +11,7 @@ from snncc.diagnostics import SnnccError
 from snncc.runtime.image_files import MODES, ImageFiles, some_of, unreadable
 from snncc.runtime.preprocessing import Preprocessing
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif"})
 FOREIGN = frozenset({".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
 from snncc.ir.arrays import concat, over_steps, spread, timed
-from snncc.ir.digits import signed_digits
+from snncc.ir.digits import set_bits, signed_digits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
@@ -113,7 +113,7 @@ def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) ->
 
     if source.type.kind is not Kind.PIXEL:
         return np.array([*reached(x != 0), 0], np.int64)
-    return np.array([*reached(np.bitwise_count(x)), reached(x != 0)[2]], np.int64)
+    return np.array([*reached(set_bits(x)), reached(x != 0)[2]], np.int64)
 
 
 def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:

@@ -32,6 +32,7 @@ from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
     ConvertModulesIntoPopulations,
 )
+from snncc.passes.finite_constants import doubtful_constants
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
 from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
@@ -130,6 +131,7 @@ def compile_module(
     images = _images_for(calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = _images_for(evaluation, shape, options.preset, called[1] or "evaluation images")
     trace = trace_model(source.module, shape, steps, options.layout)
+    notes += doubtful_constants(trace.graph)
     events: list[PassEvent] = []
 
     def watch(event: PassEvent) -> None:
@@ -264,7 +266,11 @@ def trace_checkpoint(
         for note in source.notes:
             tell(note)
     shape, steps = _shape_and_steps(source, options)
-    return trace_model(source.module, shape, steps, options.layout), source.network
+    trace = trace_model(source.module, shape, steps, options.layout)
+    if tell is not None:
+        for note in doubtful_constants(trace.graph):
+            tell(note)
+    return trace, source.network
 
 
 def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:

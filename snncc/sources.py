@@ -85,6 +85,7 @@ def load_source(
             fitted = load_weights(module, checkpoint.state, path.name)
             source.facts["checkpoint"] = path.name
             source.notes = (*checkpoint.notes, *fitted)
+            source.facts |= {"weights": checkpoint.weights} if weights else {}
         return source
     if arguments:
         raise SnnccError(
@@ -121,6 +122,7 @@ def load_source(
         "classes": config.num_classes,
         "checkpoint": path.name,
     }
+    facts |= {"weights": checkpoint.weights} if weights else {}
     shape = (config.in_channels, config.image_size, config.image_size)
     steps = config.scale_steps or steps_of(checkpoint)
     return Source(module, "mixer-snn", facts, shape, steps, notes, bool(config.scale_steps))

@@ -65,10 +65,19 @@ LEAVES = frozenset(
 )
 
 
+LEVELS = frozenset(
+    {
+        *("net", "proj_h", "proj_w", "fuse", "BN", "activation"),
+        *("cell2node", "node1_node2", "node2_node3", "lif"),
+    }
+)
+
+
 def is_mixer_name(name: str) -> bool:
     """Whether a Mixer-SNN may have a tensor of this name."""
-    levels = name.split(".")
-    return levels[0] in PARTS | OTHER_PARTS and levels[-1] in LEAVES
+    first, *middle, last = name.split(".") if "." in name else (name, "")
+    own = first in PARTS | OTHER_PARTS and last in LEAVES
+    return own and all(level in LEVELS or level.isdecimal() for level in middle)
 
 
 def is_mixer(state: State) -> bool:

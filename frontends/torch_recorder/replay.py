@@ -22,7 +22,8 @@ def replay(
     """Runs both on three fresh samples and compares spikes and outputs.
 
     Raises:
-        SnnccError: SNN027 naming the first neuron, or the output, that differs.
+        SnnccError: SNN027 naming the first neuron, or the output, that differs; SNN034 where a
+            value is not finite.
     """
     images = np.random.default_rng(seed).standard_normal((3, *input_shape))
     time = sequence
@@ -32,6 +33,14 @@ def replay(
     answer = np.zeros(0)
     for node, value in walk_traced(graph, inputs):
         names = node.type.names
+        if not np.isfinite(value).all():
+            raise SnnccError(
+                "SNN034",
+                f"{node.name} gives NaN or infinity for a plain image",
+                node.locs[0] if node.locs else None,
+                "its constants are finite, but what it computes with them is too large",
+                "look at this module's parameters and buffers; retrain, or correct them",
+            )
         if node is last:
             answer = np.moveaxis(value, 1 + names.index(TIME), 0) if TIME in names else value
         spikes = recorded.get(node.locs[0].module_path) if isinstance(node.op, Lif) else None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,6 +17,7 @@ from snncc.frontends.weights.reparametrised import copy_plain
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, TypeRuleError, VerifyError, verify
 from snncc.ir.loc import Loc
 from snncc.ir.traced_ops import Foreign, Input, Rearrange
+from snncc.passes.finite_constants import check_finite, unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
 EXAMPLE_BATCH = 2
@@ -130,9 +132,9 @@ def _trace(
                 Finding("SNN029", f"axes of the model cannot be followed: {error}"),
             ]
         ) from error
-    findings = (*recorder.findings, *foreign_findings(graph))
+    findings = (*recorder.findings, *foreign_findings(graph), *unusable_norms(graph))
     if not findings:
-        with in_double():
+        with in_double(), np.errstate(all="ignore"):
             replay(model, graph, input_shape, sequence, seed + 1)
     return Trace(graph, findings)
 
@@ -190,5 +192,6 @@ def _build(
         if found.names != wanted and found.kind in (Kind.REAL, Kind.SPIKE):
             raise AxisError(f"{step.name}: axes {found.names} stand as {wanted} in the tensor")
     graph = builder.finish(result.step)
+    check_finite(graph)
     verify(graph)
     return graph

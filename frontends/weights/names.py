@@ -24,8 +24,8 @@ def without_wrappers(
 ) -> tuple[dict[str, Any], str]:
     """The same tensors under the names that fit the network best.
 
-    Tried are the names as they are, without the first levels that all of them share, and without
-    the levels of wrappers anywhere. Of those that fit equally well, what changes least is taken.
+    Tried are the names as they are, without the first levels that all of them share, and then also
+    without the levels of wrappers anywhere. Of those that fit equally well the first is taken.
 
     Args:
         state: tensors by name.
@@ -44,9 +44,9 @@ def without_wrappers(
         return best, what
     inner = {k: v for k, v in state.items() if k != COUNTER or fits(COUNTER)}
     shared = shared_levels(inner)
-    for levels in range(len(shared) + 1):
-        prefix = "".join(f"{level}." for level in shared[:levels])
-        for anywhere in (False, True):
+    for anywhere in (False, True):
+        for levels in range(len(shared) + 1):
+            prefix = "".join(f"{level}." for level in shared[:levels])
             renamed = {_without(k, len(prefix), anywhere): v for k, v in inner.items()}
             count = sum(map(wanted, renamed))
             if len(renamed) == len(inner) and count > best_count:

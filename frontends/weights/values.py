@@ -49,12 +49,12 @@ def doubts(state: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
     silent = [n for n, t in maps.items() if not bool(t.any())]
     if silent and len(silent) == len(maps):
         notes.append("every weight is 0: the answer is the same for every image; is it trained?")
-    elif silent:
-        notes.append(f"all weights are 0 in {_listed(silent)}")
     elif len(weights) > 1 and all(bool((t == t.round()).all()) for t in weights.values()):
         notes.append(
             "every value is a whole number, as after a cast to integers: was it trained like that?"
         )
+    elif silent:
+        notes.append(f"all weights are 0 in {_listed(silent)}")
     return tuple(notes)
 
 

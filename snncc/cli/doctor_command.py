@@ -12,7 +12,7 @@ import click
 from snncc import __version__
 from snncc.cli.command import Command, Rule
 from snncc.cli.output import print_facts, print_json, say
-from snncc.cli.path_types import InputPath, InterpreterPath, OutputFolder
+from snncc.cli.path_types import InterpreterPath, OutputFolder
 from snncc.diagnostics.codes import MISSING_DEPENDENCY
 
 if TYPE_CHECKING:

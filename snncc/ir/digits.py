@@ -1,7 +1,24 @@
-"""Canonical signed digits: how a constant factor becomes a few shifted additions."""
+"""Digits of integers: bits that are 1, and the signed ones that make a factor a few additions."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+BITS_OF_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
+
+
+def set_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """How many bits of each integer are 1, of its magnitude where it is negative.
+
+    NumPy has this from version 2.0 on; earlier ones get it from a table of bytes.
+    """
+    if hasattr(np, "bitwise_count"):
+        counted: NDArray[np.uint8] = np.bitwise_count(values)
+        return counted
+    magnitude = np.abs(values).reshape(-1)
+    octets = magnitude.view(np.uint8).reshape(-1, magnitude.dtype.itemsize)
+    return BITS_OF_BYTE[octets].sum(axis=-1, dtype=np.uint8).reshape(values.shape)
 
 
 def signed_digits(values: NDArray[np.int64]) -> list[NDArray[np.int8]]:

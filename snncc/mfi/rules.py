@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Array, Graph, Kind, Node, Op
+from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -52,7 +53,7 @@ def need_of(graph: Graph, node: Node) -> Need:
 def digits_of(values: Array) -> Array:
     """Nonzero canonical signed digits of each integer: popcount(3n xor n)."""
     wide = np.abs(values.astype(np.int64))
-    digits: Array = np.bitwise_count((wide + (wide << 1)) ^ wide)
+    digits: Array = set_bits((wide + (wide << 1)) ^ wide)
     return digits
 
 

@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph, LimitError, VerifyError, verify
+from snncc.passes.finite_constants import check_finite
 
 LIMITS = "docs/program_rules.md lists the limits; take fewer --steps, or divide the network"
 
@@ -94,17 +97,19 @@ def run_passes(
             that refuses something.
 
     Raises:
-        SnnccError: the user's model cannot be lowered.
+        SnnccError: the user's model cannot be lowered, or a constant overflows (SNN034).
         PassError: a pass broke a rule of the dialect.
     """
     for step in passes:
         start = time.perf_counter()
-        result = step.run(graph)
+        with np.errstate(all="ignore"):  # what overflows is refused below, with its place
+            result = step.run(graph)
         graph = result.graph
         if result.refusals and refused is None:
             raise SnnccError.of(result.refusals)
         if refused is not None:
             refused += result.refusals
+        check_finite(graph)
         try:
             verify(graph)
         except LimitError as error:

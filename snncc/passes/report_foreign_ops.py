@@ -15,6 +15,12 @@ _NORM = (
 _SPIKES = "put a spiking neuron in its place"
 KNOWN: Mapping[str, tuple[str, str, str, str]] = {
     **{n: _NORM for n in ("layer_norm", "group_norm", "instance_norm", "rms_norm")},
+    "batch_norm": (
+        "SNN025",
+        "statistics are missing: {} divides by the mean and variance of the data",
+        "a BatchNorm without running statistics",
+        "train with track_running_stats=True, and compile with the statistics that training left",
+    ),
     "softmax": (
         "SNN021",
         "{} needs exponentials and a division by data",
