@@ -69,6 +69,11 @@ DEFAULT_AGREEMENT = 0.99
     "--evaluate", metavar="NPZ[:KEY]|FOLDER", help="Images that the program is judged by."
 )
 @click.option(
+    "--labels",
+    metavar="KEY|NPZ:KEY|folders",
+    help="Of the images that the program is judged by, for the accuracy before and after.",
+)
+@click.option(
     "--profile",
     default="exact",
     show_default=True,
@@ -116,6 +121,7 @@ def command(
     agreement: float | None,
     calibrate: str | None,
     evaluate: str | None,
+    labels: str | None,
     profile: str,
     gain: str | None,
     encoding: str,
@@ -132,6 +138,7 @@ def command(
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
     from snncc.artifact import check_writable, save_program
+    from snncc.cli.labels import read_all_labels
     from snncc.compile import compile_checkpoint
     from snncc.ir.text import print_graph
     from snncc.mfi import prove
@@ -145,6 +152,13 @@ def command(
         agreement = DEFAULT_AGREEMENT
     images = None if calibrate is None else open_images(calibrate)
     judged = None if evaluate is None else open_images(evaluate)
+    truth = None
+    if labels is not None:
+        looked_at = evaluate or calibrate
+        if looked_at is None:
+            raise click.UsageError("--labels are of the images of --evaluate or --calibrate")
+        given = images if judged is None else judged
+        truth = read_all_labels(labels, given, looked_at)
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     count = 0
@@ -182,6 +196,7 @@ def command(
             evaluation=judged,
             observe=observe,
             progress=advance,
+            labels=truth,
         )
     sha = save_program(output, compiled.program)
     verdict = prove(compiled.program.graph)
@@ -201,7 +216,7 @@ def command(
         print_json(report)
         return
     for note in compiled.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(note if note.startswith("warning: ") else f"note: {note}", err=True)
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
@@ -222,6 +237,7 @@ def command(
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
+            *_accuracy(compiled.report.get("fidelity")),
             ("program", f"{output}  {size:,} bytes  sha256 {sha[:16]}…"),
             ("time", f"{seconds:.1f} s"),
         ]
@@ -248,6 +264,15 @@ def _fidelity(found: dict[str, Any] | None) -> str:
         f"network, {found['flips']:.2%} of spike decisions differ, most in {worst['name']} "
         f"({worst['flips']:.2%})"
     )
+
+
+def _accuracy(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """One line, where there are labels: right answers before and after."""
+    if found is None or "accuracy" not in found:
+        return []
+    before, after = found["reference_accuracy"], found["accuracy"]
+    text = f"{before:.2%} of {found['images']} {found['by']} images, the program {after:.2%}"
+    return [("accuracy", f"the network {text}")]
 
 
 def _folds(fired: dict[str, int], graph: Any) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
@@ -112,10 +112,15 @@ class _Conversion:
                 return self.refuse(node, f"{node.op.mnemonic} has no form as populations", "SNN021")
 
     def close(self) -> None:
-        """Ends the program in a readout: the mean over time of what the model returns."""
+        """Ends the program in a readout: the mean over time of what the model returns.
+
+        Raises:
+            SnnccError: SNN110 when no one axis of the answer is that of the classes.
+        """
         old = self.rewriter.old
         name = self.rewriter.value[old.output]
         last = old[old.output]
+        check_answer(self.rewriter.new[name].type, last)
         value = self.current(last, name)
         if name not in self.averaged:
             share = self.rewriter.new.constant(MEAN_OVER_TIME, np.array(1.0 / old.steps))
@@ -279,3 +284,22 @@ class _Conversion:
         loc = node.locs[0] if node.locs else None
         self.findings.append(Finding(code, message, loc))
         return None
+
+
+def check_answer(answer: ValueType, node: Node) -> None:
+    """Passes an answer with one number for each class.
+
+    Raises:
+        SnnccError: SNN110 for one with several axes, as a segmentation or a sequence has.
+    """
+    long = [axis for axis in answer.axes if axis.name != TIME and axis.size > 1]
+    if len(long) > 1:
+        sizes = ", ".join(str(axis) for axis in long)
+        raise SnnccError(
+            "SNN110",
+            f"the model answers with several axes: {sizes}",
+            node.locs[0] if node.locs else None,
+            why="a program answers with one number for each class, and the largest is its "
+            "prediction; which of these axes holds the classes is not known",
+            help="end the model in a mean over the other axes, or in a linear layer",
+        )
