@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from snncc.ir import Array
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.runtime.answers import predictions_of
 from snncc.runtime.axis_orders import AxisOrder
 from snncc.runtime.compared_layers import Pair, Side, pair
 from snncc.runtime.divergence import Divergence, NeuronState, explain
@@ -127,7 +128,9 @@ def _readouts(both: Pair) -> Array | None:
     if both.same_program or (len(units) == 2 and units[0] == units[1]):
         wrong: Array = (one != two).reshape(len(one), -1).any(axis=1)
         return wrong
-    largest: Array = one.argmax(axis=-1) != two.argmax(axis=-1)
+    if sum(size > 1 for size in one.shape[1:]) > 1:
+        return None
+    largest: Array = predictions_of(one) != predictions_of(two)
     return largest
 
 
@@ -136,8 +139,8 @@ def _readout_divergence(both: Pair, wrong: Array) -> Divergence:
     if one is None or two is None:
         raise TypeError("no readouts")
     image = int(wrong.argmax())
-    index = int((one[image] != two[image]).argmax())
-    a, b = (NeuronState(0, level=int(each[image, index])) for each in (one, two))
+    index = int((one[image] != two[image]).reshape(-1).argmax())
+    a, b = (NeuronState(0, level=int(each[image].flat[index])) for each in (one, two))
     text = "every spike is equal and the answers are not: the readout's constants, or its sum"
     name = "readout" if both.graph is None else both.graph.output
     return Divergence(

@@ -13,6 +13,7 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
 from snncc.bit_widths import MOST, Trial, bits_by_layer, search_bits
+from snncc.data_checks import check_classes, check_labels, normalisation_notes
 from snncc.diagnostics import Finding, SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
@@ -42,7 +43,12 @@ from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
-from snncc.quantize.calibration import images_that_fit, round_plainly, round_with_images
+from snncc.quantize.calibration import (
+    images_that_fit,
+    places_that_fit,
+    round_plainly,
+    round_with_images,
+)
 from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
@@ -87,6 +93,7 @@ def compile_checkpoint(
     called: tuple[str, str] = ("", ""),
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
+    labels: NDArray[np.int64] | None = None,
 ) -> Compiled:
     """Compiles a checkpoint, or a module that a factory makes.
 
@@ -100,6 +107,8 @@ def compile_checkpoint(
         called: what messages call the two: where they come from.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
+        labels: of the evaluation images, or else the calibration images: the report then has the
+            accuracy of the network and of the program.
 
     Raises:
         SnnccError: with every finding, when an option does not fit, the checkpoint cannot be
@@ -107,7 +116,9 @@ def compile_checkpoint(
     """
     check_options(options)
     source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
-    return compile_module(source, options, calibration, evaluation, observe, progress, called)
+    return compile_module(
+        source, options, calibration, evaluation, observe, progress, called, labels
+    )
 
 
 def compile_module(
@@ -118,6 +129,7 @@ def compile_module(
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
     called: tuple[str, str] = ("", ""),
+    labels: NDArray[np.int64] | None = None,
 ) -> Compiled:
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
@@ -128,8 +140,10 @@ def compile_module(
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
     if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
+    notes += normalisation_notes(options.normalization)
     images = _images_for(calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = _images_for(evaluation, shape, options.preset, called[1] or "evaluation images")
+    check_labels(labels, images if evaluated is None else evaluated)
     trace = trace_model(source.module, shape, steps, options.layout)
     notes += doubtful_constants(trace.graph)
     events: list[PassEvent] = []
@@ -151,6 +165,10 @@ def compile_module(
     elif len(used) < len(images):
         notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
     judged = some_images(spiking, used) if evaluated is None else evaluated
+    if labels is not None and judged is not None:
+        check_classes(labels, spiking)
+        if evaluated is None:
+            labels = labels[places_that_fit(spiking, len(labels))][: len(judged)]
 
     on_loihi = options.on_loihi
     choose = choose_loihi_units if on_loihi else choose_units
@@ -176,7 +194,8 @@ def compile_module(
         notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
     else:
         by = "evaluation" if evaluated is not None else "calibration"
-        report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
+        found = measure_fidelity(spiking, integer, judged, labels=labels)
+        report["fidelity"] = {"by": by, **found.record()}
     before = spiking
     if not on_loihi:
         before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from snncc.ir import TIME, Graph
 from snncc.ir.images import ImageSource
 from snncc.ir.spiking_ops import Population
+from snncc.runtime.answers import predictions_of
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
 from snncc.semantics.spiking import evaluate, membranes, spread_constant
@@ -52,6 +53,8 @@ class Fidelity:
             network's own logits.
         flips: share of all spikes and silences that differ.
         populations: in the order of the network.
+        accuracy, reference_accuracy: share of images that the program and the network answer with
+            their labels; None without labels.
     """
 
     images: int
@@ -60,18 +63,20 @@ class Fidelity:
     logits_std: float
     flips: float
     populations: tuple[PopulationFidelity, ...]
+    accuracy: float | None = None
+    reference_accuracy: float | None = None
 
     def record(self) -> dict[str, Any]:
         """In JSON form, with six digits, so that the last bits of a sum do not matter."""
         whole = asdict(self) | {"populations": [_rounded(asdict(p)) for p in self.populations]}
-        return _rounded(whole)
+        return _rounded({k: v for k, v in whole.items() if v is not None})
 
 
 def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
     """As many of the images as can be judged in a short time."""
     if images is None:
         return None
-    return images[: max(1, min(JUDGED, SITES // _sites(spiking)))]
+    return images[: max(1, min(JUDGED, SITES // max(1, _sites(spiking))))]
 
 
 def _sites(spiking: Graph) -> int:
@@ -84,6 +89,7 @@ def measure_fidelity(
     program: Graph,
     images: ImageSource,
     progress: Callable[[int, int], None] | None = None,
+    labels: NDArray[np.int64] | None = None,
 ) -> Fidelity:
     """Runs both on images.
 
@@ -92,12 +98,16 @@ def measure_fidelity(
         program: what it was lowered to; populations have the same names.
         images: in order; read in parts.
         progress: called with images done and their total.
+        labels: of the images, for accuracies.
+
+    Raises:
+        SnnccError: SNN110 for answers with several axes.
     """
     tallies = {node.name: _Tally() for node in spiking.select(Population)}
     wanted: list[Real] = []
     got: list[Real] = []
     simulator = Simulator(program)
-    each = max(1, CHUNK // (16 * _sites(spiking)))
+    each = max(1, CHUNK // (16 * max(1, _sites(spiking))))
     for start in range(0, len(images), each):
         part = images[start : start + each]
         execution = simulator.run(part, list(tallies))
@@ -107,13 +117,16 @@ def measure_fidelity(
             progress(min(len(images), start + each), len(images))
     real, integer = np.concatenate(wanted), np.concatenate(got)
     total = sum(t.sites for t in tallies.values())
+    original, rounded = predictions_of(real), predictions_of(integer)
     return Fidelity(
         images=len(images),
-        agreement=float((real.argmax(axis=1) == integer.argmax(axis=1)).mean()),
+        agreement=float((original == rounded).mean()),
         logits_rms=float(np.sqrt(((real - integer) ** 2).mean())),
         logits_std=float(real.std()),
         flips=sum(t.flips for t in tallies.values()) / max(1, total),
         populations=tuple(tally.result(name) for name, tally in tallies.items()),
+        accuracy=None if labels is None else float((rounded == labels).mean()),
+        reference_accuracy=None if labels is None else float((original == labels).mean()),
     )
 
 

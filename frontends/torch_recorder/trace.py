@@ -14,9 +14,18 @@ from snncc.frontends.torch_recorder.recorder import Recorder, reset_state
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import BATCH, Naming, Value
 from snncc.frontends.weights.reparametrised import copy_plain
-from snncc.ir import TIME, Graph, GraphBuilder, Kind, TypeRuleError, VerifyError, verify
+from snncc.ir import (
+    TIME,
+    Graph,
+    GraphBuilder,
+    Kind,
+    TypeRuleError,
+    ValueType,
+    VerifyError,
+    verify,
+)
 from snncc.ir.loc import Loc
-from snncc.ir.traced_ops import Foreign, Input, Rearrange
+from snncc.ir.traced_ops import Foreign, Input, Rearrange, Total
 from snncc.passes.finite_constants import check_finite, unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
@@ -191,7 +200,21 @@ def _build(
             raise AxisError(f"{step.name}: has axes {found.names}, the tensor shows {wanted}")
         if found.names != wanted and found.kind in (Kind.REAL, Kind.SPIKE):
             raise AxisError(f"{step.name}: axes {found.names} stand as {wanted} in the tensor")
-    graph = builder.finish(result.step)
+    output = result.step
+    unseen = _axes_of_length_one(builder[output].type)
+    if unseen:
+        output = builder.add(Total(unseen), [output], builder[output].locs, "answer")
+    graph = builder.finish(output)
     check_finite(graph)
     verify(graph)
     return graph
+
+
+def _axes_of_length_one(answer: ValueType) -> tuple[str, ...]:
+    """Those that are not the classes: a squeeze, a view or a grey image leaves them behind.
+
+    An answer is one number for each class, [classes], whether the model shows such axes or not.
+    """
+    rest = [axis for axis in answer.axes if axis.name != TIME]
+    ones = tuple(axis.name for axis in rest if axis.size == 1)
+    return ones[:-1] if len(ones) == len(rest) else ones

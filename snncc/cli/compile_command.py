@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from snncc.cli.command import Command
-from snncc.cli.compile_inputs import IrDump, check_checkpoint, images_of
+from snncc.cli.command import Command, Rule
+from snncc.cli.compile_inputs import IrDump, check_checkpoint, images_of, labels_of
 from snncc.cli.output import print_facts, print_json, progress, say
 from snncc.cli.parameters import (
     parse_arguments,
@@ -18,13 +18,30 @@ from snncc.cli.parameters import (
     parse_normalize,
     parse_shape,
 )
-from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile, OutputFolder
+from snncc.cli.path_types import (
+    DataPath,
+    InputPath,
+    KeyOrDataPath,
+    ModelName,
+    OutputFile,
+    OutputFolder,
+)
 
 DEFAULT_AGREEMENT = 0.99
 PROGRAM_FILE = OutputFile("a program", ".snncc")
 
 
-@click.command("compile", cls=Command)
+RULES = (
+    Rule(
+        ("labels",),
+        lambda given: given["evaluate"] is not None or given["calibrate"] is not None,
+        "labels are of the images of --evaluate or --calibrate",
+        "give one of them too",
+    ),
+)
+
+
+@click.command("compile", cls=Command, rules=RULES)
 @click.argument("checkpoint", required=False, type=InputPath())
 @click.option("-o", "--output", required=True, type=PROGRAM_FILE, help="Program.")
 @click.option(
@@ -89,6 +106,12 @@ PROGRAM_FILE = OutputFile("a program", ".snncc")
     help="Images that the program is judged by.",
 )
 @click.option(
+    "--labels",
+    type=KeyOrDataPath("evaluate", "calibrate"),
+    metavar="KEY|NPZ:KEY|folders",
+    help="Of the images that the program is judged by, for the accuracy before and after.",
+)
+@click.option(
     "--profile",
     default="exact",
     show_default=True,
@@ -137,6 +160,7 @@ def command(
     agreement: float | None,
     calibrate: str | None,
     evaluate: str | None,
+    labels: str | None,
     profile: str,
     gain: str | None,
     encoding: str,
@@ -181,6 +205,7 @@ def command(
     check_checkpoint(checkpoint)
     images = images_of(calibrate, options, "--calibrate")
     judged = images_of(evaluate, options, "--evaluate")
+    truth = labels_of(labels, (evaluate, judged), (calibrate, images))
     dump = IrDump(dump_ir, time_passes)
     with progress("calibrating", quiet=as_json) as advance:
         compiled = compile_checkpoint(
@@ -193,6 +218,7 @@ def command(
             called=(calibrate or "", evaluate or ""),
             observe=dump.observe,
             progress=advance,
+            labels=truth,
         )
     sha = save_program(output, compiled.program)
     verdict = prove(compiled.program.graph)
@@ -214,7 +240,7 @@ def command(
         print_json(report)
         return
     for note in compiled.notes:
-        say(f"note: {note}", err=True)
+        say(note if note.startswith("warning: ") else f"note: {note}", err=True)
     fired = compiled.report["fired"]
     graph = compiled.program.graph
     populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
@@ -235,6 +261,7 @@ def command(
             ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
             ("input", verdict.encoding.split(",")[0]),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
+            *_accuracy(compiled.report.get("fidelity")),
             ("program", f"{output}  {size:,} bytes  file sha256 {report['file_sha256'][:16]}…"),
             ("digest", f"{report['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("time", f"{seconds:.1f} s"),
@@ -262,6 +289,15 @@ def _fidelity(found: dict[str, Any] | None) -> str:
         f"network, {found['flips']:.2%} of spike decisions differ, most in {worst['name']} "
         f"({worst['flips']:.2%})"
     )
+
+
+def _accuracy(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """One line, where there are labels: right answers before and after."""
+    if found is None or "accuracy" not in found:
+        return []
+    before, after = found["reference_accuracy"], found["accuracy"]
+    text = f"{before:.2%} of {found['images']} {found['by']} images, the program {after:.2%}"
+    return [("accuracy", f"the network {text}")]
 
 
 def _folds(fired: dict[str, int], graph: Any) -> str:

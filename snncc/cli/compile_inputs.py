@@ -1,7 +1,7 @@
 """What `snncc compile` and `snncc verify --model` are given, looked at before torch is imported."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snncc.artifact.kinds import CHECKPOINT, EMPTY, FOLDER, kind_of
 from snncc.cli.output import say
@@ -68,6 +68,24 @@ def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Imag
         some = "1 image" if count == 1 else f"{count} images"
         say(f"note: {option}: {some}; rounding wants a few hundred to look at", err=True)
     return images
+
+
+def labels_of(spec: str | None, *images: "tuple[str | None, Images | None]") -> Any:
+    """Labels of the first images that are given, int64 [n]; None without a spec.
+
+    Args:
+        spec: of --labels.
+        images: specs of images, and what they name.
+
+    Raises:
+        SnnccError: SNN001, SNN015 or SNN016 when there are none there, or they are no labels.
+    """
+    if spec is None:
+        return None
+    from snncc.cli.labels import read_all_labels
+
+    data, given = next(each for each in images if each[0] is not None)
+    return read_all_labels(spec, given, str(data))
 
 
 class IrDump:

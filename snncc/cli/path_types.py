@@ -123,12 +123,20 @@ class DataPath(PathType):
 
 
 class KeyOrDataPath(DataPath):
-    """A key of the file in the parameter `data`, or an array of its own."""
+    """A key of the file in another parameter, or an array of its own.
+
+    Args:
+        beside: names of these parameters; the first that is given counts.
+    """
+
+    def __init__(self, *beside: str) -> None:
+        self.beside = beside or ("data",)
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
         from snncc.runtime.data_specs import in_data_file, split_spec
 
-        if value == "folders" or in_data_file(value, given["data"]):
+        data = next((given[name] for name in self.beside if given[name] is not None), None)
+        if value == "folders" or (data is not None and in_data_file(value, data)):
             return []
         path = split_spec(value)[0]
         return [Place(option, path, False, False)] if path.exists() else []

@@ -99,8 +99,8 @@ def command(
     DATA holds uint8 images [n, ...] of the program's shape; normalisation is part of the program.
     A FOLDER holds PNG and JPEG files, which get the geometry of the --preprocess that the program
     was compiled with; `--labels folders` takes its subfolders, in the order of names, as classes.
-    Writes `logits` (float64, real units) and `predictions` with -o; what neurons did with --record,
-    for `snncc compare` and for plain NumPy.
+    Writes `logits` (float64, real units) and `predictions` with -o (no predictions where an answer
+    has several axes); what neurons did with --record, for `snncc compare` and for plain NumPy.
 
     With --profile only the first image runs, several times: what every layer costs is printed, and
     what comes before the first layer.
@@ -122,6 +122,7 @@ def command(
     from snncc.artifact import check_writable, load_program
     from snncc.cli.run_on_lava import environment_for, lava_record, print_verdict, run_on_lava
     from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.runtime.answers import class_axis, predictions_of
     from snncc.runtime.data_files import open_images, write_arrays
     from snncc.runtime.execution import recorded_names
     from snncc.runtime.image_files import ImageFiles
@@ -135,7 +136,11 @@ def command(
     graph = loaded.graph
     given = open_images(data)
     images = _images(given, loaded, data, limit)
-    classes = graph[graph.output].type.shape[0]
+    shape = graph[graph.output].type.shape
+    several = sum(size > 1 for size in shape) > 1
+    classes = max(shape, default=1)
+    if labels is not None or reference is not None:
+        class_axis(shape)
     truth = None if labels is None else _labels(labels, given, data, limit, len(images), classes)
     wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)
     if isinstance(images, ImageFiles):
@@ -159,9 +164,10 @@ def command(
                 execution = _record(loaded, images, simulator, record_only, recorded)
                 logits, spike_counts = execution.logits, execution.spike_counts
     seconds = time.perf_counter() - start if beside is None else beside.seconds
-    predictions = logits.argmax(axis=1)
+    predictions = None if several else predictions_of(logits)
     if output is not None:
-        write_arrays(output, logits=logits, predictions=predictions)
+        found = {} if predictions is None else {"predictions": predictions}
+        write_arrays(output, logits=logits, **found)
     rates = {
         node.name: spike_counts[node.name] / (len(images) * graph.steps * node.type.neurons)
         for node in graph.select(IntegerPopulation)
@@ -174,7 +180,7 @@ def command(
     if truth is not None:
         record["accuracy"] = float((predictions == truth).mean())
     if wanted is not None:
-        own = wanted.argmax(axis=1)
+        own = predictions_of(wanted)
         record["agreement"] = float((predictions == own).mean())
         if truth is not None:
             record["reference_accuracy"] = float((own == truth).mean())
@@ -315,6 +321,15 @@ def _reference(spec: str, data: str, limit: int | None, count: int, classes: int
             "SNN016",
             f"reference logits are {logits.dtype} {list(logits.shape)}, not float [{count}, "
             f"{classes}]: {beside(spec, data)}",
+        )
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if bad.size:
+        raise SnnccError(
+            "SNN016",
+            f"reference logits of {bad.size} of {count} images are not finite, of image {bad[0]} "
+            "first",
+            why="NaN and infinity have no largest class to compare with",
+            help="find out where the original network's answers became NaN or infinite",
         )
     return logits
 

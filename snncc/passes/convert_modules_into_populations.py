@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -118,6 +118,10 @@ class _Conversion:
         old = self.rewriter.old
         name = self.rewriter.value[old.output]
         last = old[old.output]
+        several = several_axes(self.rewriter.new[name].type, last)
+        if several is not None:
+            self.findings.append(several)
+            self.notes.append(Note(last.name, False, several.message, refused=True))
         value = self.current(last, name)
         if name not in self.averaged:
             share = self.rewriter.new.constant(MEAN_OVER_TIME, np.array(1.0 / old.steps))
@@ -286,3 +290,19 @@ class _Conversion:
         foreign = node.op.function if isinstance(node.op, traced.Foreign) else node.op.mnemonic
         op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
         return self.rewriter.emit(node, op, *self.rewriter.inputs(node))
+
+
+def several_axes(answer: ValueType, node: Node) -> Finding | None:
+    """SNN110 for an answer with several axes, as a segmentation or a sequence has."""
+    long = [axis for axis in answer.axes if axis.name != TIME and axis.size > 1]
+    if len(long) < 2:
+        return None
+    sizes = ", ".join(str(axis) for axis in long)
+    return Finding(
+        "SNN110",
+        f"the model answers with several axes: {sizes}",
+        node.locs[0] if node.locs else None,
+        why="a program answers with one number for each class, and the largest is its "
+        "prediction; which of these axes holds the classes is not known",
+        help="end the model in a mean over the other axes, or in a linear layer",
+    )

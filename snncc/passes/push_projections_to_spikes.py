@@ -14,6 +14,7 @@ from snncc.passes.dense_map import DenseMap, NotComposable
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
+from snncc.passes.whole_image import as_contract
 from snncc.semantics.arrays import convolve
 
 
@@ -208,6 +209,11 @@ class _Push:
                 raise NotComposable("a convolution follows a linear map without a neuron between")
             return self.scaled_channels(op, self.rewriter.named(inner.weight, 1.0))
         if isinstance(op, Contract) and isinstance(inner, Convolve):
+            whole = as_contract(inner, node, self.new) if op.summed else None
+            if whole is not None:
+                names = (inner.out_height, inner.out_width)
+                rest = tuple(n for n in op.summed if n not in names)
+                return self.compose(replace(op, summed=rest), whole, node)
             plain = not (op.into or op.out or op.summed or inner.banks)
             if not plain or not set(op.shared) <= {inner.out_channel}:
                 raise NotComposable("a linear map follows a convolution without a neuron between")

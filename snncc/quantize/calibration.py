@@ -10,6 +10,7 @@ from snncc.ir import Graph, Node
 from snncc.ir.arrays import count
 from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
+from snncc.quantize.copies import Copy, SharedInputs, copies_of, meeting_point
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 from snncc.quantize.units import (
@@ -82,7 +83,7 @@ def round_with_images(
         choose: chooses the units.
     """
     bits = every(graph, weight_bits)
-    walk = _Walk(graph, images)
+    walk = _Walk(graph, images, copies_of(graph, bits))
     uses = walk.uses()
 
     def loss(node: Node, rows: Real, grid: Real) -> Real:
@@ -93,10 +94,17 @@ def round_with_images(
 
     units = choose(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
+    once: dict[tuple[Copy, bytes], Real] = {}
     for index, node in enumerate(graph.nodes):
         if isinstance(node.op, Contract | Convolve):
             grid = _grid(units, node)
-            rounded = walk.round(node, grid, largest_weight(bits[node.name]))
+            copy = walk.copies.get(node.name, ())
+            rounded = once.get((copy, grid.tobytes()))
+            if rounded is None:
+                largest = largest_weight(bits[node.name])
+                rounded = walk.round(node, grid, largest, walk.together.get(copy))
+            if copy:
+                once[copy, grid.tobytes()] = rounded
             integers[node.name] = shaped(graph, node, rounded).astype(np.int64)
             walk.advance(node, shaped(graph, node, rounded * grid))
         else:
@@ -115,10 +123,14 @@ def every(graph: Graph, bits: int | Bits) -> Bits:
 
 def images_that_fit(graph: Graph, images: ImageSource) -> NDArray[np.uint8]:
     """The images, or every k-th of them when the values of all would take more than `MEMORY`."""
-    most = max(1, MEMORY // peak_bytes(graph))
-    count = min(len(images), most)
-    chosen: NDArray[np.uint8] = images[np.linspace(0, len(images) - 1, count).round().astype(int)]
+    chosen: NDArray[np.uint8] = images[places_that_fit(graph, len(images))]
     return chosen
+
+
+def places_that_fit(graph: Graph, images: int) -> NDArray[np.int64]:
+    """Which of so many images `images_that_fit` takes."""
+    most = min(images, max(1, MEMORY // peak_bytes(graph)))
+    return np.linspace(0, images - 1, most).round().astype(np.int64)
 
 
 def peak_bytes(graph: Graph) -> int:
@@ -182,22 +194,31 @@ def _reading(op: Contract | Convolve, kernel: tuple[int, ...]) -> tuple[object, 
 class _Walk:
     """Values of the rounded network, freed when nothing reads them any more."""
 
-    def __init__(self, graph: Graph, images: NDArray[np.uint8]) -> None:
+    def __init__(self, graph: Graph, images: NDArray[np.uint8], copies: Mapping[str, Copy]) -> None:
         self.graph = graph
         self.images = images
+        self.copies = copies
+        self.together: dict[Copy, Use] = {}
         self.values: dict[str, Real] = {}
         self._known: dict[Key, Use | None] = {}
 
     def uses(self) -> dict[str, Use]:
         """How every projection's inputs occur in the real network, on a part of the images."""
         few = self.images[:: max(1, len(self.images) // UNIT_IMAGES)]
-        real = _Walk(self.graph, few)
+        real = _Walk(self.graph, few, self.copies)
         found: dict[str, Use] = {}
+        seen: dict[Copy, SharedInputs] = {}
         for node in self.graph.nodes:
             use = real.use(node)
             if use is not None:
                 found[node.name] = use
+                if node.name in self.copies:
+                    inputs = real.inputs(node)
+                    if inputs is not None:
+                        both = seen.setdefault(self.copies[node.name], SharedInputs({}))
+                        both.add(meeting_point(self.graph, node), inputs)
             real.advance(node)
+        self.together = {copy: Use.of(both.gram()) for copy, both in seen.items()}
         return found
 
     def use(self, node: Node) -> Use | None:
@@ -208,16 +229,27 @@ class _Walk:
         kernel = self.graph.constants[op.weight.name].shape[-2:]
         key = (node.inputs[0], _reading(op, kernel))
         if key not in self._known:
-            source = self.graph[node.inputs[0]].type
-            inputs = synapse_inputs(node, source, self.values[node.inputs[0]], kernel)
+            inputs = self.inputs(node)
             gram = None if inputs is None else (inputs.T @ inputs).astype(np.float64)
             count = 0 if inputs is None else len(inputs)
             self._known[key] = None if gram is None else Use.of(gram / count)
         return self._known[key]
 
-    def round(self, node: Node, grid: Real, largest: float) -> Real:
-        """Integer rows of a projection for the inputs that the rounded network gives it."""
-        rows, use = rows_of(self.graph, node), self.use(node)
+    def inputs(self, node: Node) -> NDArray[np.float32] | None:
+        """What the synapses of one output see, [rows, synapses]."""
+        op = node.op
+        if not isinstance(op, Contract | Convolve):
+            return None
+        kernel = self.graph.constants[op.weight.name].shape[-2:]
+        source = self.graph[node.inputs[0]].type
+        return synapse_inputs(node, source, self.values[node.inputs[0]], kernel)
+
+    def round(self, node: Node, grid: Real, largest: float, together: Use | None) -> Real:
+        """Integer rows of a projection for the inputs that the rounded network gives it.
+
+        Copies are rounded for the inputs of all of them together.
+        """
+        rows, use = rows_of(self.graph, node), together or self.use(node)
         if use is None:
             return round_to_nearest(rows, grid, largest)
         return _compensated(rows, grid, largest, use)[0]

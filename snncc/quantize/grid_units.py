@@ -43,6 +43,11 @@ class _Class:
     Attributes:
         rows: of every projection that has some.
         natural: whether nothing but the weights needs a finer grid than theirs.
+        soft: whether a neuron subtracts its threshold.
+        free: bits by which biases and thresholds may be finer; none where a readout adds an offset.
+        step: what the unit is a power of two of.
+        reach: by projection: powers of two that its multiples of the step have in common, and the
+            largest multiple.
     """
 
     rows: dict[str, Real] = field(default_factory=dict[str, Real])
@@ -50,6 +55,7 @@ class _Class:
     thresholds: list[Real] = field(default_factory=list[Real])
     natural: bool = True
     soft: bool = False
+    free: int = FREE_BITS
     step: float = 0.0
     reach: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
@@ -102,6 +108,7 @@ def _classes(
                 _add_population(graph, node, node.op, ids[node.inputs[0]], axes, found)
             case Readout(offset=offset) if offset is not None:
                 root = int(ids[node.inputs[0]][0])
+                found[root].free = 0
                 found[root].biases.append(np.asarray(graph.constants[offset.name]).reshape(-1))
             case Affine():
                 for root in ids[node.name].tolist():
@@ -144,7 +151,7 @@ def _add_population(
 def _find(own: _Class, placed: Placed) -> bool:
     """Finds the step: of all that the unit counts, or of less; False if weights have none."""
     weights, none = np.concatenate(list(own.rows.values())), np.zeros(0)
-    largest = max(placed.largest[name] for name in own.rows) << FREE_BITS
+    largest = max(placed.largest[name] for name in own.rows) << own.free
     if common_step(Numbers.of(sample(weights), none, none), largest) is None:
         return False
     biases, thresholds = (np.concatenate([none, *each]) for each in (own.biases, own.thresholds))
@@ -162,7 +169,7 @@ def _measure(own: _Class, step: float, placed: Placed) -> bool:
     """Takes powers of two that all weights have out of the step; whether the bits hold the rest."""
     multiples = {name: multiples_of(step, rows) for name, rows in own.rows.items()}
     zeros = {name: _zeros(each) for name, each in multiples.items()}
-    common = min(FREE_BITS, *zeros.values())
+    common = min(own.free, *zeros.values())
     most = {name: int(np.abs(each).max()) for name, each in multiples.items()}
     if any(most[name] >> zeros[name] > placed.largest[name] for name in own.rows):
         return False

@@ -85,6 +85,7 @@ class Lowering:
         self.rewriter = Rewriter(graph, "integer", self.profile)
         self.fraction: dict[str, int] = {}
         self.notes: list[Note] = []
+        self.weights: dict[tuple[int, ...], list[tuple[Param, Array, NDArray[np.int64]]]] = {}
 
     def lower_all(self, graph: Graph) -> None:
         """Lowers every node. Raises SnnccError (SNN033) for a number that 62 bits do not hold."""
@@ -119,10 +120,21 @@ class Lowering:
         self.rewriter.value[node.name] = result
 
     def projection(self, node: Node, op: Contract | Convolve, source: str) -> str:
-        weight = self.integers(op.weight, self.options.rounded.integers[node.name])
+        weight = self.weight(op.weight, self.options.rounded.integers[node.name])
         result = self.rewriter.emit(node, replace(op, weight=weight), source)
         self.fraction[result] = self.units.exponent[node.name]
         return result
+
+    def weight(self, like: Param, values: NDArray[np.int64]) -> Param:
+        """Stores the integers of a weight; those of its copies are stored once."""
+        real = self.rewriter.array(like)
+        for stored, other, same in self.weights.get(values.shape, ()):
+            if np.array_equal(values, same) and np.array_equal(real, other):
+                return replace(stored, axes=like.axes)
+        param = self.integers(like, values)
+        if values.size > 1:
+            self.weights.setdefault(values.shape, []).append((param, real, values))
+        return param
 
     def gain(self, node: Node, op: Affine, source: str) -> str:
         """A real factor between two units as mantissa * 2^-shift, over the axes where it varies."""

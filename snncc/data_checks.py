@@ -1,0 +1,57 @@
+"""What is wrong, or looks wrong, with the labels and the normalisation that a user gives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.images import ImageSource
+from snncc.runtime.answers import class_axis
+
+
+def normalisation_notes(normalization: tuple[Sequence[float], Sequence[float]]) -> list[str]:
+    """A warning where a mean or deviation is of pixels 0..255, though pixels are 0..1 by then."""
+    means, stds = normalization
+    large = [value for value in (*means, *stds) if abs(value) > 1.0]
+    if not large:
+        return []
+    return [
+        f"warning: --normalize has {large[0]:g}, but pixels are divided by 255 first: they enter as "
+        f"(x / 255 - mean) / std. For numbers of pixels 0..255 give {large[0]:g}/255 = "
+        f"{large[0] / 255.0:.6g} and so on"
+    ]
+
+
+def check_labels(labels: NDArray[np.int64] | None, images: ImageSource | None) -> None:
+    """Passes one label for each image.
+
+    Raises:
+        SnnccError: SNN001 without images, SNN016 when the numbers differ.
+    """
+    if labels is None:
+        return
+    if images is None:
+        raise SnnccError(
+            "SNN001",
+            "labels, but no images that they belong to",
+            help="give evaluation or calibration images",
+        )
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise SnnccError(
+            "SNN016",
+            f"labels are {labels.dtype} {list(labels.shape)} for {len(images)} images",
+            help="give one integer for each image",
+        )
+
+
+def check_classes(labels: NDArray[np.int64], graph: Graph) -> None:
+    """Passes labels that the network has a class for. Raises SnnccError (SNN016)."""
+    shape = graph[graph.output].type.shape
+    classes = shape[class_axis(shape)]
+    if labels.min() < 0 or labels.max() >= classes:
+        raise SnnccError(
+            "SNN016",
+            f"labels are {labels.min()}..{labels.max()}, the network has classes 0..{classes - 1}",
+        )
