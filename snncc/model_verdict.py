@@ -54,7 +54,8 @@ def judge_model(
     if not refused:
         refused += _lowering_refusals(spiking)
     notes = [(event.name, note) for event in events for note in event.notes]
-    verdict = prove(graph, options.pixel_bounds, findings, _outcome(graph, spiking, notes))
+    outcome = _outcome(graph, spiking, notes, compiles=not refused)
+    verdict = prove(graph, options.pixel_bounds, findings, outcome)
     return ModelVerdict(verdict, tuple(refused))
 
 
@@ -68,7 +69,9 @@ def _lowering_refusals(spiking: Graph) -> tuple[Finding, ...]:
     return ()
 
 
-def _outcome(graph: Graph, spiking: Graph, notes: list[tuple[str, Note]]) -> Outcome:
+def _outcome(
+    graph: Graph, spiking: Graph, notes: list[tuple[str, Note]], *, compiles: bool
+) -> Outcome:
     left = {n.name: n for n in spiking.select(Affine) if _scales(n)}
     reasons: dict[str, list[str]] = {name: [] for name in left}
     for name, note in notes:
@@ -78,7 +81,7 @@ def _outcome(graph: Graph, spiking: Graph, notes: list[tuple[str, Note]]) -> Out
     whole = not spiking.select(Opaque)
     return Outcome(
         left={site: ", and ".join(why) or "no pass folds it" for site, why in reasons.items()},
-        shifts=_shifts(spiking, tuple(left.values()), whole),
+        shifts=_shifts(spiking, tuple(left.values()), compiles),
         folded=frozenset(n.site for name, n in notes if name == FOLDS[0] and n.fired),
         currents={note.site: note.text for note in pushed if not note.fired},
         refused={note.site: note.text for _, note in notes if note.refused},
@@ -98,12 +101,12 @@ def _stands_for(graph: Graph, node: Node) -> bool:
     return node.type.kind is Kind.REAL or (known is not None and isinstance(known.op, AFFINES))
 
 
-def _shifts(spiking: Graph, left: tuple[Node, ...], whole: bool) -> frozenset[str]:
+def _shifts(spiking: Graph, left: tuple[Node, ...], compiles: bool) -> frozenset[str]:
     """Factors that are shifts: powers of two between currents that are counted in one unit.
 
-    Where part of the model has no form yet, no unit is chosen and the factor alone decides.
+    Where part of the model is refused, no unit is chosen and the factor alone decides.
     """
-    united = same_unit(spiking) if whole else {node.name for node in left}
+    united = same_unit(spiking) if compiles else {node.name for node in left}
     return frozenset(
         node.name
         for node in left

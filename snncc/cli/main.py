@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import io
 import json
 import os
 import sys
@@ -94,9 +95,10 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         from snncc.diagnostics import printable
 
-        if error.message:
-            error.message = "\n".join(map(printable, error.message.split("\n")))
-        error.show(sys.stderr)
+        text = io.StringIO()
+        error.show(text)
+        for line in text.getvalue().splitlines():
+            click.echo(printable(line), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -38,11 +38,10 @@ def print_verdict(
     explain: bool = False,
 ) -> None:
     """The whole verdict on stdout."""
-    free = judgement.level <= Level.BIT_SERIAL
-    say(
-        f"{'multiplication-free' if free else 'NOT multiplication-free'}: "
-        f"level {judgement.level.label}"
-    )
+    say(f"{_headline(verdict, judgement)}: level {judgement.level.label}")
+    if verdict.unjudged:
+        number = f"{len(verdict.unjudged)} operation{'s' if len(verdict.unjudged) > 1 else ''}"
+        say(f"not judged: {number}, of which nothing is known; that counts as level none")
     if explain:
         _explain(verdict, judgement)
         _print_refusals(judgement, policy, findings)
@@ -61,6 +60,15 @@ def print_verdict(
     _print_rewrites(verdict)
     _print_findings(verdict.above(Level.STRICT))
     _print_refusals(judgement, policy, findings)
+
+
+def _headline(verdict: Verdict, judgement: Judgement) -> str:
+    """What the level says; where only what is not known decides it, not that it multiplies."""
+    if judgement.level <= Level.BIT_SERIAL:
+        return "multiplication-free"
+    known = any(op.need.judged for op in verdict.above(Level.BIT_SERIAL))
+    host = verdict.encoding_level > Level.BIT_SERIAL
+    return "NOT multiplication-free" if known or host else "not shown to be multiplication-free"
 
 
 def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:
@@ -116,6 +124,7 @@ def record_of(
         "program_level": verdict.level.label,
         "current_bits": verdict.current_bits,
         "membrane_bits": verdict.membrane_bits,
+        "not_judged": [op.name for op in verdict.unjudged],
         "ops": [_op_record(op) for op in verdict.ops],
         "refusals": [
             {

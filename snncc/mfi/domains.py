@@ -112,6 +112,8 @@ def hull(domains: Sequence[Domain]) -> Domain:
     steps = {d.step for d in domains}
     if all(d.discrete for d in domains) and len(steps) == 1:
         return integers(low, high, steps.pop())
+    if all(d.values is Values.PIXEL for d in domains):
+        return Domain(Values.PIXEL, low, high, steps.pop() if len(steps) == 1 else 0.0)
     return _mixed(domains, low, high)
 
 

@@ -19,7 +19,7 @@ from snncc.mfi.foreign_products import (
     weights,
 )
 from snncc.mfi.ladder import Level
-from snncc.mfi.rules import Need
+from snncc.mfi.rules import UNKNOWN, Need
 
 
 def judge(operands: Operands) -> Result:
@@ -28,7 +28,7 @@ def judge(operands: Operands) -> Result:
     if name.startswith(f"{COMPLEX} "):
         return d.ANY_REAL, Need(
             Level.NONE,
-            ("unknown",),
+            UNKNOWN,
             reason=f"not judged: {name.removeprefix(f'{COMPLEX} ')} computes with complex numbers, "
             "and the ladder is about real ones",
             help="write the real and the imaginary part as two values",
@@ -40,7 +40,7 @@ def judge(operands: Operands) -> Result:
         return (anywhere(result) if mixed else result), need
     return d.ANY_REAL, Need(
         Level.NONE,
-        ("unknown",),
+        UNKNOWN,
         reason=f"nothing is known about {name}",
         help="write it with linear maps, convolutions, BatchNorm, adds and spiking neurons",
     )

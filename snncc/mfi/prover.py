@@ -15,7 +15,7 @@ from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome, standing
 from snncc.mfi.real_rules import RealRule, left_factor
-from snncc.mfi.rules import Need, need_of
+from snncc.mfi.rules import UNKNOWN, Need, need_of
 from snncc.mfi.spiking_rules import SPIKING_RULES
 from snncc.mfi.structure import NEURONS, Structure, called
 from snncc.mfi.traced_rules import TRACED_RULES
@@ -89,6 +89,11 @@ class Verdict:
     def above(self, level: Level) -> tuple[OpVerdict, ...]:
         """The ops that need more than a level."""
         return tuple(op for op in self.ops if op.need.level > level)
+
+    @property
+    def unjudged(self) -> tuple[OpVerdict, ...]:
+        """The ops about which nothing is known; they have level none."""
+        return tuple(op for op in self.ops if not op.need.judged)
 
 
 def prove(
@@ -178,7 +183,7 @@ def prove_rules(
 def _unseen(finding: Finding) -> OpVerdict:
     loc = finding.loc
     call = loc.call if loc else "?"
-    need = Need(Level.NONE, ("unknown",), reason=finding.message, help=finding.help)
+    need = Need(Level.NONE, UNKNOWN, reason=finding.message, help=finding.help)
     return OpVerdict(call, loc.module_path if loc else "", call, need, loc)
 
 
@@ -197,7 +202,7 @@ def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Call
     def rule(node: Node) -> Need:
         reason = outcome.refused.get(node.name)
         if reason is not None and node.name not in outcome.currents:
-            return Need(Level.NONE, ("unknown",), reason=f"it cannot be compiled: {reason}")
+            return Need(Level.NONE, UNKNOWN, reason=f"it cannot be compiled: {reason}")
         real = table.get(type(node.op))
         return need_of(graph, node) if real is None else real(structure, node)
 

@@ -33,7 +33,13 @@ class Need:
     help: str = ""
     rewrite: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything is known about the arithmetic; what is not known has level none."""
+        return self.arithmetic != UNKNOWN
 
+
+UNKNOWN = ("unknown",)
 Rule = Callable[[Graph, Node], Need]
 
 
@@ -43,7 +49,7 @@ def need_of(graph: Graph, node: Node) -> Need:
     if rule is None:
         return Need(
             Level.NONE,
-            ("unknown",),
+            UNKNOWN,
             reason=f"no rule says that {node.op.mnemonic} on real numbers needs less",
             help="compile the model: the verdict is about the integer program",
         )

@@ -13,7 +13,7 @@ from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
 from snncc.mfi.real_rules import RealRule
-from snncc.mfi.rules import Need
+from snncc.mfi.rules import UNKNOWN, Need
 from snncc.mfi.structure import Structure, aligned, called, factor_of, offset_of
 
 
@@ -59,7 +59,7 @@ def _projection(structure: Structure, node: Node) -> Need:
 def _opaque(_structure: Structure, node: Node) -> Need:
     return Need(
         Level.NONE,
-        ("unknown",),
+        UNKNOWN,
         reason=f"{called(node)} has no form in this dialect",
         help="judge the model: there the function is known",
     )

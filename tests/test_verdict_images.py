@@ -1,0 +1,105 @@
+"""How images enter: every one of them counts, and so does what the host does."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_networks import random_images, random_network
+
+from snncc.artifact import Program
+from snncc.artifact.files import save_program
+from snncc.cli.main import run
+from snncc.compile import spiking_passes
+from snncc.ir import Graph, GraphBuilder
+from snncc.ir.encodings import encodings_of
+from snncc.ir.projections import Concat, Contract, Pixels, Sum
+from snncc.ir.spiking_ops import Population, Readout
+from snncc.mfi import Level, Policy, prove
+from snncc.options import CompileOptions
+from snncc.passes.pipeline import run_passes
+from snncc.quantize.calibration import round_plainly
+from snncc.quantize.lower_to_integers import LowerToIntegers
+
+
+def spiking(*encodings: str, joined: bool = False) -> Graph:
+    """Images of two elements, each with weights of its own, or side by side; then neurons."""
+    b, rng = GraphBuilder("spiking", 3), np.random.default_rng(0)
+    images = [b.add(Pixels(("f",), (2,), way), name=f"image{i}") for i, way in enumerate(encodings)]
+    if joined:
+        images = [b.add(Concat(("f",) * len(images), "f"), images, name="joined")]
+
+    def dense(name: str, source: str) -> str:
+        weight = rng.normal(size=(3, b[source].type.size("f")))
+        op = Contract(b.constant(f"{name}.w", weight, ("f", "f")), ("f",), ("f",))
+        return b.add(op, [source], name=name)
+
+    current = b.add(Sum(), [dense(f"in{i}", image) for i, image in enumerate(images)], name="sum")
+    threshold = b.constant("threshold", np.array(0.5))
+    fire = b.add(Population(threshold), [current], name="fire")
+    return b.finish(b.add(Readout(), [dense("out", fire)], name="readout"))
+
+
+def integer(graph: Graph) -> Graph:
+    return run_passes(graph, [LowerToIntegers(round_plainly(graph, 8), 8)])
+
+
+WAYS = [("bit-planes", "host"), ("host", "bit-planes"), ("bit-planes", "bit-planes", "host")]
+
+
+@pytest.mark.parametrize("dialect", ["spiking", "integer"])
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("ways", WAYS)
+def test_one_image_on_the_host_is_enough(ways: tuple[str, ...], joined: bool, dialect: str) -> None:
+    graph = spiking(*ways, joined=joined)
+    verdict = prove(graph if dialect == "spiking" else integer(graph))
+    assert verdict.encoding_level is Level.NONE
+    assert not Policy(Level.BIT_SERIAL).judge(verdict).holds
+    assert Policy(Level.BIT_SERIAL).judge(verdict).host_refused
+    assert Policy(Level.STRICT, frozenset(["encoding=host"])).judge(verdict).holds
+    for i, way in enumerate(ways):
+        assert f"image{i}" in verdict.encoding.partition(f"{way}, ")[0]
+    by_host = {op.name: op.encodes for op in verdict.ops if op.name.startswith("in")}
+    wanted = {"in0": True} if joined else {f"in{i}": w == "host" for i, w in enumerate(ways)}
+    assert by_host == wanted
+    for op in verdict.ops:
+        if op.name in wanted:
+            assert (op.need.arithmetic == ()) is wanted[op.name]
+
+
+def test_images_alike_are_as_strict_as_one() -> None:
+    one, two = (prove(integer(spiking(*["bit-planes"] * n))) for n in (1, 2))
+    assert one.encoding.startswith("bit-planes, inside the program")
+    assert two.encoding.startswith("2 images; image0, image1: bit-planes, inside the program")
+    assert one.encoding_level is two.encoding_level is Level.STRICT
+    assert one.level is two.level is Level.STRICT
+
+
+def test_only_pixels_have_an_encoding() -> None:
+    graph = spiking("host", "bit-planes", joined=True)
+    assert encodings_of(graph, "joined") == {"host", "bit-planes"}
+    assert encodings_of(graph, "image1") == {"bit-planes"}
+    assert encodings_of(graph, "fire") == encodings_of(graph, "sum") == frozenset()
+
+
+def test_counts_tell_of_the_host_s_multiplications(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = random_network(3)
+    np.savez(tmp_path / "d.npz", images=random_images(net, 0, 4))
+    told = {}
+    for encoding in ("bit-planes", "host"):
+        graph = integer(run_passes(net, spiking_passes(CompileOptions(encoding=encoding))))
+        save_program(tmp_path / "p.snncc", Program(graph, {}))
+        arguments = ["count", str(tmp_path / "p.snncc"), f"{tmp_path / 'd.npz'}:images"]
+        assert run([*arguments, "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        macs = record["neurobench"]["synaptic_operations"]["Effective_MACs"]
+        assert run(arguments) == 0
+        told[encoding] = macs, capsys.readouterr().out
+    assert told["bit-planes"][0] == 0
+    assert "accumulates, no multiply-accumulate" in told["bit-planes"][1]
+    macs, text = told["host"]
+    assert macs > 0
+    assert f"accumulates, and {macs:,.1f} multiply-accumulates by the host" in text
+    assert "no multiply-accumulate" not in text
