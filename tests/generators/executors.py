@@ -73,7 +73,7 @@ def tried(
         return Tried(simulator.general, tuple(found), False)
     found = _batch("event", wanted, simulator, images, seed)
     found += _stream(wanted, simulator, images, seed)
-    every = sorted(projections_of_spikes(graph))
+    every = [name for name in sorted(projections_of_spikes(graph)) if _matrices(graph, name) <= 8]
     rng = np.random.default_rng([seed, 8])
     some = [name for name in every if rng.random() < 0.5]
     dense = False
@@ -88,6 +88,14 @@ def tried(
     if nodes:
         found += _compare("nodes", wanted, NodeSimulator(graph, 1).run(images, ALL))
     return Tried("", tuple(found), dense)
+
+
+def _matrices(graph: Graph, name: str) -> int:
+    """About how many matrices a layer takes: a library makes each ready in a millisecond."""
+    axes = getattr(graph[name].op, "weight").axes
+    shape = dict(zip(axes, graph.constants[graph[name].op.weight.name].shape, strict=True))
+    shared = getattr(graph[name].op, "shared", axes[:-4])
+    return int(np.prod([shape[axis] for axis in shared], dtype=np.int64))
 
 
 def _batch(
