@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checked_plans import checked_plan
 from lava_environment import SKIPPED, lava_environment
 
 from snncc.backends.lava_nc.environment import LavaEnvironment
@@ -56,3 +57,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def threads_for_small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks of the tests are too small for a second thread; here they get it all the same."""
     monkeypatch.setattr("snncc.runtime.simulator.WORTH", 1)
+
+
+@pytest.fixture(autouse=True)
+def every_plan_is_checked(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan checker looks at every plan of a simulator, but where memory or time is measured."""
+    if request.module.__name__ not in ("test_memory", "test_compiled_start"):
+        monkeypatch.setattr("snncc.runtime.simulator.plan_units", checked_plan)

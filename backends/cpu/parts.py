@@ -22,6 +22,8 @@ from snncc.ir.projections import Contract, Convolve
 MOST_INPUTS = (1 << 16) - 64
 """Weight rows are listed as 16-bit numbers."""
 SHORT = (1 << 15) - 1
+TRIALS = 8
+"""How many numbers of shares of about equal size are tried."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,20 @@ def _split(part: Part) -> list[Part]:
     """
     one = part.taps.shape[1] == 1
     pieces = part.words if one else part.taps.shape[1]
-    if max(_share(part, one, i, i + 1).reach for i in range(pieces)) > SHORT:
-        return [part]
-    for shares in range(max(2, -(-part.reach // SHORT)), pieces + 1):
+    if one:
+        most = max(_share(part, one, i, i + 1).reach for i in range(pieces))
+    else:
+        most = _magnitude(sum_bounds(part.taps[..., 1].reshape(-1, 1), part.weights, part.inputs))
+    if most > SHORT:
+        return [part]  # a piece alone does not fit
+    least = max(2, -(-part.reach // SHORT))
+    for shares in range(least, min(least + TRIALS, pieces + 1)):
         edges = [pieces * i // shares for i in range(shares + 1)]
         found = [_share(part, one, a, b) for a, b in pairwise(edges)]
         if all(share.reach <= SHORT for share in found):
             return found
-    return [part]
+    each = SHORT // most  # so many pieces always fit
+    return [_share(part, one, a, min(a + each, pieces)) for a in range(0, pieces, each)]
 
 
 def stacked(parts: list[Part]) -> list[Part]:
@@ -164,7 +172,11 @@ def _share(part: Part, one: bool, a: int, b: int) -> Part:
 
 
 def _largest(part: Part) -> int:
-    low, high = sum_bounds(part.taps[..., 1], part.weights, part.inputs)
+    return _magnitude(sum_bounds(part.taps[..., 1], part.weights, part.inputs))
+
+
+def _magnitude(bounds: tuple[int, int]) -> int:
+    low, high = bounds
     return max(-low, high)
 
 

@@ -1,0 +1,252 @@
+"""The plan checker: whether a finished plan computes its program, in formats that hold its numbers.
+
+The planner decides formats, layouts and places; this walks over what it wrote, the tables and the
+constants that the compiled kernels read, and over the program, and takes nothing else from it. It
+carries out every unit in whole numbers, on probes in place of spikes and with the interval of every
+number, through a shadow of the working memory. So it finds a sum that its accumulator does not
+hold, a tap or weight that is not the program's, a buffer that is overwritten before it is read.
+
+It is slow beside the planner and far from minimal memory: it runs in tests and when it is asked.
+"""
+
+import numpy as np
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
+from snncc.backends.cpu.checking.exact import Ints
+from snncc.backends.cpu.checking.meaning import PLANES, Meaning, meaning_of, names_of
+from snncc.backends.cpu.checking.neurons import (
+    arranged,
+    check_constants,
+    check_membranes,
+    require_same,
+)
+from snncc.backends.cpu.checking.products import Span, multiplied
+from snncc.backends.cpu.checking.registers import Registers, load, scaled, spread, store
+from snncc.backends.cpu.checking.shadow import Numbers, Shadow
+from snncc.backends.cpu.checking.sums import Tapped, projected
+from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
+from snncc.backends.cpu.encoding import UnitPlan
+from snncc.ir import Graph
+from snncc.ir.integer_ops import IntegerPopulation
+
+MASKED = (f.MASKED, f.MASKED_LANES)
+
+
+def check_plan(graph: Graph, plan: UnitPlan, seed: int = 0) -> tuple[PlanFault, ...]:
+    """Checks a plan against its program.
+
+    Args:
+        graph: integer dialect, verified.
+        plan: of it, as `plan_units` gives it.
+        seed: of the probes.
+
+    Returns:
+        What is wrong: nothing, or the first fault; what comes after it would follow from it.
+    """
+    at = [""]
+    try:
+        _Walk(graph, plan, meaning_of(graph, seed), at).run()
+    except Wrong as wrong:
+        return (PlanFault(at[0], str(wrong)),)
+    return ()
+
+
+class _Walk:
+    """One pass over a plan, step by step where it is a stream's."""
+
+    def __init__(self, graph: Graph, plan: UnitPlan, meaning: Meaning, at: list[str]) -> None:
+        self.graph, self.plan, self.meaning, self.at = graph, plan, meaning, at
+        self.units = rows_of(plan.units, f.U_SIZE, "units")
+        self.parts = rows_of(plan.parts, f.P_SIZE, "parts")
+        self.ops = rows_of(plan.ops, f.O_SIZE, "ops")
+        self.accesses = rows_of(plan.accesses, f.A_SIZE, "accesses")
+        self.gains = rows_of(plan.gains, f.G_SIZE, "gains")
+        self.constants = rows_of(plan.constants, f.C_SIZE, "constants")
+        self.neurons = rows_of(plan.neurons, f.N_SIZE, "populations")
+        self.block = Block(plan.block)
+        self.shadow = Shadow(plan.memory - READ_ON)
+        self.kept: dict[str, int] = {}
+        self.span = Span(0, plan.steps)
+        self.fired: list[str] = []
+
+    def run(self) -> None:
+        require(len(self.plan.names) == len(self.units), "units and their names are not as many")
+        populations = [node.name for node in self.graph.select(IntegerPopulation)]
+        for name in populations:
+            for what, places, steps in (
+                ("state", self.plan.states, 1),
+                ("record", self.plan.records, self.plan.steps),
+            ):
+                if name in places:
+                    self._keep(f"{what} {name}", name, places[name], steps)
+        for first in range(0, self.graph.steps, self.plan.steps):
+            self.span, self.fired = Span(first, self.plan.steps), []
+            for number, unit in enumerate(self.units):
+                self.at[0] = self.plan.names[number]
+                if unit[f.U_CONSTANT] == 0 or first == 0:
+                    self.shadow.next_unit()
+                    self._unit(number, unit)
+            self.at[0] = ""
+            require(sorted(self.fired) == sorted(populations), "populations do not fire once each")
+            self._answer()
+
+    def _keep(self, key: str, name: str, place: int, steps: int) -> None:
+        _, arrangement = self.plan.spikes[name]
+        size = 4 * steps * arrangement.row_count * arrangement.padded
+        self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
+
+    def _answer(self) -> None:
+        """What is read after the last unit: the answer, recorded spikes and membranes."""
+        place, size, arrangement, timed = self.plan.readout
+        current = self.graph[self.graph[self.graph.output].inputs[0]]
+        steps, rows, lanes = self.span.count if timed else 1, arrangement.row_count, arrangement.lanes
+        require(size in (2, 4), f"an answer of {size} bytes an element")
+        require(timed == current.type.temporal, "the answer's steps are not the program's")
+        elements = np.arange(steps * rows * lanes).reshape(steps, rows, lanes)
+        found = self.shadow.load(place + size * elements, size)
+        names = names_of(current)
+        require_same(found, self.meaning.values[current.name], names, arrangement,
+                     self.span.first, "the answer")  # fmt: skip
+        for name in self.plan.records:
+            start, own = self.plan.spikes[name]
+            size = 8 * own.words * own.row_count * self.plan.steps
+            self.shadow.require_bits(start, size, f"recorded spikes of {name}")
+            self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
+        for name, start in self.plan.states.items():
+            self._keep(f"state {name}", name, start, 1)
+
+    def _unit(self, number: int, unit: Row) -> None:
+        rows, lanes, tile = unit[f.U_ROWS], unit[f.U_LANES], unit[f.U_TILE]
+        require(rows >= 0 and lanes > 0 and unit[f.U_BLOCK] > 0, "a unit without rows or lanes")
+        fits = 0 < tile <= f.TILE and tile % f.GROUP == 0
+        require(fits, f"tiles of {tile} lanes")
+        steps = 1 if unit[f.U_CONSTANT] else self.span.count
+        if rows:
+            self._scratch(unit, steps)
+            registers = Registers(self.plan.names[number])
+            first = unit[f.U_OP]
+            require(0 <= first <= first + unit[f.U_OPS] <= len(self.ops), "ops that there are not")
+            for op in self.ops[first : first + unit[f.U_OPS]]:
+                self._op(unit, op, registers, (steps, rows, lanes))
+        if number in self.plan.dense:
+            multiplied(self.plan.dense[number], self.shadow, self.span)
+
+    def _scratch(self, unit: Row, steps: int) -> None:
+        """Room for constants, registers and lists of active inputs, as the kernel lays it out."""
+        first, count = unit[f.U_PART], unit[f.U_PARTS]
+        require(0 <= first <= first + count <= len(self.parts), "parts that there are not")
+        inputs = 0
+        for part in self.parts[first : first + count]:
+            if part[f.P_KIND] not in MASKED:
+                events = part[f.P_KIND] == f.EVENTS
+                inputs += part[f.P_TAP_COUNT] * (64 * part[f.P_WORDS] if events else 1)
+        block = min(unit[f.U_BLOCK], unit[f.U_ROWS])
+        lists = block * steps * (8 * count + 2 * inputs) + 8
+        needed = (3 + f.REGISTERS) * 4 * f.TILE * steps + lists + 2 * READ_ON
+        require(needed <= self.plan.scratch, f"it needs {needed} bytes of scratch memory")
+
+    def _op(self, unit: Row, op: Row, registers: Registers, shape: tuple[int, int, int]) -> None:
+        kind, what, number = op[f.O_KIND], op[f.O_WHAT], op[f.O_DST]
+        first = 0 if unit[f.U_CONSTANT] else self.span.first
+        if kind == f.PROJECT:
+            registers.put(op, self._project(unit, op, shape, first))
+        elif kind == f.LOAD:
+            access = row(self.accesses, what, "access")
+            registers.put(op, load(access, self.block, self.shadow, shape))
+        elif kind == f.SUM:
+            registers.put(op, registers[what])
+        elif kind == f.SCALE:
+            value = spread(registers[number], shape)
+            gain = row(self.gains, what, "gain")
+            registers.replace(number, scaled(gain, self.block, value, first))
+        elif kind == f.STORE:
+            access = row(self.accesses, what, "access")
+            store(access, self.block, self.shadow, spread(registers[number], shape))
+        elif kind == f.FIRE:
+            self._fire(registers.name, row(self.neurons, what, "population"), registers[number],
+                       shape)  # fmt: skip
+        else:
+            raise Wrong(f"there is no op {kind}")
+
+    def _project(self, unit: Row, op: Row, shape: tuple[int, int, int], first: int) -> Numbers:
+        steps, rows, lanes = shape
+        number, count = op[f.O_WHAT], op[f.O_PARTS]
+        require(0 <= number < number + count <= unit[f.U_PARTS], "parts that the unit has not")
+        begin = unit[f.U_PART] + number
+        parts = self.parts[begin : begin + count]
+        part = parts[0]
+        kinds = {p[f.P_KIND] for p in parts}
+        require(kinds <= {f.EVENTS, f.PLANE, *MASKED}, "a part of no known kind")
+        require(count == 1 or kinds == {f.EVENTS}, "parts are added up that are no lists")
+        tapped = [self._tapped(p, self.block.taps(p, rows), lanes) for p in parts]
+        banks = range(first, first + steps) if part[f.P_WEIGHT_STEP] else (0,)
+        weights = [self.block.weights(part, t, lanes, unit[f.U_TILE]) for t in banks]
+        return projected(part, tapped, weights, steps, lanes, f"part {begin}")
+
+    def _tapped(self, part: Row, taps: Ints, lanes: int) -> Tapped:
+        if part[f.P_KIND] == f.PLANE:
+            return Tapped(taps, 1, lambda places, _: self._pixels(part, places))
+        events = part[f.P_KIND] == f.EVENTS
+        words = part[f.P_WORDS] if events else -(-lanes // 64)
+        inputs = lanes
+        if events:
+            inputs = min(64 * words, self.shadow.lanes(part[f.P_SOURCE], part[f.P_ROW]))
+
+        def read(rows: Ints, step: int) -> Ints:
+            start = part[f.P_SOURCE] + step * part[f.P_STEP] + rows * part[f.P_ROW]
+            addresses = start[:, None] + 8 * np.arange(words)
+            bits = self.shadow.bits(addresses, (step, part[f.P_STEP] // 8))
+            return bits.reshape(len(rows), -1)[:, :inputs]
+
+        return Tapped(taps, inputs, read)
+
+    def _pixels(self, part: Row, places: Ints) -> Ints:
+        planes, plane = self.meaning.planes, part[f.P_PLANE]
+        if planes is None:
+            raise Wrong("it reads an image that the program has not")
+        require(0 <= plane < PLANES, f"a pixel has no bit {plane}")
+        flat = planes[plane].reshape(-1)
+        require(not places.size or int(places.max()) < len(flat), "it reads beyond the image")
+        return flat[places][:, None]
+
+    def _fire(self, name: str, neuron: Row, current: Numbers, shape: tuple[int, int, int]) -> None:
+        require(name in self.plan.spikes, "what fires is no population")
+        node, (place, arrangement) = self.graph[name], self.plan.spikes[name]
+        source = self.graph[node.inputs[0]]
+        same = shape == (self.span.count, arrangement.row_count, arrangement.lanes)
+        require(same, "its rows, lanes or steps are not the population's")
+        meant = self.meaning.values[source.name]
+        found = spread(current, shape)
+        require_same(found, meant, names_of(source), arrangement, self.span.first, "its current")
+        check_constants(self.graph, node, neuron, self.constants, self.block, arrangement)
+        check_membranes(self.graph, node, meant)
+        self._layout(name, neuron)
+        self.fired.append(name)
+        probes = self.meaning.values[name].probe
+        probes = arranged(probes, names_of(node), arrangement)
+        steps = probes[self.span.first : self.span.first + self.span.count]
+        padded = np.zeros((*steps.shape[:2], 64 * arrangement.words), np.int64)
+        padded[..., : arrangement.lanes] = steps
+        self.shadow.put_bits(place, padded.reshape(-1, 64), arrangement.lanes)
+
+    def _layout(self, name: str, neuron: Row) -> None:
+        """Whether spikes and membranes are written where they are read."""
+        place, own = self.plan.spikes[name]
+        row_bytes, wide = 8 * own.words, 4 * own.padded
+        wanted = {
+            f.N_SPIKES: place,
+            f.N_SPIKES_ROW: row_bytes,
+            f.N_SPIKES_STEP: row_bytes * own.row_count,
+            f.N_RECORD: self.plan.records.get(name, -1),
+            f.N_STATE: self.plan.states.get(name, -1),
+        }
+        if name in self.plan.records:
+            wanted |= {f.N_RECORD_ROW: wide, f.N_RECORD_STEP: wide * own.row_count}
+            self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
+        if name in self.plan.states:
+            wanted |= {f.N_STATE_ROW: wide}
+            self._keep(f"state {name}", name, self.plan.states[name], 1)
+        right = all(neuron[column] == value for column, value in wanted.items())
+        require(right, "spikes or membranes are not written where they are read")
+

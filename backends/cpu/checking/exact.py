@@ -1,0 +1,38 @@
+"""Sums of products of whole numbers without rounding and without overflow."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.backends.cpu.checking.wrong import require
+
+Ints = NDArray[np.int64]
+DOUBLE = 1 << 53
+"""Floating point numbers of 64 bits hold every whole number up to here."""
+LONG = 1 << 62
+INT16 = (-(1 << 15), (1 << 15) - 1)
+INT32 = (-(1 << 31), (1 << 31) - 1)
+
+
+def product(a: Ints, b: Ints) -> Ints:
+    """The matrix product; in floating point where no partial sum can be rounded."""
+    if a.size == 0 or b.size == 0:
+        return np.matmul(a, b)
+    widest = a.shape[-1] * largest(a) * largest(b)
+    if widest < DOUBLE:
+        return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+    require(widest < LONG, "numbers are so large that they cannot be checked")
+    return np.matmul(a, b)
+
+
+def largest(a: Ints) -> int:
+    """The largest magnitude, as a Python integer."""
+    return max(-int(a.min(initial=0)), int(a.max(initial=0)))
+
+
+def within(low: Ints, high: Ints, bounds: tuple[int, int], what: str) -> None:
+    """Refuses an interval that a number format does not hold."""
+    least, most = int(low.min(initial=0)), int(high.max(initial=0))
+    require(
+        bounds[0] <= least and most <= bounds[1],
+        f"{what} can reach {least}..{most}, its format holds {bounds[0]}..{bounds[1]}",
+    )

@@ -1,0 +1,216 @@
+"""What a program means, for the plan checker: probes through its linear maps, and intervals.
+
+Spikes are replaced by random numbers of 16 bits, the eight planes of pixels likewise. A projection
+is linear, so a plan that adds up another weight, another input, or one of them twice gives another
+number for these inputs (for a single difference always, for several with a chance of 2^-16 that
+they cancel in one element). The intervals are those of real inputs: each weight taken or not.
+
+Nothing here is shared with the planner, the interpreter or the width proof.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
+from snncc.backends.cpu.checking.wrong import Wrong, require
+from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+
+PLANES = 8
+PROBES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a program, each array [t or 1, *axes without time].
+
+    Attributes:
+        probe: what the probes give.
+        low, high: interval of every element.
+    """
+
+    probe: Ints
+    low: Ints
+    high: Ints
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A program on probes.
+
+    Attributes:
+        values: every current; of populations the probes in place of their spikes.
+        planes: probes of every plane of the image, [planes, *axes]; none without an image.
+    """
+
+    values: dict[str, Value]
+    planes: Ints | None
+
+
+def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
+    """Evaluates a program on probes.
+
+    Raises:
+        Wrong: its numbers are too large for the plans that are checked.
+    """
+    random = np.random.default_rng(seed)
+    values: dict[str, Value] = {}
+    planes: Ints | None = None
+    for node in graph.nodes:
+        sizes = [a.size for a in node.type.axes if a.name != TIME]
+        if isinstance(node.op, IntegerReadout):
+            continue
+        if isinstance(node.op, Pixels):
+            require(planes is None, "the program has two images")
+            planes = random.integers(1, PROBES, (PLANES, *sizes), np.int64)
+            probe = sum(plane << bit for bit, plane in enumerate(planes))
+            values[node.name] = _selector(np.asarray(probe, np.int64)[None], 255)
+        elif isinstance(node.op, IntegerPopulation):
+            steps = graph.steps if node.type.temporal else 1
+            values[node.name] = _selector(random.integers(1, PROBES, (steps, *sizes), np.int64), 1)
+        else:
+            values[node.name] = _value(graph, node, [values[n] for n in node.inputs])
+    return Meaning(values, planes)
+
+
+def _selector(probe: Ints, most: int) -> Value:
+    one = np.ones_like(probe[:1])
+    return Value(probe, one * 0, one * most)
+
+
+def names_of(node: Node) -> tuple[str, ...]:
+    """Axes of a value here: time leads, whether it varies or not."""
+    return (TIME, *(n for n in node.type.names if n != TIME))
+
+
+def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
+    op, names = node.op, [names_of(graph[n]) for n in node.inputs]
+    target = names_of(node)
+    if isinstance(op, Contract | Convolve):
+        weight = graph.constants[op.weight.name].astype(np.int64)
+        if graph[node.inputs[0]].type.kind not in (Kind.SPIKE, Kind.PIXEL):
+            raise Wrong(f"{node.name} selects with neither spikes nor pixels")
+        mapped = [
+            _map(op, w, names[0], x, node, graph.steps)
+            for w, x in (
+                (weight, inputs[0].probe),
+                (np.minimum(weight, 0), inputs[0].high),
+                (np.maximum(weight, 0), inputs[0].high),
+            )
+        ]
+        return Value(*mapped)
+    if isinstance(op, Sum):
+        shifts = op.shifts or (0,) * len(inputs)
+        require(max(shifts) < 32, f"{node.name} shifts by more than 31")
+        return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
+    if isinstance(op, Concat):
+        return _each(lambda *parts: _join(parts, names, target, op), inputs)
+    if isinstance(op, Gain):
+        source = inputs[0]
+        mantissa = over(graph, op.mantissa, target)
+        before = [_times(mantissa, x) for x in (source.probe, source.low, source.high)]
+        half = (1 << op.shift) >> 1
+        probe, *ends = [(x + half) >> op.shift for x in before]
+        return Value(probe, np.minimum(*ends), np.maximum(*ends))
+    raise Wrong(f"{node.name} is a {op.mnemonic}, which no plan holds")
+
+
+def _each(apply: Callable[..., Ints], inputs: list[Value]) -> Value:
+    """The same for probes and both ends: for ops that grow with each of their inputs."""
+    return Value(
+        apply(*(v.probe for v in inputs)),
+        apply(*(v.low for v in inputs)),
+        apply(*(v.high for v in inputs)),
+    )
+
+
+def _times(mantissa: Ints, x: Ints) -> Ints:
+    require(largest(mantissa) * largest(x) < LONG, "a gain reaches numbers of more than 62 bits")
+    return mantissa * x
+
+
+def over(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
+    """A constant over all these axes, with length 1 where it lacks one."""
+    return _placed(graph.constants[param.name].astype(np.int64), param.axes, target)
+
+
+def _placed(array: Ints, axes: tuple[str, ...], target: tuple[str, ...]) -> Ints:
+    have = [n for n in target if n in axes]
+    moved = array.transpose([axes.index(n) for n in have])
+    return moved.reshape([array.shape[axes.index(n)] if n in axes else 1 for n in target])
+
+
+def _add(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[str, ...],
+         shifts: tuple[int, ...]) -> Ints:  # fmt: skip
+    total = np.zeros([1] * len(target), np.int64)
+    for part, axes, shift in zip(parts, names, shifts, strict=True):
+        require(largest(part) << shift < LONG, "a sum reaches numbers of more than 62 bits")
+        total = total + (_placed(part, axes, target) << shift)
+    return total
+
+
+def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[str, ...],
+          op: Concat) -> Ints:  # fmt: skip
+    steps = max(len(part) for part in parts)
+    placed: list[Ints] = []
+    for part, axes, along in zip(parts, names, op.along, strict=True):
+        renamed = tuple(op.out if n == along else n for n in axes)
+        full = _placed(part, renamed, target)
+        placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
+    return np.concatenate(placed, axis=target.index(op.out))
+
+
+def _map(op: Contract | Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node,
+         steps: int) -> Ints:  # fmt: skip
+    if isinstance(op, Convolve):
+        banks = weight if op.banks else weight[None]
+        count = max(len(banks), len(x))
+        parts = [
+            _convolve(op, banks[t % len(banks)], names[1:], x[t % len(x)], node)
+            for t in range(count)
+        ]
+        return np.stack(parts)
+    if TIME in op.shared:
+        x = np.broadcast_to(x, (steps, *x.shape[1:]))
+    x = x.sum(axis=tuple(names.index(n) for n in op.summed))
+    left = [n for n in names if n not in op.summed]
+    carried = [n for n in left if n not in (*op.shared, *op.into)]
+    order = [*op.shared, *carried, *op.into]
+    x = x.transpose([left.index(n) for n in order])
+    sizes = x.shape
+    a, b = len(op.shared), len(op.shared) + len(carried)
+    outs = weight.shape[a : a + len(op.out)]
+    flat = x.reshape(_count(sizes[:a]), _count(sizes[a:b]), _count(sizes[b:]))
+    matrix = weight.reshape(flat.shape[0], _count(outs), flat.shape[2])
+    y = product(flat, matrix.transpose(0, 2, 1)).reshape(*sizes[:b], *outs)
+    have = [*op.shared, *carried, *op.out]
+    return y.transpose([have.index(n) for n in names_of(node)])
+
+
+def _convolve(op: Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node) -> Ints:
+    image = (op.channel, op.height, op.width)
+    carried = [n for n in names if n not in image]
+    x = x.transpose([names.index(n) for n in (*carried, *image)])
+    lead = x.shape[: len(carried)]
+    outputs, inputs, kh, kw = weight.shape
+    ph, pw = op.padding
+    x = np.pad(x.reshape(-1, *x.shape[-3:]), ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    height, width = node.type.size(op.out_height), node.type.size(op.out_width)
+    groups, each = op.groups, outputs // op.groups
+    total = np.zeros((len(x), groups, each, height * width), np.int64)
+    for p in range(kh):
+        for q in range(kw):
+            top, left = p * op.dilation[0], q * op.dilation[1]
+            seen = x[:, :, top :: op.stride[0], left :: op.stride[1]][:, :, :height, :width]
+            seen = seen.reshape(len(x), groups, inputs, height * width)
+            total += product(weight[:, :, p, q].reshape(groups, each, inputs), seen)
+    y = total.reshape(*lead, outputs, height, width)
+    have = [*carried, op.out_channel, op.out_height, op.out_width]
+    return y.transpose([have.index(n) for n in names_of(node)[1:]])
+
+
+def _count(sizes: tuple[int, ...]) -> int:
+    return int(np.prod(sizes, dtype=np.int64))

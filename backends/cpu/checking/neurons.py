@@ -1,0 +1,158 @@
+"""What FIRE does with a register: the population's constants and rules, and its membranes' bounds."""
+
+import numpy as np
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.checking.decoding import Block, Row
+from snncc.backends.cpu.checking.exact import INT32, LONG, Ints, largest, within
+from snncc.backends.cpu.checking.meaning import Value, names_of, over
+from snncc.backends.cpu.checking.shadow import Numbers
+from snncc.backends.cpu.checking.wrong import require
+from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir.integer_ops import IntegerPopulation
+
+
+def arranged(array: Ints, names: tuple[str, ...], arrangement: Arrangement) -> Ints:
+    """[t or 1, *axes] as [t or 1, rows, lanes], every length 1 that an axis lacks spread out."""
+    order = (TIME, *arrangement.rows, *([arrangement.lane] if arrangement.lane else []))
+    moved = array.transpose([names.index(n) for n in order])
+    sizes = (len(array), *arrangement.sizes, *([arrangement.lanes] if arrangement.lane else []))
+    full = np.broadcast_to(moved, sizes)
+    return full.reshape(len(array), arrangement.row_count, arrangement.lanes)
+
+
+def require_same(found: Numbers, meant: Value, names: tuple[str, ...], arrangement: Arrangement,
+                 first_step: int, what: str) -> None:  # fmt: skip
+    """Compares what a plan computes with what the program means.
+
+    Args:
+        found: [steps, rows, lanes].
+        meant: of the program, at all its steps.
+        names: axes of it.
+        arrangement: of the plan's rows and lanes.
+        first_step: of the program, at which `found` begins.
+        what: is compared.
+    """
+    steps = len(found.probe)
+    for number, own in enumerate((found.probe, found.low, found.high)):
+        array = (meant.probe, meant.low, meant.high)[number]
+        wanted = arranged(array, names, arrangement)
+        at = np.minimum(np.arange(first_step, first_step + steps), len(wanted) - 1)
+        have = np.broadcast_to(own, found.probe.shape)
+        if number == 0:
+            wrong = int((have != wanted[at]).sum())
+            require(wrong == 0, f"{what} is another sum than the program's, in {wrong} elements")
+        else:
+            holds = have <= wanted[at] if number == 1 else have >= wanted[at]
+            require(holds.all(), f"{what} is bounded by less than the program's")
+
+
+def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row], block: Block,
+                    arrangement: Arrangement) -> None:  # fmt: skip
+    """Threshold, bias, offset, polarity and the rules of a population, as the kernel reads them."""
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+    first = neuron[f.N_CONSTANTS]
+    require(0 <= first <= len(constants) - 4, f"there are no constants {first}")
+    params = ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
+    rows, lanes = arrangement.row_count, arrangement.lanes
+    tables = constants[first : first + 4]
+    for what, table, (param, default) in zip(
+        ("threshold", "bias", "offset", "polarity"), tables, params, strict=True
+    ):
+        wanted = _wanted(graph, node, param, default, arrangement)
+        for step in range(graph.steps):
+            found = block.constant(table, step, rows, lanes)
+            same = bool((np.broadcast_to(found, (rows, lanes)) == wanted[step % len(wanted)]).all())
+            require(same, f"the {what} of step {step} is not the program's")
+    polarity = _wanted(graph, node, op.polarity, 1, arrangement)
+    require(neuron[f.N_POLAR] != 0 or (polarity == 1).all(), "a polarity is left out")
+    by_row = any(table[f.C_ROW] != 0 for table in tables)
+    by_step = any(table[f.C_STEP] != 0 for table in tables)
+    require(neuron[f.N_BY_ROW] != 0 or not by_row, "constants of one row are used for all")
+    require(neuron[f.N_BY_STEP] != 0 or not by_step, "constants of one step are used for all")
+    _check_rules(op, neuron, block)
+
+
+def _wanted(graph: Graph, node: Node, param: Param | None, default: int,
+            arrangement: Arrangement) -> Ints:  # fmt: skip
+    names = names_of(node)
+    if param is None:
+        return arranged(np.full([1] * len(names), default, np.int64), names, arrangement)
+    return arranged(over(graph, param, names), names, arrangement)
+
+
+def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> None:
+    factor, shift = op.decay
+    digits = block.take(neuron[f.N_DIGITS], neuron[f.N_POWERS], 1, "digits of a leak")
+    found = sum(int(digit) << power for power, digit in enumerate(digits))
+    require(set(digits.tolist()) <= {-1, 0, 1} and len(digits) <= 32, "a leak's digits are none")
+    require(found == factor and neuron[f.N_SHIFT] == shift, "the leak is not the program's")
+    require(0 <= shift < 32, f"a leak shifts by {shift}, a register has 32 bits")
+    require(neuron[f.N_LEAK_OFFSET] == op.decay_offset, "the leak's offset is not the program's")
+    flags = (
+        (f.N_SOFT, op.reset == "soft", "reset"),
+        (f.N_STRICT, op.compare == "gt", "comparison"),
+        (f.N_TOWARD_ZERO, op.rounding == "zero", "rounding"),
+    )
+    for column, wanted, what in flags:
+        require((neuron[column] != 0) == wanted, f"the {what} is not the program's")
+    plain = factor == 1 and op.decay_offset == 0 and op.rounding == "floor"
+    plain = plain and op.compare == "ge" and op.reset == "hard"
+    require(neuron[f.N_USUAL] == 0 or plain, "a neuron is taken for the usual one")
+
+
+def check_membranes(graph: Graph, node: Node, current: Value) -> None:
+    """Sees to it that 32 bits hold all that a membrane becomes, within any of the T steps.
+
+    Levels, membranes after the reset, what the leak shifts right. Currents, bias and offset are
+    added modulo 2^32 on the way to a level; the level is what must fit.
+    """
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+    names = names_of(node)
+    one = np.ones([1] * len(names), np.int64)
+    threshold, bias, offset, sign = (
+        one * default if param is None else over(graph, param, names)
+        for param, default in ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
+    )
+    for array in (threshold, bias, offset):
+        require(largest(array) < LONG >> 2, "a constant of more than 60 bits")
+    source = names_of(graph[node.inputs[0]])
+    order = [source.index(n) for n in names]
+    x_low, x_high = current.low.transpose(order), current.high.transpose(order)
+    v_low = v_high = np.zeros((), np.int64)
+    for t in range(graph.steps):
+        k, b, o, s, least, most = (
+            a[min(t, len(a) - 1)] for a in (threshold, bias, offset, sign, x_low, x_high)
+        )
+        for v in (v_low, v_high):
+            reach = largest(v) * op.decay[0] + op.decay_offset
+            require(reach <= INT32[1], f"a leak reaches {reach}, more than 32 bits hold")
+        ends = s * (least + o) + b, s * (most + o) + b
+        z_low = _leaked(op, v_low) + np.minimum(*ends)
+        z_high = _leaked(op, v_high) + np.maximum(*ends)
+        within(z_low, z_high, INT32, f"a membrane of {node.name}")
+        last = k - 1 if op.compare == "ge" else k  # the highest level without a spike
+        quiet, fires = z_low <= last, z_high > last
+        after_low = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
+        after_high = np.where(fires, z_high - k, z_low)
+        if op.reset == "hard":
+            after_low, after_high = (np.where(fires, 0, z_low),) * 2
+        v_low = np.where(quiet, np.minimum(z_low, after_low), after_low)
+        v_high = np.where(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
+        within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
+
+
+def _leaked(op: IntegerPopulation, v: Ints) -> Ints:
+    """What remains after a step; it grows with v, so it takes ends of an interval to ends."""
+    (factor, shift), c = op.decay, op.decay_offset
+    if op.rounding == "zero":
+        size = (factor * np.abs(v) + c) >> shift
+        return np.where(v < 0, -size, size)
+    if op.compare == "gt":
+        return -((c - factor * v) >> shift)
+    return (factor * v + c) >> shift

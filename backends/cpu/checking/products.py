@@ -1,0 +1,69 @@
+"""Units that are matrix products: their taps, matrices, places and formats."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.backends.cpu.checking.exact import INT16, INT32, Ints, product, within
+from snncc.backends.cpu.checking.shadow import Numbers, Shadow
+from snncc.backends.cpu.checking.wrong import require
+from snncc.backends.cpu.dense import DenseBlock, DenseUnit
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which steps are looked at.
+
+    Attributes:
+        first: of the program.
+        count: how many; they lie one after the other from the first place in memory.
+    """
+
+    first: int
+    count: int
+
+
+def multiplied(unit: DenseUnit, shadow: Shadow, span: Span) -> None:
+    """Computes a product's result and stores it."""
+    rows = int(np.prod(unit.shape[:-1], dtype=np.int64))
+    lanes = unit.shape[-1]
+    probe = np.zeros((span.count, rows, lanes), np.int64)
+    ends = np.zeros((2, span.count, rows, lanes), np.int64)
+    times = np.zeros(rows, np.int64)
+    for block in unit.sum.blocks:
+        require(not len(block.rows) or int(block.rows.max()) < rows, "a row that there is not")
+        times[block.rows] += 1
+        for s in range(span.count):
+            bank = block.matrix[(span.first + s) % len(block.matrix)].astype(np.int64)
+            taken = np.minimum(bank, 0), np.maximum(bank, 0)
+            ones = np.repeat((block.taps >= 0).astype(np.int64), unit.sum.source_lanes, axis=1)
+            for end in range(2):
+                ends[end, s, block.rows] = product(ones, taken[end])
+            probe[s, block.rows] = product(_left(unit, block, shadow, s), bank)
+    require((times == 1).all(), "a row of a matrix product is computed not once")
+    within(ends[0], ends[1], (-unit.sum.reach, unit.sum.reach), "a matrix product")
+    require(unit.size in (2, 4), f"a product of {unit.size} bytes an element")
+    within(ends[0], ends[1], INT16 if unit.size == 2 else INT32, "a matrix product")
+    addresses = np.full((1,) * (1 + len(unit.shape)), unit.place, np.int64)
+    for axis, (size, stride) in enumerate(
+        zip((span.count, *unit.shape), unit.strides, strict=True)
+    ):
+        shape = [1] * (1 + len(unit.shape))
+        shape[axis] = size
+        addresses = addresses + (np.arange(size) * stride).reshape(shape)
+    shadow.store(addresses.reshape(probe.shape), unit.size, Numbers(probe, ends[0], ends[1]))
+
+
+def _left(unit: DenseUnit, block: DenseBlock, shadow: Shadow, step: int) -> Ints:
+    """The left operand: probes of the tapped rows side by side, 0 where a tap is outside."""
+    place, row = unit.source
+    lanes, words = unit.sum.source_lanes, -(-unit.sum.source_lanes // 64)
+    require(row >= 8 * words, "rows of spikes are shorter than what is read of them")
+    taps = block.taps.astype(np.int64)
+    inside = taps >= 0
+    x = np.zeros((*taps.shape, lanes), np.int64)
+    start = place + step * row * unit.sum.source_rows + taps[inside] * row
+    bits = shadow.bits(start[:, None] + 8 * np.arange(words),
+                       (step, unit.sum.source_rows * row // 8))  # fmt: skip
+    x[inside] = bits.reshape(len(start), -1)[:, :lanes]
+    return x.reshape(len(taps), -1)
