@@ -102,7 +102,10 @@ def _print(record: dict[str, Any]) -> None:
     print_facts(
         [
             ("program", f"{record['program']}  file sha256 {record['file_sha256'][:16]}…"),
-            ("content", f"sha256 {record['sha256'][:16]}…  (as recordings and certificates name it)"),
+            (
+                "content",
+                f"sha256 {record['sha256'][:16]}…  (as recordings and certificates name it)",
+            ),
             ("digest", f"{record['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
             ("variant", origin.get("variant", "as the factory makes it")),
