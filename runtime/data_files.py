@@ -67,7 +67,7 @@ def read_array(spec: str) -> Array:
     with _readable(path):
         if not zipfile.is_zipfile(path):
             if key:
-                raise _unreadable(path, f"it holds one array, not a key {key!r}", f"give {path}")
+                raise _unreadable(path, f"it holds one array, not a key {key!r}", str(path))
             return read_npy(path)
         keys = keys_of(path)
         if not keys:

@@ -3,6 +3,8 @@
 import struct
 
 FUNCTION, LOCAL, TABLE = 2, 0, 2
+FOREIGN = (b"\xcf\xfa\xed\xfe", b"\x64\x86")
+"""How object files of macOS and of Windows begin."""
 SYSTEM = frozenset({"sched_yield", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"})
 """What kept code may need: every process has it."""
 
@@ -12,8 +14,10 @@ def why_unusable(code: bytes, symbol: str) -> str:
 
     Object files of other formats than Linux's are not looked into.
     """
-    if code[:4] != b"\x7fELF":
+    if code[:4] in FOREIGN or code[:2] in FOREIGN:
         return ""
+    if code[:4] != b"\x7fELF":
+        return "it is no object file"
     try:
         defined, needed = _symbols(code)
     except (struct.error, ValueError, IndexError):

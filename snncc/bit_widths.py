@@ -30,9 +30,10 @@ def bits_by_layer(graph: Graph, bits: int, layers: Sequence[tuple[str, int]]) ->
     """Bits of every projection: those of the last pattern that fits its name, else `bits`.
 
     Raises:
-        SnnccError: SNN001 for a pattern that fits no projection.
+        SnnccError: SNN001 for a pattern that fits no projection, or decides for none.
     """
     found = {node.name: bits for node in graph.select(Contract, Convolve)}
+    deciding: dict[str, str] = {}
     for pattern, own in layers:
         names = [name for name in found if fnmatchcase(name, pattern)]
         if not names:
@@ -42,6 +43,15 @@ def bits_by_layer(graph: Graph, bits: int, layers: Sequence[tuple[str, int]]) ->
                 help=f"names are those of `snncc inspect`, for example {next(iter(found))}",
             )
         found.update(dict.fromkeys(names, own))
+        deciding.update(dict.fromkeys(names, pattern))
+    vain = [pattern for pattern, _ in layers if pattern not in deciding.values()]
+    if vain:
+        raise SnnccError(
+            "SNN001",
+            f"--layer-bits {vain[0]} has no effect here",
+            why="later ones decide for every map that it fits",
+            help="leave it out, or give it after them",
+        )
     return found
 
 

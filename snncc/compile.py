@@ -18,6 +18,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.fidelity import measure_fidelity, some_images
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
+from snncc.ir.spiking_ops import Affine
 from snncc.ir.traced_ops import Foreign
 from snncc.mfi import domains_of
 from snncc.mfi.domains import BIT
@@ -159,6 +160,8 @@ def compile_module(
         raise SnnccError.of(refused)
     if options.decay == "by-step" and not _measured_by_step(events):
         notes.append("--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is")
+    if options.gain is not None and not _has_gains(spiking, events):
+        notes.append(f"--gain {options.gain}: every BatchNorm folds, which leaves it nothing to do")
     used = None if images is None else images_that_fit(spiking, images)
     if images is None or used is None:
         notes.append("no --calibrate: weights are rounded to nearest")
@@ -341,6 +344,14 @@ def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) 
     if options.decay == "by-step":
         passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
+
+
+def _has_gains(spiking: Graph, events: list[PassEvent]) -> bool:
+    """Whether a BatchNorm could not be folded and became a gain, or weights of its own."""
+    if any(isinstance(n.op, Affine) and n.op.scale is not None for n in spiking.nodes):
+        return True
+    unshare = UnshareWeightsUnderGains.name
+    return any(note.fired for e in events if e.name == unshare for note in e.notes)
 
 
 def _measured_by_step(events: list[PassEvent]) -> bool:

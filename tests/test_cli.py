@@ -50,7 +50,7 @@ def test_the_shipped_example_stays_accurate(
         assert results["logits"].shape == (500, 10)
         assert np.array_equal(results["predictions"], results["logits"].argmax(axis=1))
     first = out.read_bytes()
-    assert run([*arguments, "-o", str(out), "--executor", "interpreter", "--threads", "1"]) == 0
+    assert run([*arguments, "-o", str(out), "--executor", "interpreter"]) == 0
     assert out.read_bytes() == first
 
 

@@ -10,7 +10,7 @@ import pytest
 from random_programs import IMAGE, random_program
 
 from snncc.artifact import Program, program_digest, save_program
-from snncc.backends.lava_nc import bundle_files
+from snncc.backends.lava_nc import bundle_folder
 from snncc.cli.main import run
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Contract
@@ -80,6 +80,9 @@ def test_a_directory_that_is_not_empty_stays_unless_forced(
     assert export(program, folder) == 2
     assert "not empty" in capsys.readouterr().err
     assert (folder / "mine.txt").read_text() == "notes"
+    assert export(program, folder, "--force") == 2, "somebody's notes are in it"
+    assert "it also holds mine.txt" in capsys.readouterr().err
+    (folder / "mine.txt").unlink()
     assert export(program, folder, "--force") == 0
     assert {p.name for p in folder.iterdir()} == FILES
 
@@ -89,7 +92,7 @@ def test_a_failure_leaves_the_old_bundle_and_nothing_else(
 ) -> None:
     folder = tmp_path / "bundle"
     assert export(program, folder) == 0
-    (folder / "mine.txt").write_text("notes")
+    content = {p.name: p.read_bytes() for p in folder.iterdir()}
     before = sorted(p.name for p in tmp_path.iterdir())
     replace, calls = os.replace, []
 
@@ -99,10 +102,11 @@ def test_a_failure_leaves_the_old_bundle_and_nothing_else(
             raise OSError(28, "No space left on device")
         replace(a, b)
 
-    monkeypatch.setattr(bundle_files.os, "replace", fail_at_the_second)
+    monkeypatch.setattr(bundle_folder, "_exchanged", lambda *_: False)  # as on other disks
+    monkeypatch.setattr(bundle_folder.os, "replace", fail_at_the_second)
     assert export(program, folder, "--force") == 2
     assert len(calls) == 3
-    assert (folder / "mine.txt").read_text() == "notes"
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == content
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 

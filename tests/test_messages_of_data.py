@@ -232,6 +232,7 @@ EARLY = {
     "wrong size": ("compile net.pth -o o.snncc --input-shape 1,2,2 --calibrate d.npz:x", 3),
     "no folder": ("compile net.pth -o none/o.snncc", 2),
     "a folder": ("compile net.pth -o .", 2),
+    "no folder for passes": ("compile net.pth -o o.snncc --dump-ir net.pth/ir", 2),
     "onto itself": ("compile net.pth -o net.pth", 2),
     "another kind": ("compile net.pth -o o.npz", 2),
     "no such option value": ("compile net.pth -o o.snncc --profile none", 2),

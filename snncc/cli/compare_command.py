@@ -75,6 +75,7 @@ def command(
         sides, names = _sides((a, b), (executor_a, executor_b), program, data, limit)
         require_use(orders, axes, [side.recording for side in sides])
         result = compare(sides[0], sides[1], orders, limit)
+    say_limit(limit, result.images)
     if as_json:
         print_json({"schema": 1, "a": names[0], "b": names[1], **comparison_record(result)})
     else:
@@ -108,9 +109,7 @@ def _sides(
         one, recording = programs[i], recordings[i]
         if one is not None:
             name = executors[i] or defaults[i]
-            every_image = _images(one, data, given)
-            say_limit(limit, len(every_image))
-            images = every_image[:limit]
+            images = _images(one, data, given)[:limit]
             execute, every = executor_of(one.graph, name), _populations(one)
             _, done = run_recorded(one.graph, images, execute, every, program_digest(one))
             sides.append(Side(label, done, one.graph))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snncc.artifact.kinds import CHECKPOINT, EMPTY, FOLDER, kind_of
+from snncc.artifact.writing import check_writable, write_atomically
 from snncc.cli.output import say
 from snncc.diagnostics import SnnccError
 
@@ -100,10 +101,10 @@ class IrDump:
         self.folder, self.timed, self.count = folder, timed, 0
         if folder is not None:
             _make(folder)
+            check_writable(folder / "00-trace.txt")
 
     def observe(self, event: "PassEvent") -> None:
         """After a pass."""
-        from snncc.artifact.writing import write_atomically
         from snncc.ir.text import print_graph
 
         if self.folder is not None:

@@ -146,6 +146,7 @@ def command(
     if isinstance(images, ImageFiles):
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
+    say_threads(threads)
     beside, simulator = None, None
     start = time.perf_counter()
     if lava is not None:
@@ -157,7 +158,6 @@ def command(
     else:
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
-            say_threads(threads)
             if recorded is None:
                 logits, spike_counts = _execute(graph, images, simulator, advance)
             else:

@@ -145,11 +145,14 @@ def command(
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
+    from snncc.artifact import check_writable
     from snncc.cli.certificates import certificate_record
     from snncc.cli.evidence import gather_evidence, print_evidence
     from snncc.cli.verify_report import print_verdict, record_of
     from snncc.mfi import Level, Policy
 
+    if certificate is not None:
+        check_writable(certificate)
     if checked is not None:
         return _check(checked, program, as_json)
     findings: Sequence[Finding] = ()
