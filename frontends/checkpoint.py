@@ -21,6 +21,10 @@ from snncc.frontends.weights.weight_sets import choose_weights
 
 HELP = "give a file that torch.save or safetensors wrote, with a state_dict in it"
 NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")
+NO_CHECKSUMS = (
+    "the file is in the format of PyTorch before 1.6, which has no checksums: damage to its "
+    "numbers cannot be seen"
+)
 SHOWN = 8
 LONGEST_NAME = 1024
 
@@ -75,6 +79,8 @@ def load_checkpoint(path: Path, weights: str | None = None) -> Checkpoint:
         chosen, notes = choose_weights(content, weights, path.name)
         state = _tensors(chosen.tensors, read, path)
     notes += [*converted(chosen.tensors), *doubts(state)]
+    if isinstance(read, LegacyStorages):
+        notes.append(NO_CHECKSUMS)
     return Checkpoint(state, path, _arguments(content), chosen.key, tuple(notes))
 
 

@@ -154,7 +154,7 @@ class TensorReader:
             raise BadTensor("it has more lengths than strides, or fewer")
         count = prod(sizes)
         span = sum((n - 1) * s for n, s in zip(sizes, strides, strict=True)) + 1 if count else 0
-        if first + span > storage.numel:
+        if count and first + span > storage.numel:
             raise BadTensor(f"it reaches beyond the {storage.numel} numbers that are stored")
         self._expand(count - storage.numel)
         numbers = self._numbers(storage)
