@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
     demand(set(sealed) == {"manifest", "sha256"}, "the metadata is no sealed manifest")
     demand(height(sealed, DEEPEST_JSON) <= DEEPEST_JSON, "the manifest is nested too deep")
     demand(canonical(sealed) == metadata["snncc"], "the manifest is not in canonical form")
-    json.dumps(sealed, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+    text = json.dumps(sealed, ensure_ascii=False)
+    demand(not re.search("[\ud800-\udfff]", text), "half of a surrogate pair is no text")
     constants = read_constants(header, content[8 + length :])
     state = hashlib.sha256(canonical(sealed["manifest"]).encode())
     for name, array in sorted(constants.items()):
