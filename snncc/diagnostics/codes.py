@@ -50,6 +50,7 @@ CODES: Mapping[str, Code] = {
     "SNN034": Code("values of a tensor are not finite", UNREADABLE),
     "SNN035": Code("there is no certificate for a program that multiplies", UNSUPPORTED),
     "SNN036": Code("a program does not fit Lava's processes", UNSUPPORTED),
+    "SNN100": Code("a neuron's parameter or start cannot be modelled", UNSUPPORTED),
     # Backends.
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
     # Environment.

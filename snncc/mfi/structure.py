@@ -15,6 +15,7 @@ from snncc.ir import TIME, Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Population
+from snncc.mfi.compositions import windows_compose
 from snncc.mfi.domains import Domain, Values
 
 Contraction = traced.Linear | traced.Mean | traced.Total | Contract
@@ -186,15 +187,15 @@ class Structure:
         return next((reason for reason in reasons if reason), "")
 
     def _composes(self, op: Op, node: Node) -> str:
+        """Why a map after the map of a node is not one map, "" where it is."""
         inner = node.op
         if isinstance(op, CONVOLUTIONS) or isinstance(inner, CONVOLUTIONS):
-            names = tuple(
-                "convolution" if isinstance(o, CONVOLUTIONS) else "linear map" for o in (op, inner)
-            )
-            return f"a {names[0]} follows the {names[1]} {node.name} without a neuron between"
+            reason = windows_compose(self.graph, op, node)
+            return f"{node.name} stands before it without a neuron between; {reason}" * bool(reason)
         outer = _weights(self.graph, op, "out:", "mid:")
         inside = _weights(self.graph, inner, "mid:", "in:")
-        joined = math.prod({**inside, **outer}.values())
+        read = {name for name in outer if name.startswith("mid:")}
+        joined = math.prod(n for k, n in {**inside, **outer}.items() if k not in read)
         parts = math.prod(outer.values()) + math.prod(inside.values())
         if joined > GROWTH * parts:
             return f"composed with {node.name} it would be a map of {joined} weights"
