@@ -118,5 +118,6 @@ def same_spikes(
             assert np.array_equal(value.transpose(order), right), (graph.dialect, node.name)
     np.testing.assert_allclose(real[spiking.output].reshape(answer.shape), answer, atol=1e-9)
     assert np.array_equal(slow.readout, fast.readout)
-    np.testing.assert_allclose(slow.logits.reshape(answer.shape), answer, rtol=0, atol=0.05)
+    if whole:
+        np.testing.assert_allclose(slow.logits.reshape(answer.shape), answer, rtol=0, atol=0.05)
     return program

@@ -87,6 +87,18 @@ def clipped(call: Call) -> Plan:
     return like(x, x.dims, None)
 
 
+def bounded(call: Call) -> Plan:
+    """Bounds that 0 and 1 lie within leave spikes as they are."""
+    low = call.arg(1, "min", call.kwargs.get("min_val"))
+    high = call.arg(2, "max", call.kwargs.get("max_val"))
+    numbers = [n for n in (low, high) if n is not None]
+    if not all(isinstance(n, int | float) for n in numbers):
+        raise AxisError("")
+    if (low is not None and low > 0) or (high is not None and high < 1):
+        raise AxisError("")
+    return clipped(call)
+
+
 def neg(call: Call) -> Plan:
     return _scale(call, call.source(), -1.0, None, 1.0)
 

@@ -37,6 +37,7 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     arithmetic.div: "div idiv truediv itruediv divide true_divide",
     arithmetic.neg: "neg negative",
     arithmetic.clipped: "relu relu6 abs absolute",
+    arithmetic.bounded: "clamp clip hardtanh",
 }
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()

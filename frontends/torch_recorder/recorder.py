@@ -33,6 +33,8 @@ from snncc.ir import Loc, Op
 from snncc.ir import traced_ops as ops
 
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
+_LAYERS = ("torch.nn", "spikingjelly.activation_based.layer")
+"""Modules that are one call, and are shown as themselves."""
 RANDOM = {
     *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
     *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
@@ -344,7 +346,7 @@ class Recorder(TorchFunctionMode):
         return path if path and library else f"{path}.{name}" if path else name
 
     def _called(self, raw: str) -> str:
-        if self._stack and type(self._stack[-1]).__module__.startswith("torch.nn"):
+        if self._stack and type(self._stack[-1]).__module__.startswith(_LAYERS):
             return str(self._stack[-1]).split("\n")[0]
         return f"torch.{raw.strip('_')}"
 

@@ -61,7 +61,10 @@ class Naming:
         array = to_array(tensor).reshape([self.solver.size(a) for a in roots])
         for at in reversed([i for i, a in enumerate(roots) if self.names[a] == BATCH]):
             if not (array == array.take([0], axis=at)).all():
-                raise AxisError("a constant differs from image to image")
+                raise AxisError(
+                    "a constant differs from image to image",
+                    "give it length 1 along the batch: a program treats all images alike",
+                )
             array = array.take(0, axis=at)
         return self.builder.constant(f"{self.stem}.{what}", array, self.axes(*dims))
 
