@@ -17,6 +17,12 @@ def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
         x = call.source()
         gone = call.dim_list(call.arg(1, "dim", call.kwargs.get("axis")))
         lost = tuple(x.dims[i] for i in gone)
+        if any(call.batch_atom in call.solver.roots(d) for d in lost):
+            raise AxisError(
+                "it reduces over the images of a batch, so an image's answer depends on the others",
+                "reduce over an image's own dimensions; at inference use BatchNorm's running "
+                "statistics",
+            )
         keep = len(call.out.shape) == len(x.dims)
         dims = tuple(() if i in gone else d for i, d in enumerate(x.dims) if keep or i not in gone)
         return like(x, dims, lambda n: op(n.axes(*lost)))
@@ -26,7 +32,7 @@ def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
 
 def add(call: Call) -> Plan:
     if call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("an add with alpha")
+        raise AxisError("an add with alpha", "write x + alpha * y")
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
@@ -39,7 +45,7 @@ def sub(call: Call) -> Plan:
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if (x is not None and y is not None) or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values")
+        raise AxisError("a difference of two values", "write x + (-1.0) * y")
     if x is not None:
         return _scale(call, x, None, b, -1.0)
     return _scale(call, y, -1.0, a, 1.0)
@@ -49,7 +55,7 @@ def rsub(call: Call) -> Plan:
     """Gives other - input: Python's `constant - value`."""
     x, other = call.value_of(call.arg(0, "input")), call.arg(1, "other")
     if call.value_of(other) is not None or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values")
+        raise AxisError("a difference of two values", "write x + (-1.0) * y")
     return _scale(call, x, -1.0, other, 1.0)
 
 
@@ -57,7 +63,7 @@ def mul(call: Call) -> Plan:
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
-        raise AxisError("a product of two values")
+        raise AxisError("")
     value, constant = (x, b) if x is not None else (y, a)
     return _scale(call, value, constant, None, 1.0)
 
@@ -65,9 +71,32 @@ def mul(call: Call) -> Plan:
 def div(call: Call) -> Plan:
     x, divisor = call.value_of(call.arg(0, "input")), call.arg(1, "other")
     if x is None or call.value_of(divisor) is not None or call.kwargs.get("rounding_mode"):
-        raise AxisError("a division by a value")
+        raise AxisError(
+            "it divides by data, or rounds its result",
+            "divide by a constant of the model: it folds into weights or thresholds",
+        )
     inverse = 1.0 / divisor.double() if isinstance(divisor, torch.Tensor) else 1.0 / divisor
     return _scale(call, x, inverse, None, 1.0)
+
+
+def clipped(call: Call) -> Plan:
+    """A ReLU leaves spikes as they are."""
+    x = call.source()
+    if not call.is_spike(x):
+        raise AxisError("")
+    return like(x, x.dims, None)
+
+
+def bounded(call: Call) -> Plan:
+    """Bounds that 0 and 1 lie within leave spikes as they are."""
+    low = call.arg(1, "min", call.kwargs.get("min_val"))
+    high = call.arg(2, "max", call.kwargs.get("max_val"))
+    numbers = [n for n in (low, high) if n is not None]
+    if not all(isinstance(n, int | float) for n in numbers):
+        raise AxisError("")
+    if (low is not None and low > 0) or (high is not None and high < 1):
+        raise AxisError("")
+    return clipped(call)
 
 
 def neg(call: Call) -> Plan:
@@ -98,11 +127,17 @@ def _over(n: Naming, what: str, constant: Any, x: Value, sign: float) -> Any:
 
 def _broadcast_constant(call: Call, x: Value, constant: Any) -> tuple[Dim, ...]:
     shape = tuple(constant.shape) if isinstance(constant, torch.Tensor) else ()
-    if tuple(call.out.shape) != tuple(
-        call.solver.length(call.solver.roots(d)) for d in x.dims
-    ) or len(shape) > len(x.dims):
-        raise AxisError("a constant makes a value larger")
+    if tuple(call.out.shape) != _shape_of(call, x) or len(shape) > len(x.dims):
+        raise AxisError(
+            f"a constant of shape {shape} makes a value of shape {_shape_of(call, x)} larger",
+            "repeat the value first (unsqueeze and expand over the time steps), or give the "
+            "constant the value's own shape",
+        )
     return x.dims
+
+
+def _shape_of(call: Call, x: Value) -> tuple[int, ...]:
+    return tuple(call.solver.length(call.solver.roots(d)) for d in x.dims)
 
 
 def _broadcast(call: Call, x: Value, y: Value) -> tuple[Dim, ...]:

@@ -9,7 +9,19 @@ without meaning (an unsqueeze, a kept mean)."""
 
 
 class AxisError(ValueError):
-    """Two dimensions cannot be brought together."""
+    """Two dimensions cannot be brought together, or a call has no form.
+
+    Attributes:
+        help: what the user can do, "" for the usual advice.
+    """
+
+    def __init__(self, reason: str, help: str = "") -> None:
+        super().__init__(reason)
+        self.help = help
+
+
+class NotOneAxis(AxisError):
+    """Several axes stand where a layer needs one."""
 
 
 class AxisSolver:
@@ -17,12 +29,17 @@ class AxisSolver:
 
     Lengths never identify anything: two atoms become one only where the model itself puts them in
     the same place.
+
+    Attributes:
+        here: the place in the model at which dimensions are brought together just now.
     """
 
     def __init__(self) -> None:
         self._sizes: list[int] = []
         self._stems: list[str] = []
         self._expansion: dict[int, Dim] = {}
+        self._cuts: dict[int, object] = {}
+        self.here: object = None
 
     def atom(self, stem: str, size: int) -> int:
         """A new atom; its stem is where its name comes from."""
@@ -58,7 +75,18 @@ class AxisSolver:
         stem = self._stems[atom]
         pair = (self.atom(f"{stem}_", first), self.atom(f"{stem}_", size // first))
         self._expansion[atom] = pair
+        for each in (atom, *pair):
+            self._cuts[each] = self.here
         return pair
+
+    def cut_at(self, dims: Sequence[Dim]) -> object:
+        """The place at which an axis of these dimensions was cut in two, or None."""
+        for atom in (a for dim in dims for a in dim):
+            below = self._expansion.get(atom, ())
+            place = self._cuts.get(atom) or self.cut_at([below])
+            if place is not None:
+                return place
+        return None
 
     def unify(self, left: Sequence[int], right: Sequence[int]) -> None:
         """Says that two dimensions are the same one.

@@ -23,6 +23,8 @@ class Call:
         kwargs: dict[str, Any],
         out: torch.Tensor,
         time_atom: int,
+        batch_atom: int = -1,
+        is_spike: Callable[[Value], bool] = lambda _value: False,
     ) -> None:
         self.solver = solver
         self.value_of = value_of
@@ -30,6 +32,8 @@ class Call:
         self.kwargs = kwargs
         self.out = out
         self.time_atom = time_atom
+        self.batch_atom = batch_atom
+        self.is_spike = is_spike
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from snncc.frontends.torch_recorder import arithmetic, linear, shapes
+from snncc.frontends.torch_recorder import arithmetic, convolutions, linear, pooling, shapes
 from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.ir import traced_ops as ops
 
 _GROUPS: dict[Callable[[Call], Plan], str] = {
-    shapes.same: "contiguous clone detach to float double type type_as identity "
+    shapes.same: "contiguous clone detach data to float double type type_as identity "
     "dropout dropout1d dropout2d alpha_dropout feature_dropout",
     shapes.reshape: "reshape view reshape_as view_as",
     shapes.flatten: "flatten ravel",
@@ -22,11 +22,12 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     shapes.concat: "cat concat concatenate",
     linear.linear: "linear",
     linear.matmul: "matmul mm",
-    linear.conv2d: "conv2d",
-    linear.conv1d: "conv1d",
+    convolutions.conv2d: "conv2d",
+    convolutions.conv1d: "conv1d",
     linear.batch_norm: "batch_norm",
-    linear.avg_pool2d: "avg_pool2d",
-    linear.adaptive_avg_pool2d: "adaptive_avg_pool2d",
+    pooling.avg_pool2d: "avg_pool2d",
+    pooling.avg_pool1d: "avg_pool1d",
+    pooling.adaptive_avg_pool2d: "adaptive_avg_pool2d",
     arithmetic.reduction(ops.Mean): "mean",
     arithmetic.reduction(ops.Total): "sum",
     arithmetic.add: "add iadd radd",
@@ -35,6 +36,8 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     arithmetic.mul: "mul imul rmul multiply",
     arithmetic.div: "div idiv truediv itruediv divide true_divide",
     arithmetic.neg: "neg negative",
+    arithmetic.clipped: "relu relu6 abs absolute",
+    arithmetic.bounded: "clamp clip hardtanh",
 }
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()

@@ -18,14 +18,24 @@ from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Di
 from snncc.frontends.torch_recorder.call import Call
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
 from snncc.frontends.torch_recorder.functions import HANDLERS
-from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
+from snncc.frontends.torch_recorder.neuron_state import Starts
+from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import user_line
 from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
+from snncc.frontends.torch_recorder.unknown_neurons import (
+    COMPARISONS,
+    UnknownNeurons,
+    keeps_state,
+)
+from snncc.frontends.torch_recorder.writes import Writes
 from snncc.ir import Loc, Op
 from snncc.ir import traced_ops as ops
 from snncc.ir.traced_ops import COMPLEX
 
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
+_LAYERS = ("torch.nn", "spikingjelly.activation_based.layer")
+"""Modules that are one call, and are shown as themselves."""
 RANDOM = {
     *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
     *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
@@ -38,13 +48,25 @@ class Recorder(TorchFunctionMode):
     Attributes:
         steps: what was noted, in order.
         findings: what cannot be compiled, all of it.
+        unknown: modules that act as neurons and have no handler.
+        writes: what the model writes in place.
+        beyond: steps that no handler lowers, and what reads them: their dimensions are guesses.
+        consequences: steps that have no form only because of what they read.
         failed_at: path of the innermost module that raised, "" if none did.
     """
 
     def __init__(
-        self, model: nn.Module, solver: AxisSolver, time_atom: int, batch_atom: int
+        self,
+        model: nn.Module,
+        solver: AxisSolver,
+        time_atom: int,
+        batch_atom: int,
+        starts: Starts,
     ) -> None:
         super().__init__()
+        self.starts = starts
+        self.unknown = UnknownNeurons()
+        self.writes = Writes()
         self.solver = solver
         self.time_atom = time_atom
         self.batch_atom = batch_atom
@@ -58,6 +80,10 @@ class Recorder(TorchFunctionMode):
         self._muted = 0
         self.failed_at = ""
         self._calls: dict[int, int] = {}
+        self._started: dict[int, float | NeuronRefused] = {}
+        self._spikes: set[str] = set()
+        self.beyond: set[str] = set()
+        self.consequences: set[str] = set()
         for tensor in (*model.parameters(), *model.buffers()):
             self._know(tensor)
         for module in model.modules():
@@ -86,7 +112,7 @@ class Recorder(TorchFunctionMode):
             return model(example)
 
     def place(self, call: str) -> Loc:
-        file, line, source = user_line()
+        file, line, source = user_line(Recorder.run.__code__)
         return Loc(self.path(), file, line, call, source)
 
     def path(self) -> str:
@@ -103,18 +129,28 @@ class Recorder(TorchFunctionMode):
         self._stack.append(module)
         if handler_for(module) is not None:
             self._muted += 1
+            if id(module) not in self._started and args and isinstance(args[0], torch.Tensor):
+                self._started[id(module)] = self._start(module, tuple(args[0].shape))
+        elif self._muted == 0 and keeps_state(module):
+            self.unknown.met(self.path(), module, self.place(f"{type(module).__name__}()"))
+
+    def _start(self, module: nn.Module, shape: tuple[int, ...]) -> float | NeuronRefused:
+        try:
+            return self.starts.enter(module, shape[1:] if is_multi_step(module) else shape)
+        except NeuronRefused as refusal:
+            return refusal
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         handler = handler_for(module)
         if handler is not None:
             self._muted -= 1
             if self._muted == 0 and isinstance(output, torch.Tensor):
-                self._neuron(module, handler(module), args, output)
+                self._neuron(module, handler, args, output)
         if output is None and not self.failed_at:
             self.failed_at = self.path()
         self._stack.pop()
 
-    def _neuron(self, module: nn.Module, op: Op, args: Any, output: torch.Tensor) -> None:
+    def _neuron(self, module: nn.Module, handler: Handler, args: Any, output: torch.Tensor) -> None:
         source = self.value_of(args[0]) if args else None
         path = self.path()
         call = f"{type(module).__name__}()"
@@ -133,22 +169,43 @@ class Recorder(TorchFunctionMode):
             )
         dims = source.dims
         has_time = any(self.time_atom in self.solver.roots(d) for d in dims)
-        if is_multi_step(module) and (not dims or self.solver.roots(dims[0]) != (self.time_atom,)):
+        if source.step in self.beyond:
+            pass  # its dimensions are not known, and what made it so is found already
+        elif is_multi_step(module) and (
+            not dims or self.solver.roots(dims[0]) != (self.time_atom,)
+        ):
             self.find(
                 "SNN029",
                 "a multi-step neuron reads a value whose first dimension is not time",
                 call,
-                help="give the model [T, B, ...], or set step_mode 's'",
+                "it integrates along the first dimension, whatever stands there",
+                "give the model [T, B, ...], or set step_mode 's'",
             )
         elif not is_multi_step(module) and has_time:
             self.find(
                 "SNN029",
                 "a single-step neuron reads a value that has a time axis",
                 call,
-                help="set step_mode 'm' with functional.set_step_mode(net, 'm')",
+                "it takes all steps at once for one step",
+                "set step_mode 'm' with functional.set_step_mode(net, 'm')",
             )
-        name = self._note(path or "neuron", (source,), dims, lambda _n: op, call)
+        build = self._neuron_build(module, handler, dims, call)
+        name = self._note(path or "neuron", (source,), dims, build, call)
+        self._spikes.add(name)
         self.bind(output, Value(name, dims))
+
+    def _neuron_build(
+        self, module: nn.Module, handler: Handler, dims: tuple[Dim, ...], call: str
+    ) -> Build:
+        start = self._started.get(id(module), 0.0)
+        step = dims[1:] if is_multi_step(module) else dims
+        try:
+            if isinstance(start, NeuronRefused):
+                raise start
+            return build_of(module, handler, self.solver, step, start)
+        except NeuronRefused as refusal:
+            self.find("SNN100", refusal.message, call, refusal.why, refusal.help)
+            return lambda _n: ops.Lif()
 
     # Functions.
 
@@ -159,12 +216,14 @@ class Recorder(TorchFunctionMode):
         if self._muted:
             return func(*args, **kwargs)
         full = resolve_name(func) or getattr(func, "__qualname__", repr(func))
-        raw = full.split(".")[-2] if full.endswith("__get__") else full.split(".")[-1]
+        raw = full.split(".")[-2] if full.endswith(("__get__", "__set__")) else full.split(".")[-1]
         tensors = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
         dynamic = any(self.value_of(t) is not None for t in tensors)
         if dynamic and raw in READS_DATA:
             self._reads_data(raw)
         out = func(*args, **kwargs)
+        if dynamic:
+            self.writes.note(raw, args, kwargs, out, self.place, self.find)
         results = [o for o in tree_flatten(out)[0] if isinstance(o, torch.Tensor)]
         if not results:
             return out
@@ -183,7 +242,13 @@ class Recorder(TorchFunctionMode):
             return out
         self._check_tensors(tensors, raw)
         if name == "dropout" and results[0] is not tensors[0] and self._dropout_is_on(args, kwargs):
-            self.find("SNN023", "dropout is active", raw, help="call model.eval()")
+            self.find(
+                "SNN023",
+                "dropout is active",
+                raw,
+                "it draws random numbers, though the model is in evaluation mode",
+                "use nn.Dropout, or pass training=self.training to the function",
+            )
         for result in results:
             self._function(name, args, kwargs, result, raw, len(results) == 1)
         return out
@@ -223,14 +288,26 @@ class Recorder(TorchFunctionMode):
         sole: bool,
     ) -> None:
         handler = HANDLERS.get(name) if sole else None
-        call = Call(self.solver, self.value_of, args, kwargs, out, self.time_atom)
+        call = Call(
+            self.solver,
+            self.value_of,
+            args,
+            kwargs,
+            out,
+            self.time_atom,
+            self.batch_atom,
+            lambda value: value.step in self._spikes,
+        )
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
+        self.solver.here = self.place(self._called(raw))
         try:
             sources, dims, build = handler(call)
         except AxisError as error:
-            self._foreign(name, call, str(error))
+            step = self._foreign(name, call, str(error), error.help)
+            if any(value.step in self.beyond for value in self._sources(args, kwargs)):
+                self.consequences.add(step)
             return
         if build is None:
             self.bind(out, Value(sources[0].step, dims))
@@ -238,10 +315,13 @@ class Recorder(TorchFunctionMode):
         step = self._note(self._stem(name), sources, dims, build, self._called(raw))
         self.bind(out, Value(step, dims))
 
-    def _foreign(self, name: str, call: Call, why: str) -> None:
+    def _sources(self, args: Any, kwargs: Any) -> tuple[Value, ...]:
+        leaves = tree_flatten((args, kwargs))[0]
+        return tuple(v for a in leaves if (v := self.value_of(a)) is not None)
+
+    def _foreign(self, name: str, call: Call, why: str, help: str = "") -> str:
         """Something without a handler: noted, so that it is reported with everything else."""
-        leaves = tree_flatten((call.args, call.kwargs))[0]
-        sources = tuple(v for a in leaves if (v := self.value_of(a)) is not None)
+        sources = self._sources(call.args, call.kwargs)
         dims, terms = shaped(call, name, sources, self.batch_atom)
         if name in ("max", "min") and not call.out.is_floating_point():
             name = f"arg{name}"
@@ -251,10 +331,16 @@ class Recorder(TorchFunctionMode):
             function = f"{COMPLEX} {name}: it computes with complex numbers"
 
         def build(n: Naming) -> Op:
-            return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms, constants)
+            return ops.Foreign(function, n.axes(*dims), n.shape(*dims), terms, constants, help)
+
+        if name in COMPARISONS:
+            stack = [(self._paths.get(id(m), ""), m) for m in self._stack]
+            self.unknown.compared(stack, self.place(self._called(name)))
 
         step = self._note(self._stem(name), sources, dims, build, self._called(name))
+        self.beyond.add(step)
         self.bind(call.out, Value(step, dims))
+        return step
 
     def _stem(self, name: str) -> str:
         """A library module's own path; a user's module has several calls, so each is named."""
@@ -263,7 +349,7 @@ class Recorder(TorchFunctionMode):
         return path if path and library else f"{path}.{name}" if path else name
 
     def _called(self, raw: str) -> str:
-        if self._stack and type(self._stack[-1]).__module__.startswith("torch.nn"):
+        if self._stack and type(self._stack[-1]).__module__.startswith(_LAYERS):
             return str(self._stack[-1]).split("\n")[0]
         return f"torch.{raw.strip('_')}"
 
@@ -281,6 +367,8 @@ class Recorder(TorchFunctionMode):
             name, number = f"{stem}_{number}", number + 1
         inputs = tuple(source.step for source in sources)
         self.steps.append(Step(name, inputs, dims, build, self.place(call)))
+        if self.beyond.intersection(inputs):
+            self.beyond.add(name)
         return name
 
     def _know(self, tensor: torch.Tensor) -> None:
@@ -297,11 +385,3 @@ class Recorder(TorchFunctionMode):
             self._known.discard(key)
 
         self._watched[key] = weakref.ref(tensor, forget)
-
-
-def reset_state(model: nn.Module) -> None:
-    """Puts every module with a `reset` method back to its initial state."""
-    for module in model.modules():
-        reset = getattr(module, "reset", None)
-        if callable(reset):
-            reset()

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snncc.diagnostics import SnnccError
-from snncc.frontends.torch_recorder.recorder import reset_state
+from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.ir import TIME, Graph
 from snncc.ir.traced_ops import Lif
 from snncc.semantics.arrays import Real
@@ -17,7 +17,12 @@ RELATIVE = 1e-9
 
 
 def replay(
-    model: nn.Module, graph: Graph, input_shape: tuple[int, ...], sequence: bool, seed: int
+    model: nn.Module,
+    graph: Graph,
+    input_shape: tuple[int, ...],
+    sequence: bool,
+    seed: int,
+    starts: Starts,
 ) -> None:
     """Runs both on three fresh samples and compares spikes and outputs.
 
@@ -28,7 +33,7 @@ def replay(
     images = np.random.default_rng(seed).standard_normal((3, *input_shape))
     time = sequence
     inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
-    recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence)
+    recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence, starts)
     last = graph[graph.output]
     answer = np.zeros(0)
     for node, value in walk_traced(graph, inputs):
@@ -69,7 +74,7 @@ def replay(
 
 
 def _run_model(
-    model: nn.Module, images: torch.Tensor, graph: Graph, sequence: bool
+    model: nn.Module, images: torch.Tensor, graph: Graph, sequence: bool, starts: Starts
 ) -> tuple[dict[str, NDArray[np.bool_]], Real]:
     """Spikes by module path with time leading, and outputs, of the model itself."""
     paths = {node.locs[0].module_path for node in graph.select(Lif)}
@@ -80,25 +85,25 @@ def _run_model(
         return lambda _m, _a, out: parts[path].append(out != 0)
 
     hooks = [modules[path].register_forward_hook(keep(path)) for path in paths if path in modules]
-    reset_state(model)
+    starts.reset(model)
     try:
         with torch.no_grad():
             if sequence:
                 answers = [model(torch.stack([images] * graph.steps))]
             elif TIME in graph[graph.output].type.names and not _shows_time(model, images, graph):
-                reset_state(model)
+                starts.reset(model)
                 for found in parts.values():
                     found.clear()
                 answers = [torch.stack([model(images) for _ in range(graph.steps)])]
             else:
-                reset_state(model)
+                starts.reset(model)
                 for found in parts.values():
                     found.clear()
                 answers = [model(images)]
     finally:
         for hook in hooks:
             hook.remove()
-        reset_state(model)
+        starts.reset(model)
     spikes = {
         path: np.asarray((torch.stack(p) if len(p) > 1 else p[0]).numpy(), np.bool_)
         for path, p in parts.items()

@@ -2,30 +2,50 @@
 
 import inspect
 import linecache
+import sysconfig
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
-_LIBRARIES = ("torch", "einops", "spikingjelly")
+_LIBRARIES = ("torch", "einops", "numpy", "spikingjelly", "snntorch", "norse", "sinabs", "snncc")
+"""Packages whose lines are not the user's, wherever they are installed."""
+_INSTALLED = tuple(
+    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")
+)
 _HERE = str(Path(__file__).resolve().parent)
+Line = tuple[str, int, str]
+"""File (its last two parts: no machine's folders), line and text; ("", 0, "") for none."""
 
 
-def user_line() -> tuple[str, int, str]:
-    """File (its last two parts: no machine's folders), line and text of the user's frame."""
+def user_line(outermost: CodeType) -> Line:
+    """The innermost line of the user's own code.
+
+    Args:
+        outermost: where the search ends: what called the model is no part of it.
+    """
     frame = inspect.currentframe()
-    while frame is not None:
+    while frame is not None and frame.f_code is not outermost:
         name = frame.f_code.co_filename
         if not _is_library(name, str(frame.f_globals.get("__name__", ""))):
-            text = linecache.getline(name, frame.f_lineno).strip()
-            return "/".join(Path(name).parts[-2:]), frame.f_lineno, text
+            return _line(name, frame.f_lineno)
         frame = frame.f_back
     return "", 0, ""
 
 
+def definition_of(thing: Any) -> Line:
+    """The line where the class of an object defines `forward`, if that is the user's code."""
+    code = getattr(inspect.unwrap(type(thing).forward), "__code__", None)
+    if code is None or _is_library(code.co_filename, type(thing).__module__):
+        return "", 0, ""
+    return _line(code.co_filename, code.co_firstlineno)
+
+
+def _line(file: str, line: int) -> Line:
+    return "/".join(Path(file).parts[-2:]), line, linecache.getline(file, line).strip()
+
+
 def _is_library(file: str, module: str) -> bool:
-    top = module.split(".")[0]
-    return (
-        top in _LIBRARIES
-        or file.startswith("<")
-        or str(Path(file).resolve()).startswith(_HERE)
-        or module.startswith("snncc.frontends.torch_recorder")
-        or module.startswith("contextlib")
-    )
+    if module.split(".")[0] in _LIBRARIES or file.startswith("<"):
+        return True
+    path = Path(file).resolve()
+    return str(path).startswith(_HERE) or any(path.is_relative_to(root) for root in _INSTALLED)

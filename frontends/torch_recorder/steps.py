@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
+from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim, NotOneAxis
 from snncc.ir import TIME, Array, GraphBuilder, Loc, Op, Param
 
 BATCH = "b"
@@ -45,10 +45,10 @@ class Naming:
         return tuple(self.solver.size(a) for a in roots if self.names[a] != BATCH)
 
     def single(self, dim: Dim) -> str:
-        """The name of a dimension that must be one axis. Raises AxisError."""
+        """The name of a dimension that must be one axis. Raises NotOneAxis."""
         axes = self.axes(dim)
         if len(axes) != 1:
-            raise AxisError(f"a dimension made of {axes or 'nothing'} stands where one axis must")
+            raise NotOneAxis(f"a dimension made of {axes or 'nothing'} stands where one axis must")
         return axes[0]
 
     def param(self, what: str, tensor: torch.Tensor, *dims: Dim) -> Param:
@@ -61,7 +61,10 @@ class Naming:
         array = to_array(tensor).reshape([self.solver.size(a) for a in roots])
         for at in reversed([i for i, a in enumerate(roots) if self.names[a] == BATCH]):
             if not (array == array.take([0], axis=at)).all():
-                raise AxisError("a constant differs from image to image")
+                raise AxisError(
+                    "a constant differs from image to image",
+                    "give it length 1 along the batch: a program treats all images alike",
+                )
             array = array.take(0, axis=at)
         return self.builder.constant(f"{self.stem}.{what}", array, self.axes(*dims))
 

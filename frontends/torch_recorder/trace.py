@@ -1,32 +1,26 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
+from snncc.frontends.torch_recorder.axis_solver import AxisSolver, Dim
+from snncc.frontends.torch_recorder.copying import copied
+from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
+from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.precision import in_double
-from snncc.frontends.torch_recorder.recorder import Recorder, reset_state
+from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.replay import replay
-from snncc.frontends.torch_recorder.steps import BATCH, Naming, Value
-from snncc.frontends.weights.reparametrised import copy_plain
-from snncc.ir import (
-    TIME,
-    Graph,
-    GraphBuilder,
-    Kind,
-    TypeRuleError,
-    ValueType,
-    VerifyError,
-    verify,
-)
+from snncc.frontends.torch_recorder.source_lines import definition_of
+from snncc.frontends.torch_recorder.steps import BATCH, Value
+from snncc.ir import TIME, Graph
 from snncc.ir.loc import Loc
-from snncc.ir.traced_ops import Foreign, Input, Rearrange, Total
-from snncc.passes.finite_constants import check_finite, unusable_norms
+from snncc.passes.finite_constants import non_finite, unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
 EXAMPLE_BATCH = 2
@@ -66,20 +60,12 @@ def trace_model(
         SnnccError: the model fails on the example (SNN028), cannot be copied (SNN025), its axes
             cannot be named (SNN029), or the graph does not reproduce it (SNN027).
     """
-    try:
-        model = copy_plain(model).eval()
-    except Exception as error:  # a module may copy itself by code of its own
-        raise SnnccError(
-            "SNN025",
-            "the model cannot be copied",
-            why=str(error).partition("\n")[0],
-            help="reset its neurons (functional.reset_net(model)): a membrane left from training "
-            "belongs to that run",
-        ) from error
+    model = copied(model)
+    starts = Starts(model)
     failures: list[SnnccError] = []
     for choice in _layouts(model, layout):
         try:
-            return _trace(model, input_shape, steps, choice == "sequence", seed)
+            return _trace(model, input_shape, steps, choice == "sequence", seed, starts)
         except SnnccError as error:
             if error.code != "SNN028":
                 raise
@@ -97,7 +83,12 @@ def _layouts(model: nn.Module, layout: str) -> tuple[str, ...]:
 
 
 def _trace(
-    model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: bool, seed: int
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    steps: int,
+    sequence: bool,
+    seed: int,
+    starts: Starts,
 ) -> Trace:
     solver = AxisSolver()
     time, batch = solver.atom(TIME, steps), solver.atom(BATCH, EXAMPLE_BATCH)
@@ -109,9 +100,9 @@ def _trace(
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(EXAMPLE_BATCH, *input_shape, dtype=torch.float64, generator=generator)
     example = torch.stack([image] * steps) if sequence else image
-    recorder = Recorder(model, solver, time, batch)
+    recorder = Recorder(model, solver, time, batch, starts)
     recorder.bind(example, Value("input", dims))
-    reset_state(model)
+    starts.reset(model)
     with in_double():
         try:
             output = recorder.run(model, example)
@@ -119,33 +110,67 @@ def _trace(
             failure = _model_failed(recorder, error, tuple(example.shape))
             raise SnnccError.of([*recorder.findings, *failure.findings][::-1]) from error
         finally:
-            reset_state(model)
+            starts.reset(model)
     result = recorder.value_of(output)
     if result is None:
-        raise SnnccError.of(
-            [
-                *recorder.findings,
-                Finding(
-                    "SNN024",
-                    "the model's answer is not a tensor that depends on the input",
-                    help="return one tensor from forward",
-                ),
-            ]
-        )
-    try:
-        graph = _build(recorder, solver, dims, result, steps)
-    except (AxisError, TypeRuleError, VerifyError) as error:
-        raise SnnccError.of(
-            [
-                *recorder.findings,
-                Finding("SNN029", f"axes of the model cannot be followed: {error}"),
-            ]
-        ) from error
-    findings = (*recorder.findings, *foreign_findings(graph), *unusable_norms(graph))
+        found = [*recorder.findings, _no_answer(model, output)]
+        first = next((v for o in tree_flatten(output)[0] if (v := recorder.value_of(o))), None)
+        if first is not None:
+            found = [*_findings(recorder, build_graph(recorder, dims, first, steps)), found[-1]]
+        raise SnnccError.of(found)
+    built = build_graph(recorder, dims, result, steps)
+    findings = _findings(recorder, built)
+    if built.graph is None:
+        raise SnnccError.of(findings)
     if not findings:
+        _replay(recorder, model, built.graph, input_shape, sequence, seed + 1)
+    return Trace(built.graph, findings)
+
+
+def _findings(recorder: Recorder, built: Built) -> tuple[Finding, ...]:
+    """All that cannot be compiled; what belongs to one unknown neuron class once."""
+    graph = built.graph
+    rest: tuple[Finding, ...] = ()
+    if graph is not None:
+        foreign = foreign_findings(graph, recorder.consequences)
+        rest = (*foreign, *non_finite(graph), *unusable_norms(graph))
+    return recorder.unknown.grouped((*recorder.findings, *built.findings, *rest))
+
+
+def _replay(
+    recorder: Recorder,
+    model: nn.Module,
+    graph: Graph,
+    input_shape: tuple[int, ...],
+    sequence: bool,
+    seed: int,
+) -> None:
+    """Raises SnnccError when the graph is not the model: for what was written in place, if any."""
+    try:
         with in_double(), np.errstate(all="ignore"):
-            replay(model, graph, input_shape, sequence, seed + 1)
-    return Trace(graph, findings)
+            replay(model, graph, input_shape, sequence, seed, recorder.starts)
+    except SnnccError as error:
+        if not recorder.writes.causes:
+            raise
+        raise SnnccError.of(recorder.writes.causes) from error
+
+
+def _no_answer(model: nn.Module, output: object) -> Finding:
+    """What a model answers with that is no tensor of its input's."""
+    tensors = [o for o in tree_flatten(output)[0] if isinstance(o, torch.Tensor)]
+    kind = type(output).__name__
+    if isinstance(output, torch.Tensor):
+        why = "it is a constant, or was made by code that cannot be seen"
+    else:
+        why = f"it is a {kind}" + (f" with {len(tensors)} tensors" if tensors else "")
+    file, line, source = definition_of(model)
+    return Finding(
+        "SNN024",
+        "the model's answer is not one tensor that depends on the input",
+        Loc("", file, line, f"{type(model).__name__}()", source),
+        why,
+        "return one tensor from forward: the logits; a factory may wrap the model and choose it",
+    )
 
 
 def _stems(shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -162,59 +187,3 @@ def _model_failed(recorder: Recorder, error: Exception, shape: tuple[int, ...]) 
         why=text,
         help="check --input-shape, --steps and --layout (sequence: [T, B, ...], frame: [B, ...])",
     )
-
-
-def _build(
-    recorder: Recorder, solver: AxisSolver, dims: tuple[Dim, ...], result: Value, steps: int
-) -> Graph:
-    """The graph with named axes.
-
-    Raises:
-        AxisError, TypeRuleError, VerifyError: dimensions were followed wrongly or cannot be named.
-    """
-    builder = GraphBuilder("traced", steps)
-    names = solver.names()
-
-    def naming(stem: str) -> Naming:
-        return Naming(solver, names, builder, stem)
-
-    start = naming("input")
-    builder.add(Input(start.axes(*dims), start.shape(*dims)), name="input")
-    for step in recorder.steps:
-        bound = naming(step.name)
-        op = step.build(bound)
-        if isinstance(op, Rearrange):
-            time = builder[step.inputs[0]].type.temporal
-            op = Rearrange(bound.ordered(step.dims, time))
-        if isinstance(op, Foreign) and any(builder[i].type.temporal for i in step.inputs):
-            shape = bound.shape(*step.dims)
-            axes = bound.axes(*step.dims)
-            if TIME not in axes:
-                op = replace(op, axes=(TIME, *axes), shape=(steps, *shape))
-        name = builder.add(op, step.inputs, (step.loc,), step.name)
-        found = builder[name].type
-        if len(set(found.names)) != len(found.names):
-            raise AxisError(f"{step.name}: two dimensions are the same axis: {found}")
-        wanted = bound.ordered(step.dims, found.temporal)
-        if set(found.names) != set(wanted):
-            raise AxisError(f"{step.name}: has axes {found.names}, the tensor shows {wanted}")
-        if found.names != wanted and found.kind in (Kind.REAL, Kind.SPIKE):
-            raise AxisError(f"{step.name}: axes {found.names} stand as {wanted} in the tensor")
-    output = result.step
-    unseen = _axes_of_length_one(builder[output].type)
-    if unseen:
-        output = builder.add(Total(unseen), [output], builder[output].locs, "answer")
-    graph = builder.finish(output)
-    check_finite(graph)
-    verify(graph)
-    return graph
-
-
-def _axes_of_length_one(answer: ValueType) -> tuple[str, ...]:
-    """Those that are not the classes: a squeeze, a view or a grey image leaves them behind.
-
-    An answer is one number for each class, [classes], whether the model shows such axes or not.
-    """
-    rest = [axis for axis in answer.axes if axis.name != TIME]
-    ones = tuple(axis.name for axis in rest if axis.size == 1)
-    return ones[:-1] if len(ones) == len(rest) else ones

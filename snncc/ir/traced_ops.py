@@ -140,13 +140,17 @@ class BatchNorm(Op):
 
 @dataclass(frozen=True)
 class Lif(Op):
-    """Integrate-and-fire neurons in SpikingJelly's form, from V = v_reset (0 if None) at step 0.
+    """Integrate-and-fire neurons in SpikingJelly's form, from V = start before step 0.
 
     decay_input:     V = V + (X - (V - v_reset)) / tau
     not decay_input: V = V - (V - v_reset) / tau + X
     IF (tau None):   V = V + X
     S = 1 if V >= v_threshold ("gt": V > v_threshold);
     V = v_reset where S = 1, or V - v_threshold * S when v_reset is None.
+
+    Attributes:
+        threshold: thresholds over any of the neurons' axes, in place of v_threshold.
+        start: V before the first step; None for v_reset (0 if that is None).
     """
 
     mnemonic: ClassVar[str] = "lif"
@@ -155,10 +159,19 @@ class Lif(Op):
     v_reset: float | None = 0.0
     decay_input: bool = True
     compare: str = "ge"
+    threshold: Param | None = None
+    start: float | None = None
+
+    @property
+    def rest(self) -> float:
+        """Where V stays without input."""
+        return self.v_reset or 0.0
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (x,) = inputs
         axes = x.axes if x.temporal else (Axis(TIME, context.steps), *x.axes)
+        if self.threshold is not None:
+            require_axes(self.threshold, x.without(TIME), context)
         return ValueType(Kind.SPIKE, axes)
 
 
@@ -276,6 +289,7 @@ class Foreign(Op):
         terms: how many products are added up for one element, where products of values are; 0 when
             that is not known.
         constants: whether tensors that do not depend on the input are among its operands.
+        help: what the user can do, where it is not the usual.
     """
 
     mnemonic: ClassVar[str] = "foreign"
@@ -284,6 +298,7 @@ class Foreign(Op):
     shape: tuple[int, ...]
     terms: int = 1
     constants: bool = False
+    help: str = ""
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))

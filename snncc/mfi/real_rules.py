@@ -255,11 +255,12 @@ def neurons(structure: Structure, node: Node) -> Need:
 def _dynamics(structure: Structure, node: Node) -> tuple[float, float | None]:
     """Decay, and the threshold in the form without input decay where it is one number."""
     match node.op:
-        case traced.Lif(tau=tau, v_threshold=level, v_reset=reset, decay_input=decays):
-            threshold = level - (reset or 0.0)
+        case traced.Lif(tau=tau, v_threshold=level, decay_input=decays, threshold=param):
+            threshold = None if param is not None else level - node.op.rest
             if tau is None:
                 return 1.0, threshold
-            return 1.0 - 1.0 / tau, threshold * tau if decays else threshold
+            scaled = threshold if threshold is None or not decays else threshold * tau
+            return 1.0 - 1.0 / tau, scaled
         case Population(decay=decay, threshold=param):
             levels = structure.graph.constants[param.name]
             return decay, float(levels.flat[0]) if np.ptp(levels) == 0 else None

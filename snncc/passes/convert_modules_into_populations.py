@@ -224,22 +224,34 @@ class _Conversion:
     def neurons(self, node: Node, op: traced.Lif, source: str, averaged: bool) -> str:
         if averaged:
             return self.refuse(node, "a neuron reads a value averaged over time", "SNN031")
-        rest = op.v_reset or 0.0
         decay = 1.0 if op.tau is None else 1.0 - 1.0 / op.tau
-        threshold = op.v_threshold - rest
-        if op.tau is not None and op.decay_input:
-            threshold *= op.tau
+        unit = op.tau if op.tau is not None and op.decay_input else 1.0
+        level = self.rewriter.named(op.threshold, op.v_threshold)
+        threshold = Named(level.axes, (level.array - op.rest) * unit)
         new = self.rewriter.new
         return self.rewriter.emit(
             node,
             Population(
-                threshold=new.constant(f"{node.name}.threshold", np.array(threshold)),
+                threshold=threshold.store(new, f"{node.name}.threshold"),
                 decay=decay,
                 reset="soft" if op.v_reset is None else "hard",
                 compare=op.compare,
             ),
-            self.current(node, source),
+            self.started(node, op, self.current(node, source), decay * unit),
         )
+
+    def started(self, node: Node, op: traced.Lif, source: str, share: float) -> str:
+        """The current with what a membrane's start leaves of it at the first step.
+
+        Y[0] = decay * Y[-1] + X[0], and the population's Y[-1] is 0: so X[0] takes the rest.
+        """
+        start = 0.0 if op.start is None else share * (op.start - op.rest)
+        if start == 0.0:
+            return source
+        first = np.zeros(self.rewriter.old.steps)
+        first[0] = start
+        stored = self.rewriter.new.constant(f"{node.name}.start", first, (TIME,))
+        return self.rewriter.emit(node, Affine(offset=stored), source, name=f"{node.name}.start")
 
     def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))

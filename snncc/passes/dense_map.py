@@ -104,24 +104,33 @@ class DenseMap:
             inner.weight.array,
         )
         into, summed, shared = mid(self.into), mid(self.summed), mid(self.shared)
-        joined = _size(join(outer.axes, first.axes), outer, first)
-        if joined > GROWTH * (outer.array.size + first.array.size):
+        names, middle = join(outer.axes, first.axes), [n for n in (*into, *summed) if _mid(n)]
+        joined = _size(tuple(n for n in names if n not in middle), outer, first)
+        most = GROWTH * (outer.array.size + first.array.size)
+        if joined > most:
             raise NotComposable(f"the composed map would have {joined} weights")
-        product = (outer * first).total([n for n in (*into, *summed) if n.startswith(MID)])
-        kept = tuple(n for n in product.axes if n.startswith(MID))
+        if _size(names, outer, first) <= most:
+            product = (outer * first).total(middle)
+        else:  # the product before it is summed may be far larger than both maps and the result
+            product = outer.contracted(first, middle)
+        kept = tuple(n for n in product.axes if _mid(n))
         weight = Named(
             tuple(OUT + n.removeprefix(MID) if n in kept else n for n in product.axes),
             product.array,
         )
-        contracted = [n for n in (*into, *summed) if not n.startswith(MID)]
+        contracted = [n for n in (*into, *summed) if not _mid(n)]
         new_into = join(inner.into, [n for n in contracted if n in weight.axes])
         new_summed = join(inner.summed, [n for n in contracted if n not in weight.axes])
         new_out = (*self.out, *(n.removeprefix(MID) for n in kept))
         new_shared = join(
-            [n for n in shared if not n.startswith(MID)],
+            [n for n in shared if not _mid(n)],
             [n for n in inner.shared if n not in contracted],
         )
         return DenseMap(weight, new_into, new_out, new_shared, new_summed)
+
+
+def _mid(name: str) -> bool:
+    return name.startswith(MID)
 
 
 def _size(axes: tuple[str, ...], *parts: Named) -> int:

@@ -19,9 +19,14 @@ def check_finite(graph: Graph) -> None:
     Numbers of a checkpoint are finite when they are loaded; what is computed from them may
     overflow, and a factory may bring anything.
     """
-    found = tuple(_non_finite(graph))
+    found = non_finite(graph)
     if found:
         raise SnnccError.of(found)
+
+
+def non_finite(graph: Graph) -> tuple[Finding, ...]:
+    """SNN034 for every place of a real-numbered graph where a constant is NaN or infinite."""
+    return tuple(_non_finite(graph))
 
 
 def _non_finite(graph: Graph) -> Iterator[Finding]:

@@ -86,6 +86,15 @@ class Named:
         rest = tuple(n for n in self.axes if n not in axes)
         return Named(rest, self.array.sum(axis=at))
 
+    def contracted(self, other: "Named", axes: Sequence[str]) -> "Named":
+        """The product, summed over those of the axes that one of the two has."""
+        names = join(self.axes, other.axes)
+        rest = tuple(n for n in names if n not in axes)
+        of = {name: at for at, name in enumerate(names)}
+        left, right, kept = ([of[n] for n in group] for group in (self.axes, other.axes, rest))
+        result = np.einsum(self.array, left, other.array, right, kept, optimize=True)
+        return Named(rest, np.asarray(result, np.float64))
+
     def store(self, builder: GraphBuilder, stem: str) -> Param:
         """Stores the array as a constant, without the axes along which it does not vary."""
         small = self.compact()

@@ -10,11 +10,11 @@ from snncc.ir import Graph, Kind, Node
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Opaque
 from snncc.ir.types import TIME
+from snncc.passes.compose_maps import compose
 from snncc.passes.dense_map import DenseMap, NotComposable
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
-from snncc.passes.whole_image import as_contract
 from snncc.semantics.arrays import convolve
 
 
@@ -200,25 +200,19 @@ class _Push:
     def compose(
         self, op: Contract | Convolve, inner: Contract | Convolve, node: Node
     ) -> Contract | Convolve:
-        """One map that does op after inner."""
-        if isinstance(op, Contract) and isinstance(inner, Contract):
-            outer = DenseMap.read(op, self.new)
-            return outer.after(DenseMap.read(inner, self.new)).op(self.new, op.weight.name)
-        if isinstance(op, Convolve) and isinstance(inner, Contract):
-            if inner.into or inner.out or inner.summed:
-                raise NotComposable("a convolution follows a linear map without a neuron between")
+        """One map that does op after inner; a mere scale leaves a convolution its form."""
+        if isinstance(op, Convolve) and _scales(inner, {op.channel, TIME}):
             return self.scaled_channels(op, self.rewriter.named(inner.weight, 1.0))
-        if isinstance(op, Contract) and isinstance(inner, Convolve):
-            whole = as_contract(inner, node, self.new) if op.summed else None
-            if whole is not None:
-                names = (inner.out_height, inner.out_width)
-                rest = tuple(n for n in op.summed if n not in names)
-                return self.compose(replace(op, summed=rest), whole, node)
-            plain = not (op.into or op.out or op.summed or inner.banks)
-            if not plain or not set(op.shared) <= {inner.out_channel}:
-                raise NotComposable("a linear map follows a convolution without a neuron between")
+        if isinstance(inner, Convolve) and not inner.banks and _scales(op, {inner.out_channel}):
             scale = self.rewriter.named(op.weight, 1.0)
-            weight = Named((inner.out_channel, "in", "kh", "kw"), self.rewriter.array(inner.weight))
-            param = self.new.constant(inner.weight.name, (weight * scale).array, inner.weight.axes)
-            return replace(inner, weight=param)
-        raise NotComposable("a convolution follows a convolution without a neuron between")
+            axes = (inner.out_channel, "in", "kh", "kw")
+            weight = Named(axes, self.rewriter.array(inner.weight)) * scale
+            stored = self.new.constant(inner.weight.name, weight.array, inner.weight.axes)
+            return replace(inner, weight=stored)
+        return compose(op, inner, node, self.new)
+
+
+def _scales(op: Contract | Convolve, axes: set[str]) -> bool:
+    """Whether a map only multiplies, by numbers over some of these axes."""
+    plain = isinstance(op, Contract) and not (op.into or op.out or op.summed)
+    return plain and isinstance(op, Contract) and set(op.shared) <= axes

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from snncc.diagnostics import Finding
-from snncc.ir import Graph
+from snncc.ir import Graph, Kind, Node
 from snncc.ir.traced_ops import Foreign
 
 _NORM = (
@@ -42,42 +42,106 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
         )
         for n in ("relu", "gelu", "silu", "sigmoid", "tanh", "elu", "leaky_relu", "hardswish")
     },
-    "matmul": (
-        "SNN021",
-        "{} multiplies data by data",
-        "both factors depend on the input",
-        "spiking attention is not supported yet",
-    ),
-    "mul": (
-        "SNN021",
-        "{} multiplies data by data",
-        "both factors depend on the input",
-        "where both are spikes this is a logical AND, which is not supported yet",
-    ),
-    "max_pool2d": (
+    **{
+        n: (
+            "SNN021",
+            "{} compares data in code of the model's own",
+            "only neuron modules that are known make spikes of currents",
+            "use IFNode, LIFNode or ParametricLIFNode of SpikingJelly",
+        )
+        for n in ("ge", "gt", "le", "lt", "greater", "greater_equal", "less", "heaviside", "sign")
+    },
+    "batch_norm": ("SNN025", "a BatchNorm has no running statistics", "it divides by data", ""),
+    **{
+        n: (
+            "SNN021",
+            "{} is not supported yet",
+            "it takes parts of a value or moves them along an axis; programs read whole values",
+            "choose the parts in the weights of the layer that reads them (zero for the rest)",
+        )
+        for n in (
+            *("getitem", "chunk", "split", "tensor_split", "unbind", "select", "narrow", "roll"),
+            *("flip", "index_select", "gather", "pixel_shuffle", "pixel_unshuffle", "unfold"),
+        )
+    },
+    "stack": (
         "SNN021",
         "{} is not supported yet",
-        "a maximum of spikes is a logical OR, which the integer dialect does not hold yet",
-        "use a strided convolution",
+        "it makes an axis of several values; programs join values along an axis that they have",
+        "use torch.cat along an axis; over time steps, give the model all steps at once "
+        "(functional.set_step_mode(net, 'm'))",
+    ),
+    "pad": (
+        "SNN021",
+        "{} is not supported yet",
+        "it puts constants around a value",
+        "pad in the convolution that reads it (padding=..., zeros)",
     ),
 }
+_LARGEST = frozenset(
+    (
+        *("max_pool1d", "max_pool2d", "max_pool3d", "max", "amax", "maximum"),
+        *("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"),
+    )
+)
+_PRODUCTS = frozenset(("mul", "imul", "rmul", "multiply", "matmul", "rmatmul", "mm", "bmm"))
+_USUAL = "write it with linear maps, convolutions, BatchNorm, adds and spiking neurons"
+UNNAMED = "unnamed"
+"""Function of what stands for a value whose axes have no names; the frontend reports it."""
 
 
-def foreign_findings(graph: Graph) -> tuple[Finding, ...]:
-    """One finding for every `Foreign` node, in order."""
+def foreign_findings(
+    graph: Graph, consequences: frozenset[str] | set[str] = frozenset()
+) -> tuple[Finding, ...]:
+    """One finding for every `Foreign` node, in order.
+
+    Args:
+        graph: in the traced dialect.
+        consequences: nodes that are foreign only because of what they read.
+    """
     found: list[Finding] = []
     for node in graph.select(Foreign):
-        if not isinstance(node.op, Foreign):
+        if not isinstance(node.op, Foreign) or node.op.function == UNNAMED:
+            continue
+        if node.name in consequences:
             continue
         function, _, reason = node.op.function.partition(": ")
-        default = (
-            "SNN021",
-            "{} has no form as populations and projections",
-            reason or "the compiler does not know this function",
-            "write it with linear maps, convolutions, BatchNorm, adds and spiking neurons",
-        )
-        code, message, why, help_ = KNOWN.get(function, default)
+        code, message, why, help_ = _told(graph, node, function, reason)
         loc = node.locs[0] if node.locs else None
         what = loc.call.split("(")[0] if loc is not None and loc.call else function
-        found.append(Finding(code, message.format(what), loc, reason or why, help_))
+        found.append(
+            Finding(code, message.format(what), loc, reason or why, node.op.help or help_ or _USUAL)
+        )
     return tuple(dict.fromkeys(found))
+
+
+def _told(graph: Graph, node: Node, function: str, reason: str) -> tuple[str, str, str, str]:
+    """Code, message, why and help for one foreign node, by what it is applied to."""
+    spikes = [graph[name].type.kind is Kind.SPIKE for name in node.inputs]
+    if function in _LARGEST:
+        return _largest(all(spikes))
+    if function in _PRODUCTS and len(node.inputs) > 1:
+        return _product(spikes)
+    if function in KNOWN:
+        return KNOWN[function]
+    why = reason or "the compiler does not know this function"
+    return "SNN021", "{} has no form as populations and projections", why, ""
+
+
+def _largest(spikes: bool) -> tuple[str, str, str, str]:
+    help_ = "use AvgPool2d or a strided convolution in its place"
+    if spikes:
+        why = "a maximum of spikes is a logical OR, which the integer dialect does not hold yet"
+        return "SNN021", "{} is not supported yet", why, help_
+    why = "its values are currents, not spikes; a program adds currents and compares none of them"
+    return "SNN021", "{} takes the largest of real numbers", why, help_
+
+
+def _product(spikes: list[bool]) -> tuple[str, str, str, str]:
+    message = "{} multiplies data by data"
+    if all(spikes):
+        why = "a product of spikes is a logical AND, which the integer dialect does not hold yet"
+        return "SNN021", message, why, "join the two by an add or a concat"
+    why = "both factors depend on the input"
+    help_ = "join the two by an add or a concat, or make one factor a constant of the model"
+    return "SNN021", message, why, help_

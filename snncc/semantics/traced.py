@@ -60,7 +60,7 @@ def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
         case ops.BatchNorm():
             return _batchnorm(graph, node, node.op, inputs[0])
         case ops.Lif():
-            return _lif(node.op, inputs[0], names[0], node, graph.steps)
+            return _lif(graph, node, node.op, inputs[0])
         case ops.Add():
             return spiking.add(inputs, names, node)
         case ops.Scale(scale=scale, offset=offset):
@@ -103,20 +103,24 @@ def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
     return _plus(graph, y, op.bias, node)
 
 
-def _lif(op: ops.Lif, x: Real, names: tuple[str, ...], node: Node, steps: int) -> Real:
+def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
     """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
-    current = over_steps(x, names, steps)
-    rest = op.v_reset or 0.0
-    v = np.full((current.shape[0], *current.shape[2:]), rest)
+    current = over_steps(x, graph[node.inputs[0]].type.names, graph.steps)
+    level: Real | float = op.v_threshold
+    if op.threshold is not None:
+        names = tuple(n for n in node.type.names if n != TIME)
+        level = spread(_constant(graph, op.threshold), op.threshold.axes, names)
+    rest = op.rest
+    v = np.full((current.shape[0], *current.shape[2:]), rest if op.start is None else op.start)
     spikes = np.empty(current.shape)
-    for t in range(steps):
+    for t in range(graph.steps):
         if op.tau is None:
             v = v + current[:, t]
         elif op.decay_input:
             v = v + (current[:, t] - (v - rest)) / op.tau
         else:
             v = v - (v - rest) / op.tau + current[:, t]
-        fires = v - op.v_threshold >= 0 if op.compare == "ge" else v > op.v_threshold
+        fires = v - level >= 0 if op.compare == "ge" else v > level
         spikes[:, t] = fires
-        v = v - op.v_threshold * fires if op.v_reset is None else np.where(fires, rest, v)
+        v = v - level * fires if op.v_reset is None else np.where(fires, rest, v)
     return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))

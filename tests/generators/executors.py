@@ -92,7 +92,7 @@ def tried(
 
 def _matrices(graph: Graph, name: str) -> int:
     """About how many matrices a layer takes: a library makes each ready in a millisecond."""
-    axes = getattr(graph[name].op, "weight").axes
+    axes = graph[name].op.weight.axes
     shape = dict(zip(axes, graph.constants[graph[name].op.weight.name].shape, strict=True))
     shared = getattr(graph[name].op, "shared", axes[:-4])
     return int(np.prod([shape[axis] for axis in shared], dtype=np.int64))

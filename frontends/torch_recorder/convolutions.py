@@ -1,0 +1,134 @@
+"""Convolutions."""
+
+from typing import Any
+
+import torch
+
+from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.frontends.torch_recorder.call import Call, Plan, like
+from snncc.frontends.torch_recorder.linear import contract, require_constant
+from snncc.frontends.torch_recorder.steps import Naming
+from snncc.ir import Op
+from snncc.ir import traced_ops as ops
+
+Pair = tuple[int, int]
+_AS_CONV2D = "write it as a Conv2d with kernel (1, k) on images of height 1"
+
+
+def conv2d(call: Call) -> Plan:
+    x, weight, bias = call.source(), call.arg(1, "weight"), call.arg(2, "bias")
+    require_constant(call, weight, bias)
+    stride, dilation = (pair(call.arg(i, n, 1)) for i, n in ((3, "stride"), (5, "dilation")))
+    weight, padding, dilation = _padded(weight, call.arg(4, "padding", 0), dilation)
+    groups = int(call.arg(6, "groups", 1))
+    if len(x.dims) != 4:
+        raise AxisError("a convolution without a batch", "give it [B, C, H, W]")
+    pointwise = tuple(weight.shape[2:]) == (1, 1) and padding == (0, 0)
+    if pointwise and stride == (1, 1) and groups == 1:
+        return contract(call, x, 1, weight[:, :, 0, 0], bias, "c")
+    if x.dims[2] == x.dims[3] == ():
+        tap = _only_tap(call, weight, stride, padding, dilation)
+        return contract(call, x, 1, _ungrouped(tap, groups), bias, "c")
+    if () in (x.dims[2], x.dims[3]):
+        raise AxisError(
+            "it reads a height or width of length 1 that an unsqueeze or a kept mean has made",
+            "give the image that dimension itself, or use a linear map",
+        )
+    atom = call.solver.atom
+    channel: Dim = (atom("c", weight.shape[0]),)
+    height: Dim = (atom("h", int(call.out.shape[2])),)
+    width: Dim = (atom("w", int(call.out.shape[3])),)
+
+    def build(n: Naming) -> Op:
+        return ops.Conv(
+            n.raw("weight", weight, ("out", "in", "kh", "kw")),
+            n.single(x.dims[1]),
+            n.single(x.dims[2]),
+            n.single(x.dims[3]),
+            n.single(channel),
+            n.single(height),
+            n.single(width),
+            None if bias is None else n.param("bias", bias, channel),
+            stride,
+            padding,
+            dilation,
+            groups,
+        )
+
+    return like(x, (x.dims[0], channel, height, width), build)
+
+
+def _padded(weight: torch.Tensor, padding: Any, dilation: Pair) -> tuple[torch.Tensor, Pair, Pair]:
+    """Weight, padding and dilation with padding in numbers, alike on both sides.
+
+    "same" pads dilation * (kernel - 1) in all, the odd one behind, as torch does: padding one more
+    in front and a zero tap there is the same. Taps that are dilated stand apart by zeros then.
+    """
+    if padding == "valid":
+        return weight, (0, 0), dilation
+    if padding != "same":
+        return weight, pair(padding), dilation
+    totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    if any(total % 2 for total in totals):
+        kernel = [total + 1 for total in totals]
+        spread = weight.new_zeros(*weight.shape[:2], *kernel)
+        spread[:, :, :: dilation[0], :: dilation[1]] = weight
+        odd = [total % 2 for total in totals]
+        weight = torch.nn.functional.pad(spread, (odd[1], 0, odd[0], 0))
+        dilation = (1, 1)
+    return weight, (-(-totals[0] // 2), -(-totals[1] // 2)), dilation
+
+
+def _only_tap(
+    call: Call, weight: torch.Tensor, stride: Pair, padding: Pair, dilation: Pair
+) -> torch.Tensor:
+    """What a convolution of one pixel multiplies it with: the tap that meets it.
+
+    Raises:
+        AxisError: the result has more than one pixel.
+    """
+    if tuple(call.out.shape[2:]) != (1, 1):
+        raise AxisError(
+            "it makes several pixels of one, by its padding",
+            "use a linear map, or a convolution whose padding is half its kernel",
+        )
+    tap = weight
+    for pad, step in zip(padding, dilation, strict=True):
+        at, apart = divmod(pad, step)
+        tap = tap[:, :, at] if not apart and at < tap.shape[2] else torch.zeros_like(tap[:, :, 0])
+    return tap
+
+
+def _ungrouped(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    """The matrix (out, in) of a grouped map, with zeros between its groups."""
+    return torch.block_diag(*weight.chunk(groups)) if groups > 1 else weight
+
+
+def conv1d(call: Call) -> Plan:
+    """Only kernels of length 1: they are linear maps over the channel."""
+    x, weight, bias = call.source(), call.arg(1, "weight"), call.arg(2, "bias")
+    require_constant(call, weight, bias)
+    padding, stride = call.arg(4, "padding", 0), _first(call.arg(3, "stride", 1))
+    pad = 0 if padding in ("same", "valid") else _first(padding)
+    if weight.shape[2] != 1:
+        raise AxisError(
+            f"a one-dimensional convolution with a kernel of length {weight.shape[2]}", _AS_CONV2D
+        )
+    if stride != 1 or pad != 0:
+        raise AxisError(
+            f"a one-dimensional convolution with stride {stride} and padding {pad}", _AS_CONV2D
+        )
+    matrix = _ungrouped(weight[:, :, 0], int(call.arg(6, "groups", 1)))
+    return contract(call, x, 1, matrix, bias, "c")
+
+
+def pair(value: Any) -> Pair:
+    """Height and width of what may be one number for both."""
+    if isinstance(value, int):
+        return value, value
+    listed = [int(v) for v in value]
+    return (listed[0], listed[-1])
+
+
+def _first(value: Any) -> int:
+    return int(value if isinstance(value, int) else value[0])
