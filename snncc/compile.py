@@ -43,6 +43,7 @@ from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.units import Bits, choose_units
+from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import Preprocessing
 from snncc.sources import Source, load_source
@@ -168,6 +169,8 @@ def compile_module(
     else:
         by = "evaluation" if evaluated is not None else "calibration"
         report["fidelity"] = {"by": by, **measure_fidelity(spiking, integer, judged).record()}
+        checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
+        notes.append(_checked(checked))
     before = spiking
     if not on_loihi:
         before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
@@ -175,6 +178,16 @@ def compile_module(
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
+
+
+def _checked(found: CrossCheck | None) -> str:
+    """A sentence for the user: whether the simulator was seen to do what the program means."""
+    if found is None:
+        return "simulator and interpreter are not compared: it would take long (run --cross-check)"
+    return (
+        f"simulator and interpreter agree on {found.images} images, in all of {found.spikes:,} "
+        "spikes and membranes"
+    )
 
 
 def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:

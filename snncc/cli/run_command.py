@@ -65,6 +65,12 @@ SHOWN = 12
     help="Of the simulator: lists of active inputs (default), matrix products of a library (the "
     "same bits, but they multiply), or for every layer the faster one.",
 )
+@click.option(
+    "--cross-check",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="First compare the simulator with the interpreter on N images; stop where they differ.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -82,6 +88,7 @@ def command(
     lava_python: Path | None,
     timeout: float,
     kernels: "Kernels | None",
+    cross_check: int | None,
     as_json: bool,
 ) -> int:
     """Run a program on images.
@@ -99,7 +106,7 @@ def command(
     their spikes, membranes or answers is not the CPU's.
     """
     if profile:
-        if any((labels, reference, output, recorded)) or executor != "simulator" or on != "cpu":
+        if any((labels, reference, output, recorded, cross_check)) or executor != "simulator" or on != "cpu":
             raise click.UsageError("--profile times the simulator on one image and writes nothing")
         from snncc.cli.run_profile import show_profile
         from snncc.runtime.data_files import open_images
@@ -127,6 +134,8 @@ def command(
     lava = environment_for(on, lava_python)
     if kernels is not None and (executor != "simulator" or on != "cpu"):
         raise click.UsageError("--kernels chooses among those of --executor simulator on the CPU")
+    if cross_check is not None and (executor != "simulator" or on != "cpu"):
+        raise click.UsageError("--cross-check compares --executor simulator on the CPU")
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -137,7 +146,7 @@ def command(
     if isinstance(images, ImageFiles):
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
-    beside, simulator = None, None
+    beside, simulator, crossed = None, None, None
     start = time.perf_counter()
     if lava is not None:
         recorded_names(graph, record_only)
@@ -148,6 +157,9 @@ def command(
     else:
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
+            if simulator is not None and cross_check is not None:
+                record_names = None if recorded is None else record_only or None
+                crossed = _cross_check(graph, images, simulator, cross_check, record_names)
             if recorded is None:
                 logits, spike_counts = _execute(graph, images, simulator, advance)
             else:
@@ -181,6 +193,8 @@ def command(
     }
     if beside is not None:
         record["lava"] = lava_record(beside)
+    if crossed is not None:
+        record["cross_check"] = crossed
     if simulator is not None:
         record["kernels"] = _kernels(simulator, kernels)
     if as_json:
@@ -217,6 +231,21 @@ def _simulator(program: Any, threads: int | None, kernels: "Kernels | None") -> 
 
     rates = known_rates(program.provenance)
     return Simulator(program.graph, threads, kernels or "event", rates)
+
+
+def _cross_check(
+    graph: Any,
+    images: ImageSource,
+    simulator: "Simulator",
+    count: int,
+    names: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """What was compared; raises SNN060 where the simulator and the interpreter part."""
+    from dataclasses import asdict
+
+    from snncc.runtime.cross_check import cross_check
+
+    return asdict(cross_check(graph, images[0 : min(count, len(images))], simulator, names))
 
 
 def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
@@ -320,6 +349,10 @@ def _print(record: dict[str, Any], output: Path | None) -> None:
     facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
     if "kernels" in record and record["kernels"]["asked"] != "event":
         facts.append(("kernels", _products(record["kernels"])))
+    if "cross_check" in record:
+        crossed = record["cross_check"]
+        same = f"{crossed['images']} images, {crossed['spikes']:,} spikes and as many membranes"
+        facts.append(("cross-check", f"{same}: the interpreter's"))
     if output is not None:
         facts.append(("written", output))
     print_facts(facts)
