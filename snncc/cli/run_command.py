@@ -158,8 +158,10 @@ def command(
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
             if simulator is not None and cross_check is not None:
-                record_names = None if recorded is None else record_only or None
-                crossed = _cross_check(graph, images, simulator, cross_check, record_names)
+                before = time.perf_counter()
+                names = None if recorded is None else record_only or None
+                crossed = _cross_check(graph, images, simulator, cross_check, names)
+                start += time.perf_counter() - before
             if recorded is None:
                 logits, spike_counts = _execute(graph, images, simulator, advance)
             else:
