@@ -54,6 +54,7 @@ from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.units import Bits, choose_units
+from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
 from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import Preprocessing
@@ -199,6 +200,8 @@ def compile_module(
         by = "evaluation" if evaluated is not None else "calibration"
         found = measure_fidelity(spiking, integer, judged, labels=labels)
         report["fidelity"] = {"by": by, **found.record()}
+        checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
+        notes.append(_checked(checked))
     before = spiking
     if not on_loihi:
         before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
@@ -223,6 +226,16 @@ def convert_and_fold(
     refused = list(findings)
     spiking = run_passes(graph, spiking_passes(options, bits), observe, refused)
     return spiking, list(dict.fromkeys(refused))
+
+
+def _checked(found: CrossCheck | None) -> str:
+    """A sentence for the user: whether the simulator was seen to do what the program means."""
+    if found is None:
+        return "simulator and interpreter are not compared: it would take long (run --cross-check)"
+    return (
+        f"simulator and interpreter agree on {found.images} images, in all of {found.spikes:,} "
+        "spikes and membranes"
+    )
 
 
 def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:

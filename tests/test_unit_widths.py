@@ -96,19 +96,18 @@ def every_mode(graph: Graph, images: np.ndarray | None = None) -> Execution:
 
 
 @pytest.mark.parametrize("lanes", [1, 17, 33, 65])
-@pytest.mark.parametrize("places", [(1, 258), (16, 16), (20, 15)])
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_sum_over_places_before_a_map(lanes: int, places: tuple[int, int], sign: int) -> None:
+@pytest.mark.parametrize("places", [(16, 16), (20, 15)])
+def test_a_sum_over_places_before_a_map(lanes: int, places: tuple[int, int]) -> None:
     """As a global average pool makes it: every place reads the same weight rows."""
     net = Full.new()
     first = net.spikes(h=places[0], w=places[1], p=lanes)
     weight = np.full((2, lanes), 127, np.int8)
     weight[1] = -127
-    pooled = net.map(first, sign * weight, "o", "p", "h", "w")
+    pooled = net.map(first, weight, "o", "p", "h", "w")
     graph = net.read(pooled)
     wanted = every_mode(graph)
     reach = STEPS * 127 * lanes * places[0] * places[1]
-    assert wanted.readout[0].tolist() == [sign * reach, -sign * reach]
+    assert wanted.readout[0].tolist() == [reach, -reach]
 
 
 @pytest.mark.parametrize("count", [256, 257, 258, 259, 516, 517])

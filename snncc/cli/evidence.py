@@ -70,11 +70,16 @@ def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
 
 
 def kernels_record(graph: "Graph") -> dict[str, Any]:
-    """What the LLVM IR of the simulator's kernels holds."""
+    """What the LLVM IR of the simulator's kernels holds, and whether its plans compute this."""
     from snncc.runtime.kernel_inspection import inspect_program
+    from snncc.runtime.plan_inspection import inspect_plans
 
-    proofs = inspect_program(graph)
-    return {"holds": all(proof.holds for proof in proofs), "kernels": [asdict(p) for p in proofs]}
+    proofs, plans = inspect_program(graph), inspect_plans(graph)
+    return {
+        "holds": all(proof.holds for proof in (*proofs, *plans)),
+        "kernels": [asdict(p) for p in proofs],
+        "plans": [asdict(p) for p in plans],
+    }
 
 
 def print_run(record: dict[str, Any]) -> None:
@@ -104,7 +109,8 @@ def print_kernels(record: dict[str, Any]) -> None:
     instructions = sum(proof["instructions"] for proof in proofs)
     addresses = sum(proof["addresses"] for proof in proofs)
     names = ", ".join(sorted({proof["kernel"] for proof in proofs}))
-    found = "no floating point, no multiplication of data" if record["holds"] else "NO"
+    clean = not any(proof["offences"] for proof in proofs)
+    found = "no floating point, no multiplication of data" if clean else "NO"
     say(
         f"  kernels {found}: {instructions:,} LLVM instructions of {names}; "
         f"{addresses} products are addresses"
@@ -114,3 +120,23 @@ def print_kernels(record: dict[str, Any]) -> None:
             say(f"    {proof['kernel']}({proof['signature']})")
             say(f"      {offence['instruction']}")
             say(f"      = why: {offence['reason']}")
+    _print_plans(record["plans"])
+
+
+def _print_plans(plans: list[dict[str, Any]]) -> None:
+    """One line: that number formats, taps and lifetimes were checked; and what was found."""
+    faults = [(plan["plan"], fault) for plan in plans for fault in plan["faults"]]
+    if not plans:
+        say("  plans   none: the program runs node by node, in 64 bits")
+    elif not faults:
+        sums = sum(plan["sums"] for plan in plans)
+        say(
+            f"  plans   widths of {sums:,} sums, currents and membranes, all taps and weights, and "
+            f"lifetimes of {len(plans)} plans hold, checked apart from the planner"
+        )
+    else:
+        say("  plans   NO")
+    for plan, fault in faults:
+        place = f"in {fault['unit']}: " if fault["unit"] else ""
+        say(f"    error[SNN061]: the plan of {plan} does not compute its program")
+        say(f"      = why: {place}{fault['what']}")

@@ -75,6 +75,12 @@ SHOWN = 12
     help="Of the simulator: lists of active inputs (default), matrix products of a library (the "
     "same bits, but they multiply), or for every layer the faster one.",
 )
+@click.option(
+    "--cross-check",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="First compare the simulator with the interpreter on N images; stop where they differ.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     program: Path,
@@ -92,6 +98,7 @@ def command(
     lava_python: Path | None,
     timeout: float,
     kernels: "Kernels | None",
+    cross_check: int | None,
     as_json: bool,
 ) -> int:
     """Run a program on images.
@@ -147,7 +154,7 @@ def command(
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
     say_threads(threads)
-    beside, simulator = None, None
+    beside, simulator, crossed = None, None, None
     start = time.perf_counter()
     if lava is not None:
         recorded_names(graph, record_only)
@@ -158,6 +165,11 @@ def command(
     else:
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
+            if simulator is not None and cross_check is not None:
+                before = time.perf_counter()
+                names = None if recorded is None else record_only or None
+                crossed = _cross_check(graph, images, simulator, cross_check, names)
+                start += time.perf_counter() - before
             if recorded is None:
                 logits, spike_counts = _execute(graph, images, simulator, advance)
             else:
@@ -192,6 +204,8 @@ def command(
     }
     if beside is not None:
         record["lava"] = lava_record(beside)
+    if crossed is not None:
+        record["cross_check"] = crossed
     if simulator is not None:
         record["kernels"] = _kernels(simulator, kernels)
     if as_json:
@@ -231,6 +245,21 @@ def _simulator(program: Any, threads: int | None, kernels: "Kernels | None") -> 
 
     rates = known_rates(program.provenance)
     return Simulator(program.graph, threads, kernels or "event", rates)
+
+
+def _cross_check(
+    graph: Any,
+    images: ImageSource,
+    simulator: "Simulator",
+    count: int,
+    names: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """What was compared; raises SNN060 where the simulator and the interpreter part."""
+    from dataclasses import asdict
+
+    from snncc.runtime.cross_check import cross_check
+
+    return asdict(cross_check(graph, images[0 : min(count, len(images))], simulator, names))
 
 
 def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
@@ -349,6 +378,10 @@ def _print(record: dict[str, Any], output: Path | None) -> None:
     facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
     if "kernels" in record and record["kernels"]["asked"] != "event":
         facts.append(("kernels", _products(record["kernels"])))
+    if "cross_check" in record:
+        crossed = record["cross_check"]
+        same = f"{crossed['images']} images, {crossed['spikes']:,} spikes and as many membranes"
+        facts.append(("cross-check", f"{same}: the interpreter's"))
     if output is not None:
         facts.append(("written", output))
     print_facts(facts)

@@ -3,7 +3,10 @@
 from snncc.cli.command import Given, Rule
 from snncc.cli.output import say
 
-WITHOUT_EFFECT = ("labels", "reference", "output", "recorded", "record_only", "limit", "threads")
+WITHOUT_EFFECT = (
+    *("labels", "reference", "output", "recorded", "record_only", "limit", "threads"),
+    "cross_check",
+)
 
 
 def on_lava(given: Given) -> bool:
@@ -40,6 +43,11 @@ RULES = (
         ("kernels",),
         lambda given: simulates(given) and not on_lava(given),
         "--kernels chooses among those of --executor simulator on the CPU",
+    ),
+    Rule(
+        ("cross_check",),
+        lambda given: simulates(given) and not on_lava(given),
+        "--cross-check compares --executor simulator on the CPU with the interpreter",
     ),
     Rule(("timeout", "lava_python"), on_lava, "nothing runs on Lava", "give --on lava too"),
 )

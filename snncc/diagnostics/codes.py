@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+NO = 1
 USAGE = 2
 UNREADABLE = 3
 UNSUPPORTED = 4
@@ -63,4 +64,7 @@ CODES: Mapping[str, Code] = {
     "SNN052": Code("a Lava environment cannot be made", MISSING_DEPENDENCY),
     "SNN053": Code("the process of a backend failed", BACKEND_FAILED),
     "SNN054": Code("the process of a backend took too long", BACKEND_FAILED),
+    # Executors.
+    "SNN060": Code("two executors of one program differ", NO),
+    "SNN061": Code("a plan of the simulator does not compute its program", NO),
 }

@@ -1,0 +1,65 @@
+"""The simulator's plans of a program, each checked by a second piece of code."""
+
+from dataclasses import dataclass
+
+from snncc.backends.cpu.arrangement import NotExpressible
+from snncc.backends.cpu.checking import PlanFault, check_plan
+from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.ir import Graph
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.runtime.kernel_choice import projections_of_spikes
+from snncc.runtime.memory_use import require_memory
+
+SHADOW = 20
+"""Bytes that the checker keeps for every byte of working memory, about."""
+
+
+@dataclass(frozen=True)
+class PlanProof:
+    """What was found in one plan.
+
+    Attributes:
+        plan: what it is for.
+        units, sums: how many units it has, and how many sums with a format of their own.
+        products: how many units are matrix products.
+        faults: what is wrong; empty is the proof.
+    """
+
+    plan: str
+    units: int
+    sums: int
+    products: int
+    faults: tuple[PlanFault, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+
+def inspect_plans(graph: Graph) -> tuple[PlanProof, ...]:
+    """Checks every kind of plan that the simulator makes: widths, taps, weights and lifetimes.
+
+    Returns:
+        One for each; none where the program runs node by node, without a plan.
+
+    Raises:
+        SnnccError: SNN004 when the check does not fit into memory.
+    """
+    every = frozenset(node.name for node in graph.select(IntegerPopulation))
+    dense = projections_of_spikes(graph)
+    try:
+        plans = {
+            "a batch": plan_units(graph, graph.steps),
+            "a batch, recorded": plan_units(graph, graph.steps, every),
+            "a stream": plan_units(graph, 1, every, stateful=True),
+            "matrix products": plan_units(graph, graph.steps, dense=dense),
+        }
+    except NotExpressible:
+        return ()
+    require_memory("plans", 1, SHADOW * max(plan.memory for plan in plans.values()))
+    return tuple(_proof(graph, name, plan) for name, plan in plans.items())
+
+
+def _proof(graph: Graph, name: str, plan: UnitPlan) -> PlanProof:
+    sums = len(plan.parts) + len(plan.gains) + len(plan.accesses) + len(plan.neurons)
+    return PlanProof(name, len(plan.units), sums, len(plan.dense), check_plan(graph, plan))
