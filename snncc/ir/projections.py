@@ -368,6 +368,7 @@ class Pixels(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(not inputs, "an image has no source")
+        require(len(self.axes) > 0, "an image needs an axis")
         require(self.encoding in ("bit-planes", "host"), f"unknown encoding {self.encoding!r}")
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
         _require_distinct(axes)
