@@ -198,6 +198,15 @@ def renamed_to_time() -> tuple[Json, Arrays]:
     return written(IMAGE, first, fire, last, answer, w=np.ones((2, 3, 2, 3), np.int8))
 
 
+def scalar_image() -> tuple[Json, Arrays]:
+    """An image without axes: one number."""
+    image = replace(IMAGE, op=Pixels((), ()), type=value(Kind.PIXEL, 0, 255))
+    op = Contract(Param("w", ("o",)), (), ("o",))
+    first = node("first", op, "image", type=current(0, 510, o=2))
+    answer = replace(ANSWER, inputs=("first",), type=value(Kind.READOUT, 0, 1530, o=2))
+    return written(image, first, answer, w=np.array([1, 2], np.int8))
+
+
 def two_readouts() -> tuple[Json, Arrays]:
     other = replace(ANSWER, name="other")
     return written(IMAGE, FIRST, FIRE, LAST, other, ANSWER)
@@ -338,6 +347,7 @@ LIES: dict[str, Lie] = {
     "steps side by side": side_by_side_in_time,
     "another axis becomes t": renamed_to_time,
     # The whole.
+    "an image without axes": scalar_image,
     "two readouts": two_readouts,
     "two images in two ways": two_images,
     "a population that nobody reads": unread,

@@ -1,7 +1,5 @@
 """What becomes of currents before neurons: side by side, added, scaled."""
 
-import numpy as np
-
 from snncc.checker.program_file import demand, whole
 from snncc.checker.values import WIDEST, Found, Site, Value, digits, ends, narrow, says
 
@@ -54,6 +52,6 @@ def gain(site: Site) -> Found:
     reach = [m * x + ((1 << shift) >> 1) for m in ends(mantissa) for x in source.interval]
     low, high = min(reach), max(reach)
     value = Value("current", axes, (low >> shift, high >> shift))
-    most = max(digits(int(m)) for m in np.unique(mantissa))
+    most = digits(mantissa)
     words = "shift add" if most > 1 else "shift"
     return value, says("gain-by-shift", words, most, before_shift=[low, high])

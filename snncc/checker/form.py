@@ -14,7 +14,7 @@ LOCATION = [str, str, int, str, str]
 MOST_STEPS, MOST_NODES = 2**12, 2**14
 MOST_SOURCES, MOST_TERMS, DEEPEST = 2**12, 2**12, 256
 LONGEST_NAME, MOST_AXES = 512, 16
-MOST_ELEMENTS, MOST_NEURON_STEPS = 2**26, 2**30
+MOST_ELEMENTS, MOST_NEURON_STEPS, MOST_NUMBERS = 2**26, 2**30, 2**31
 NESTS = ("sum", "gain", "concat")
 AXES = ("axes", "into", "out", "shared", "summed", "along")
 AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", "out")
@@ -48,6 +48,9 @@ def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     for key, array in constants.items():
         name(key)
         narrow(f"constant {key}", int(array.min()), int(array.max()))
+    named = [v for r in manifest["nodes"] for v in r["fields"].values() if type(v) is dict]
+    numbers = sum(constants[param["@"]].size for param in named)
+    demand(numbers <= MOST_NUMBERS, "nodes read too many numbers of constants")
     work = manifest["steps"] * sum(told_apart(r, constants) for r in manifest["nodes"])
     demand(work <= MOST_NEURON_STEPS, "too many neurons times steps that constants tell apart")
 

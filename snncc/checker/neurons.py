@@ -50,7 +50,7 @@ def population(site: Site) -> Found:
     value = Value("spike", source.timed(site.steps).axes, (0, 1))
     both = {"declared": [low, high], "reached": [*reached]}
     words = "shift add compare select" if law.shift else "add compare select"
-    return value, says("leak-by-shift", words, digits(law.factor), membrane=both)
+    return value, says("leak-by-shift", words, digits(np.array(law.factor)), membrane=both)
 
 
 def law_of(field: Json) -> Law:

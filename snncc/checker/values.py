@@ -43,22 +43,34 @@ def row_ends(rows: Array) -> Interval:
     """Least sum of what is negative in a row, and largest of what is positive, block by block."""
     low, high, count = 0, 0, max(1, BLOCK // rows.shape[-1])
     for block in (rows[i : i + count] for i in range(0, len(rows), count)):
-        fits = max(map(abs, ends(block))) * block.shape[-1] < 2**62
-        wide = block.astype(np.int64 if fits else object)
-        low = min(low, int(np.where(wide < 0, wide, 0).sum(axis=-1).min()))
-        high = max(high, int(np.where(wide > 0, wide, 0).sum(axis=-1).max()))
+        low = min(low, -largest_sum(block, -1))
+        high = max(high, largest_sum(block, 1))
     return low, high
 
 
-def digits(constant: int) -> int:
-    """Signed powers of two that make up a constant: its non-adjacent form, digit by digit."""
-    rest, count = abs(constant), 0
-    while rest:
-        if rest & 1:
-            rest -= 2 - (rest & 3)  # 1 or -1, so that the next digit is 0
-            count += 1
-        rest >>= 1
-    return count
+def largest_sum(rows: Array, sign: int) -> int:
+    """The largest sum of a row's elements of one sign, from sums of their upper and lower bits."""
+    upper = lower = np.zeros(len(rows), np.int64)
+    for start in range(0, rows.shape[-1], BLOCK):
+        wide = np.maximum(sign * rows[:, start : start + BLOCK].astype(np.int64), 0)
+        upper, lower = upper + (wide >> 31).sum(axis=1), lower + (wide % 2**31).sum(axis=1)
+    upper, lower = upper + (lower >> 31), lower % 2**31
+    top = upper.max()
+    return (int(top) << 31) + int(lower[upper == top].max())
+
+
+def digits(constants: Array) -> int:
+    """Most signed powers of two that make up one of the constants: non-adjacent forms."""
+    most, flat = 0, constants.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        rest = np.abs(flat[start : start + BLOCK].astype(np.int64))
+        count = np.zeros_like(rest)
+        while rest.any():
+            odd = rest & 1
+            rest = (rest - odd * (2 - (rest & 3))) >> 1  # 1 or -1 off, so that the next digit is 0
+            count += odd
+        most = max(most, int(count.max()))
+    return most
 
 
 @dataclass(frozen=True)

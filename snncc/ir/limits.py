@@ -30,6 +30,8 @@ MOST_NEURON_STEPS = 1 << 30
 LARGEST_GEOMETRY = 1 << 12
 """Of a stride, a dilation or a padding."""
 MOST_CONSTANT_BYTES = 1 << 31
+MOST_NUMBERS = 1 << 31
+"""Numbers of constants, those that several nodes read counted for each."""
 
 Found = tuple[str, str]
 """Name of a node, "" for the whole program, and what is wrong."""
@@ -47,6 +49,10 @@ def limit_problems(graph: Graph) -> Iterator[Found]:
         yield "", f"{total} bytes of constants, the most are {MOST_CONSTANT_BYTES}"
     for node in graph.nodes:
         yield from ((node.name, text) for text in _of_node(graph, node))
+    named = (param.name for node in graph.nodes for param in params_of(node.op))
+    numbers = sum(graph.constants[name].size for name in named if name in graph.constants)
+    if numbers > MOST_NUMBERS:
+        yield "", f"nodes read {numbers} numbers of constants, the most are {MOST_NUMBERS}"
     yield from _nesting(graph)
     work = sum(_told_apart(graph, node) for node in graph.nodes) * graph.steps
     if work > MOST_NEURON_STEPS:

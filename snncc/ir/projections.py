@@ -309,14 +309,18 @@ def selected_range(rows: Array, source: ValueType, count: int) -> tuple[int, int
 
 ROW_CHUNK = 1 << 22
 """Weights at a time."""
+FAR = 2.0**62.5
+"""A sum that float64 puts below this is below 2^63, so that 64 bits hold it exactly."""
 
 
 def row_sums(rows: Array) -> tuple[int, int]:
     """The least sum of a row's negative integers and the largest of its positive ones, exactly.
 
     Args:
-        rows: integers; the last axis is added up, in 64 bits where no sum can leave them and in
-            Python's integers elsewhere.
+        rows: integers; the last axis is added up.
+
+    Raises:
+        TypeRuleError: a sum needs more bits than a program may hold.
     """
     if rows.size == 0:
         return 0, 0
@@ -326,11 +330,13 @@ def row_sums(rows: Array) -> tuple[int, int]:
     step = max(1, ROW_CHUNK // length)
     for start in range(0, len(flat), step):
         part = flat[start : start + step]
-        ends = int(part.min(initial=0)), int(part.max(initial=0))
-        fits = max(-ends[0], ends[1]) * length < 1 << 62
-        wide = np.int64 if fits else object
-        least = min(least, int(np.minimum(part, 0).sum(axis=-1, dtype=wide).min(initial=0)))
-        most = max(most, int(np.maximum(part, 0).sum(axis=-1, dtype=wide).max(initial=0)))
+        ends = int(part.min()), int(part.max())
+        signs = np.minimum(part, 0), np.maximum(part, 0)
+        if max(-ends[0], ends[1]) * length >= 1 << 62:
+            about = max(float(np.abs(sign.sum(axis=-1, dtype=np.float64)).max()) for sign in signs)
+            require(about < FAR, f"its weights add up to more than {WIDEST} bits hold")
+        negative, positive = (sign.sum(axis=-1, dtype=np.int64) for sign in signs)
+        least, most = min(least, int(negative.min())), max(most, int(positive.max()))
     return least, most
 
 
@@ -368,6 +374,7 @@ class Pixels(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(not inputs, "an image has no source")
+        require(len(self.axes) > 0, "an image needs an axis")
         require(self.encoding in ("bit-planes", "host"), f"unknown encoding {self.encoding!r}")
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
         _require_distinct(axes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.mfi.prover import bits
@@ -12,6 +13,8 @@ from snncc.mfi.widths import Bounds, before_shift, before_shift_of, bounds_of, m
 from snncc.mfi.witnesses import Witness, membrane_witness, sum_witness
 
 BEFORE_SHIFT = "before shift"
+MOST_ELEMENTS = 1 << 28
+"""Of all values at one step; 8 times those of the largest network that we know."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,19 @@ class Width:
 
 
 def prove_widths(graph: Graph) -> Iterator[Width]:
-    """Every current, gain before its shift, membrane and readout, in the order of the program."""
+    """Every current, gain before its shift, membrane and readout, in the order of the program.
+
+    Raises:
+        SnnccError: SNN004 when the bounds of all elements would not fit into memory.
+    """
+    elements = sum(node.type.neurons for node in graph.nodes)
+    if elements > MOST_ELEMENTS:
+        raise SnnccError(
+            "SNN004",
+            f"bounds of {elements:,} elements, one by one, are too many",
+            why=f"each takes 16 bytes; {MOST_ELEMENTS:,} elements are the most",
+            help="leave --widths out: the verdict's widths hold for all elements together",
+        )
     bounds = bounds_of(graph)
     for node in graph.nodes:
         if isinstance(node.op, Gain):
