@@ -20,7 +20,7 @@ def why_unusable(code: bytes, symbol: str) -> str:
         return "it is no object file"
     try:
         defined, needed = _symbols(code)
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, OverflowError):
         return "its table of symbols cannot be read"
     if symbol not in defined:
         return f"it has no function {symbol}"

@@ -1,4 +1,4 @@
-"""Options of `snncc compile` that have nothing to do in a network, and what a file's sums are of."""
+"""Options of `snncc compile` that do nothing in a network, and what the sums of a file are of."""
 
 import hashlib
 import json

@@ -1,0 +1,96 @@
+"""The commands of some pages run, and print the lines that the pages show, whatever their numbers.
+
+Numbers follow from rounding and differ from one version to the next; lines that are no longer
+printed, or commands that no longer run, are what misleads.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from snncc.cli.main import run
+
+PAGES = {
+    "docs/compare.md": ("mixer.snncc",),
+    "docs/operation_counts.md": (),
+    "docs/loihi.md": (),
+}
+"""Pages, and words of commands whose files are not in the repository."""
+OPTIONS = {"digits.snncc": [], "digits16.snncc": ["--weight-bits", "16"]}
+
+
+@pytest.fixture(scope="module")
+def there(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "examples").symlink_to(root / "examples", target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, options in OPTIONS.items():
+            base = ["compile", "examples/digits_mixer.pth", "-o", name, "--normalize", "0.3,0.35"]
+            assert run([*base, *options]) == 0
+    return folder
+
+
+def commands_of(page: str) -> list[tuple[list[str], list[str]]]:
+    """Words of each `$ snncc` command and the lines shown below it, in order."""
+    found: list[tuple[list[str], list[str]]] = []
+    lines = iter(page.splitlines())
+    for line in lines:
+        text = line.strip()
+        if text.startswith("$ snncc "):
+            while text.endswith("\\"):
+                text = text[:-1] + next(lines).strip()
+            found.append((shlex.split(text)[2:], []))
+        elif text.startswith(("```", "$")) or not (line.startswith("    ") or found):
+            found.append(([], []))
+        elif found:
+            found[-1][1].append(line)
+    return [(words, shown) for words, shown in found if words]
+
+
+def masked(line: str) -> str:
+    text = re.sub(r"[-+]?[\d,.]*\d(e-?\d+)?", "#", line.strip())
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_print_what_the_page_shows(
+    name: str,
+    root: Path,
+    there: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(there)
+    page = (root / name).read_text()
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        if "late.npz" in block:
+            assert (
+                run(
+                    ["run", "digits.snncc", "examples/digits.npz:x_test", "--limit", "20", "--record", "right.npz"]
+                )
+                == 0
+            )
+            exec(compile(block, name, "exec"), {})  # noqa: S102 (the page's own lines)
+    ran = 0
+    for words, shown in commands_of(page):
+        if set(words) & set(PAGES[name]) or "..." in words:
+            continue
+        if words[0] == "compare" and "--limit" not in words and "--data" in words:
+            words += ["--limit", "20"]
+        if words[0] == "compile":
+            place = words.index("--calibrate")
+            del words[place : place + 2]  # only its numbers depend on it
+        capsys.readouterr()
+        code = run(words)
+        printed = capsys.readouterr()
+        assert code in (0, 1), (words, printed.err)
+        got = {masked(line) for line in (printed.out + printed.err).splitlines()}
+        for line in shown:
+            if line.strip() in ("", "...") or line.startswith("  here the membrane"):
+                continue
+            assert masked(line) in got, (words, line, sorted(got))
+        ran += 1
+    assert ran >= 1
