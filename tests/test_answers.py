@@ -43,9 +43,7 @@ class Shaped(nn.Module):
 
 
 def perceptron() -> nn.Module:
-    return nn.Sequential(
-        layer.Linear(36, 16), neuron.LIFNode(v_threshold=0.3), layer.Linear(16, 5)
-    )
+    return nn.Sequential(layer.Linear(36, 16), neuron.LIFNode(v_threshold=0.3), layer.Linear(16, 5))
 
 
 def convolutions() -> nn.Module:

@@ -194,9 +194,7 @@ def _reading(op: Contract | Convolve, kernel: tuple[int, ...]) -> tuple[object, 
 class _Walk:
     """Values of the rounded network, freed when nothing reads them any more."""
 
-    def __init__(
-        self, graph: Graph, images: NDArray[np.uint8], copies: Mapping[str, Copy]
-    ) -> None:
+    def __init__(self, graph: Graph, images: NDArray[np.uint8], copies: Mapping[str, Copy]) -> None:
         self.graph = graph
         self.images = images
         self.copies = copies

@@ -154,7 +154,9 @@ def _find(own: _Class, placed: Placed) -> bool:
     """Finds the step: of all that the unit counts, or of less; False if weights have none."""
     none = np.zeros(0)
     if not own.rows:  # neurons that only their biases drive
-        numbers = Numbers.of(np.concatenate(own.biases), none, np.concatenate([none, *own.thresholds]))
+        numbers = Numbers.of(
+            np.concatenate(own.biases), none, np.concatenate([none, *own.thresholds])
+        )
         own.step = common_step(numbers, ALONE, (EXACT,)) or 0.0
         return own.step > 0.0
     weights = np.concatenate(list(own.rows.values()))
