@@ -18,8 +18,8 @@ def normalisation_notes(normalization: tuple[Sequence[float], Sequence[float]]) 
     if not large:
         return []
     return [
-        f"warning: --normalize has {large[0]:g}, but pixels are divided by 255 first: they enter as "
-        f"(x / 255 - mean) / std. For numbers of pixels 0..255 give {large[0]:g}/255 = "
+        f"warning: --normalize has {large[0]:g}, but pixels are divided by 255 first: they enter "
+        f"as (x / 255 - mean) / std. For numbers of pixels 0..255 give {large[0]:g}/255 = "
         f"{large[0] / 255.0:.6g} and so on"
     ]
 

@@ -11,10 +11,10 @@ from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.ir.types import TIME
 from snncc.passes.dense_map import DenseMap, NotComposable
-from snncc.passes.whole_image import as_contract
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
+from snncc.passes.whole_image import as_contract
 from snncc.semantics.arrays import convolve
 
 
