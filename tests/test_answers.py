@@ -104,10 +104,10 @@ def test_logits_are_of_images_and_classes(name: str) -> None:
     assert len(set(wanted.argmax(axis=1))) > 1  # one class for all images would show nothing
     found = compiled(net, weight_bits=24)
     graph = found.program.graph
-    for run in (interpret(graph, images()), Simulator(graph).run(images())):
-        assert run.logits.shape == wanted.shape
-        np.testing.assert_allclose(run.logits, wanted, rtol=0, atol=1e-4)
-        assert np.array_equal(predictions_of(run.logits), wanted.argmax(axis=1))
+    for done in (interpret(graph, images()), Simulator(graph).run(images())):
+        assert done.logits.shape == wanted.shape
+        np.testing.assert_allclose(done.logits, wanted, rtol=0, atol=1e-4)
+        assert np.array_equal(predictions_of(done.logits), wanted.argmax(axis=1))
     assert found.report["fidelity"]["agreement"] == 1.0
 
 

@@ -108,7 +108,8 @@ def test_signs_zeros_and_ties_are_counted() -> None:
     assert site.leak
     # gamma 1, beta 0: the threshold 2 is 254 weight steps of 1/127, but for float64.
     assert site.ties >= 2
-    assert fire_of(one_norm([0.7], [0.1])).ties == 0
+    # 0.7 and 0.1 would be sevenths: weights, threshold and bias would lie on one grid.
+    assert fire_of(one_norm([0.7310585786], [0.1])).ties == 0
 
 
 def test_a_gain_next_to_zero_is_counted_as_dropped() -> None:

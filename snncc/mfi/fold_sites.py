@@ -144,6 +144,21 @@ class Site:
         return self._each(spread(array, param.axes, self.names))
 
     @property
+    def grain(self) -> int:
+        """What every membrane is a multiple of, at every step, in the profile loihi-lava.
+
+        Thresholds are multiples of 64 there. Two of them are the same if no membrane lies between.
+        A power of two: of the current and the biases, less the bits that T - 1 leaks shift out.
+        """
+        if not self.grained:
+            return 1
+        every = int(np.bitwise_or.reduce(np.abs(self.added), axis=None)) | self.grid
+        factor, shift = self.op.decay
+        kept = (factor & -factor).bit_length() - 1 if factor else shift
+        lost = (self.steps - 1) * max(0, shift - kept)
+        return max(1, (every & -every) >> lost)
+
+    @property
     def added(self) -> Ints:
         """What a neuron adds to polarity * J."""
         return self.bias + self.polarity * self.own
@@ -207,7 +222,8 @@ class Site:
         line = Line(self.level, 0.0 * ones, ones, self.step)
         firing = first_firing(line, self.original.compare)
         fires_at = self.threshold + (0 if self.op.compare == "ge" else 1)
-        right = (fires_at == firing.first) | (fires_at == firing.other)
+        met = -(-fires_at // self.grain)
+        right = (met == -(-firing.first // self.grain)) | (met == -(-firing.other // self.grain))
         if self.op.reset == "soft":
             level = np.divide(self.level, self.step, out=0.0 * ones, where=self.step > 0.0)
             right = np.abs(self.threshold - level) <= 0.5 + TIE * np.abs(level)

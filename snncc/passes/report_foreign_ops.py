@@ -18,7 +18,7 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
     "batch_norm": (
         "SNN025",
         "statistics are missing: {} divides by the mean and variance of the data",
-        "a BatchNorm without running statistics",
+        "a BatchNorm that has no running statistics takes those of the images at hand",
         "train with track_running_stats=True, and compile with the statistics that training left",
     ),
     "softmax": (
@@ -51,7 +51,6 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
         )
         for n in ("ge", "gt", "le", "lt", "greater", "greater_equal", "less", "heaviside", "sign")
     },
-    "batch_norm": ("SNN025", "a BatchNorm has no running statistics", "it divides by data", ""),
     **{
         n: (
             "SNN021",

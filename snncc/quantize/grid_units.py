@@ -11,10 +11,12 @@ from snncc.ir import Graph, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
-from snncc.quantize.grids import Numbers, common_step, multiples_of, sample
+from snncc.quantize.grids import EXACT, Numbers, common_step, multiples_of, sample
 
 Real = NDArray[np.float64]
 Ids = NDArray[np.int64]
+ALONE = 1 << 12
+"""No bias of a neuron that reads nothing is more steps."""
 FREE_BITS = 4
 """Biases and thresholds may lie on a grid so much finer; every lowering has these fraction bits."""
 
@@ -115,7 +117,7 @@ def _classes(
                     found[root].natural = False
             case _:
                 pass
-    return {root: own for root, own in found.items() if own.rows}
+    return {root: own for root, own in found.items() if own.rows or own.biases}
 
 
 def _add_population(
@@ -150,7 +152,14 @@ def _add_population(
 
 def _find(own: _Class, placed: Placed) -> bool:
     """Finds the step: of all that the unit counts, or of less; False if weights have none."""
-    weights, none = np.concatenate(list(own.rows.values())), np.zeros(0)
+    none = np.zeros(0)
+    if not own.rows:  # neurons that only their biases drive
+        numbers = Numbers.of(
+            np.concatenate(own.biases), none, np.concatenate([none, *own.thresholds])
+        )
+        own.step = common_step(numbers, ALONE, (EXACT,)) or 0.0
+        return own.step > 0.0
+    weights = np.concatenate(list(own.rows.values()))
     largest = max(placed.largest[name] for name in own.rows) << own.free
     if common_step(Numbers.of(sample(weights), none, none), largest) is None:
         return False
@@ -187,7 +196,9 @@ def _zeros(multiples: NDArray[np.int64]) -> int:
 def _exponents(classes: Mapping[int, _Class], placed: Placed) -> dict[str, int]:
     """A projection that lies on grids altogether has the exponent with which it is coarsest."""
     found = dict(placed.exponent)
-    coarsest = {root: max(v for v, _ in own.reach.values()) for root, own in classes.items()}
+    coarsest = {
+        root: max(v for v, _ in own.reach.values()) for root, own in classes.items() if own.reach
+    }
     for name, rows in placed.rows.items():
         used = set(placed.roots[name][rows.any(axis=1)].tolist())
         if used and used <= classes.keys():
@@ -197,6 +208,8 @@ def _exponents(classes: Mapping[int, _Class], placed: Placed) -> dict[str, int]:
 
 def _fitted(own: _Class, exponent: Mapping[str, int], placed: Placed) -> int | None:
     """The power of two that, times the step, is the unit; None if the bits do not hold it."""
+    if not own.rows:
+        return 0
     most = min(exponent[name] + zeros for name, (zeros, _) in own.reach.items())
     least = max(
         exponent[name] + _halvings(reach, placed.largest[name])

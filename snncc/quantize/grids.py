@@ -52,7 +52,9 @@ def sample(numbers: Real) -> Real:
     return numbers[:: max(1, len(numbers) // SAMPLE)]
 
 
-def common_step(numbers: Numbers, largest: int) -> float | None:
+def common_step(
+    numbers: Numbers, largest: int, tolerances: tuple[float, ...] = (EXACT, STORED)
+) -> float | None:
     """The largest step of which all numbers are whole multiples; None if there is none.
 
     A number w is the multiple k of a step g if |w - k g| <= tolerance * |w|, with the tolerance
@@ -62,10 +64,11 @@ def common_step(numbers: Numbers, largest: int) -> float | None:
     Args:
         numbers: sizes, at least one weight.
         largest: the largest multiple that a weight may be.
+        tolerances: the ones to try, in this order.
     """
     if not numbers.weights.size:
         return None
-    for tolerance in (EXACT, STORED):
+    for tolerance in tolerances:
         if _within(numbers.first(), largest, tolerance) is not None:
             step = _within(numbers, largest, tolerance)
             if step is not None:
@@ -83,7 +86,7 @@ def _within(numbers: Numbers, largest: int, tolerance: float) -> float | None:
     least, most = float(every.min()), float(numbers.weights.max())
     if most > (largest + 0.5) * least or float(every.max()) > FARTHEST * least:
         return None
-    parts = _parts_of_least(every / least, round(least * (largest + 0.5) / most), 2.0 * tolerance)
+    parts = _parts_of_least(every / least, int(least * (largest + 0.5) / most), 2.0 * tolerance)
     if parts is None:
         return None
     stored = np.concatenate([numbers.weights, numbers.biases])

@@ -58,7 +58,7 @@ def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
         bits: of every projection.
         loss: judges a grid.
     """
-    base = choose_units(graph, bits, loss, by_channel=False)
+    base, rounded = choose_units(graph, bits, loss, by_channel=False), set[str]()
     unit, exponent, extra = dict(base.unit), dict(base.exponent), dict[str, int]()
     for node in graph.select(Population):
         if isinstance(node.op, Population):
@@ -67,9 +67,10 @@ def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
                 kept = _keep(graph, node, node.op, base, exponent)
             if kept is None:
                 _fit(graph, node, node.op, unit, exponent, extra)
+                rounded.update(each.name for each in currents_of(graph, node.inputs[0]))
             else:
                 extra[node.name] = kept
-    return LoihiUnits(unit, exponent, base.on_grid, extra)
+    return LoihiUnits(unit, exponent, base.on_grid - rounded, extra)
 
 
 def currents_of(graph: Graph, name: str) -> list[Node]:

@@ -128,6 +128,8 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
     top = np.zeros(len(classes.parent))
     for node in projections:
         np.maximum.at(top, classes.roots(ids[node.name]), np.abs(rows_of(graph, node)).max(axis=1))
+    empty = top == 0.0
+    empty[[r for n in graph.select(Affine) for r in classes.roots(ids[n.name])]] = False
     _scale_bare_gains(graph, classes, ids, top)
     top[top == 0.0] = 1.0
     rounded = {
@@ -151,7 +153,8 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
         axis = axes[name]
         one = axis is None or (values == values[0]).all()
         unit[name] = Named.scalar(float(values[0])) if one else Named((axis or "",), values)
-    whole = (name for name, own in roots.items() if grids.keys() >= set(own.tolist()))
+    empty[list(grids)] = True
+    whole = (name for name, own in roots.items() if empty[own].all())
     return Units(unit, exponent, frozenset(whole))
 
 
