@@ -82,6 +82,28 @@ def test_only_pixels_have_an_encoding() -> None:
     assert encodings_of(graph, "fire") == encodings_of(graph, "sum") == frozenset()
 
 
+def test_compile_says_of_the_host_what_verify_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ["--model", "test_verdict_agreement:make", "--arg", "name=powers"]
+    program = str(tmp_path / "p.snncc")
+    told = {}
+    for encoding in ("bit-planes", "host"):
+        options = [*model, "--input-shape", "1,4,4", "--encoding", encoding, "-o", program]
+        assert run(["compile", *options, "--json"]) == 0
+        compiled = json.loads(capsys.readouterr().out)
+        assert run(["verify", program, "--json"]) == (encoding == "host")
+        verdict = json.loads(capsys.readouterr().out)
+        for key in ("level", "program_level", "input_level"):
+            assert compiled[key] == verdict[key], key
+        told[encoding] = compiled["level"]
+    assert told == {"bit-planes": "strict", "host": "none"}
+    assert run(["compile", *options]) == 0
+    text = capsys.readouterr().out
+    assert "verdict      none  (a multiplication remains)" in text
+    assert "left to the host, which multiplies; the rest is strict" in text
+
+
 def test_counts_tell_of_the_host_s_multiplications(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

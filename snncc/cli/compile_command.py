@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,9 @@ from snncc.cli.path_types import (
     OutputFile,
     OutputFolder,
 )
+
+if TYPE_CHECKING:
+    from snncc.mfi import Verdict
 
 DEFAULT_AGREEMENT = 0.99
 PROGRAM_FILE = OutputFile("a program", ".snncc")
@@ -178,8 +181,11 @@ def command(
     """
     from snncc.artifact import check_writable, computation_digest, save_program
     from snncc.compile import compile_checkpoint
-    from snncc.mfi import prove
+    from snncc.ir.text import print_graph
+    from snncc.mfi import Policy, prove
     from snncc.options import CompileOptions, check_options
+    from snncc.passes.pipeline import PassEvent
+    from snncc.runtime.data_files import open_images
 
     start = time.perf_counter()
     check_writable(output)
@@ -222,13 +228,16 @@ def command(
         )
     sha = save_program(output, compiled.program)
     verdict = prove(compiled.program.graph)
+    judgement = Policy().judge(verdict)  # what `snncc verify` says of the program
     seconds = time.perf_counter() - start
     size = output.stat().st_size
     report = {
         "schema": 1,
         **compiled.report,
         "notes": list(compiled.notes),
-        "level": verdict.level.label,
+        "level": judgement.level.label,
+        "program_level": verdict.level.label,
+        "input_level": verdict.encoding_level.label,
         "file": str(output),
         "bytes": size,
         "digest": computation_digest(compiled.program),
@@ -258,8 +267,8 @@ def command(
             ("weights", _bits(compiled.report)),
             ("BatchNorm", _folds(fired, graph)),
             ("fold proof", _fold_proof(compiled.report["fold_proof"])),
-            ("verdict", f"{verdict.level.label}  ({_meaning(verdict.level.label)})"),
-            ("input", verdict.encoding.split(",")[0]),
+            ("verdict", f"{judgement.level.label}  ({_meaning(judgement.level.label)})"),
+            ("input", _input(verdict)),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
             *_accuracy(compiled.report.get("fidelity")),
             ("program", f"{output}  {size:,} bytes  file sha256 {report['file_sha256'][:16]}…"),
@@ -267,6 +276,15 @@ def command(
             ("time", f"{seconds:.1f} s"),
         ]
     )
+
+
+def _input(verdict: "Verdict") -> str:
+    """One line: how the image enters, and what stands beside it where the host multiplies."""
+    way = verdict.encoding.split(",")[0]
+    if way != "host":
+        return way
+    level = verdict.level.label
+    return f"host: the first layer is left to the host, which multiplies; the rest is {level}"
 
 
 def _bits(report: Any) -> str:

@@ -213,9 +213,8 @@ def _explain(verdict: Verdict, judgement: Judgement) -> None:
 
 def _paragraph(text: str) -> None:
     say()
-    indents = {"initial_indent": "  ", "subsequent_indent": "  "}
-    for line in textwrap.wrap(printable(text), 88, **indents):
-        say(line)
+    for line in textwrap.wrap(printable(text), 86):
+        say(f"  {line}")
 
 
 def _place(op: OpVerdict) -> str:
