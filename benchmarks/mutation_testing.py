@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/mutation_testing.py --sample 200 --seed 0
 
 Works in a copy of the checkout. Each mutant runs in a fork of one process that has imported the
-libraries, on the test files of its module (`mutation/tests_of.py`), until the first failure. A mutant is
-undecided when its tests take longer than --limit; the score counts the others. Tests that fail or
-are too slow without any change are left out, with a line. The table goes to the standard output;
-docs/testing.md quotes it.
+libraries, on the test files of its module (`mutation/tests_of.py`), until the first failure. A
+mutant is undecided when a test file takes longer than --limit; the score counts the others. Tests
+that fail or are too slow without any change are left out, with a line. The table goes to the
+standard output; docs/testing.md quotes it.
 """
 
 import argparse
@@ -173,7 +173,10 @@ def sampled(every: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 def table(results: dict[str, Counter[str]]) -> str:
-    lines = ["| package | mutants | killed | survived | undecided | score |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| package | mutants | killed | survived | undecided | score |",
+        "|---|---|---|---|---|---|",
+    ]
     total: Counter[str] = sum(results.values(), Counter())
     for name, counts in [*sorted(results.items()), ("all", total)]:
         decided = counts["killed"] + counts["survived"]
@@ -189,7 +192,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=200, help="0: every mutant")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only files whose path begins so")
-    parser.add_argument("--limit", type=int, default=SLOW, help="seconds of CPU a test file may take")
+    parser.add_argument(
+        "--limit", type=int, default=SLOW, help="seconds of CPU a test file may take"
+    )
     parser.add_argument("--minutes", type=float, default=0.0, help="0: until all are done")
     given = parser.parse_args()
     every = [each for each in every_mutant() if each.file.startswith(given.only)]

@@ -1,10 +1,10 @@
 """Moves that make currents from currents: sums, gains, side by side."""
 
 import numpy as np
+
 from generators.draws import narrowest
 from generators.grown import Grown
 from generators.projections import onto
-
 from snncc.ir import TIME
 from snncc.ir.integer_ops import Gain
 from snncc.ir.projections import Concat, Sum

@@ -92,7 +92,7 @@ def tried(
 
 def _matrices(graph: Graph, name: str) -> int:
     """About how many matrices a layer takes: a library makes each ready in a millisecond."""
-    axes = getattr(graph[name].op, "weight").axes
+    axes = graph[name].op.weight.axes
     shape = dict(zip(axes, graph.constants[graph[name].op.weight.name].shape, strict=True))
     shared = getattr(graph[name].op, "shared", axes[:-4])
     return int(np.prod([shape[axis] for axis in shared], dtype=np.int64))
@@ -151,9 +151,7 @@ def _stream(
     if not simulator.general and seed % 4 == 0:
         engine = NodeEngine(graph, images[place], 1, frozenset(state.membranes))
         engine.resume(state.membranes)
-        by_nodes = Stream(
-            graph, images[place], simulator.digest, engine, state.done, state.readout
-        )
+        by_nodes = Stream(graph, images[place], simulator.digest, engine, state.done, state.readout)
         ways.append(("stream resumed by nodes", by_nodes))
     for way, each in ways:
         for t in range(stop, graph.steps):

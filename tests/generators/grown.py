@@ -3,8 +3,8 @@
 from math import prod
 
 import numpy as np
-from generators.draws import KINDS, Draw, weights
 
+from generators.draws import KINDS, Draw, weights
 from snncc.ir import TIME, GraphBuilder, Kind, Param, ValueType
 from snncc.ir.op import Op, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve

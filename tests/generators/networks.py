@@ -8,9 +8,9 @@ pools of many places before a map, layers of 17, 33 and 65 channels, up to 64 st
 from math import prod
 
 import numpy as np
-from generators.draws import Draw
 from random_networks import _Net
 
+from generators.draws import Draw
 from snncc.compile import spiking_passes
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph

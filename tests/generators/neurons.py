@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from generators.grown import INT32, Grown
 
+from generators.grown import INT32, Grown
 from snncc.ir import TIME, Param, ValueType
 from snncc.ir.integer_ops import IntegerPopulation
 

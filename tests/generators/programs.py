@@ -13,13 +13,24 @@ from generators.currents import concat, gain, meet
 from generators.grown import NAMES, Grown
 from generators.neurons import population
 from generators.projections import concat_spikes, convolve, many_equal_taps, map_axes
-
 from snncc.ir import TIME, Graph, verify
 from snncc.ir.integer_ops import Gain, IntegerReadout
 from snncc.ir.projections import Contract, Pixels, Sum
 
 MOVES: tuple[Callable[[Grown], str | None], ...] = (
-    *(map_axes, map_axes, many_equal_taps, many_equal_taps, convolve, convolve, meet, meet, gain, concat, concat),
+    *(
+        map_axes,
+        map_axes,
+        many_equal_taps,
+        many_equal_taps,
+        convolve,
+        convolve,
+        meet,
+        meet,
+        gain,
+        concat,
+        concat,
+    ),
 )
 
 

@@ -4,7 +4,6 @@ from math import prod
 
 from generators.draws import weights
 from generators.grown import MOST_WEIGHTS, Grown
-
 from snncc.ir import TIME
 from snncc.ir.projections import Concat, Convolve
 
