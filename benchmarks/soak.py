@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/soak.py --graphs 20000 --images 8 --seed 0 --minutes 60
 
-Half of the programs are built op by op, half are compiled from random networks. Each runs with event
-kernels, matrix products in all layers and in some, one thread and two, in single steps and resumed;
-one in four also behind sources that drive its numbers to their proved ends. A difference from the
-interpreter is printed with its seed, shrunk and written to a folder; the exit code is then 1.
+Half of the programs are built op by op, half are compiled from random networks. Each runs with
+event kernels, matrix products in all layers and in some, one thread and two, in single steps and
+resumed; one in four also behind sources that drive its numbers to their proved ends. A difference
+from the interpreter is printed with its seed, shrunk and written to a folder; the exit code is then
+1.
 """
 
 import argparse

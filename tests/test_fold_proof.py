@@ -1,8 +1,12 @@
 """The fold proof counts right: against every reachable current, in rationals, neuron by neuron."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import repeat
+from math import lcm
+from operator import ne
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +34,16 @@ from snncc.quantize.lower_to_integers import whole_level
 TIED = Fraction(TIE)
 
 
+def along(first: int, step: int, count: int) -> Iterable[int]:
+    """First, first + step, ...: so many."""
+    return range(first, first + step * count, step) if step else repeat(first, count)
+
+
 def brute_force(source: Lowered, name: str) -> list[int]:
-    """For each decision at how many reachable currents the two decide differently."""
+    """For each decision at how many reachable currents the two decide differently.
+
+    Every current is tried. Rationals are integers over the common denominator of all constants.
+    """
     program, scales = source.program, source.scales
     node = program[name]
     counted = _counted(program, node.inputs[0], scales, _exponents(program, scales))
@@ -41,18 +53,19 @@ def brute_force(source: Lowered, name: str) -> list[int]:
     for at in np.ndindex(site.shape):
         constants = (site.a[at], site.unit[at], site.offset[at], site.level[at])
         a, u, d, k = (Fraction(float(c)) for c in constants)
-        blur = TIED * (abs(k) + abs(d))
-        differ = 0
-        for current in range(low, high + 1, counted.grid):
-            excess = a * u * current + d - k
-            excess = Fraction(0) if a and abs(excess) <= blur else excess
-            sign, threshold = int(site.polarity[at]), int(site.threshold[at])
-            level = sign * (current + int(site.own[at])) + int(site.bias[at])
-            if site.op.compare == "ge":
-                differ += (excess >= 0) != (level >= threshold)
-            else:
-                differ += (excess > 0) != (level > threshold)
-        found.append(differ)
+        blur = TIED * (abs(k) + abs(d)) if a else Fraction(0)  # so near to 0 an excess is 0
+        rise, start = a * u * counted.grid, a * u * low + d - k
+        whole = lcm(rise.denominator, start.denominator, blur.denominator)
+        count = len(range(low, high + 1, counted.grid))
+        excesses = along(int(start * whole), int(rise * whole), count)
+        sign, threshold = int(site.polarity[at]), int(site.threshold[at])
+        lowest = sign * (low + int(site.own[at])) + int(site.bias[at])
+        levels = along(lowest, sign * counted.grid, count)
+        if site.op.compare == "ge":
+            fires = map((-int(blur * whole)).__le__, excesses), map(threshold.__le__, levels)
+        else:
+            fires = map(int(blur * whole).__lt__, excesses), map(threshold.__lt__, levels)
+        found.append(sum(map(ne, *fires)))
     return found
 
 

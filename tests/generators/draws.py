@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 WIDTHS = (1, 2, 3, 4, 5, 8, 16, 17, 31, 32, 33, 63, 64, 65)
 """Lengths of axes: at both sides of groups of lanes and of words of spikes."""
-STEPS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 32, 33, 63, 64)
+STEPS = (1, 2, 7, 8, 16, 17, 32, 33, 64, 64)
 BORDERS = (7, 8, 15, 16, 31)
 """Bits of the types that executors have: at both sides of 2^bits numbers change their width."""
 
@@ -42,7 +42,7 @@ class Draw:
         return self.one(fitting if self.chance(0.4) else few)
 
     def steps(self) -> int:
-        return self.one(STEPS) if self.chance(0.2) else self.number(1, 6)
+        return self.one(STEPS) if self.chance(0.25) else self.number(1, 6)
 
     def border(self, bits: Sequence[int] = BORDERS) -> int:
         """A number beside the end of a signed type of one more bit, of either sign."""

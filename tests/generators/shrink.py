@@ -1,4 +1,4 @@
-"""A smaller program that shows the same fault: cut off above, sources of sums left out, fewer steps."""
+"""A smaller program with the same fault: cut off above, sources of sums left out, fewer steps."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
