@@ -17,8 +17,8 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
     **{n: _NORM for n in ("layer_norm", "group_norm", "instance_norm", "rms_norm")},
     "batch_norm": (
         "SNN025",
-        "statistics are missing: {} divides by the mean and variance of the data",
-        "a BatchNorm that has no running statistics takes those of the images at hand",
+        "statistics are missing: {} has no running statistics",
+        "without them it divides by those of the images at hand",
         "train with track_running_stats=True, and compile with the statistics that training left",
     ),
     "softmax": (
