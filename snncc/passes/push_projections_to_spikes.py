@@ -15,7 +15,6 @@ from snncc.passes.dense_map import DenseMap, NotComposable
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
-from snncc.passes.whole_image import as_contract
 from snncc.semantics.arrays import convolve
 
 
