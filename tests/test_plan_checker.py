@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from test_units import STEPS, Net
 
-from snncc.backends.cpu import bounds, fields as f, parts, units
+from snncc.backends.cpu import bounds, parts, units
+from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking import check_plan
 from snncc.backends.cpu.encoding import UnitPlan, plan_units
 from snncc.ir import Graph
@@ -130,7 +131,9 @@ def test_a_wrong_shift(delta: int) -> None:
     plan = plan_units(graph, STEPS)
     for number in range(len(plan.ops)):
         if plan.ops[number, f.O_KIND] in (f.PROJECT, f.LOAD, f.SUM):
-            says(graph, changed(plan, "ops", number, f.O_SHIFT, plan.ops[number, f.O_SHIFT] + delta))
+            says(
+                graph, changed(plan, "ops", number, f.O_SHIFT, plan.ops[number, f.O_SHIFT] + delta)
+            )
 
 
 def test_a_register_that_is_replaced_in_place_of_added_to() -> None:

@@ -257,7 +257,9 @@ def test_a_gain_whose_rounding_alone_passes_the_register() -> None:
         first = copy.spikes(p=1)
         current = copy.map(first, np.full((3, 1), 1, np.int8), "o", "p")
         scaled = b.add(Gain(b.constant("m", np.array(room)), 20), [current])
-        graph = copy.read(copy.map(copy.fire(scaled, 1, "last"), np.ones((1, 3), np.int8), "c", "o"))
+        graph = copy.read(
+            copy.map(copy.fire(scaled, 1, "last"), np.ones((1, 3), np.int8), "c", "o")
+        )
         if fits:
             every_mode(graph)
         else:

@@ -106,7 +106,11 @@ def command(
     their spikes, membranes or answers is not the CPU's.
     """
     if profile:
-        if any((labels, reference, output, recorded, cross_check)) or executor != "simulator" or on != "cpu":
+        if (
+            any((labels, reference, output, recorded, cross_check))
+            or executor != "simulator"
+            or on != "cpu"
+        ):
             raise click.UsageError("--profile times the simulator on one image and writes nothing")
         from snncc.cli.run_profile import show_profile
         from snncc.runtime.data_files import open_images

@@ -100,7 +100,11 @@ class _Walk:
         """What is read after the last unit: the answer, recorded spikes and membranes."""
         place, size, arrangement, timed = self.plan.readout
         current = self.graph[self.graph[self.graph.output].inputs[0]]
-        steps, rows, lanes = self.span.count if timed else 1, arrangement.row_count, arrangement.lanes
+        steps, rows, lanes = (
+            self.span.count if timed else 1,
+            arrangement.row_count,
+            arrangement.lanes,
+        )
         require(size in (2, 4), f"an answer of {size} bytes an element")
         require(timed == current.type.temporal, "the answer's steps are not the program's")
         elements = np.arange(steps * rows * lanes).reshape(steps, rows, lanes)
@@ -249,4 +253,3 @@ class _Walk:
             self._keep(f"state {name}", name, self.plan.states[name], 1)
         right = all(neuron[column] == value for column, value in wanted.items())
         require(right, "spikes or membranes are not written where they are read")
-

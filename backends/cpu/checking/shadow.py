@@ -161,7 +161,7 @@ class Shadow:
         require(alike and self._bits[int(marks[0])].place == place, f"{what} are overwritten")
 
     def _region(self, place: int, size: int, what: str) -> Ints:
-        inside = 0 <= place and place + size <= self.size and place % 2 == 0
+        inside = place >= 0 and place + size <= self.size and place % 2 == 0
         require(inside, f"{what} lie outside the working memory")
         return np.arange(place >> 1, (place + size + 1) >> 1)
 
