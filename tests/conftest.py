@@ -62,5 +62,5 @@ def threads_for_small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def every_plan_is_checked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan checker looks at every plan of a simulator, but where memory or time is measured."""
-    if request.module.__name__ not in ("test_memory", "test_compiled_start"):
+    if request.path.stem != "test_memory":
         monkeypatch.setattr("snncc.runtime.simulator.plan_units", checked_plan)

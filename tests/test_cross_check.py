@@ -99,7 +99,7 @@ def test_a_fault_of_the_plan_that_is_run_alone_is_found(monkeypatch: pytest.Monk
         return plan
 
     monkeypatch.setattr(simulator, "plan_units", wrong)
-    with pytest.raises(SnnccError, match="SNN060|differ"):
+    with pytest.raises(SnnccError, match="simulator and interpreter differ"):
         cross_check.cross_check(net(), images(), Simulator(net()))
 
 

@@ -15,13 +15,13 @@ INT32 = (-(1 << 31), (1 << 31) - 1)
 
 def product(a: Ints, b: Ints) -> Ints:
     """The matrix product; in floating point where no partial sum can be rounded."""
-    if a.size == 0 or b.size == 0:
-        return np.matmul(a, b)
     widest = a.shape[-1] * largest(a) * largest(b)
     if widest < DOUBLE:
-        return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+        rounded: NDArray[np.float64] = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        return rounded.astype(np.int64)
     require(widest < LONG, "numbers are so large that they cannot be checked")
-    return np.matmul(a, b)
+    whole: Ints = np.matmul(a, b)
+    return whole
 
 
 def largest(a: Ints) -> int:

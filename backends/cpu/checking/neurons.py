@@ -1,4 +1,4 @@
-"""What FIRE does with a register: the population's constants and rules, and its membranes' bounds."""
+"""What FIRE does with a register: constants and rules of a population, bounds of its membranes."""
 
 import numpy as np
 
