@@ -359,7 +359,10 @@ LIES: dict[str, Lie] = {
     "provenance nested 900 deep": deep_origin,
     "half a surrogate pair": changed(lambda m: m["provenance"].update(x="\ud800")),
     # Names.
-    **{f"a node called {n!r}": called(n) for n in ("cat[0]", "", "a b", "x\n", "<", "n" * 513)},
+    **{
+        f"a node called {n!r}": called(n)
+        for n in ("cat[0]", "", "a]", "x\n", "\x1b[2J", "\u202e", "n" * 513)
+    },
     **{f"an axis called {n!r}": axis(n) for n in ("", "<", "_", "a[0]", "1", "h ", "t")},
     # Maps.
     "an axis with two roles": two_roles,

@@ -9,7 +9,7 @@ as other numbers.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import safetensors
@@ -163,11 +163,15 @@ def _is_shallow(value: Any, depth: int) -> bool:
     """Whether lists and objects stand in each other no deeper than this."""
     level = [value]
     for _ in range(depth):
-        inner: list[Any] = []
-        for each in level:
-            inner += each.values() if isinstance(each, dict) else each
-        level = [each for each in inner if isinstance(each, dict | list)]
-    return not level
+        level = [inner for each in level for inner in _inside(each)]
+    return not any(isinstance(each, dict | list) for each in level)
+
+
+def _inside(value: Any) -> list[Any]:
+    """What stands in a list or an object; nothing stands in other values."""
+    if isinstance(value, dict):
+        return [*cast("dict[str, Any]", value).values()]
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

@@ -21,15 +21,15 @@ AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", 
 
 
 def name(value: Json) -> str:
-    """Letters, digits and "_", "." and "-"."""
-    good = type(value) is str and 0 < len(value) <= LONGEST_NAME
-    good = good and all(c.isalnum() or c in "_.-" for c in value)
-    demand(good, f"{short(value)} is no name")
+    """Printable, and without square brackets."""
+    good = type(value) is str and 0 < len(value) <= LONGEST_NAME and value.isprintable()
+    demand(good and not {"[", "]"} & set(value), f"{short(value)} is no name")
     return str(value)
 
 
 def axis_name(value: Json) -> str:
-    demand(name(value)[0].isalpha(), f"{short(value)} is no name of an axis")
+    good = name(value)[0].isalpha() and all(c.isalnum() or c in "_.-" for c in value)
+    demand(good, f"{short(value)} is no name of an axis")
     return str(value)
 
 

@@ -92,14 +92,17 @@ def read_constants(header: Json, data: bytes) -> dict[str, Array]:
 
 def height(value: Json, most: int) -> int:
     """How deep lists and objects stand in each other; one more than `most` where it is more."""
-    found, level = 0, [value]
-    while found <= most:
-        level = [each for each in level if isinstance(each, dict | list)]
-        if not level:
-            break
+    found, level = 0, containers([value])
+    while level and found <= most:
         found += 1
-        level = [i for each in level for i in (each.values() if type(each) is dict else each)]
+        level = containers([inner for each in level for inner in each])
     return found
+
+
+def containers(values: list[Json]) -> list[list[Json]]:
+    """What stands in those of the values that are lists or objects."""
+    objects = [[*value.values()] for value in values if type(value) is dict]
+    return [*objects, *(value for value in values if type(value) is list)]
 
 
 def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

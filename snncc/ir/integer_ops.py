@@ -153,12 +153,12 @@ class IntegerPopulation(Op):
         low, high = current.range or (0, 0)
         names = tuple(n for n in current.names if n != TIME)
         require_narrow(f"{current}", low, high)
-        ends = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
+        least, most = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
         found = [
             membranes.bounds(self._law, piece, context.steps)
-            for piece in self._drives(*ends, names, context).pieces()
+            for piece in self._drives(least, most, names, context).pieces()
         ]
-        return min(int(least.min()) for least, _ in found), max(int(m.max()) for _, m in found)
+        return min(int(low.min()) for low, _ in found), max(int(high.max()) for _, high in found)
 
     def membrane_bounds(
         self, low: Array, high: Array, names: tuple[str, ...], context: Context

@@ -4,13 +4,14 @@ LONGEST_NAME = 512
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a node or a constant: letters, digits, `_`, `.` and `-`."""
+    """Whether a text can name a node or a constant: printable, without square brackets."""
     return 0 < len(text) <= LONGEST_NAME and all(map(_can_be, text))
 
 
 def is_axis_name(text: str) -> bool:
-    """Whether a text can name an axis: a name that begins with a letter."""
-    return is_name(text) and text[0].isalpha()
+    """Whether a text can name an axis: a letter, then letters, digits, `_`, `.` and `-`."""
+    plain = all(c.isalnum() or c in "_.-" for c in text)
+    return is_name(text) and plain and text[0].isalpha()
 
 
 def as_name(text: str) -> str:
@@ -20,4 +21,4 @@ def as_name(text: str) -> str:
 
 
 def _can_be(character: str) -> bool:
-    return character.isalnum() or character in "_.-"
+    return character.isprintable() and character not in "[]"

@@ -82,7 +82,8 @@ def _name_problems(graph: Graph) -> list[str]:
     names = (graph.output, *(name for node in graph.nodes for name in (node.name, *node.inputs)))
     wrong = [name for name in dict.fromkeys(names) if not is_name(name)]
     return [
-        f"{shown(name)} cannot be a name: letters, digits, '_', '.' and '-' can" for name in wrong
+        f"{shown(name)} cannot be a name: it is not printable, has brackets, or is too long"
+        for name in wrong
     ]
 
 
