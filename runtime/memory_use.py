@@ -177,7 +177,16 @@ def _container() -> int | None:
         used = int((CGROUP / "memory.current").read_text())
     except (OSError, ValueError):
         return None
-    return max(0, int(limit) - used) if limit.isdigit() else None
+    return max(0, int(limit) - used + _cached()) if limit.isdigit() else None
+
+
+def _cached() -> int:
+    """Bytes of files that the container's system keeps and gives back when memory is wanted."""
+    try:
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 0
 
 
 def megabytes(size: int) -> str:

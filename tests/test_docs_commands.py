@@ -35,17 +35,18 @@ def there(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commands_of(page: str) -> list[tuple[list[str], list[str]]]:
     """Words of each `$ snncc` command and the lines shown below it, in order."""
-    found: list[tuple[list[str], list[str]]] = []
-    lines = iter(page.splitlines())
+    found: list[tuple[list[str], list[str]]] = [([], [])]
+    lines, fenced = iter(page.splitlines()), False
     for line in lines:
         text = line.strip()
+        fenced ^= text.startswith("```")
+        if text.startswith(("```", "$")) or not (fenced or line.startswith("    ")):
+            found.append(([], []))
         if text.startswith("$ snncc "):
             while text.endswith("\\"):
                 text = text[:-1] + next(lines).strip()
-            found.append((shlex.split(text)[2:], []))
-        elif text.startswith(("```", "$")) or not (line.startswith("    ") or found):
-            found.append(([], []))
-        elif found:
+            found[-1][0].extend(shlex.split(text)[2:])
+        elif not text.startswith("```"):
             found[-1][1].append(line)
     return [(words, shown) for words, shown in found if words]
 
@@ -67,12 +68,8 @@ def test_commands_print_what_the_page_shows(
     page = (root / name).read_text()
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         if "late.npz" in block:
-            assert (
-                run(
-                    ["run", "digits.snncc", "examples/digits.npz:x_test", "--limit", "20", "--record", "right.npz"]
-                )
-                == 0
-            )
+            call = "run digits.snncc examples/digits.npz:x_test --limit 20 --record right.npz"
+            assert run(call.split()) == 0
             exec(compile(block, name, "exec"), {})  # noqa: S102 (the page's own lines)
     ran = 0
     for words, shown in commands_of(page):

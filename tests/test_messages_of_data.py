@@ -17,7 +17,7 @@ from snncc.artifact import Program, save_program
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir.projections import Pixels
-from snncc.runtime import array_files
+from snncc.runtime import array_files, memory_use
 from snncc.runtime.data_files import read_array, read_arrays
 from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.recording import load_recording
@@ -375,3 +375,18 @@ def test_pixels_are_what_is_meant(there: Path) -> None:
     assert images_of(SEED).shape[1:] == node.op.shape  # type: ignore[union-attr]
     with np.load("d.npz") as file:
         assert json.dumps(sorted(file.files)) == '["columns", "x", "y"]'
+
+
+def test_files_that_the_system_keeps_count_as_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container, what was read before is counted as used until somebody wants the memory."""
+    monkeypatch.setattr(memory_use, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory_use, "_machine", lambda: None)
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("900\n")
+    assert memory_use.free_memory() == 100
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 700\nactive_file 50\n")
+    assert memory_use.free_memory() == 800
+    (tmp_path / "memory.stat").write_text("inactive_file\n")
+    assert memory_use.free_memory() == 100

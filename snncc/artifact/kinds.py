@@ -37,7 +37,8 @@ def kind_of(path: Path) -> str:
                     return kind
             if head.lstrip()[:1] == b"{":
                 return JSON
-            return _of_safetensors(file.seek(0) or file.read(8), file.read(_LARGEST_HEADER))
+            file.seek(0)
+            return _of_safetensors(file.read(8), file.read(_LARGEST_HEADER))
     except (OSError, ValueError):
         return ""
 

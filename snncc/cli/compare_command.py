@@ -128,7 +128,8 @@ def _sides(
 def _images(program: "Program", data: str | None, recorded: Any) -> Any:
     """The images that a program runs: the user's, or those of a recording."""
     from snncc.ir.projections import Pixels
-    from snncc.runtime.data_files import images_for, read_array
+    from snncc.runtime.data_files import read_array
+    from snncc.runtime.image_arrays import images_for
 
     if data is None and recorded is None:
         raise click.UsageError("a program is run: give its images with --data NPZ[:KEY]")

@@ -17,8 +17,10 @@ from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
 from snncc.diagnostics import Finding, SnnccError
 from snncc.runtime.data_specs import split_spec
 
-FOREIGN = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".npy", ".snncc", ".json", ".py")
-FOREIGN += (".png", ".jpg", ".jpeg", ".onnx")
+FOREIGN = frozenset(
+    {".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".npz", ".npy", ".snncc", ".json", ".py"}
+    | {".png", ".jpg", ".jpeg"}
+)
 """What files of these names are is known, so no other kind of file is written under them."""
 
 

@@ -222,7 +222,7 @@ def command(
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
     """Files as the program's preprocessing makes them, or an array that has its shape already."""
     from snncc.ir.projections import Pixels
-    from snncc.runtime.data_files import images_for
+    from snncc.runtime.image_arrays import images_for
     from snncc.runtime.image_folder import ImageFolder
     from snncc.runtime.preprocessing import preset_of
 
@@ -319,7 +319,8 @@ def _record(
 def _labels(
     spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
 ) -> NDArray[np.int64]:
-    from snncc.runtime.data_files import beside, read_labels
+    from snncc.runtime.data_files import read_labels
+    from snncc.runtime.data_specs import beside
     from snncc.runtime.image_folder import ImageFolder
 
     if spec == "folders" and isinstance(given, ImageFolder):
@@ -342,7 +343,8 @@ def _labels(
 
 
 def _reference(spec: str, data: str, limit: int | None, count: int, classes: int) -> Any:
-    from snncc.runtime.data_files import beside, read_array
+    from snncc.runtime.data_files import read_array
+    from snncc.runtime.data_specs import beside
 
     logits = read_array(beside(spec, data))[:limit]
     if logits.shape != (count, classes) or not np.issubdtype(logits.dtype, np.floating):
