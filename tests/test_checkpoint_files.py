@@ -380,7 +380,12 @@ def test_the_old_format_has_no_checksums_and_that_is_said(tmp_path: Path) -> Non
 
 def test_a_view_of_a_storage_is_read_from_the_old_format(tmp_path: Path) -> None:
     whole = torch.arange(12.0)
-    views = {"a": whole[2:8].view(2, 3).t(), "b": whole, "c": whole[3:3], "d": torch.zeros(0, 4)[:, 2:]}
+    views = {
+        "a": whole[2:8].view(2, 3).t(),
+        "b": whole,
+        "c": whole[3:3],
+        "d": torch.zeros(0, 4)[:, 2:],
+    }
     for zipped in (True, False):
         torch.save(views, tmp_path / "c.pth", _use_new_zipfile_serialization=zipped)
         state = load_checkpoint(tmp_path / "c.pth").state
