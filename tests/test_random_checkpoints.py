@@ -1,4 +1,4 @@
-"""Random checkpoints are read as torch itself reads them, bit for bit."""
+"""Random checkpoints of torch.save are read as they were saved, bit for bit."""
 
 import random
 import warnings
@@ -45,8 +45,8 @@ def beside(rng: random.Random, state: dict[str, torch.Tensor]) -> object:
     return rng.choice((state, OrderedDict(state), {"net": state, **options}))
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_a_random_checkpoint_is_read_as_torch_reads_it(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(24))
+def test_a_random_checkpoint_is_read_as_it_was_saved(tmp_path: Path, seed: int) -> None:
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311
     shared = torch.randn(20)
@@ -59,11 +59,9 @@ def test_a_random_checkpoint_is_read_as_torch_reads_it(tmp_path: Path, seed: int
             pickle_protocol=rng.choice((2, 2, 3, 4, 5)),
             _use_new_zipfile_serialization=rng.random() < 0.6,
         )
-        loaded = torch.load(tmp_path / "c.pth", weights_only=False)
-    loaded = loaded.get("net", loaded)
     found = load_checkpoint(tmp_path / "c.pth").state
-    assert found.keys() == loaded.keys()
-    for name, value in loaded.items():
+    assert found.keys() == state.keys()
+    for name, value in state.items():
         small = value.is_floating_point() and value.dtype.itemsize == 1
         wanted = value.detach().to(torch.float32) if small else value.detach()
         mine = found[name]
