@@ -255,6 +255,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for kind in given.kind or MUTATIONS:
             start = time.perf_counter()
             found = fuzz(kind, given.count, given.seed, folder)

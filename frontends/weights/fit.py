@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.weights.names import shared_levels, without_wrappers
@@ -14,6 +14,7 @@ from snncc.frontends.weights.reparametrised import plain_weights
 
 COUNTER = "num_batches_tracked"
 """How often a BatchNorm was trained; it takes no part in inference, and old files lack it."""
+SHAPELESS = (UninitializedParameter, UninitializedBuffer)
 OTHER = "the file belongs to another network, or to another configuration of this one"
 
 
@@ -88,7 +89,7 @@ def _tied(model: nn.Module) -> list[list[str]]:
         model.named_buffers(remove_duplicate=False),
     ):
         for key, tensor in names:
-            if isinstance(tensor, UninitializedTensorMixin) or not tensor.numel():
+            if isinstance(tensor, SHAPELESS) or not tensor.numel():
                 continue
             place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
             groups[place if tensor.data_ptr() else (id(tensor),)].append(key)
@@ -125,7 +126,7 @@ def _unlike(own: Any, given: torch.Tensor) -> str:
     """How a tensor differs from what the network has; "" where it fits."""
     if not isinstance(own, torch.Tensor):
         return "is no tensor in the network"
-    if isinstance(own, UninitializedTensorMixin):
+    if isinstance(own, SHAPELESS):
         return "has no shape in the network yet: call the model once in the factory"
     if given.shape != own.shape:
         return f"has shape {list(given.shape)}, the network has {list(own.shape)}"

@@ -280,6 +280,10 @@ def _object(machine: _Machine, _: Any) -> None:
     machine.stack.append(machine.made(function, tuple(arguments)))
 
 
+def _pop_mark(machine: _Machine, _: Any) -> None:
+    machine.since_mark()
+
+
 def _nothing(machine: _Machine, _: Any) -> None:
     """Says something about the pickle itself."""
 
@@ -312,7 +316,7 @@ _STEPS: dict[str, Step] = {
     "SETITEM": _set_item,
     "SETITEMS": _set_items,
     "POP": lambda machine, _: machine.stack.pop(),
-    "POP_MARK": lambda machine, _: machine.since_mark(),
+    "POP_MARK": _pop_mark,
     "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _get),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _put),

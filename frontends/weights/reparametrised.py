@@ -12,6 +12,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from snncc.diagnostics import Finding, SnnccError
+from snncc.frontends.weights.names import base_of
 
 State = dict[str, torch.Tensor]
 PARAMETRISED = ".parametrizations."
@@ -37,21 +38,21 @@ def plain_weights(
         SnnccError: SNN012 when parts do not go together, or do not say how they make the weight.
     """
     plain, notes, findings = dict(state), list[str](), list[Finding]()
+    parametrised: set[str] = set()
     for key in state:
         base = _base(key, fits)
         if base is None or base in state:
             continue
         if PARAMETRISED in key:
-            own = key.partition(PARAMETRISED)
-            if key == min(k for k in state if k.startswith(f"{own[0]}{PARAMETRISED}")):
+            if base not in parametrised:
                 findings.append(_refused(name, base, "parametrisations", _PARAMETRISED))
+            parametrised.add(base)
             continue
         parts = {end: state.get(base + end) for end in ("_orig", "_mask", "_g", "_v", "_u")}
         match parts:
-            case {"_orig": torch.Tensor() as own, "_u": torch.Tensor()}:
+            case {"_orig": torch.Tensor(), "_u": torch.Tensor()}:
                 if key.endswith("_orig"):
                     findings.append(_refused(name, base, "spectral normalisation", _SPECTRAL))
-                del own
             case {"_orig": torch.Tensor() as own, "_mask": torch.Tensor() as mask}:
                 if key.endswith("_orig"):
                     if own.shape != mask.shape:
@@ -102,9 +103,8 @@ def _base(key: str, fits: Callable[[str], bool]) -> str | None:
     if found:
         base = f"{before}.{after.partition('.')[0]}"
         return base if fits(base) else None
-    ends = ("_orig", "_mask", "_g", "_v")
-    base = next((key.removesuffix(end) for end in ends if key.endswith(end)), None)
-    return base if base is not None and fits(base) else None
+    own = base_of(key)
+    return own if own is not None and fits(own) else None
 
 
 def _axis(gain: torch.Tensor, direction: torch.Tensor) -> int | None:

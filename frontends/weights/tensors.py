@@ -195,23 +195,26 @@ class TensorReader:
             case (Global(scheme), float() as scale, int() as zero) if "per_tensor" in scheme:
                 values = (integers - float(zero)) * scale
             case (Global(scheme), Made() as scales, Made() as zeros, int() as axis) if (
-                "per_channel_affine" in scheme or "per_channel_symmetric" in scheme
+                "per_channel" in scheme and "float_qparams" not in scheme
             ):
-                if not 0 <= axis < integers.dim():
-                    raise BadTensor(f"it is quantised along axis {axis}, which it does not have")
-                shape = [1] * integers.dim()
-                shape[axis] = integers.shape[axis]
-                scale, zero = (
-                    self._plain(part).to(torch.float64).reshape(-1) for part in (scales, zeros)
+                one_scale, one_zero = (
+                    self._along(part, integers, axis) for part in (scales, zeros)
                 )
-                if len(scale) != shape[axis] or len(zero) != shape[axis]:
-                    raise BadTensor("it has more scales than channels, or fewer")
-                if "float_qparams" in scheme:
-                    raise BadTensor(f"quantisation {scheme} is not read")
-                values = (integers - zero.reshape(shape)) * scale.reshape(shape)
+                values = (integers - one_zero) * one_scale
             case _:
                 raise BadTensor("its quantisation is of a kind that is not read")
         return values.to(torch.float32)
+
+    def _along(self, made: Made, values: torch.Tensor, axis: int) -> torch.Tensor:
+        """One number for each index of an axis, in a shape that goes with the values."""
+        if not 0 <= axis < values.dim():
+            raise BadTensor(f"it is quantised along axis {axis}, which it does not have")
+        numbers = self._plain(made).to(torch.float64).reshape(-1)
+        shape = [1] * values.dim()
+        shape[axis] = values.shape[axis]
+        if len(numbers) != shape[axis]:
+            raise BadTensor("it has more scales than channels, or fewer")
+        return numbers.reshape(shape)
 
     def _sparse(self, layout: object, data: tuple[Any, ...]) -> torch.Tensor:
         """With the zeros that a sparse tensor leaves out."""
@@ -227,10 +230,18 @@ class TensorReader:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "sparse CSR is in beta state"
                 if name == "torch.sparse_coo" and len(parts) == 2:
-                    return torch.sparse_coo_tensor(*parts, sizes, check_invariants=True).to_dense()
+                    at, numbers = parts
+                    coo = torch.sparse_coo_tensor(at, numbers, sizes, check_invariants=True)
+                    return coo.to_dense()
                 if name in COMPRESSED and len(parts) == 3:
+                    rows, columns, numbers = parts
                     return torch.sparse_compressed_tensor(
-                        *parts, sizes, layout=COMPRESSED[name], check_invariants=True
+                        rows,
+                        columns,
+                        numbers,
+                        sizes,
+                        layout=COMPRESSED[name],
+                        check_invariants=True,
                     ).to_dense()
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise BadTensor(f"its indices are damaged: {_line(error)}") from error

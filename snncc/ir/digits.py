@@ -18,7 +18,8 @@ def set_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
         return counted
     magnitude = np.abs(values).reshape(-1)
     octets = magnitude.view(np.uint8).reshape(-1, magnitude.dtype.itemsize)
-    return BITS_OF_BYTE[octets].sum(axis=-1, dtype=np.uint8).reshape(values.shape)
+    found: NDArray[np.uint8] = BITS_OF_BYTE[octets].sum(axis=-1, dtype=np.uint8)
+    return found.reshape(values.shape)
 
 
 def signed_digits(values: NDArray[np.int64]) -> list[NDArray[np.int8]]:
