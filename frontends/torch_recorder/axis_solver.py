@@ -1,7 +1,7 @@
 """Which dimension is which: atoms of dimensions, unified where a model adds or reshapes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Dim = tuple[int, ...]
 """One dimension of a tensor: the atoms it was merged from, outermost first; () when of length 1
@@ -31,7 +31,7 @@ class AxisSolver:
     the same place.
 
     Attributes:
-        here: the place in the model at which dimensions are brought together just now.
+        here: gives the place in the model at which dimensions are brought together just now.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class AxisSolver:
         self._stems: list[str] = []
         self._expansion: dict[int, Dim] = {}
         self._cuts: dict[int, object] = {}
-        self.here: object = None
+        self.here: Callable[[], object] = lambda: None
 
     def atom(self, stem: str, size: int) -> int:
         """A new atom; its stem is where its name comes from."""
@@ -75,8 +75,9 @@ class AxisSolver:
         stem = self._stems[atom]
         pair = (self.atom(f"{stem}_", first), self.atom(f"{stem}_", size // first))
         self._expansion[atom] = pair
+        place = self.here()
         for each in (atom, *pair):
-            self._cuts[each] = self.here
+            self._cuts[each] = place
         return pair
 
     def cut_at(self, dims: Sequence[Dim]) -> object:

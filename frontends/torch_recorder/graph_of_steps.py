@@ -135,7 +135,11 @@ class _Builder:
         sources = tuple(self.builder[name].type for name in step.inputs)
         found = op.infer(sources, self.builder.context)
         if len(set(found.names)) != len(found.names):
-            raise AxisError(f"two dimensions are the same axis: {found}")
+            raise AxisError(
+                f"two dimensions are the same axis: {found}",
+                "an add or a concat brings the two together: do not join values whose dimensions "
+                "are exchanged",
+            )
         wanted = bound.ordered(step.dims, found.temporal)
         if set(found.names) != set(wanted):
             raise AxisError(f"it has axes {found.names}, the tensor shows {wanted}")

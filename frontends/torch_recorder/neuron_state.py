@@ -36,7 +36,7 @@ class Starts:
                 reset()
             given = self._given.get(id(module))
             if given is not None:
-                module.v = given
+                _set_membrane(module, given)
 
     def enter(self, module: nn.Module, shape: tuple[int, ...]) -> float:
         """The membrane of a known neuron module as its first call finds it.
@@ -63,7 +63,7 @@ class Starts:
             return rest
         if _is_left_over(value, shape):
             self._given.pop(id(module), None)
-            module.v = rest
+            _set_membrane(module, rest)
             return rest
         raise NeuronRefused(
             f"the membrane v of {type(module).__name__} starts from a tensor of shape "
@@ -76,6 +76,10 @@ class Starts:
 def membrane(module: nn.Module) -> Any:
     """The membrane, or None for modules that keep none between runs."""
     return getattr(module, "v", None)
+
+
+def _set_membrane(module: Any, value: Any) -> None:
+    module.v = value
 
 
 def _rest(module: nn.Module) -> float:

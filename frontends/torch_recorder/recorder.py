@@ -301,7 +301,7 @@ class Recorder(TorchFunctionMode):
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
-        self.solver.here = self.place(self._called(raw))
+        self.solver.here = lambda: self.place(self._called(raw))
         try:
             sources, dims, build = handler(call)
         except AxisError as error:

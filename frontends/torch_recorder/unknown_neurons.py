@@ -84,8 +84,8 @@ class UnknownNeurons:
             for cls in groups
         }
         result: list[Finding] = []
-        for finding, path in zip(findings, inside, strict=True):
-            cls = None if path is None else type(self.modules[path])
+        for finding, owner in zip(findings, inside, strict=True):
+            cls = None if owner is None else type(self.modules[owner])
             if cls is None or (cls not in library and counts[cls] < 2):
                 result.append(finding)
             else:

@@ -162,7 +162,7 @@ class _Composition:
         outer = np.broadcast_to(array.reshape(rows, *array.shape[len(lead) :]), shape)
         dense = kernel if keeps else _blocks(kernel, inner.groups, 1)[0]
         weight = _adjoint(outer, dense, inner, spatial, mixes=mixes)
-        into = (inner.channel, inner.height, inner.width)
+        into: tuple[str, ...] = (inner.channel, inner.height, inner.width)
         out, summed = op.out, tuple(n for n in op.summed if n not in (channel, height, width))
         if mixes:
             named = Named((*lead, *into), weight[:, 0].reshape(*sizes, *weight.shape[2:]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_letters
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,11 @@ class Named:
         """The product, summed over those of the axes that one of the two has."""
         names = join(self.axes, other.axes)
         rest = tuple(n for n in names if n not in axes)
-        of = {name: at for at, name in enumerate(names)}
-        left, right, kept = ([of[n] for n in group] for group in (self.axes, other.axes, rest))
-        result = np.einsum(self.array, left, other.array, right, kept, optimize=True)
+        letter = dict(zip(names, ascii_letters, strict=False))
+        left, right, kept = (
+            "".join(letter[n] for n in group) for group in (self.axes, other.axes, rest)
+        )
+        result = np.einsum(f"{left},{right}->{kept}", self.array, other.array, optimize=True)
         return Named(rest, np.asarray(result, np.float64))
 
     def store(self, builder: GraphBuilder, stem: str) -> Param:
