@@ -163,7 +163,7 @@ def stepped_toward_zero(side: Side, name: str) -> Recording:
 
 def test_a_leak_toward_zero_is_named() -> None:
     found = 0
-    for seed in range(60):
+    for seed in range(400):  # most of them lie on a grid, where leaks round nothing
         graph = lowered(seed)
         a = ran("A", graph, images_of(seed))
         for name in populations(graph):

@@ -70,7 +70,7 @@ def test_what_the_unit_counts_besides_narrows_the_step() -> None:
     assert step_of([0.75], largest=2, biases=[0.5]) is None
 
 
-@pytest.mark.parametrize("bits", [2, 8, 12, 16, 20])
+@pytest.mark.parametrize("bits", [2, 8, 12, 16, 20, 24, 28])
 def test_real_weights_have_no_step(bits: int) -> None:
     rng = np.random.default_rng(bits)
     for _ in range(50):

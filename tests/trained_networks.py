@@ -75,10 +75,12 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def trained(net: nn.Module, grid: tuple[float, int] | None, epochs: int) -> nn.Module:
     """The network after a few epochs, in float64, with its weights on the grid if there is one."""
     functional.set_step_mode(net, "m")
+    for p in net.parameters():
+        p.data *= 3.0  # so that every layer fires from the beginning
     images, labels = digits()
     x, y = torch.from_numpy(images[:-300]).float() / 16.0, torch.from_numpy(labels[:-300])
     kept = {n: p.data.clone() for n, p in net.named_parameters()}
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
     for epoch in range(epochs):
         order = torch.from_numpy(np.random.default_rng(epoch).permutation(len(x)))
         for batch in order[: len(order) // 64 * 64].view(-1, 64):
@@ -104,7 +106,7 @@ def trained(net: nn.Module, grid: tuple[float, int] | None, epochs: int) -> nn.M
 def pooled() -> nn.Module:
     """Rounded to 8 bits after training: 127 steps of 1/64."""
     torch.manual_seed(0)
-    net = trained(Pooled(), None, 4)
+    net = trained(Pooled(), None, 10)
     put_on_grid(net, 2.0**-6, 127)
     return net
 

@@ -98,11 +98,17 @@ def _classes(
 ) -> dict[int, _Class]:
     """Every class that has weights, with all that its unit counts."""
     found: defaultdict[int, _Class] = defaultdict(_Class)
+    without: set[int] = set()
     for name, rows in placed.rows.items():
         roots = placed.roots[name]
         for root in np.unique(roots).tolist():
             own = rows[roots == root].reshape(-1)
-            if own.any():
+            if not own.any() or root in without:
+                continue
+            if _has_no_step(own, placed.largest[name]):
+                without.add(root)  # nothing of it is kept: a large network's weights fill memory
+                found[root].rows.clear()
+            else:
                 found[root].rows[name] = own
     for node in graph.nodes:
         match node.op:
@@ -117,7 +123,14 @@ def _classes(
                     found[root].natural = False
             case _:
                 pass
-    return {root: own for root, own in found.items() if own.rows or own.biases}
+    kept = {root: own for root, own in found.items() if own.rows or own.biases}
+    return {root: own for root, own in kept.items() if root not in without}
+
+
+def _has_no_step(weights: Real, largest: int) -> bool:
+    """Whether a few of them show already that there is no common step."""
+    some = Numbers.of(sample(weights), np.zeros(0), np.zeros(0))
+    return some.weights.size > 0 and common_step(some, largest) is None
 
 
 def _add_population(

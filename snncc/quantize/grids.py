@@ -13,6 +13,8 @@ EXACT = 2.0**-46
 """So near, relatively, float64 leaves a product of a step and an integer."""
 STORED = 2.0**-23
 """And so near float32 does: twice its rounding, for a step that a BatchNorm's scale multiplied."""
+TOLD = 2**18
+"""Of no more steps float32 tells multiples of a step from other numbers: 2^-23 of it is 2^-5."""
 NOTHING = 2.0**-40
 """What is smaller than this part of the largest number is what float64 left of a zero."""
 FARTHEST = 2.0**40
@@ -69,8 +71,9 @@ def common_step(
     if not numbers.weights.size:
         return None
     for tolerance in tolerances:
-        if _within(numbers.first(), largest, tolerance) is not None:
-            step = _within(numbers, largest, tolerance)
+        most = min(largest, TOLD) if tolerance == STORED else largest
+        if _within(numbers.first(), most, tolerance) is not None:
+            step = _within(numbers, most, tolerance)
             if step is not None:
                 return step
     return None

@@ -20,8 +20,7 @@ def lie_on(rows: Real, grid: Real, largest: float) -> NDArray[np.bool_]:
     levels = rows / grid
     whole = np.rint(levels)
     on = np.abs(levels - whole) <= np.minimum(WHOLE * np.abs(levels), 0.25)
-    found: NDArray[np.bool_] = (on & (np.abs(whole) <= largest)).all(axis=1)
-    return found
+    return np.asarray((on & (np.abs(whole) <= largest)).all(axis=1), np.bool_)
 
 
 def round_to_nearest(rows: Real, grid: Real, largest: float) -> Real:
