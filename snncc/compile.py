@@ -224,8 +224,11 @@ def convert_and_fold(
     domains = domains_of(graph, options.pixel_bounds) if foreign else {}
     bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
     refused = list(findings)
-    spiking = run_passes(graph, spiking_passes(options, bits), observe, refused)
-    return spiking, list(dict.fromkeys(refused))
+    for step in spiking_passes(options, bits):
+        if refused and isinstance(step, ReplicateCurrents):
+            break  # it copies what nobody will lower, once for every path that leads there
+        graph = run_passes(graph, [step], observe, refused)
+    return graph, list(dict.fromkeys(refused))
 
 
 def _checked(found: CrossCheck | None) -> str:

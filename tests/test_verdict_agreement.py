@@ -13,7 +13,7 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from snncc.cli.main import run
-from snncc.compile import Compiled, compile_module, spiking_passes
+from snncc.compile import Compiled, compile_module, convert_and_fold, spiking_passes
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends import torch_recorder
 from snncc.frontends.torch_recorder import Trace
@@ -66,6 +66,26 @@ def test_a_random_model_is_judged_as_it_compiles(
             program |= {n for bits in (3, 5, 7) for n in above_strict(lowered(graph, bits))}
         assert before == program, seed
         assert judged.verdict.level >= prove(result.program.graph).level, seed
+
+
+OPTIONS = (
+    CompileOptions(),
+    CompileOptions(profile="loihi-lava"),
+    CompileOptions(gain="unshared", decay="by-step"),
+    CompileOptions(encoding="host"),
+)
+
+
+def test_every_option_refuses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pass of a profile stumbles over what another has refused."""
+    count = 0
+    for seed in range(1, 120, 2):
+        graph = random_model(seed)
+        findings = foreign_findings(graph)
+        told = [convert_and_fold(graph, findings, o, lambda _: None)[1] for o in OPTIONS]
+        assert all(each == told[0] for each in told), seed
+        count += bool(told[0])
+    assert count > 40
 
 
 def lowered(graph: Graph, bits: int) -> Graph:

@@ -18,6 +18,7 @@ from snncc.backends.lava_nc.process_network import ProcessNetwork, build_process
 from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
 from snncc.backends.lava_nc.stock_network import build_stock
+from snncc.diagnostics import SnnccError, printable
 from snncc.ir import Array, Graph, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
@@ -68,7 +69,8 @@ def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
     content = {name: (shipped / name).read_bytes() for name in static}
     content["network.py"] = network_text(network, sha, version).encode()
     content["tensors.npz"] = _tensors(network.tensors)
-    content["README.md"] = readme_text(network, sha, version).encode()
+    readme = readme_text(network, sha, version).split("\n")  # shown, and names may hold anything
+    content["README.md"] = "\n".join(map(printable, readme)).encode()
     manifest = _manifest(network, sha, version)
     manifest["files"] = {n: hashlib.sha256(content[n]).hexdigest() for n in sorted(content)}
     content["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()

@@ -75,7 +75,7 @@ class _Conversion:
         else:
             result = self.lower(node, sources, averaged == {True})
         self.rewriter.value[node.name] = result
-        if True in averaged and node.type.kind is not Kind.SPIKE:
+        if averaged == {True} and node.type.kind is not Kind.SPIKE:
             self.averaged.add(result)
 
     def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str:
