@@ -143,7 +143,10 @@ def verdict(folder: Path, mutant: Mutant, baseline: Baseline, limit: int) -> Ver
     names = baseline.usable(tests_of(mutant.file))
     path = folder / mutant.file
     original = path.read_text()
-    path.write_text(mutant.source)
+    try:
+        path.write_text(mutant.applied(original))
+    except SyntaxError:
+        return "undecided"
     try:
         for name in names:
             code = pytest_in_fork(folder, name, baseline.skipped, limit)
