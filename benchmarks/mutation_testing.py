@@ -48,11 +48,13 @@ def copy_of_checkout(folder: Path) -> None:
             shutil.copy2(ROOT / name, target, follow_symlinks=False)
 
 
-def pytest_in_fork(folder: Path, names: list[str], skipped: set[str], limit: int) -> int:
-    """The exit code of pytest on test files; -1 when it took more CPU time than the limit."""
+def pytest_in_fork(
+    folder: Path, name: str, skipped: set[str], limit: int, to_the_end: bool = False
+) -> int:
+    """The exit code of pytest on a test file; -1 when it took more CPU time than the limit."""
     child = os.fork()
     if child == 0:
-        _child(folder, names, skipped, limit)
+        _child(folder, name, skipped, limit, [] if to_the_end else ["-x"])
     patience = time.monotonic() + 20 * limit  # a test that sleeps takes no CPU time
     while time.monotonic() < patience:
         pid, status = os.waitpid(child, os.WNOHANG)
@@ -64,7 +66,7 @@ def pytest_in_fork(folder: Path, names: list[str], skipped: set[str], limit: int
     return -1
 
 
-def _child(folder: Path, names: list[str], skipped: set[str], limit: int) -> None:
+def _child(folder: Path, name: str, skipped: set[str], limit: int, options: list[str]) -> None:
     code = 99
     try:
         os.setpgid(0, 0)
@@ -77,11 +79,11 @@ def _child(folder: Path, names: list[str], skipped: set[str], limit: int) -> Non
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         sys.dont_write_bytecode = True
         sys.path[:] = [str(folder), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
-        files = [f"tests/test_{name}.py" for name in names]
         deselected = [f"--deselect={each}" for each in sorted(skipped)]
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *deselected, *files]))
+        given = ["-q", "-p", "no:cacheprovider", *options, *deselected, f"tests/test_{name}.py"]
+        code = int(pytest.main(given))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -96,13 +98,19 @@ class Baseline:
     Args:
         folder: the copy.
         limit: seconds of CPU time.
+        trusted: whether they are known to pass, so that they need not run.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: Path, limit: int, trusted: bool) -> None:
+        self.folder, self.limit, self.trusted = folder, limit, trusted
         self.skipped: set[str] = set()
         self.left_out: set[str] = set()
         self.known: set[str] = set()
+
+    def leave_out(self, names: list[str]) -> None:
+        """Test files that are not to be run."""
+        self.known.update(names)
+        self.left_out.update(names)
 
     def usable(self, names: tuple[str, ...]) -> list[str]:
         """Those that exist, pass and are quick; what fails is deselected."""
@@ -110,15 +118,15 @@ class Baseline:
             if name in self.known:
                 continue
             self.known.add(name)
+            if self.trusted and (self.folder / f"tests/test_{name}.py").exists():
+                continue
             if not (self.folder / f"tests/test_{name}.py").exists():
                 self.left_out.add(name)
                 continue
-            for _ in range(8):
-                code = pytest_in_fork(self.folder, [name], self.skipped, self.limit)
-                failed = self._failed()
-                if code != 1 or not failed - self.skipped:
-                    break
-                self.skipped |= failed
+            code = pytest_in_fork(self.folder, name, self.skipped, self.limit, to_the_end=True)
+            if code == 1:
+                self.skipped |= self._failed()
+                code = pytest_in_fork(self.folder, name, self.skipped, self.limit)
             if code not in (0, 5):
                 self.left_out.add(name)
                 print(f"left out: tests/test_{name}.py ends with {code} without a change")
@@ -138,10 +146,13 @@ def verdict(folder: Path, mutant: Mutant, baseline: Baseline, limit: int) -> Ver
     names = baseline.usable(tests_of(mutant.file))
     path = folder / mutant.file
     original = path.read_text()
-    path.write_text(mutant.source)
+    try:
+        path.write_text(mutant.applied(original))
+    except SyntaxError:
+        return "undecided"
     try:
         for name in names:
-            code = pytest_in_fork(folder, [name], baseline.skipped, limit)
+            code = pytest_in_fork(folder, name, baseline.skipped, limit)
             if code == -1:
                 return "undecided"
             if code not in (0, 5):
@@ -195,6 +206,9 @@ def main() -> int:
     parser.add_argument(
         "--limit", type=int, default=SLOW, help="seconds of CPU a test file may take"
     )
+    parser.add_argument("--trust", action="store_true", help="all tests pass without a change")
+    parser.add_argument("--without", nargs="*", default=[], help="test files to leave out: soak")
+    parser.add_argument("--verbose", action="store_true", help="print what was killed too")
     parser.add_argument("--minutes", type=float, default=0.0, help="0: until all are done")
     given = parser.parse_args()
     every = [each for each in every_mutant() if each.file.startswith(given.only)]
@@ -207,13 +221,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="snncc-mutants-") as place:
         folder = Path(place)
         copy_of_checkout(folder)
-        baseline = Baseline(folder, given.limit)
+        baseline = Baseline(folder, given.limit, given.trust)
+        baseline.leave_out(given.without)
         for mutant in chosen:
             if given.minutes and time.monotonic() - start > 60 * given.minutes:
                 break
             found = verdict(folder, mutant, baseline, given.limit)
             results[package_of(mutant.file)][found] += 1
-            if found != "killed":
+            if found != "killed" or given.verbose:
                 print(f"{found}: {mutant}", flush=True)
     print(table(results))
     return 0

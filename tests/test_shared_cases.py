@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(os.environ.get("SNNCC_SHARED", ROOT.parent / "shared")) / "cases"
 FOUND = sorted(path.parent.name for path in CASES.glob("*/run.py"))
 LIMIT = 300

@@ -18,7 +18,7 @@ from snncc.backends.lava_nc.process_network import ProcessNetwork, build_process
 from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
 from snncc.backends.lava_nc.stock_network import build_stock
-from snncc.diagnostics import SnnccError, printable
+from snncc.diagnostics import printable
 from snncc.ir import Array, Graph, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels

@@ -44,33 +44,39 @@ class Mutant:
         file: path within the checkout.
         line: where it begins.
         before, after: what stands there, and what takes its place.
-        source: the whole changed file.
+        span: first and last byte of it.
     """
 
     file: str
     line: int
     before: str
     after: str
-    source: str
+    span: tuple[int, int]
+
+    def applied(self, source: str) -> str:
+        """The whole file with the change.
+
+        Raises:
+            SyntaxError: the file no longer compiles.
+        """
+        begin, end = self.span
+        content = source.encode()
+        changed = (content[:begin] + self.after.encode() + content[end:]).decode()
+        compile(changed, self.file, "exec")
+        return changed
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {_short(self.before)} -> {_short(self.after)}"
 
 
 def mutants(file: str, source: str) -> Iterator[Mutant]:
-    """Every change of a file that compiles; docstrings, annotations and messages stay."""
-    tree = ast.parse(source)
+    """Every change of a file; docstrings, annotations and messages stay."""
+    tree, content = ast.parse(source), source.encode()
     starts = _line_starts(source)
     for node in _code(tree):
         for after in _changes(node):
             begin, end = _span(starts, node)
-            before = source.encode()[begin:end].decode()
-            changed = (source.encode()[:begin] + after.encode() + source.encode()[end:]).decode()
-            try:
-                compile(changed, file, "exec")
-            except SyntaxError:
-                continue
-            yield Mutant(file, getattr(node, "lineno", 0), before, after, changed)
+            yield Mutant(file, node.lineno, content[begin:end].decode(), after, (begin, end))  # type: ignore[attr-defined]
 
 
 def _short(text: str) -> str:

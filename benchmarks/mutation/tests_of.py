@@ -55,7 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "runtime/hybrid_runner.py": ("dense_kernels", "soak"),
     "runtime/image_files.py": ("image_files", "image_commands"),
     "runtime/image_folder.py": ("image_files", "image_commands"),
-    "runtime/kernel_choice.py": ("dense_kernels"),
+    "runtime/kernel_choice.py": ("dense_kernels",),
     "runtime/kernel_inspection.py": ("kernel_inspection",),
     "runtime/kernel_timing.py": ("dense_kernels", "dense_onnx"),
     "runtime/lava_executor.py": ("run_on_lava",),

@@ -181,11 +181,8 @@ def command(
     """
     from snncc.artifact import check_writable, computation_digest, save_program
     from snncc.compile import compile_checkpoint
-    from snncc.ir.text import print_graph
     from snncc.mfi import Policy, prove
     from snncc.options import CompileOptions, check_options
-    from snncc.passes.pipeline import PassEvent
-    from snncc.runtime.data_files import open_images
 
     start = time.perf_counter()
     check_writable(output)

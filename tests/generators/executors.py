@@ -54,8 +54,8 @@ def tried(
 ) -> Tried:
     """Runs a program in every way.
 
-    Event kernels, matrix products in all layers that can be one, and in some: whatever "auto"
-    chooses is one of these choices. One thread and two, which share images or the rows of one;
+    Event kernels, matrix products in all layers that can be one, and in a random choice of them, as
+    "auto" may come to choose. One thread and two, which share images or the rows of one;
     membranes recorded, or memory used again by others; one image in single steps, interrupted.
 
     Args:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from generators.draws import narrowest
 from snncc.ir import TIME, Array, Graph, GraphBuilder, Kind, Node, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels
@@ -117,7 +118,7 @@ def _given(b: GraphBuilder, node: Node, value: Array, on: str) -> str:
     steps = np.asarray(value[0], np.int64)
     steps = np.moveaxis(steps, names.index(TIME), 0) if TIME in names else steps[None]
     bank = np.broadcast_to(steps, (b.context.steps, *steps.shape[1:]))[..., None]
-    weight = b.constant("given", _narrow(bank), (TIME, *own, ON))
+    weight = b.constant("given", narrowest(bank), (TIME, *own, ON))
     current = b.add(Contract(weight, (ON,), tuple(own), (TIME,)), [on])
     if node.type.kind is Kind.CURRENT:
         return current
@@ -141,20 +142,12 @@ def _copied(graph: Graph, b: GraphBuilder, name: str, made: dict[str, str]) -> s
 def _probe(b: GraphBuilder, current: str) -> str:
     """A population whose membranes are a current, step by step."""
     low, high = b[current].type.range or (0, 0)
-    middle = b.constant("middle", _narrow(np.array((low + high) // 2)))
+    middle = b.constant("middle", narrowest(np.array((low + high) // 2)))
     return b.add(
         IntegerPopulation(middle, decay=(0, 0), membrane=(min(0, low), max(0, high))),
         [current],
         name="probe",
     )
-
-
-def _narrow(array: np.ndarray) -> np.ndarray:
-    for kind in (np.int8, np.int16, np.int32):
-        limits = np.iinfo(kind)
-        if array.size and limits.min <= array.min() and array.max() <= limits.max:
-            return np.array(array, kind)
-    return np.array(array, np.int64)
 
 
 def reached(driven: Driven, membranes: Mapping[str, Array]) -> int | None:
