@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from snncc.artifact import Program, save_program
-from snncc.compile import compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.spiking_ops import Population
 from snncc.mfi import prove
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent
 from snncc.runtime import ALL, Execution
 from snncc.runtime.simulator import Simulator

@@ -1,5 +1,7 @@
 """Units of a plan that are matrix products: bits of the source unpacked, multiplied, written."""
 
+from typing import Any
+
 import numpy as np
 
 from snncc.backends.cpu.dense import DenseBlock, DenseUnit
@@ -95,7 +97,7 @@ def _write_rows(target: Array, rows: Array, own: Array) -> None:
 
     Indexing by place writes through any strides; a reshaped target might be a copy.
     """
-    places = np.unravel_index(rows, target.shape[1:-1]) if target.ndim > 2 else ()
+    places: Any = np.unravel_index(rows, target.shape[1:-1]) if target.ndim > 2 else ()
     if places:
         target[(slice(None), *places)] = own
     else:

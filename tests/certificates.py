@@ -11,12 +11,12 @@ from random_networks import random_network
 
 from snncc.artifact import Program, program_digest, save_program
 from snncc.artifact.program import canonical
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.mfi.certificate import statement
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

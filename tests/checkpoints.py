@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from snncc.compile import compile_module
+from snncc.compiler.driver import compile_module
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import Source
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
 from snncc.frontends.mixer_snn.neuron import LIF
-from snncc.options import CompileOptions
-from snncc.sources import Source
 
 SMALL = MixerConfig(6, (1, 1), 2, 2, 8, 3, 5)
 

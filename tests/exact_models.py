@@ -7,12 +7,12 @@ import torch
 from spikingjelly.activation_based import functional, layer
 from torch import nn
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.torch_recorder.neurons import handler_for
 from snncc.ir import TIME, Graph
 from snncc.ir.traced_ops import Lif
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

@@ -9,7 +9,8 @@ import pytest
 from random_networks import random_images, random_network
 
 from snncc.artifact import Program, program_digest
-from snncc.compile import CompileOptions, spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.passes.pipeline import run_passes

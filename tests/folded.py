@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from random_networks import random_network
 
-from snncc.bit_widths import Bits, bits_by_layer
-from snncc.compile import scales_of, spiking_passes
+from snncc.compiler.bit_widths import Bits, bits_by_layer
+from snncc.compiler.driver import scales_of
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.mfi.fold_sites import FoldSite
 from snncc.mfi.folds import Scales, prove_folds
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

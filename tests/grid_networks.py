@@ -11,10 +11,10 @@ import torch
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 
 RAW = ((0.0,), (1.0 / 255.0,))

@@ -6,9 +6,9 @@ import numpy as np
 from random_networks import random_images, random_network
 
 from snncc.backends.lava_nc.limits import loihi_findings
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, loihi
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.loihi_units import choose_loihi_units

@@ -13,18 +13,18 @@ from torch import nn
 
 from snncc.artifact import Program, load_program, save_program
 from snncc.cli.main import run
-from snncc.compile import Compiled, compile_module
+from snncc.compiler.driver import Compiled, compile_module
+from snncc.compiler.fidelity import measure_fidelity
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import Source
 from snncc.diagnostics import SnnccError
-from snncc.fidelity import measure_fidelity
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.projections import Contract, Pixels
 from snncc.ir.spiking_ops import Readout
-from snncc.options import CompileOptions
 from snncc.runtime import interpret
 from snncc.runtime.answers import class_axis, predictions_of
 from snncc.runtime.simulator import Simulator
-from snncc.sources import Source
 
 STEPS = 3
 Forward = Callable[[nn.Module, torch.Tensor], torch.Tensor]

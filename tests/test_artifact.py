@@ -12,10 +12,10 @@ from safetensors.numpy import save
 
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical, digest, to_manifest
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir.text import same_graph
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

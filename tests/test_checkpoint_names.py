@@ -13,14 +13,14 @@ from torch import nn
 from torch.nn.utils import prune
 
 from snncc.cli.main import cli
-from snncc.compile import compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import Checkpoint, load_checkpoint
 from snncc.frontends.mixer_snn import load_mixer, recognise
 from snncc.frontends.weights.fit import load_weights
 from snncc.frontends.weights.names import without_wrappers
-from snncc.options import CompileOptions
-from snncc.sources import load_source
 
 State = dict[str, torch.Tensor]
 PREFIXES = [

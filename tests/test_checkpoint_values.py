@@ -8,13 +8,14 @@ import torch
 from checkpoints import SMALL, classifier, compiled_notes, mixer
 from torch import nn
 
-from snncc.compile import spiking_passes, trace_checkpoint
+from snncc.compiler.driver import trace_checkpoint
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import load_checkpoint
 from snncc.frontends.mixer_snn import load_mixer
 from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.weights.fit import load_weights
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 
 NORM = "to_patch_embedding.0.1"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from executions import check_place, populations, ran, with_constant
 
-from snncc.compile import CompileOptions, compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.runtime.axis_orders import parse_order

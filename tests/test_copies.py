@@ -7,9 +7,9 @@ from grid_networks import spiking_of
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
+from snncc.compiler.options import CompileOptions
 from snncc.ir import loihi
 from snncc.ir.projections import Contract, Convolve
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
 from snncc.quantize.loihi_units import choose_loihi_units

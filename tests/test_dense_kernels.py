@@ -13,11 +13,11 @@ from test_executors import wide
 from snncc.artifact import load_program
 from snncc.backends.cpu.encoding import plan_units
 from snncc.cli.main import run
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Pixels
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

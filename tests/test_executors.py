@@ -9,12 +9,12 @@ import pytest
 from random_networks import random_images, random_network
 
 from snncc.backends.cpu import plan_for_cpu
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from random_networks import random_images, random_network
 
-from snncc.bit_widths import bits_by_layer, search_bits
-from snncc.compile import compile_checkpoint, spiking_passes
+from snncc.compiler.bit_widths import bits_by_layer, search_bits
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.fidelity import NEAR, measure_fidelity
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.fidelity import NEAR, measure_fidelity
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers

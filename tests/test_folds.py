@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from random_networks import random_network
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Loc
 from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels
 from snncc.ir.spiking_ops import Affine, Population
-from snncc.options import CompileOptions
 from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from snncc.artifact import save_program
-from snncc.compile import Compiled, compile_checkpoint, spiking_passes
+from snncc.compiler.driver import Compiled, compile_checkpoint
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.frontends.checkpoint import load_checkpoint
 from snncc.frontends.mixer_snn import load_mixer, steps_of
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, params_of
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator

@@ -6,11 +6,11 @@ from generators.networks import network
 from random_networks import random_images
 from test_random_networks import RAW, folded
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir import traced_ops as ops
 from snncc.ir.projections import Convolve
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from snncc.cli.main import run
-from snncc.compile import compile_checkpoint
-from snncc.data_checks import normalisation_notes
+from snncc.compiler.data_checks import normalisation_notes
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.options import CompileOptions
 
 RIGHT, WRONG = "0.3,0.35", "76.5,89.25"
 

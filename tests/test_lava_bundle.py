@@ -14,7 +14,8 @@ from lava_networks import by_hand
 from lava_runs import differences, export, networks
 from random_programs import program_images, random_program
 
-from snncc.compile import CompileOptions, compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.projections import Pixels
 from snncc.runtime import interpret

@@ -12,9 +12,9 @@ from lava_runs import differences, export
 from loihi_networks import that_fit
 from test_lava_bundle import arrays_of
 
-from snncc.compile import compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
-from snncc.options import CompileOptions
 from snncc.runtime.simulator import Simulator
 
 NETWORKS = {"bit-planes": 60, "host": 40}

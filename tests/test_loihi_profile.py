@@ -13,7 +13,9 @@ from test_executors import dense
 
 from snncc.backends.lava_nc.limits import loihi_findings
 from snncc.checker.certificate import check
-from snncc.compile import compile_checkpoint, scales_of, spiking_passes
+from snncc.compiler.driver import compile_checkpoint, scales_of
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, loihi
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
@@ -23,7 +25,6 @@ from snncc.mfi import prove
 from snncc.mfi.fold_sites import Counted, Site, nearest_on_grid
 from snncc.mfi.folds import prove_folds
 from snncc.mfi.width_proof import prove_widths
-from snncc.options import CompileOptions
 from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
 from snncc.passes.pipeline import run_passes
 from snncc.passes.replicate_currents import ReplicateCurrents

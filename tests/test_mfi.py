@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from random_networks import random_network
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.model_verdict import judge_model
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Context, Graph, Op, ValueType
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.mfi import Level, Verdict, prove
 from snncc.mfi.prover import bits
 from snncc.mfi.rules import digits_of
-from snncc.model_verdict import judge_model
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

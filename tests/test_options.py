@@ -12,10 +12,10 @@ import pytest
 from test_variants import PLAIN, VARIANTS, lively, saved
 
 from snncc.cli.main import run
-from snncc.compile import compile_checkpoint, trace_checkpoint
+from snncc.compiler.driver import compile_checkpoint, trace_checkpoint
+from snncc.compiler.options import CompileOptions, check_options
 from snncc.diagnostics import SnnccError
 from snncc.ir.text import print_graph
-from snncc.options import CompileOptions, check_options
 from snncc.runtime.data_files import open_images
 
 LOIHI = "loihi-lava"

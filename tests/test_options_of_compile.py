@@ -8,15 +8,15 @@ import pytest
 import torch
 from executions import lowered
 
-from snncc.bit_widths import bits_by_layer
 from snncc.cli.main import run
-from snncc.compile import compile_module
+from snncc.compiler.bit_widths import bits_by_layer
+from snncc.compiler.driver import compile_module
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import Source
 from snncc.diagnostics import SnnccError
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
 from snncc.frontends.mixer_snn.neuron import LIF
 from snncc.ir.projections import Contract, Convolve
-from snncc.options import CompileOptions
-from snncc.sources import Source
 
 SMALL = MixerConfig(6, (1, 1), 2, 2, 8, 1, 5)
 

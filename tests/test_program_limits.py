@@ -14,6 +14,7 @@ from snncc.artifact import files, load_program
 from snncc.checker import Rejected, form, program_file, projections
 from snncc.checker.certificate import expected
 from snncc.checker.values import digits, row_ends
+from snncc.compiler.options import CompileOptions, check_options
 from snncc.diagnostics import SnnccError
 from snncc.ir import GraphBuilder, limits, names, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
@@ -21,7 +22,6 @@ from snncc.ir.op import TypeRuleError
 from snncc.ir.projections import Contract, Pixels, row_sums
 from snncc.mfi.rules import digits_of
 from snncc.mfi.width_proof import prove_widths
-from snncc.options import CompileOptions, check_options
 from snncc.passes.pipeline import PassResult, run_passes
 
 SAME = {

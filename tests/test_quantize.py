@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from random_networks import random_images, random_network
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.arrays import narrow
 from snncc.ir.projections import Contract, Convolve, Sum
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation

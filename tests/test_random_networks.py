@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from random_networks import random_images, random_network
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.traced_ops import Lif
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
 from snncc.quantize.lower_to_integers import LowerToIntegers

@@ -9,13 +9,13 @@ from spikingjelly.activation_based import functional, neuron
 from torch import nn
 from zoo import ZOO, Refused, SingleStep, lively, seeded
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.mixer_snn.neuron import LIF
 from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver
 from snncc.ir.traced_ops import Lif
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

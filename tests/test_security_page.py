@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 from snncc.artifact import temporaries
+from snncc.compiler.sources import require_torch
 from snncc.runtime import array_files, image_files
-from snncc.sources import require_torch
 
 
 def test_the_page_states_the_limits_that_hold(root: Path) -> None:

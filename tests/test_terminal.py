@@ -15,11 +15,11 @@ from torch import nn
 from snncc.artifact import Program
 from snncc.artifact.files import save_program
 from snncc.cli.main import run
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import Finding, SnnccError, printable
 from snncc.ir import Graph, Loc, Param
 from snncc.ir.graph import params_of
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from random_networks import random_network
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Axis, Graph, Loc, Node, ValueType
 from snncc.ir.text import ParseError, parse_graph, print_graph, same_graph
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

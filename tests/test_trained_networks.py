@@ -9,11 +9,11 @@ from grid_networks import in_torch_order, torch_spikes
 from torch import nn
 from trained_networks import NORMALIZE, STEPS, digits, pooled, ternary
 
-from snncc.compile import Compiled, compile_module
-from snncc.options import CompileOptions
+from snncc.compiler.driver import Compiled, compile_module
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import Source
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
-from snncc.sources import Source
 
 NETWORKS = {"pooled": pooled, "ternary": ternary}
 COUNT = 100

@@ -8,7 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from snncc.compile import compile_checkpoint, spiking_passes
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, NeuronOptions
 from snncc.frontends.mixer_snn.neuron import LIF
@@ -17,7 +19,6 @@ from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.mfi import Level, prove
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

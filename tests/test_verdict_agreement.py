@@ -13,7 +13,11 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from snncc.cli.main import run
-from snncc.compile import Compiled, compile_module, convert_and_fold, spiking_passes
+from snncc.compiler.driver import Compiled, compile_module
+from snncc.compiler.folding import convert_and_fold, spiking_passes
+from snncc.compiler.model_verdict import judge_model
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import Source
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends import torch_recorder
 from snncc.frontends.torch_recorder import Trace
@@ -22,13 +26,10 @@ from snncc.ir import traced_ops as ops
 from snncc.ir.dialect import DIALECTS
 from snncc.ir.spiking_ops import Opaque
 from snncc.mfi import Level, prove
-from snncc.model_verdict import judge_model
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import PassError, run_passes
 from snncc.passes.report_foreign_ops import foreign_findings
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.sources import Source
 
 SEEDS = 400
 

@@ -10,13 +10,13 @@ from random_networks import random_images, random_network
 from snncc.artifact import Program
 from snncc.artifact.files import save_program
 from snncc.cli.main import run
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.encodings import encodings_of
 from snncc.ir.projections import Concat, Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import Level, Policy, prove
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

@@ -12,7 +12,9 @@ from verdict_zoo import SHAPE, STEPS, ZOO, Hand, make, mixer
 from zoo import Refused, lively
 
 from snncc.cli.main import run
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.model_verdict import judge_model
+from snncc.compiler.options import CompileOptions
 from snncc.frontends.torch_recorder import Trace, trace_model
 from snncc.ir import Graph, Node, ValueType, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation
@@ -20,8 +22,6 @@ from snncc.ir.traced_ops import Foreign, Lif
 from snncc.mfi import Level, Policy, Values, Verdict, domains_of, prove
 from snncc.mfi.domains import BIT
 from snncc.mfi.rules import digits_of
-from snncc.model_verdict import judge_model
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers

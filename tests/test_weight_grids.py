@@ -18,10 +18,10 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from snncc.backends.lava_nc.limits import loihi_findings
+from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, loihi
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
 from snncc.quantize.grids import Numbers, common_step, multiples_of, simplest_between

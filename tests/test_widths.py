@@ -10,7 +10,8 @@ from certificates import RARE, lowered
 from random_networks import random_images, random_network
 
 from snncc.cli.main import run
-from snncc.compile import compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph, GraphBuilder, Node, Param, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Convolve, Pixels, Sum
@@ -18,7 +19,6 @@ from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.mfi.widths import before_shift_of, bounds_of, membrane_of
 from snncc.mfi.witnesses import Witness, membrane_witness, sum_witness
-from snncc.options import CompileOptions
 from snncc.runtime import ALL, interpret
 from snncc.runtime.witness import reach
 

@@ -9,11 +9,11 @@ from exact_models import conv, on_grid, same_spikes, sequence
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
-from snncc.compile import spiking_passes
+from snncc.compiler.folding import spiking_passes
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir.projections import Contract, Convolve
-from snncc.options import CompileOptions
 from snncc.passes.pipeline import run_passes
 
 SIDE = 8

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snncc.artifact import load_program, save_program
-from snncc.compile import compile_checkpoint
+from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.options import CompileOptions
+from snncc.compiler.sources import load_source
 from snncc.ir import Graph
-from snncc.options import CompileOptions
-from snncc.sources import load_source
 from speed.rounds import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -171,7 +171,7 @@ def _inside(value: Any) -> list[Any]:
     """What stands in a list or an object; nothing stands in other values."""
     if isinstance(value, dict):
         return [*cast("dict[str, Any]", value).values()]
-    return cast("list[Any]", value) if isinstance(value, list) else []
+    return value if isinstance(value, list) else []
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

@@ -180,9 +180,9 @@ def command(
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
     from snncc.artifact import check_writable, computation_digest, save_program
-    from snncc.compile import compile_checkpoint
+    from snncc.compiler.driver import compile_checkpoint
+    from snncc.compiler.options import CompileOptions, check_options
     from snncc.mfi import Policy, prove
-    from snncc.options import CompileOptions, check_options
 
     start = time.perf_counter()
     check_writable(output)

@@ -9,8 +9,8 @@ from snncc.cli.output import say
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
-    from snncc.compile import Images
-    from snncc.options import CompileOptions
+    from snncc.compiler.inputs import Images
+    from snncc.compiler.options import CompileOptions
     from snncc.passes.pipeline import PassEvent
 
 FEW = 16

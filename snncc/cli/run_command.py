@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from snncc.cli.command import Command, say_limit
-from snncc.cli.output import print_facts, print_json, print_table, progress, say
+from snncc.cli.output import print_json, progress
 from snncc.cli.path_types import DataPath, InputPath, InterpreterPath, KeyOrDataPath, OutputFile
+from snncc.cli.run_report import print_run
 from snncc.cli.run_rules import RULES, say_threads
+from snncc.cli.run_truth import agreeing, labels_of, reference_of
 from snncc.diagnostics import SnnccError
 from snncc.ir.images import ImageSource
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 RESULTS = OutputFile("an archive of arrays", ".npz")
 RECORDING = OutputFile("a recording", ".npz")
-SHOWN = 12
-"""Names of layers in one line; JSON has all."""
 
 
 @click.command("run", cls=Command, rules=RULES)
@@ -148,8 +147,10 @@ def command(
     classes = max(shape, default=1)
     if labels is not None or reference is not None:
         class_axis(shape)
-    truth = None if labels is None else _labels(labels, given, data, limit, len(images), classes)
-    wanted = None if reference is None else _reference(reference, data, limit, len(images), classes)
+    truth = None if labels is None else labels_of(labels, given, data, limit, len(images), classes)
+    wanted = (
+        None if reference is None else reference_of(reference, data, limit, len(images), classes)
+    )
     if isinstance(images, ImageFiles):
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
@@ -190,12 +191,12 @@ def command(
     if isinstance(images, ImageFiles) and images.preset is not None:
         record["preprocess"] = images.preset.name
     if truth is not None:
-        record["accuracy"] = float((predictions == truth).mean())
+        record["accuracy"] = agreeing(predictions, truth)
     if wanted is not None:
         own = predictions_of(wanted)
-        record["agreement"] = float((predictions == own).mean())
+        record["agreement"] = agreeing(predictions, own)
         if truth is not None:
-            record["reference_accuracy"] = float((own == truth).mean())
+            record["reference_accuracy"] = agreeing(own, truth)
     record |= {
         "spike_rate": total,
         "spike_rates": rates,
@@ -211,7 +212,7 @@ def command(
     if as_json:
         print_json(record)
     else:
-        _print(record, output)
+        print_run(record, output)
     if beside is None:
         return 0
     if not as_json:
@@ -314,93 +315,3 @@ def _record(
     )
     save_recording(path, recording)
     return execution
-
-
-def _labels(
-    spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
-) -> NDArray[np.int64]:
-    from snncc.runtime.data_files import read_labels
-    from snncc.runtime.data_specs import beside
-    from snncc.runtime.image_folder import ImageFolder
-
-    if spec == "folders" and isinstance(given, ImageFolder):
-        return given.labels(classes)[:limit]
-    labels = read_labels(spec, data)[:limit]
-    if len(labels) != count:
-        raise SnnccError(
-            "SNN016",
-            f"{len(labels)} labels for {count} images: {beside(spec, data)}",
-            help=f"give one for each image of {data}, in its order",
-        )
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}: "
-            f"{beside(spec, data)}",
-            help="give the labels that the network was trained with",
-        )
-    return labels
-
-
-def _reference(spec: str, data: str, limit: int | None, count: int, classes: int) -> Any:
-    from snncc.runtime.data_files import read_array
-    from snncc.runtime.data_specs import beside
-
-    logits = read_array(beside(spec, data))[:limit]
-    if logits.shape != (count, classes) or not np.issubdtype(logits.dtype, np.floating):
-        raise SnnccError(
-            "SNN016",
-            f"reference logits are {logits.dtype} {list(logits.shape)}, not float [{count}, "
-            f"{classes}]: {beside(spec, data)}",
-        )
-    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
-    if bad.size:
-        raise SnnccError(
-            "SNN016",
-            f"reference logits of {bad.size} of {count} images are not finite, of image {bad[0]} "
-            "first",
-            why="NaN and infinity have no largest class to compare with",
-            help="find out where the original network's answers became NaN or infinite",
-        )
-    return logits
-
-
-def _print(record: dict[str, Any], output: Path | None) -> None:
-    facts: list[tuple[str, object]] = [("images", f"{record['images']:,}")]
-    if "preprocess" in record:
-        facts.append(("preprocess", record["preprocess"]))
-    if "accuracy" in record:
-        facts.append(("accuracy", f"{record['accuracy']:.2%}"))
-    if "reference_accuracy" in record:
-        facts.append(("original network", f"{record['reference_accuracy']:.2%}"))
-    if "agreement" in record:
-        facts.append(("agreement", f"{record['agreement']:.2%} of predictions are the original's"))
-    each = 1000.0 * record["seconds"] / record["images"]
-    facts.append(("spike rate", f"{record['spike_rate']:.2%} of neurons at a step"))
-    facts.append(("time", f"{record['seconds']:.2f} s, {each:.2f} ms an image, start included"))
-    if "kernels" in record and record["kernels"]["asked"] != "event":
-        facts.append(("kernels", _products(record["kernels"])))
-    if "cross_check" in record:
-        crossed = record["cross_check"]
-        same = f"{crossed['images']} images, {crossed['spikes']:,} spikes and as many membranes"
-        facts.append(("cross-check", f"{same}: the interpreter's"))
-    if output is not None:
-        facts.append(("written", output))
-    print_facts(facts)
-    say()
-    rows = [(name, f"{rate:.2%}") for name, rate in record["spike_rates"].items()]
-    print_table(rows, ("population", "spike rate"))
-
-
-def _products(kernels: dict[str, Any]) -> str:
-    """A sentence: the execution was free of multiplications, or which layers were not."""
-    dense: list[str] = kernels["dense"]
-    if not dense:
-        why = f": {kernels['reason']}" if "reason" in kernels else ""
-        return f"event-driven in every layer{why}"
-    shown = dense[:SHOWN] + ["..."] * (len(dense) > SHOWN)
-    layers = "layer is a matrix product" if len(dense) == 1 else "layers are matrix products"
-    return (
-        f"{len(dense)} {layers} of {kernels['library']}, which multiplies: the same bits, but not "
-        f"an execution without multiplications ({', '.join(shown)})"
-    )

@@ -213,9 +213,9 @@ def _judge_model(
     layout: str,
     weights: str | None,
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
-    from snncc.compile import trace_checkpoint
-    from snncc.model_verdict import judge_model
-    from snncc.options import CompileOptions
+    from snncc.compiler.driver import trace_checkpoint
+    from snncc.compiler.model_verdict import judge_model
+    from snncc.compiler.options import CompileOptions
 
     options = CompileOptions(input_shape, normalize, steps, layout=layout, weights=weights)
     trace, network = trace_checkpoint(

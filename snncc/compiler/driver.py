@@ -1,7 +1,7 @@
 """The compiler's driver: a checkpoint or a module goes in, a program comes out."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,38 +12,29 @@ from numpy.typing import NDArray
 from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
-from snncc.bit_widths import MOST, Trial, bits_by_layer, search_bits
-from snncc.data_checks import check_classes, check_labels, normalisation_notes
-from snncc.diagnostics import Finding, SnnccError
-from snncc.fidelity import measure_fidelity, some_images
-from snncc.ir import Graph
-from snncc.ir.images import ImageSource
-from snncc.ir.spiking_ops import Affine
-from snncc.ir.traced_ops import Foreign
-from snncc.mfi import domains_of
-from snncc.mfi.domains import BIT
-from snncc.mfi.folds import Scales, fold_summary, prove_folds
-from snncc.mfi.roundings import prove_roundings, rounding_summary
-from snncc.options import (
+from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
+from snncc.compiler.data_checks import check_classes, check_labels, normalisation_notes
+from snncc.compiler.fidelity import measure_fidelity, some_images
+from snncc.compiler.folding import convert_and_fold, has_gains, measured_by_step
+from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
+from snncc.compiler.options import (
     DEFAULT_WEIGHT_BITS,
     LOIHI_WEIGHT_BITS,
     CompileOptions,
     check_options,
 )
+from snncc.compiler.sources import Source, load_source
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.images import ImageSource
+from snncc.mfi.folds import Scales, fold_summary, prove_folds
+from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
-    ConvertModulesIntoPopulations,
 )
 from snncc.passes.finite_constants import doubtful_constants
-from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
-from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
-from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
-from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
-from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
-from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
-from snncc.passes.replicate_currents import ReplicateCurrents
-from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
+from snncc.passes.pipeline import Observer, PassEvent, run_passes
 from snncc.quantize.calibration import (
     images_that_fit,
     places_that_fit,
@@ -55,18 +46,11 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.units import Bits, choose_units
 from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
-from snncc.runtime.image_arrays import images_for, require_images
-from snncc.runtime.image_folder import ImageFolder
-from snncc.runtime.preprocessing import Preprocessing
-from snncc.sources import Source, load_source
 
 if TYPE_CHECKING:
     from snncc.frontends.torch_recorder import Trace
 
 Json = Any
-DEFAULT_STEPS = 4
-Images = NDArray[np.uint8] | ImageFolder
-"""An array [n, *input_shape], or files that get their size from the network."""
 
 
 @dataclass(frozen=True)
@@ -136,15 +120,15 @@ def compile_module(
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
 
-    shape, steps = _shape_and_steps(source, options)
+    shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
     if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
     notes += normalisation_notes(options.normalization)
-    images = _images_for(calibration, shape, options.preset, called[0] or "calibration images")
-    evaluated = _images_for(evaluation, shape, options.preset, called[1] or "evaluation images")
+    images = images_of(calibration, shape, options.preset, called[0] or "calibration images")
+    evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(labels, images if evaluated is None else evaluated)
     trace = trace_model(source.module, shape, steps, options.layout)
     notes += doubtful_constants(trace.graph)
@@ -159,9 +143,9 @@ def compile_module(
     spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
     if refused:
         raise SnnccError.of(refused)
-    if options.decay == "by-step" and not _measured_by_step(events):
+    if options.decay == "by-step" and not measured_by_step(events):
         notes.append("--decay by-step: every decay is 0, 1 or 1/m, which is exact as it is")
-    if options.gain is not None and not _has_gains(spiking, events):
+    if options.gain is not None and not has_gains(spiking, events):
         notes.append(f"--gain {options.gain}: every BatchNorm folds, which leaves it nothing to do")
     used = None if images is None else images_that_fit(spiking, images)
     if images is None or used is None:
@@ -209,26 +193,6 @@ def compile_module(
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
-
-
-def convert_and_fold(
-    graph: Graph, findings: Sequence[Finding], options: CompileOptions, observe: Observer
-) -> tuple[Graph, list[Finding]]:
-    """Runs the passes before rounding on a traced model, as far as they go.
-
-    Returns:
-        The spiking graph, and every reason why it cannot be lowered: the recorder's findings
-        first, none where it can be.
-    """
-    foreign = graph.select(Foreign)
-    domains = domains_of(graph, options.pixel_bounds) if foreign else {}
-    bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
-    refused = list(findings)
-    for step in spiking_passes(options, bits):
-        if refused and isinstance(step, ReplicateCurrents):
-            break  # it copies what nobody will lower, once for every path that leads there
-        graph = run_passes(graph, [step], observe, refused)
-    return graph, list(dict.fromkeys(refused))
 
 
 def _checked(found: CrossCheck | None) -> str:
@@ -303,94 +267,12 @@ def trace_checkpoint(
     if tell is not None:
         for note in source.notes:
             tell(note)
-    shape, steps = _shape_and_steps(source, options)
+    shape, steps = shape_and_steps(source, options)
     trace = trace_model(source.module, shape, steps, options.layout)
     if tell is not None:
         for note in doubtful_constants(trace.graph):
             tell(note)
     return trace, source.network
-
-
-def _shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int, ...], int]:
-    preset = options.preset
-    shape = options.input_shape or source.input_shape or (preset.shape if preset else None)
-    if shape is None:
-        raise SnnccError(
-            "SNN001",
-            "the image's shape is not known",
-            why="only a recognised checkpoint says what it takes",
-            help="give --input-shape C,H,W",
-        )
-    if preset is not None and preset.shape != shape:
-        raise SnnccError(
-            "SNN001",
-            f"--preprocess {preset.name} gives images {list(preset.shape)}, the network takes "
-            f"{list(shape)}",
-            help="give --normalize MEAN,STD instead",
-        )
-    steps = options.steps or source.steps or DEFAULT_STEPS
-    if source.steps_are_fixed and steps != source.steps:
-        raise SnnccError(
-            "SNN001",
-            f"--steps {steps}, but the network was trained for {source.steps} time steps",
-            why="its BatchNorms have a scale of their own for every step",
-            help=f"leave --steps out, or give {source.steps}",
-        )
-    return shape, steps
-
-
-def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
-    """The passes from what the model says to populations and projections without BatchNorm.
-
-    Args:
-        options: see `CompileOptions`.
-        bits: names of what no pass has a form for but is known to be 0 or 1 (for a verdict).
-    """
-    means, stds = options.normalization
-    passes: tuple[Pass, ...] = (
-        ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
-        PushProjectionsToSpikes(),
-        FoldBatchnormIntoWeights(),
-        MoveOffsetsIntoPopulations(),
-    )
-    if options.on_loihi:
-        strict = ReplicateCurrents(), UnshareWeightsUnderGains(), FoldThresholdsIntoWeights()
-        return (*passes, *strict)
-    passes = (*passes, FoldBatchnormIntoThresholds())
-    if options.decay == "by-step":
-        passes = (*passes, MeasureDecaysByStep())
-    return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
-
-
-def _has_gains(spiking: Graph, events: list[PassEvent]) -> bool:
-    """Whether a BatchNorm could not be folded and became a gain, or weights of its own."""
-    if any(isinstance(n.op, Affine) and n.op.scale is not None for n in spiking.nodes):
-        return True
-    unshare = UnshareWeightsUnderGains.name
-    return any(note.fired for e in events if e.name == unshare for note in e.notes)
-
-
-def _measured_by_step(events: list[PassEvent]) -> bool:
-    return any(
-        note.fired
-        for event in events
-        if event.name == MeasureDecaysByStep.name
-        for note in event.notes
-    )
-
-
-def _images_for(
-    images: Images | None, shape: tuple[int, ...], preset: Preprocessing | None, what: str
-) -> ImageSource | None:
-    """The images as the network takes them; what is wrong with any is said before the work."""
-    if images is None:
-        return None
-    if isinstance(images, ImageFolder):
-        files = images.images(shape, preset)
-        files.check()
-        return files
-    require_images(images, what)
-    return images_for(images, shape, what)
 
 
 def _report(

@@ -1,0 +1,62 @@
+"""What `snncc run` compares answers with: labels, and the original network's logits."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.diagnostics import SnnccError
+
+
+def agreeing(one: Any, other: Any) -> float:
+    """Share of images [n] with the same class."""
+    return float((np.asarray(one) == np.asarray(other)).mean())
+
+
+def labels_of(
+    spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
+) -> NDArray[np.int64]:
+    from snncc.runtime.data_files import read_labels
+    from snncc.runtime.data_specs import beside
+    from snncc.runtime.image_folder import ImageFolder
+
+    if spec == "folders" and isinstance(given, ImageFolder):
+        return given.labels(classes)[:limit]
+    labels = read_labels(spec, data)[:limit]
+    if len(labels) != count:
+        raise SnnccError(
+            "SNN016",
+            f"{len(labels)} labels for {count} images: {beside(spec, data)}",
+            help=f"give one for each image of {data}, in its order",
+        )
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise SnnccError(
+            "SNN016",
+            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}: "
+            f"{beside(spec, data)}",
+            help="give the labels that the network was trained with",
+        )
+    return labels
+
+
+def reference_of(spec: str, data: str, limit: int | None, count: int, classes: int) -> Any:
+    from snncc.runtime.data_files import read_array
+    from snncc.runtime.data_specs import beside
+
+    logits = read_array(beside(spec, data))[:limit]
+    if logits.shape != (count, classes) or not np.issubdtype(logits.dtype, np.floating):
+        raise SnnccError(
+            "SNN016",
+            f"reference logits are {logits.dtype} {list(logits.shape)}, not float [{count}, "
+            f"{classes}]: {beside(spec, data)}",
+        )
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if bad.size:
+        raise SnnccError(
+            "SNN016",
+            f"reference logits of {bad.size} of {count} images are not finite, of image {bad[0]} "
+            "first",
+            why="NaN and infinity have no largest class to compare with",
+            help="find out where the original network's answers became NaN or infinite",
+        )
+    return logits

@@ -1,0 +1,1 @@
+"""The compiler: from a trained network to an integer program."""

@@ -1,0 +1,81 @@
+"""The passes before rounding: from what the model says to populations and projections."""
+
+from collections.abc import Sequence
+
+from snncc.compiler.options import CompileOptions
+from snncc.diagnostics import Finding
+from snncc.ir import Graph
+from snncc.ir.spiking_ops import Affine
+from snncc.ir.traced_ops import Foreign
+from snncc.mfi import domains_of
+from snncc.mfi.domains import BIT
+from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
+from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
+from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
+from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
+from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
+from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
+from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
+from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
+from snncc.passes.replicate_currents import ReplicateCurrents
+from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
+
+
+def convert_and_fold(
+    graph: Graph, findings: Sequence[Finding], options: CompileOptions, observe: Observer
+) -> tuple[Graph, list[Finding]]:
+    """Runs the passes before rounding on a traced model, as far as they go.
+
+    Returns:
+        The spiking graph, and every reason why it cannot be lowered: the recorder's findings
+        first, none where it can be.
+    """
+    foreign = graph.select(Foreign)
+    domains = domains_of(graph, options.pixel_bounds) if foreign else {}
+    bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
+    refused = list(findings)
+    for step in spiking_passes(options, bits):
+        if refused and isinstance(step, ReplicateCurrents):
+            break  # it copies what nobody will lower, once for every path that leads there
+        graph = run_passes(graph, [step], observe, refused)
+    return graph, list(dict.fromkeys(refused))
+
+
+def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
+    """The passes from what the model says to populations and projections without BatchNorm.
+
+    Args:
+        options: see `CompileOptions`.
+        bits: names of what no pass has a form for but is known to be 0 or 1 (for a verdict).
+    """
+    means, stds = options.normalization
+    passes: tuple[Pass, ...] = (
+        ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
+        PushProjectionsToSpikes(),
+        FoldBatchnormIntoWeights(),
+        MoveOffsetsIntoPopulations(),
+    )
+    if options.on_loihi:
+        strict = ReplicateCurrents(), UnshareWeightsUnderGains(), FoldThresholdsIntoWeights()
+        return (*passes, *strict)
+    passes = (*passes, FoldBatchnormIntoThresholds())
+    if options.decay == "by-step":
+        passes = (*passes, MeasureDecaysByStep())
+    return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
+
+
+def has_gains(spiking: Graph, events: list[PassEvent]) -> bool:
+    """Whether a BatchNorm could not be folded and became a gain, or weights of its own."""
+    if any(isinstance(n.op, Affine) and n.op.scale is not None for n in spiking.nodes):
+        return True
+    unshare = UnshareWeightsUnderGains.name
+    return any(note.fired for e in events if e.name == unshare for note in e.notes)
+
+
+def measured_by_step(events: list[PassEvent]) -> bool:
+    return any(
+        note.fired
+        for event in events
+        if event.name == MeasureDecaysByStep.name
+        for note in event.notes
+    )
