@@ -1,0 +1,177 @@
+"""`snncc.compile`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from snncc.api.arguments import (
+    Images,
+    Numbers,
+    classes_of,
+    images_of,
+    in_words_of_python,
+    normalization_of,
+    progress_of,
+    shape_of,
+    texts_of,
+)
+from snncc.api.programs import Program
+from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
+from snncc.compiler.options import CompileOptions, check_options
+from snncc.compiler.sources import Source, require_torch
+from snncc.diagnostics import SnnccError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FEWEST = "auto"
+CALLED = "calibrate", "evaluate"
+
+
+def compile(
+    model: "nn.Module | str | Path",
+    *,
+    checkpoint: str | Path | None = None,
+    arguments: Mapping[str, object] | None = None,
+    input_shape: Sequence[int] | None = None,
+    steps: int | None = None,
+    normalize: tuple[Numbers, Numbers] | None = None,
+    preprocess: str | None = None,
+    weight_bits: int | Literal["auto"] = 8,
+    layer_bits: Mapping[str, int] | None = None,
+    agreement: float | None = None,
+    calibrate: Images | None = None,
+    evaluate: Images | None = None,
+    profile: str = "exact",
+    gain: str | None = None,
+    encoding: str = "bit-planes",
+    layout: str = "auto",
+    decay: str = "approximate",
+    neuron: Mapping[str, object] | None = None,
+    weights: str | None = None,
+    labels: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Program:
+    """Compiles a trained network to an integer program.
+
+    Args:
+        model: a `torch.nn.Module`, which is left as it is; the path of a Mixer-SNN's checkpoint; or
+            "package.module:factory", a callable that returns a module (this runs its code).
+        checkpoint: weights for the module that a factory makes.
+        arguments: keyword arguments of a factory.
+        input_shape: of one image, (channels, height, width); a Mixer-SNN's checkpoint knows it.
+        steps: T, time steps; None for the checkpoint's, else 4.
+        normalize: (mean, std) of pixels / 255, numbers or one a channel; None for (0, 1).
+        preprocess: "imagenet224" or "cifar224", in place of `normalize`.
+        weight_bits: of signed weights, 2 to 24; "auto" for the fewest that keep `agreement`.
+        layer_bits: bits by pattern of layer names, e.g. {"token_mix.*": 6}.
+        agreement: with "auto": share of images answered as by the network; None for 0.99.
+        calibrate: images that rounding may look at, uint8 [n, *input_shape], or a path.
+        evaluate: images that the program is judged by; None for some of `calibrate`.
+        profile: integer semantics: "exact", or "loihi-lava" for Lava's own processes.
+        gain: "shift-add" or "unshared": of a BatchNorm that cannot be folded.
+        encoding: "bit-planes", or "host" to leave the first layer to the host.
+        layout: how the model takes its input: "auto", "sequence" [T, n, ...] or "frame" [n, ...].
+        decay: "approximate" or "by-step": of membranes, where it is no 1/m.
+        neuron: tau, v_threshold, v_reset, decay_input, compare of a recognised network's neurons.
+        weights: "plain", "ema" or a key: which of a checkpoint's sets of weights.
+        labels: integers [n] of `evaluate`, or else `calibrate`: `report` then has the accuracy of
+            the network and of the program.
+        progress: called during calibration with (done, total).
+
+    Returns:
+        The program, with what there is to say about how it came about in `report` and `notes`.
+
+    Raises:
+        SnnccError: with every finding, each with a code, a place, the reason and what to do.
+    """
+    with in_words_of_python():
+        options = CompileOptions(
+            input_shape=shape_of(input_shape),
+            normalize=normalization_of(normalize),
+            steps=steps,
+            weight_bits=_bits(weight_bits),
+            gain=gain,
+            encoding=encoding,
+            profile=profile,
+            layout=layout,
+            decay=decay,
+            neuron=texts_of(neuron) or None,
+            layer_bits=tuple((layer_bits or {}).items()),
+            agreement=_agreement(weight_bits, agreement),
+            preprocess=preprocess,
+            weights=weights,
+        )
+        check_options(options)
+        calibration = None if calibrate is None else images_of(calibrate, "calibrate")
+        evaluation = None if evaluate is None else images_of(evaluate, "evaluate")
+        truth = None if labels is None else classes_of(labels)
+        judged = {"calibration": calibration, "evaluation": evaluation, "labels": truth}
+        compiled = _compiled(model, checkpoint, arguments, options, judged, progress_of(progress))
+    return Program(compiled.program, compiled.notes)
+
+
+def _bits(weight_bits: int | str) -> int | None:
+    """A number of bits; None for a search. What is no number, `check_options` refuses."""
+    given: Any = weight_bits
+    return None if given == FEWEST else given
+
+
+def _agreement(weight_bits: int | str, agreement: float | None) -> float | None:
+    if weight_bits == FEWEST and agreement is None:
+        return 0.99
+    return agreement
+
+
+def _compiled(
+    model: object,
+    checkpoint: str | Path | None,
+    arguments: Mapping[str, object] | None,
+    options: CompileOptions,
+    judged: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> Compiled:
+    """From the kinds of model that `compile` takes; `judged` are images and labels by name."""
+    if isinstance(model, str | Path):
+        factory = _factory(model)
+        if factory is None and checkpoint is not None:
+            raise _unexpected("checkpoint", f"{model} is a checkpoint itself")
+        path = Path(model) if factory is None else None if checkpoint is None else Path(checkpoint)
+        return compile_checkpoint(
+            path,
+            options,
+            model=factory,
+            model_arguments=texts_of(arguments),
+            **judged,
+            called=CALLED,
+            progress=progress,
+        )
+    require_torch()
+    from torch import nn  # here: a program that only runs never needs it
+
+    if not isinstance(model, nn.Module):
+        raise SnnccError(
+            "SNN001",
+            f"model is a {type(model).__name__}",
+            help="give a torch.nn.Module, the path of a checkpoint, or 'package.module:factory'",
+        )
+    for name, given in (
+        ("checkpoint", checkpoint),
+        ("arguments", arguments),
+        ("neuron", options.neuron),
+        ("weights", options.weights),
+    ):
+        if given:
+            raise _unexpected(name, "model is a module, which holds its weights and parameters")
+    source = Source(model, type(model).__name__)
+    return compile_module(source, options, **judged, observe=None, progress=progress, called=CALLED)
+
+
+def _factory(model: str | Path) -> str | None:
+    """The factory's name, when this is no path."""
+    text = str(model)
+    return text if isinstance(model, str) and ":" in text and not Path(text).exists() else None
+
+
+def _unexpected(name: str, why: str) -> SnnccError:
+    return SnnccError("SNN001", f"{name} does not go with this model", why=why, help="leave it out")

@@ -1,0 +1,37 @@
+"""A program in a notebook: the verdict and the layers, as HTML."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from snncc.api.verdicts import Verdict
+from snncc.ir import Graph
+from snncc.ir.integer_ops import IntegerPopulation
+
+SHOWN = 40
+"""Populations in the table; a network of 140 layers would fill the page."""
+
+
+def program_page(graph: Graph, report: Mapping[str, Any], verdict: Verdict) -> str:
+    """One HTML fragment: what the network is, its verdict, its populations.
+
+    Names come from files and are escaped.
+    """
+    populations = graph.select(IntegerPopulation)
+    rows = [
+        (node.name, " x ".join(str(n) for n in node.type.shape), f"{node.type.neurons:,}")
+        for node in populations[:SHOWN]
+    ]
+    rest = len(populations) - len(rows)
+    more = f"<p>and {rest} more populations</p>" if rest > 0 else ""
+    free = "NOT multiplication-free" if verdict.level == "none" else "multiplication-free"
+    head = (
+        f"<b>{escape(str(report.get('network', 'program')))}</b>: {free}, level "
+        f"{escape(verdict.level)}; {graph.steps} time steps, "
+        f"{escape(str(report.get('weight_bits', '?')))}-bit weights"
+    )
+    table = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    columns = "<tr><th>population</th><th>shape</th><th>neurons</th></tr>"
+    return f"<div><p>{head}</p><table>{columns}{table}</table>{more}</div>"

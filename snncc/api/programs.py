@@ -1,0 +1,250 @@
+"""Programs as Python callers hold them: run, verify, save, export."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snncc import artifact
+from snncc.api.arguments import Images, images_of, in_words_of_python
+from snncc.api.page import program_page
+from snncc.api.results import Recorded, RecordedPopulations, Result
+from snncc.api.verdicts import Verdict
+from snncc.artifact import program_digest
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph
+from snncc.ir.arrays import spread
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.projections import Pixels
+from snncc.runtime.answers import predictions_of
+from snncc.runtime.execution import Execution
+from snncc.runtime.image_arrays import images_for
+from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.preprocessing import preset_of
+from snncc.runtime.recording import BATCH, Execute, run_recorded
+
+LEVELS = ("strict", "shift-add", "bit-serial")
+EXECUTORS = ("simulator", "interpreter")
+KERNELS = ("event", "dense", "auto")
+
+
+class Program:
+    """An integer program: compiled by `snncc.compile`, or read by `snncc.load`.
+
+    Attributes:
+        graph: the integer program itself, node by node.
+        report: facts in JSON form: the network, options, what was folded where, fidelity.
+        notes: sentences for the user, of the compilation; none for a program that was read.
+    """
+
+    def __init__(self, program: artifact.Program, notes: Collection[str] = ()) -> None:
+        self._program = program
+        self.graph: Graph = program.graph
+        self.report: Mapping[str, Any] = program.provenance
+        self.notes: tuple[str, ...] = tuple(notes)
+        self._executors: dict[tuple[str, str, int | None], Execute] = {}
+
+    @property
+    def digest(self) -> str:
+        """The sha256 that the program's file carries."""
+        return program_digest(self._program)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one image."""
+        return self._pixels.shape
+
+    @property
+    def steps(self) -> int:
+        """T, the number of time steps."""
+        return self.graph.steps
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """Names of the populations, in the order of the network."""
+        return tuple(node.name for node in self.graph.select(IntegerPopulation))
+
+    def save(self, path: str | Path) -> str:
+        """Writes the program; equal programs give equal bytes.
+
+        Returns:
+            The sha256 over its content.
+
+        Raises:
+            SnnccError: SNN002 when the file cannot be written.
+        """
+        with in_words_of_python():
+            return artifact.save_program(Path(path), self._program)
+
+    def run(
+        self,
+        images: Images,
+        *,
+        executor: str = "simulator",
+        kernels: str = "event",
+        threads: int | None = None,
+    ) -> Result:
+        """Answers images.
+
+        Args:
+            images: uint8 [n, *input_shape] as they are stored (normalisation is part of the
+                program), or the path of an .npy, an .npz with a key, or a folder.
+            executor: "simulator", or "interpreter": the definition, slow.
+            kernels: of the simulator: "event", "dense" or "auto"; the same bits.
+            threads: of the simulator; None for as many as the machine gives.
+
+        Returns:
+            Answers. Spikes and membranes are recorded when `result.spikes[name]` asks for them.
+
+        Raises:
+            SnnccError: SNN001 for an argument that there is not, SNN015 or SNN016 for images that
+                cannot be read or do not fit, SNN004 when memory does not suffice.
+        """
+        with in_words_of_python():
+            execute = self._executor(executor, kernels, threads)
+            taken = self._images(images)
+            execution, _ = run_recorded(self.graph, taken, execute, frozenset())
+        spikes: dict[str, Recorded] = {}
+        membranes: dict[str, Recorded] = {}
+
+        def record(name: str, wanted: dict[str, Recorded]) -> Recorded:
+            if name not in spikes:
+                with in_words_of_python():
+                    _, recording = run_recorded(self.graph, taken, execute, (name,))
+                made = self._recorded(name, recording.spikes[name], recording.membranes[name])
+                spikes[name], membranes[name] = made
+            return wanted[name]
+
+        return Result(
+            predictions_of(execution.logits),
+            execution.logits,
+            execution.readout,
+            self._rates(execution, len(taken)),
+            RecordedPopulations(self.populations, lambda name: record(name, spikes)),
+            RecordedPopulations(self.populations, lambda name: record(name, membranes)),
+        )
+
+    def verify(self, level: str = "shift-add", *, allow: Collection[str] = ()) -> Verdict:
+        """Says whether every operation stays within a level of the ladder.
+
+        Args:
+            level: "strict", "shift-add" or "bit-serial".
+            allow: "encoding=host" accepts a first layer that the host computes.
+
+        Raises:
+            SnnccError: SNN001 for a level or an allowance that there is not.
+        """
+        from snncc.mfi import ALLOWANCES, Level, Policy, prove
+
+        _require_choice("level", level, LEVELS)
+        for each in allow:
+            _require_choice("allow", each, tuple(ALLOWANCES))
+        proof = prove(self.graph)
+        judgement = Policy(Level.parse(level), frozenset(allow)).judge(proof)
+        return Verdict.of(proof, judgement, level)
+
+    def export(self, target: str, directory: str | Path, *, force: bool = False) -> None:
+        """Writes the program for another system.
+
+        Args:
+            target: "lava": a folder of Python that builds the network from Lava processes.
+            directory: to write; it must be empty or not exist, or be an earlier export of `force`.
+            force: replaces an earlier export.
+
+        Raises:
+            SnnccError: SNN001 for an unknown target, SNN002 when the folder cannot be written,
+                SNN036 or SNN040 for what the target has no form for.
+        """
+        from snncc.backends.lava_nc import write_bundle
+
+        _require_choice("target", target, ("lava",))
+        with in_words_of_python():
+            write_bundle(self._program, Path(directory), force)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        neurons = sum(n.type.neurons for n in self.graph.select(IntegerPopulation))
+        return (
+            f"<Program {self.report.get('network', 'program')}: {len(self.populations)} populations"
+            f" with {neurons:,} neurons, {self.steps} steps, images {list(self.input_shape)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return program_page(self.graph, self.report, self.verify())
+
+    @property
+    def _pixels(self) -> Pixels:
+        return next(n.op for n in self.graph.nodes if isinstance(n.op, Pixels))
+
+    def _images(self, given: Images) -> Any:
+        """A uint8 array [n, *input_shape]."""
+        images = images_of(given, "images")
+        if isinstance(images, ImageFolder):
+            files = images.images(self.input_shape, preset_of(self.report))
+            return files[0 : len(files)]
+        return np.ascontiguousarray(images_for(images, self.input_shape, "images"))
+
+    def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:
+        """What runs the program, made once for each choice."""
+        from snncc.runtime.executors import executor_of, running
+        from snncc.runtime.kernel_choice import known_rates
+        from snncc.runtime.simulator import Simulator
+
+        _require_choice("executor", executor, EXECUTORS)
+        _require_choice("kernels", kernels, KERNELS)
+        if threads is not None and (isinstance(threads, bool) or threads < 1):
+            raise SnnccError("SNN001", f"threads={threads!r}", help="give at least 1")
+        if executor == "interpreter" and (kernels != "event" or threads is not None):
+            raise SnnccError(
+                "SNN001",
+                "kernels and threads do not go with executor='interpreter'",
+                why="the interpreter is the definition: one thread, no kernels",
+                help="leave them out",
+            )
+        key = (executor, kernels, threads)
+        if key not in self._executors:
+            if executor == "interpreter":
+                self._executors[key] = executor_of(self.graph, executor)
+            else:
+                rates = known_rates(self.report)
+                choice: Any = kernels
+                self._executors[key] = running(Simulator(self.graph, threads, choice, rates))
+        return self._executors[key]
+
+    def _rates(self, execution: Execution, images: int) -> dict[str, float]:
+        return {
+            node.name: execution.spike_counts[node.name]
+            / max(1, images * self.steps * node.type.neurons)
+            for node in self.graph.select(IntegerPopulation)
+        }
+
+    def _recorded(self, name: str, spikes: Any, membranes: Any) -> tuple[Recorded, Recorded]:
+        node = self.graph[name]
+        if not isinstance(node.op, IntegerPopulation):
+            raise SnnccError("SNN001", f"{name} is no population")
+        axes = (BATCH, *node.type.names)
+        param = node.op.threshold
+        levels = self.graph.constants[param.name].astype(np.int64)
+        threshold = spread(levels, param.axes, node.type.names)[None]
+        return Recorded(name, spikes, axes, threshold), Recorded(name, membranes, axes, threshold)
+
+
+def load(path: str | Path) -> Program:
+    """Reads a program that `snncc compile` or `Program.save` wrote; needs no torch.
+
+    Raises:
+        SnnccError: SNN015 when there is no such file, SNN017 when it is damaged or no program.
+    """
+    with in_words_of_python():
+        return Program(artifact.load_program(Path(path)))
+
+
+def _require_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
+    if given not in choices:
+        raise SnnccError("SNN001", f"{name}={given!r}", help=f"one of: {', '.join(choices)}")

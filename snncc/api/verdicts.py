@@ -1,0 +1,56 @@
+"""What `Program.verify` gives."""
+
+from dataclasses import dataclass
+
+from snncc.mfi import Judgement, OpVerdict
+from snncc.mfi import Verdict as Proof
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """Whether a program needs a multiplication, and on which level of the ladder it stands.
+
+    Attributes:
+        holds: whether every operation stays within the wanted level.
+        level: "strict", "shift-add", "bit-serial" or "none": of the worst operation that counts.
+        wanted: the level that was asked for.
+        input: how images enter, and who computes that.
+        output: how the answer leaves.
+        operations: the level of every operation, with its module, reason and help.
+        refused: the operations above the wanted level.
+        current_bits: bits that hold every current, for any input.
+        membrane_bits: bits that hold every membrane, for any input.
+    """
+
+    holds: bool
+    level: str
+    wanted: str
+    input: str
+    output: str
+    operations: tuple[OpVerdict, ...]
+    refused: tuple[OpVerdict, ...]
+    current_bits: int
+    membrane_bits: int
+
+    @classmethod
+    def of(cls, proof: Proof, judgement: Judgement, wanted: str) -> "Verdict":
+        """What a policy makes of a proof."""
+        return cls(
+            judgement.holds,
+            judgement.level.label,
+            wanted,
+            proof.encoding,
+            proof.readout,
+            proof.ops,
+            judgement.refused,
+            proof.current_bits,
+            proof.membrane_bits,
+        )
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+    def __repr__(self) -> str:
+        free = "NOT multiplication-free" if self.level == "none" else "multiplication-free"
+        answer = "holds" if self.holds else "does not hold"
+        return f"<Verdict: {free}, level {self.level}; {self.wanted} {answer}>"
