@@ -3,7 +3,16 @@
 import math
 from dataclasses import replace
 
-from snncc.checker.program_file import Array, Json, canonical, demand, short, whole
+from snncc.checker.program_file import (
+    Array,
+    Json,
+    canonical,
+    demand,
+    is_list,
+    is_record,
+    short,
+    whole,
+)
 from snncc.checker.values import Value, narrow
 
 MANIFEST = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
@@ -40,15 +49,15 @@ def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     form = (manifest["dialect"], manifest["profile"])
     demand(form in [("integer", p) for p in PROFILES], f"unknown dialect or profile {short(form)}")
     whole(manifest["steps"], 1, MOST_STEPS)
-    demand(type(manifest["nodes"]) is list, "the nodes are no list")
+    demand(is_list(manifest["nodes"]), "the nodes are no list")
     demand(len(manifest["nodes"]) <= MOST_NODES, "too many nodes")
-    demand(type(manifest["provenance"]) is dict, "the provenance is no record")
+    demand(is_record(manifest["provenance"]), "the provenance is no record")
     for record in manifest["nodes"]:
-        demand(set(record) == RECORD and type(record["fields"]) is dict, "unknown form of a node")
+        demand(set(record) == RECORD and is_record(record["fields"]), "unknown form of a node")
     for key, array in constants.items():
         name(key)
         narrow(f"constant {key}", int(array.min()), int(array.max()))
-    named = [v for r in manifest["nodes"] for v in r["fields"].values() if type(v) is dict]
+    named = [v for r in manifest["nodes"] for v in r["fields"].values() if is_record(v)]
     numbers = sum(constants[param["@"]].size for param in named)
     demand(numbers <= MOST_NUMBERS, "nodes read too many numbers of constants")
     work = manifest["steps"] * sum(told_apart(r, constants) for r in manifest["nodes"])
@@ -58,21 +67,19 @@ def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
 def check_record(record: Json) -> None:
     """Names, places and sources of a node, and the names of axes in its fields."""
     name(record["name"])
-    demand(type(record["inputs"]) is list, "the sources are no list")
+    demand(is_list(record["inputs"]), "the sources are no list")
     demand(len(record["inputs"]) <= MOST_SOURCES, "too many sources")
-    demand(type(record["locs"]) is list, "the places are no list")
+    demand(is_list(record["locs"]), "the places are no list")
     for place in record["locs"]:
-        demand(
-            type(place) is list and [type(p) for p in place] == LOCATION, "unknown form of place"
-        )
+        demand(is_list(place) and [type(p) for p in place] == LOCATION, "unknown form of place")
     for key, value in record["fields"].items():
-        if type(value) is dict:
+        if is_record(value):
             demand(set(value) == {"@", "axes"}, f"{key} is no constant")
-        named = value["axes"] if type(value) is dict else value
+        named = value["axes"] if is_record(value) else value
         if key in AXIS and type(value) is str:
             axis_name(value)
-        elif type(value) is dict or key in AXES:
-            demand(type(named) is list, f"{key} is no list of axes")
+        elif is_record(value) or key in AXES:
+            demand(is_list(named), f"{key} is no list of axes")
             demand(len(named) <= MOST_AXES or key == "along", f"{key} has too many axes")
             demand(all(axis_name(each) for each in named), f"{key} is no list of axes")
 
@@ -100,7 +107,7 @@ def told_apart(record: Json, constants: dict[str, Array]) -> int:
     """How many neurons of a population have constants of their own; 0 for other nodes."""
     sizes: dict[str, int] = {}
     for param in record["fields"].values():
-        if record["op"] == "integer_population" and type(param) is dict:
+        if record["op"] == "integer_population" and is_record(param):
             sizes |= dict(zip(param["axes"], constants[param["@"]].shape, strict=False))
     return math.prod(size for axis, size in sizes.items() if axis != "t") if sizes else 0
 
@@ -114,5 +121,5 @@ def check_whole(manifest: Json, values: dict[str, Value], constants: dict[str, A
     read = {source for record in nodes for source in record["inputs"]}
     idle = [n for n in values if n not in read and n != manifest["output"]]
     demand(not idle, f"nobody reads {short(idle)}")
-    named = {v["@"] for r in nodes for v in r["fields"].values() if type(v) is dict}
+    named = {v["@"] for r in nodes for v in r["fields"].values() if is_record(v)}
     demand(named == set(constants), "a constant belongs to no node")

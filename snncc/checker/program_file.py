@@ -35,6 +35,14 @@ def whole(value: Json, least: int = 0, most: int = 2**62) -> int:
     return int(value)
 
 
+def is_record(value: Json) -> bool:
+    return type(value) is dict
+
+
+def is_list(value: Json) -> bool:
+    return type(value) is list
+
+
 def short(value: Json) -> str:
     """A value in a message: one line, not too long."""
     return ascii(value)[:80]
@@ -101,8 +109,8 @@ def height(value: Json, most: int) -> int:
 
 def containers(values: list[Json]) -> list[list[Json]]:
     """What stands in those of the values that are lists or objects."""
-    objects = [[*value.values()] for value in values if type(value) is dict]
-    return [*objects, *(value for value in values if type(value) is list)]
+    objects = [[*value.values()] for value in values if is_record(value)]
+    return [*objects, *(value for value in values if is_list(value))]
 
 
 def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

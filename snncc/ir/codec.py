@@ -155,6 +155,7 @@ def encode_loc(loc: Loc) -> list[Json]:
 def decode_loc(record: Json) -> Loc:
     """Raises CodecError when the record is no location."""
     forms = [str, str, int, str, str]
-    if type(record) is not list or [type(part) for part in cast("list[object]", record)] != forms:
+    parts = cast("list[Any]", record) if isinstance(record, list) else []
+    if [type(part) for part in parts] != forms:
         raise CodecError(f"not a location: {shown(record)}")
-    return Loc(*record)
+    return Loc(*parts)
