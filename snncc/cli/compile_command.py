@@ -191,7 +191,7 @@ def command(
     verdict = prove(compiled.program.graph)
     seconds = time.perf_counter() - start
     size = output.stat().st_size
-    report = {
+    report: dict[str, Any] = {
         "schema": 1,
         **compiled.report,
         "notes": list(compiled.notes),
