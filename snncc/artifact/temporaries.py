@@ -57,12 +57,17 @@ def _made(folder: Path, directory: bool) -> tuple[Path, int | None]:
         else:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            handle = None if sys.platform == "win32" else os.open(path, os.O_RDONLY)
+            handle = _opened(path)
         except FileNotFoundError:
             continue
         if handle is None or (_locked(handle) and _leads_to(path, handle)):
             return path, handle
         os.close(handle)
+
+
+def _opened(path: Path) -> int | None:
+    """A handle to lock; None where an open file cannot be renamed."""
+    return None if sys.platform == "win32" else os.open(path, os.O_RDONLY)
 
 
 def _clear(path: Path) -> None:

@@ -228,7 +228,7 @@ def command(
     judgement = Policy().judge(verdict)  # what `snncc verify` says of the program
     seconds = time.perf_counter() - start
     size = output.stat().st_size
-    report = {
+    report: dict[str, Any] = {
         "schema": 1,
         **compiled.report,
         "notes": list(compiled.notes),

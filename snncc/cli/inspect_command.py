@@ -216,8 +216,8 @@ def _one(graph: Any, name: str, as_json: bool) -> None:
     from snncc.ir.text import print_node
 
     if name not in graph.by_name:
-        close = [n for n in graph.by_name if name in n][:5]
-        close = close or get_close_matches(name, graph.by_name, 3)
+        names: list[str] = list(graph.by_name)
+        close = [n for n in names if name in n][:5] or get_close_matches(name, names, 3)
         raise SnnccError(
             "SNN001",
             f"no node is called {name!r}",
