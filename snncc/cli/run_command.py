@@ -173,10 +173,10 @@ def command(
     if isinstance(images, ImageFiles) and images.preset is not None:
         record["preprocess"] = images.preset.name
     if truth is not None:
-        record["accuracy"] = float((predictions == truth).mean())
+        record["accuracy"] = float(np.mean(predictions == truth))
     if wanted is not None:
         own = predictions_of(wanted)
-        record["agreement"] = float((predictions == own).mean())
+        record["agreement"] = float(np.mean(predictions == own))
         if truth is not None:
             record["reference_accuracy"] = float((own == truth).mean())
     record |= {
