@@ -173,10 +173,10 @@ def command(
     if isinstance(images, ImageFiles) and images.preset is not None:
         record["preprocess"] = images.preset.name
     if truth is not None:
-        record["accuracy"] = float(np.mean(predictions == truth))
+        record["accuracy"] = _share_alike(predictions, truth)
     if wanted is not None:
         own = predictions_of(wanted)
-        record["agreement"] = float(np.mean(predictions == own))
+        record["agreement"] = _share_alike(predictions, own)
         if truth is not None:
             record["reference_accuracy"] = float((own == truth).mean())
     record |= {
@@ -198,6 +198,11 @@ def command(
     if not as_json:
         print_verdict(beside)
     return 0 if beside.comparison.first is None else 1
+
+
+def _share_alike(predictions: NDArray[np.int64] | None, others: NDArray[np.int64]) -> float:
+    """The share of images with the same class; 0 where there are no predictions."""
+    return 0.0 if predictions is None else float((predictions == others).mean())
 
 
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
