@@ -11,7 +11,7 @@ def encodings_of(graph: Graph, name: str) -> frozenset[str]:
         case Pixels(encoding=encoding):
             return frozenset((encoding,))
         case Concat():
-            return frozenset().union(*(encodings_of(graph, each) for each in node.inputs))
+            return frozenset[str]().union(*(encodings_of(graph, each) for each in node.inputs))
         case _:
             return frozenset()
 
