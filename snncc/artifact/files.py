@@ -171,7 +171,8 @@ def _inside(value: Any) -> list[Any]:
     """What stands in a list or an object; nothing stands in other values."""
     if isinstance(value, dict):
         return [*cast("dict[str, Any]", value).values()]
-    return value if isinstance(value, list) else []
+    items: list[Any] = value if isinstance(value, list) else []
+    return items
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

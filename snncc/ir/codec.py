@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from snncc.ir.loc import Loc
 from snncc.ir.op import Op, Param
@@ -155,7 +155,7 @@ def encode_loc(loc: Loc) -> list[Json]:
 def decode_loc(record: Json) -> Loc:
     """Raises CodecError when the record is no location."""
     forms = [str, str, int, str, str]
-    parts = cast("list[Any]", record) if isinstance(record, list) else []
+    parts: list[Any] = record if isinstance(record, list) else []
     if [type(part) for part in parts] != forms:
         raise CodecError(f"not a location: {shown(record)}")
     return Loc(*parts)
