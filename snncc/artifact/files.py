@@ -171,8 +171,7 @@ def _inside(value: Any) -> list[Any]:
     """What stands in a list or an object; nothing stands in other values."""
     if isinstance(value, dict):
         return [*cast("dict[str, Any]", value).values()]
-    items: list[Any] = value if isinstance(value, list) else []
-    return items
+    return [*cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

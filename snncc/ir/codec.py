@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from snncc.ir.loc import Loc
 from snncc.ir.op import Op, Param
@@ -152,10 +152,15 @@ def encode_loc(loc: Loc) -> list[Json]:
     return [loc.module_path, loc.file, loc.line, loc.call, loc.source]
 
 
+def _items(record: Json) -> list[Any]:
+    """What stands in a list; nothing stands in other values."""
+    return [*cast("list[object]", record)] if isinstance(record, list) else []
+
+
 def decode_loc(record: Json) -> Loc:
     """Raises CodecError when the record is no location."""
     forms = [str, str, int, str, str]
-    parts: list[Any] = record if isinstance(record, list) else []
+    parts = _items(record)
     if [type(part) for part in parts] != forms:
         raise CodecError(f"not a location: {shown(record)}")
     return Loc(*parts)
