@@ -69,6 +69,8 @@ SAMPLES = {
     "compile": {
         "model": "--model my_factory:make --input-shape 1,8,8",
         "model_arguments": "--arg classes=4",
+        "weights": "--weights ema",
+        "labels": "--labels y",
         "input_shape": "--input-shape 1,16,16",
         "normalize": "--normalize 0.3,0.35",
         "preprocess": "--preprocess imagenet224",
@@ -93,6 +95,7 @@ SAMPLES = {
         "allow": "--allow encoding=host",
         "model": "--model my_factory:make",
         "model_arguments": "--arg classes=4",
+        "weights": "--weights ema",
         "input_shape": "--input-shape 1,8,8",
         "normalize": "--normalize 0.3,0.35",
         "steps": "--steps 3",
@@ -120,6 +123,7 @@ SAMPLES = {
         "lava_python": "--lava-python /no/python",
         "timeout": "--timeout 7",
         "kernels": "--kernels dense",
+        "cross_check": "--cross-check 2",
         "as_json": "--json",
     },
     "inspect": {
@@ -147,14 +151,17 @@ SAMPLES = {
         "as_json": "--json",
     },
 }
-OF_MODELS = {"model_arguments", "input_shape", "normalize", "steps", "layout"}
+OF_MODELS = {"model_arguments", "weights", "input_shape", "normalize", "steps", "layout"}
 OF_PROGRAMS = {"data", "kernels", "widths", "certificate", "limit"}
-OF_RUNS = {"labels", "reference", "output", "recorded", "record_only", "limit", "threads"}
+OF_RUNS = {
+    *("labels", "reference", "output", "recorded", "record_only", "limit", "threads"),
+    "cross_check",
+}
 ON_LAVA = {"lava_python", "timeout"}
 VAIN = {
-    ("compile", "checkpoint"): {"model_arguments", "agreement"},
+    ("compile", "checkpoint"): {"model_arguments", "agreement", "labels"},
     ("compile", "images"): {"model_arguments", "agreement"},
-    ("compile", "factory"): {"neuron", "agreement"},
+    ("compile", "factory"): {"neuron", "agreement", "labels", "weights"},
     ("verify", "program"): {*OF_MODELS, "limit"},
     ("verify", "checkpoint"): {*OF_PROGRAMS, "model_arguments", "explain"},
     ("verify", "model"): {*OF_PROGRAMS, "explain"},
@@ -163,9 +170,9 @@ VAIN = {
     ("verify", "json"): {*OF_MODELS, "limit", "explain"},
     ("verify", "check"): {*OF_MODELS, *OF_PROGRAMS, "level", "allow", "model", "explain"},
     ("run", "simulator"): {"record_only", *ON_LAVA},
-    ("run", "interpreter"): {"record_only", *ON_LAVA, "threads", "kernels", "profile"},
+    ("run", "interpreter"): {"record_only", *ON_LAVA, "threads", "kernels", "profile", "cross_check"},
     ("run", "recording"): {*ON_LAVA, "profile"},
-    ("run", "lava"): {"record_only", "kernels", "profile"},
+    ("run", "lava"): {"record_only", "kernels", "profile", "cross_check"},
     ("run", "profile"): {*OF_RUNS, "executor", "on", *ON_LAVA},
     ("inspect", "node"): {"text", "batch", "threads"},
     ("inspect", "text"): {"batch", "threads", "as_json", "node"},

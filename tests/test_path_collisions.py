@@ -25,7 +25,7 @@ from snncc.cli.path_types import (
 
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
-    *("neuron", "record_only", "node", "axes"),
+    *("neuron", "record_only", "node", "axes", "weights"),
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {("run", "lava_python"): ["--on", "lava"]}
