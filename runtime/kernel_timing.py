@@ -178,7 +178,7 @@ def _read() -> dict[str, LayerTimes]:
     try:
         rows: dict[str, Any] = json.loads(read_trusted(path) or b"{}")[machine()]
         return {str(key): LayerTimes(*map(float, row)) for key, row in rows.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -11,6 +11,7 @@ from random_networks import random_network
 from safetensors.numpy import save
 
 from snncc.artifact import Program, load_program, program_digest, save_program
+from snncc.artifact.kinds import CHECKPOINT, kind_of
 from snncc.artifact.program import canonical, digest, to_manifest
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
@@ -127,6 +128,13 @@ def test_foreign_files_are_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SnnccError) as caught:
         load_program(path)
     assert caught.value.code == "SNN017"
+
+
+@pytest.mark.parametrize("nested", ['{"a":' * 9 + "1" + "}" * 9, '{"a":' * 100_000])
+def test_the_kind_of_a_nested_file_is_no_crash(tmp_path: Path, nested: str) -> None:
+    path = tmp_path / "x.snncc"
+    path.write_bytes(len(nested).to_bytes(8, "little") + nested.encode())
+    assert kind_of(path) in ("", CHECKPOINT)
 
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def foreign_in(folder: Path) -> str:
         manifest: Any = json.loads((folder / MANIFEST).read_bytes())
         files: dict[str, str] = dict(manifest["files"])
         bundle = bool(manifest["program"] and manifest["snncc"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         bundle, files = False, {}
     if not bundle:
         return f"it has no {MANIFEST} of an export"

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 PROGRAM = "a compiled program"
 CHECKPOINT = "a checkpoint"
@@ -58,5 +59,12 @@ def _of_safetensors(size: bytes, rest: bytes) -> str:
     length = int.from_bytes(size, "little")
     if not 0 < length <= len(rest) or rest[:1] != b"{":
         return ""
-    header = json.loads(rest[:length])
-    return PROGRAM if "snncc" in (header.get("__metadata__") or {}) else CHECKPOINT
+    try:
+        header: Any = json.loads(rest[:length])
+    except (ValueError, RecursionError):  # whoever reads it says what is damaged
+        return ""
+    match header:
+        case {"__metadata__": {"snncc": _}}:
+            return PROGRAM
+        case _:
+            return CHECKPOINT

@@ -73,9 +73,10 @@ def _no_certificate(path: Path, content: bytes) -> str:
     if kind != JSON:
         return f"{path} is {kind or 'no JSON file'}, not a certificate"
     try:
-        keys = set(json.loads(content))
-    except ValueError:
+        given: Any = json.loads(content)
+    except (ValueError, RecursionError):
         return f"{path} is damaged: it is no JSON"
+    keys: set[Any] = set(given) if isinstance(given, dict) else set()
     if missing := sorted(KEYS - keys):
         return f"{path} is not a certificate: it has no {', '.join(missing)}"
     return ""
