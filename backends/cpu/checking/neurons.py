@@ -141,7 +141,7 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
         after_low = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
         after_high = np.where(fires, z_high - k, z_low)
         if op.reset == "hard":
-            after_low, after_high = (np.where(fires, 0, z_low),) * 2
+            after_low = after_high = np.where(fires, 0, z_low)
         v_low = np.where(quiet, np.minimum(z_low, after_low), after_low)
         v_high = np.where(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
         within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
