@@ -75,7 +75,7 @@ def kernels_record(graph: "Graph") -> dict[str, Any]:
 
     proofs, plans = inspect_program(graph), inspect_plans(graph)
     return {
-        "holds": all(proof.holds for proof in (*proofs, *plans)),
+        "holds": all(p.holds for p in proofs) and all(p.holds for p in plans),
         "kernels": [asdict(p) for p in proofs],
         "plans": [asdict(p) for p in plans],
     }

@@ -124,7 +124,8 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
     source = names_of(graph[node.inputs[0]])
     order = [source.index(n) for n in names]
     x_low, x_high = current.low.transpose(order), current.high.transpose(order)
-    v_low = v_high = np.zeros((), np.int64)
+    v_low: Ints = np.zeros((), np.int64)
+    v_high: Ints = np.zeros((), np.int64)
     for t in range(graph.steps):
         k, b, o, s, least, most = (
             a[min(t, len(a) - 1)] for a in (threshold, bias, offset, sign, x_low, x_high)
@@ -138,10 +139,10 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
         within(z_low, z_high, INT32, f"a membrane of {node.name}")
         last = k - 1 if op.compare == "ge" else k  # the highest level without a spike
         quiet, fires = z_low <= last, z_high > last
-        after_low = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
-        after_high = np.where(fires, z_high - k, z_low)
+        after_low: Ints = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
+        after_high: Ints = np.where(fires, z_high - k, z_low)
         if op.reset == "hard":
-            after_low = after_high = np.where(fires, 0, z_low)
+            after_low = after_high = np.where(fires, z_low * 0, z_low)
         v_low = np.where(quiet, np.minimum(z_low, after_low), after_low)
         v_high = np.where(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
         within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
