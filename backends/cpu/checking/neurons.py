@@ -1,6 +1,7 @@
 """What FIRE does with a register: constants and rules of a population, bounds of its membranes."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement
@@ -139,13 +140,18 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
         within(z_low, z_high, INT32, f"a membrane of {node.name}")
         last = k - 1 if op.compare == "ge" else k  # the highest level without a spike
         quiet, fires = z_low <= last, z_high > last
-        after_low: Ints = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
-        after_high: Ints = np.where(fires, z_high - k, z_low)
+        after_low: Ints = _chosen(fires, np.maximum(z_low, last + 1) - k, z_low)
+        after_high: Ints = _chosen(fires, z_high - k, z_low)
         if op.reset == "hard":
-            after_low = after_high = np.where(fires, z_low * 0, z_low)
-        v_low = np.where(quiet, np.minimum(z_low, after_low), after_low)
-        v_high = np.where(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
+            after_low = after_high = _chosen(fires, np.zeros_like(z_low), z_low)
+        v_low = _chosen(quiet, np.minimum(z_low, after_low), after_low)
+        v_high = _chosen(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
         within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
+
+
+def _chosen(flags: NDArray[np.bool_], yes: Ints, no: Ints) -> Ints:
+    chosen: Ints = np.where(flags, yes, no)
+    return chosen
 
 
 def _leaked(op: IntegerPopulation, v: Ints) -> Ints:
