@@ -97,11 +97,12 @@ def _write_rows(target: Array, rows: Array, own: Array) -> None:
 
     Indexing by place writes through any strides; a reshaped target might be a copy.
     """
-    places: Any = np.unravel_index(rows, target.shape[1:-1]) if target.ndim > 2 else ()
-    if places:
-        target[(slice(None), *places)] = own
-    else:
+    if target.ndim == 2:
         target[...] = own[:, 0]
+        return
+    places: tuple[Array, ...] = np.unravel_index(rows, target.shape[1:-1])
+    every_step: tuple[Any, ...] = (slice(None), *places)
+    target[every_step] = own
 
 
 def _multiply(block: DenseBlock, product: Product, spikes: Array, out: Array) -> None:

@@ -3,7 +3,7 @@
 Programs are built by hand so that every input spikes: each bound is reached, from both sides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -368,8 +368,13 @@ def test_the_readout_is_the_output_and_not_the_first() -> None:
     first = net.spikes(p=3)
     other = net.map(first, np.full((2, 3), 7, np.int8), "c", "p")
     right = net.map(first, np.full((2, 3), 5, np.int8), "c", "p")
-    net.b.add(IntegerReadout(None, 1.0), [other], name="aside")
-    graph = net.b.finish(net.b.add(IntegerReadout(None, 1.0), [right], name="answer"))
+    aside = net.b.add(IntegerReadout(None, 1.0), [other], name="aside")
+    answer = net.b.add(IntegerReadout(None, 1.0), [right], name="answer")
+    first_answer, graph = net.b.finish(aside), net.b.finish(answer)
+    nodes = dict.fromkeys((*first_answer.nodes, *graph.nodes))  # finishing leaves the other out
+    constants = {**first_answer.constants, **graph.constants}
+    graph = replace(graph, nodes=tuple(nodes), constants=constants)
+    assert len(graph.select(IntegerReadout)) == 2
     images = np.full((2, 3), 255, np.uint8)
     wanted = interpret(graph, images)
     assert wanted.readout.tolist() == [[45, 45]] * 2

@@ -212,8 +212,8 @@ class _Walk:
         require(0 <= plane < PLANES, f"a pixel has no bit {plane}")
         flat = planes[plane].reshape(-1)
         require(not places.size or int(places.max()) < len(flat), "it reads beyond the image")
-        bits: Ints = flat[places][:, None]
-        return bits
+        probes: Ints = flat[places][:, None]
+        return probes
 
     def _fire(self, name: str, neuron: Row, current: Numbers, shape: tuple[int, int, int]) -> None:
         require(name in self.plan.spikes, "what fires is no population")

@@ -1,6 +1,7 @@
 """What FIRE does with a register: constants and rules of a population, bounds of its membranes."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement
@@ -124,7 +125,8 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
     source = names_of(graph[node.inputs[0]])
     order = [source.index(n) for n in names]
     x_low, x_high = current.low.transpose(order), current.high.transpose(order)
-    v_low = v_high = np.zeros((), np.int64)
+    v_low: Ints = np.zeros((), np.int64)
+    v_high: Ints = np.zeros((), np.int64)
     for t in range(graph.steps):
         k, b, o, s, least, most = (
             a[min(t, len(a) - 1)] for a in (threshold, bias, offset, sign, x_low, x_high)
@@ -138,13 +140,18 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
         within(z_low, z_high, INT32, f"a membrane of {node.name}")
         last = k - 1 if op.compare == "ge" else k  # the highest level without a spike
         quiet, fires = z_low <= last, z_high > last
-        after_low = np.where(fires, np.maximum(z_low, last + 1) - k, z_low)
-        after_high = np.where(fires, z_high - k, z_low)
+        after_low: Ints = _chosen(fires, np.maximum(z_low, last + 1) - k, z_low)
+        after_high: Ints = _chosen(fires, z_high - k, z_low)
         if op.reset == "hard":
-            after_low, after_high = (np.where(fires, 0, z_low),) * 2
-        v_low = np.where(quiet, np.minimum(z_low, after_low), after_low)
-        v_high = np.where(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
+            after_low = after_high = _chosen(fires, np.zeros_like(z_low), z_low)
+        v_low = _chosen(quiet, np.minimum(z_low, after_low), after_low)
+        v_high = _chosen(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
         within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
+
+
+def _chosen(flags: NDArray[np.bool_], yes: Ints, no: Ints) -> Ints:
+    chosen: Ints = np.where(flags, yes, no)
+    return chosen
 
 
 def _leaked(op: IntegerPopulation, v: Ints) -> Ints:

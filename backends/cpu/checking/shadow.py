@@ -130,8 +130,8 @@ class Shadow:
             self._read[places + i] = True
         right = bool((number // steps[1] == steps[0]).all())
         require(right, "it reads spikes of another step")
-        bits: Ints = words[number]
-        return bits
+        found_words: Ints = words[number]
+        return found_words
 
     def lanes(self, address: int, row: int) -> int:
         """How many lanes the words from an address to the end of its row hold.

@@ -111,9 +111,10 @@ def _rows_of(weights: Ints, begins: Ints, inputs: int, kind: int, lanes: int) ->
     if kind == f.MASKED:
         return np.broadcast_to(weights[begins][:, None], (len(begins), 1, lanes))
     if kind == f.MASKED_LANES:
-        return np.expand_dims(weights[begins // (-(-lanes // f.TILE) * f.TILE)], 1)
-    rows: Ints = weights[begins[:, None] + np.arange(inputs)]
-    return rows
+        own: Ints = weights[begins // (-(-lanes // f.TILE) * f.TILE)][:, None]
+        return own
+    selected: Ints = weights[begins[:, None] + np.arange(inputs)]
+    return selected
 
 
 def _inputs(tapped: Tapped, sources: Ints, step: int) -> Ints:
@@ -126,6 +127,6 @@ def _inputs(tapped: Tapped, sources: Ints, step: int) -> Ints:
 
 def _sum(x: Ints, block: Ints, masked: bool) -> Ints:
     if masked:
-        added: Ints = np.einsum("rtl,tl->rl", x, block[:, 0])
-        return added
+        kept: Ints = np.einsum("rtl,tl->rl", x, block[:, 0])
+        return kept
     return product(x.reshape(len(x), -1), block.reshape(-1, block.shape[-1]))
