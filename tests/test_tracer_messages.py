@@ -14,7 +14,7 @@ from torch import nn
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.torch_recorder import trace_model
-from snncc.frontends.torch_recorder.source_lines import user_line
+from snncc.frontends.torch_recorder.source_lines import definition_of, user_line
 
 SHAPE = (2, 8, 8)
 STEPS = 4
@@ -273,6 +273,23 @@ def test_an_answer_that_is_no_tensor_has_a_place_and_hides_nothing(
     assert last.loc.file == "tests/test_tracer_messages.py"
     if "tensors" in why:
         assert "cos" in findings[0].message
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_model_that_torch_has_compiled_is_refused_with_a_place() -> None:
+    class Flat(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(128, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(x.flatten(2))
+
+    example = torch.zeros(STEPS, 2, *SHAPE)
+    frozen = torch.jit.trace(Flat().eval(), example)  # type: ignore[no-untyped-call]
+    findings = found(frozen)
+    assert {f.code for f in findings} <= {"SNN024", "SNN025"}
+    assert definition_of(frozen) == ("", 0, "")
 
 
 # Tricks in place.

@@ -34,7 +34,8 @@ def user_line(outermost: CodeType) -> Line:
 
 def definition_of(thing: Any) -> Line:
     """The line where the class of an object defines `forward`, if that is the user's code."""
-    code = getattr(inspect.unwrap(type(thing).forward), "__code__", None)
+    forward = inspect.getattr_static(type(thing), "forward", None)  # a scripted class makes its own
+    code = getattr(inspect.unwrap(forward), "__code__", None) if callable(forward) else None
     if code is None or _is_library(code.co_filename, type(thing).__module__):
         return "", 0, ""
     return _line(code.co_filename, code.co_firstlineno)
