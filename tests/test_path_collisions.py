@@ -28,7 +28,10 @@ NO_PATHS = {
     *("neuron", "record_only", "node", "axes", "weights"),
 }
 """Parameters that take a text which is no path."""
-GO_WITH = {("run", "lava_python"): ["--on", "lava"]}
+GO_WITH = {
+    ("run", "lava_python"): ["--on", "lava"],
+    ("compile", "labels"): ["--evaluate", "other-evaluate"],
+}
 EXCLUDE_EACH_OTHER = {
     ("verify", "certificate", "checked"),
     ("verify", "certificate", "model"),
@@ -73,7 +76,7 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
         writing += [(name, param.name) for param in outputs(name)]
     assert len(writing) == 7
     assert {name for name, _ in writing} == {"compile", "verify", "run", "export", "doctor"}
-    assert len(PAIRS) == 25
+    assert len(PAIRS) == 27
 
 
 def words(param: click.Parameter, value: str) -> list[str]:
