@@ -153,6 +153,6 @@ def require_torch() -> None:
             "SNN050",
             "compiling needs torch, which is not installed",
             why="programs run without it, but a checkpoint is a torch network",
-            help="pip install 'snncc[compile]', or torch alone; where CUDA is not wanted, from an "
-            "index of CPU builds: --index-url https://download.pytorch.org/whl/cpu",
+            help="pip install 'snncc[compile]', or torch alone; where CUDA is not wanted, from "
+            "torch's index of CPU builds, which PyTorch's installation page names",
         ) from error
