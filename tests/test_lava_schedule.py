@@ -1,5 +1,6 @@
 """Delay balancing and the bundle's processes, without Lava: on a stand-in for it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +24,9 @@ from snncc.backends.lava_nc import balance_delays, build_processes, schedule_tab
 from snncc.backends.lava_nc.bundle_files import bundle_files, place_files
 from snncc.backends.lava_nc.process_network import ProcessNetwork
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder
+from snncc.ir import Graph, GraphBuilder, Op, TypeRuleError
 from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels
 
 
 def run_on_stand_in(
@@ -177,16 +178,27 @@ def refused(graph: Graph) -> str:
     return str(caught.value)
 
 
+def with_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:
+    """A graph with other ops under the same types, as no builder and no file gives it."""
+    nodes = tuple(replace(n, op=ops[n.name]) if n.name in ops else n for n in graph.nodes)
+    return replace(graph, nodes=nodes)
+
+
 def test_what_looks_at_several_steps_is_refused_all_at_once() -> None:
+    """The type rule refuses it before; a backend that is handed it all the same says so too."""
     b = GraphBuilder("integer", STEPS, "exact")
     image = b.add(Pixels(("p",), (4,)), (), (), "image")
     h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
     s = population(b, h, "s")
-    over = b.add(Contract(weights(b, 2, "k", "c"), ("c",), ("k",), (), ("t",)), (s,), (), "over")
-    pair = b.add(Concat(("t", "t"), "tt"), (s, s), (), "pair")
-    y = b.add(Contract(weights(b, 3, "k", "c"), ("c",), ("k",), (), ("tt",)), (pair,), (), "y")
-    both = b.add(Sum(), (over, y), (), "both")
-    text = refused(b.finish(b.add(IntegerReadout(), (both,), (), "readout")))
+    over = Contract(weights(b, 2, "k", "c"), ("c",), ("k",))
+    y = Contract(weights(b, 3, "k", "c"), ("c",), ("k",))
+    parts = [b.add(over, (s,), (), "over"), b.add(y, (s,), (), "y")]
+    both = b.add(Concat(("k", "k"), "kk"), parts, (), "pair")
+    graph = b.finish(b.add(IntegerReadout(), (both,), (), "readout"))
+    wrong = {"over": replace(over, summed=("t",)), "pair": Concat(("t", "t"), "tt")}
+    with pytest.raises(TypeRuleError, match="the time axis"):
+        b.add(wrong["over"], (s,), (), "again")
+    text = refused(with_ops(graph, wrong))
     assert "over has no Lava process" in text
     assert "pair has no Lava process" in text
     assert "one step at a time" in text
@@ -236,9 +248,14 @@ def test_a_value_may_be_one_number(tmp_path: Path, encoding: str) -> None:
 
 def test_a_convolution_along_time_is_refused() -> None:
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p", "w"), (4, 4)), (), (), "image")
+    image = b.add(Pixels(("p", "w", "x"), (4, 4, 4)), (), (), "image")
     h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
     s = population(b, h, "s")
     kernel = b.constant("k", np.ones((2, 4, 1, 1), np.int64), ("o", "i", "kh", "kw"))
-    y = b.add(Convolve(kernel, "c", "t", "w", "k", "a", "b"), (s,), (), "y")
-    assert "y has no Lava process" in refused(b.finish(b.add(IntegerReadout(), (y,), (), "out")))
+    plain = Convolve(kernel, "c", "w", "x", "k", "a", "b")
+    over_time = replace(plain, height="t")
+    with pytest.raises(TypeRuleError, match="the time axis"):
+        b.add(over_time, (s,), (), "again")
+    y = b.add(plain, (s,), (), "y")
+    graph = b.finish(b.add(IntegerReadout(), (y,), (), "out"))
+    assert "y has no Lava process" in refused(with_ops(graph, {"y": over_time}))

@@ -19,7 +19,8 @@ from snncc.ir import (
     verify,
 )
 from snncc.ir.traced_ops import Foreign, Input, Rearrange, Total
-from snncc.passes.report_foreign_ops import UNNAMED
+from snncc.passes.finite_constants import non_finite
+from snncc.passes.report_foreign_ops import UNNAMED, foreign_findings
 
 _WHY_NOT = (
     "write it with one axis for each meaning: do not merge channels with each other or with "
@@ -38,7 +39,8 @@ class Built:
 
     Attributes:
         graph: verified; None where not even the rest of it can be put together.
-        findings: one for every step whose axes cannot be named, SNN029.
+        findings: one for every step whose axes cannot be named, SNN029; constants that are not
+            finite, SNN034.
     """
 
     graph: Graph | None
@@ -81,6 +83,10 @@ class _Builder:
                 self.stand_in(step)
         try:
             graph = self.builder.finish(self.answer(result))
+            unusable = non_finite(graph)
+            if unusable:
+                foreign = foreign_findings(graph, self.recorder.consequences)
+                return Built(None, (*self.findings, *foreign, *unusable))
             verify(graph)
         except (TypeRuleError, VerifyError) as error:
             self.findings.append(

@@ -20,7 +20,7 @@ from snncc.frontends.torch_recorder.source_lines import definition_of
 from snncc.frontends.torch_recorder.steps import BATCH, Value
 from snncc.ir import TIME, Graph
 from snncc.ir.loc import Loc
-from snncc.passes.finite_constants import non_finite, unusable_norms
+from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
 EXAMPLE_BATCH = 2
@@ -133,7 +133,7 @@ def _findings(recorder: Recorder, built: Built) -> tuple[Finding, ...]:
     rest: tuple[Finding, ...] = ()
     if graph is not None:
         foreign = foreign_findings(graph, recorder.consequences)
-        rest = (*foreign, *non_finite(graph), *unusable_norms(graph))
+        rest = (*foreign, *unusable_norms(graph))
     return recorder.unknown.grouped((*recorder.findings, *built.findings, *rest))
 
 
