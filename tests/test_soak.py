@@ -92,7 +92,7 @@ def test_compiled_units_are_reached_by_what_they_can_express(
 def test_what_generators_used_to_miss_is_drawn() -> None:
     seen = Counter(f for seed in BUILT for f in features(graph_of(program, seed)))
     wanted = {
-        *("equal taps", "a hundred equal taps", "groups", "groups dilated", "two images"),
+        *("equal taps", "a hundred equal taps", "groups", "groups dilated"),
         *("a current at 15 bits", "a current at 31 bits", "17 wide", "33 wide", "65 wide"),
         *("1 steps", "64 steps", *(f"side by side, axis {n}" for n in range(3))),
     }

@@ -29,27 +29,32 @@ HOSTILE = f"\n{FORGED}\x1b[2J\r\x07\x9b31m\u202e\u2028\ud800 "
 """A line of its own, a cleared screen, a bell, reversed text, what no terminal can encode."""
 SAFE = HOSTILE.replace("\ud800", "")
 """The same for keys of files that are UTF-8."""
+ODD = " error(SNN999): forged → é"
+"""What the name of a node may be: printable, without square brackets."""
 
 
 def hostile(graph: Graph) -> Graph:
     """The same program under names that a terminal would obey."""
 
-    def named(name: str) -> str:
+    def told(name: str) -> str:
         return name + HOSTILE
+
+    def named(name: str) -> str:
+        return name + ODD
 
     nodes = []
     for node in graph.nodes:
         changed = {
-            key: replace(param, name=param.name + SAFE)
+            key: replace(param, name=named(param.name))
             for key in node.op.__dataclass_fields__
             if isinstance(param := getattr(node.op, key), Param)
         }
-        loc = Loc(named("path"), named("model.py"), 3, named("call"), named("x = 1"))
+        loc = Loc(told("path"), told("model.py"), 3, told("call"), told("x = 1"))
         inputs = tuple(map(named, node.inputs))
         op = replace(node.op, **changed)
         nodes.append(replace(node, name=named(node.name), op=op, inputs=inputs, locs=(loc,)))
         assert len(changed) == len(params_of(node.op))
-    constants = {key + SAFE: array for key, array in graph.constants.items()}
+    constants = {named(key): array for key, array in graph.constants.items()}
     output = named(graph.output)
     return replace(graph, nodes=tuple(nodes), output=output, constants=constants)
 
@@ -70,6 +75,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     save_program(folder / "p.snncc", Program(hostile(graph), report))
     save_program(folder / "plain.snncc", Program(graph, {}))
+    nodes = tuple(replace(n, name=n.name + HOSTILE * (n.name == "readout")) for n in graph.nodes)
+    forged = replace(graph, nodes=nodes, output=f"readout{HOSTILE}")
+    save_program(folder / "forged.snncc", Program(forged, {}))
     images = random_images(random_network(3), 0, 4)
     np.savez(folder / "d.npz", images=images, **{f"key{SAFE}": images.astype(np.float32)})
     np.savez(folder / "bad.npz", **{f"key{SAFE}": images[:, :1], "b": images})
@@ -94,6 +102,7 @@ COMMANDS = {
     "no such key": "run p.snncc d.npz:nothing -o out.npz",
     "several keys": "run p.snncc bad.npz -o out.npz",
     "cut off": "verify bad.snncc",
+    "forged name": "verify forged.snncc",
 }
 
 
@@ -120,10 +129,20 @@ def test_a_node_is_shown_whole(
     files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(files)
-    assert run(["inspect", "p.snncc", "--node", f"readout{HOSTILE}"]) == 0
+    assert run(["inspect", "p.snncc", "--node", f"readout{ODD}"]) == 0
     text = capsys.readouterr().out
     shown(text)
-    assert r"\n" + FORGED + r"\x1b[2J\r\x07\x9b31m\u202e\u2028\ud800" in text
+    assert r"\n" + FORGED + r"\x1b[2J\r\x07\x9b31m\u202e\u2028" in text
+
+
+def test_a_node_of_a_forged_name_is_in_no_program(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(files)
+    assert run(["verify", "forged.snncc"]) == 3
+    error = capsys.readouterr().err
+    shown(error)
+    assert "cannot be a name" in error
 
 
 def test_json_keeps_the_names_as_they_are(
@@ -132,8 +151,8 @@ def test_json_keeps_the_names_as_they_are(
     monkeypatch.chdir(files)
     assert run(["verify", "p.snncc", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["ops"][-1]["name"] == f"readout{HOSTILE}"
-    assert record["ops"][-1]["source"] == f"x = 1{HOSTILE}"
+    assert record["ops"][-1]["name"] == f"readout{ODD}"
+    assert record["ops"][-1]["source"] == f"x = 1{HOSTILE}".replace("\ud800", "?")
 
 
 class Hostile(nn.Module):

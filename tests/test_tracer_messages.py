@@ -6,12 +6,14 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from exact_models import conv, same_spikes, sequence
 from spikingjelly.activation_based import layer, neuron
 from torch import nn
 
+import snncc
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.torch_recorder.source_lines import definition_of, user_line
@@ -354,3 +356,21 @@ def test_a_model_that_cannot_be_copied_names_the_part(nested: bool) -> None:
     assert finding.loc.module_path == ("0.1" if nested else "0")
     assert "AttributeError: can't set attribute 'state'" in finding.why
     assert "deepcopy" in finding.help
+
+
+class Mean(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((3, 4))
+
+
+@pytest.mark.parametrize("name", ["fire[0]", "fire\n0", "cat[0]", "x" * 700])
+def test_a_module_may_have_any_name(name: str) -> None:
+    plain = sequence(conv(2, 4), neuron.IFNode(), conv(4, 3), Mean())
+    odd = nn.Sequential()
+    for number, module in enumerate(plain):
+        odd.add_module(f"{name}{number}", module)
+    answers = []
+    for net in (plain, odd):
+        program = snncc.compile(net, input_shape=(2, 8, 8), steps=3)
+        answers.append(program.run(np.full((1, 2, 8, 8), 200, np.uint8)).readout)
+    assert np.array_equal(*answers)

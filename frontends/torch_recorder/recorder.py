@@ -31,6 +31,7 @@ from snncc.frontends.torch_recorder.unknown_neurons import (
 from snncc.frontends.torch_recorder.writes import Writes
 from snncc.ir import Loc, Op
 from snncc.ir import traced_ops as ops
+from snncc.ir.names import as_name
 from snncc.ir.traced_ops import COMPLEX
 
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
@@ -361,6 +362,7 @@ class Recorder(TorchFunctionMode):
         build: Build,
         call: str,
     ) -> str:
+        stem = as_name(stem) or "v"  # as the graph will call it
         taken = {step.name for step in self.steps}
         name, number = stem, 2
         while name in taken:

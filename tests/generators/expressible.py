@@ -54,8 +54,6 @@ def _wide(graph: Graph, op: IntegerPopulation) -> bool:
 def features(graph: Graph) -> set[str]:
     """What a program has of the things that generators used to miss."""
     found = {f"{graph.steps} steps"} if graph.steps in (1, 64) else set()
-    if len({node.name for node in graph.nodes if node.type.kind is Kind.PIXEL}) > 1:
-        found.add("two images")
     for node in graph.nodes:
         names, range_ = node.type.names, node.type.range or (0, 0)
         match node.op:

@@ -57,17 +57,15 @@ def program(seed: int) -> Graph:
 
 
 def look(g: Grown) -> None:
-    """The image, sometimes under two names: both are the same pixels."""
+    """The image: a program has one."""
     draw = g.draw
     names = [NAMES[i] for i in draw.rng.permutation(3)[: draw.one([1, 2, 3, 3, 3])]]
     most = draw.one([12, 60, 300, 600])
     shape: list[int] = []
     for _ in names:
         shape.append(draw.size(max(1, most // prod(shape))))
-    for number in range(2 if draw.chance(0.15) else 1):
-        own = [*names[:-1], g.fresh({*names})] if number else names
-        encoding = "host" if draw.chance(0.3) else "bit-planes"
-        g.images.append(g.b.add(Pixels(tuple(own), tuple(shape), encoding), name="image"))
+    encoding = "host" if draw.chance(0.3) else "bit-planes"
+    g.images.append(g.b.add(Pixels(tuple(names), tuple(shape), encoding), name="image"))
 
 
 def answer(g: Grown) -> str:
