@@ -126,14 +126,14 @@ def _of_labels(labels: Array) -> str:
     return "give one integer for each image"
 
 
-def program_images(graph: Graph, spec: str, limit: int | None = None) -> NDArray[np.uint8]:
-    """The first images of a file, as a program takes them.
+def program_images(graph: Graph, spec: str) -> NDArray[np.uint8]:
+    """The images of a file, as a program takes them.
 
     Raises:
         SnnccError: SNN015 or SNN016 when they cannot be read, do not fit, or are none.
     """
     shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    images = images_for(read_array(spec), shape, spec)[:limit]
+    images = images_for(read_array(spec), shape, spec)
     if len(images) == 0:
         raise SnnccError("SNN016", f"{spec} holds no images")
     return images

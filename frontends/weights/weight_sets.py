@@ -104,7 +104,7 @@ def _wanted(sets: list[WeightSet], wanted: str, name: str) -> WeightSet:
         "SNN090",
         f"--weights {wanted}, but {name} holds no such weights",
         why=f"its weights are under {where}",
-        help="give ema, plain or one of these keys, or leave --weights out",
+        help="give one of these keys, or leave --weights out",
     )
 
 

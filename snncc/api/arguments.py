@@ -18,7 +18,7 @@ Images = Any
 """uint8 [n, *shape of one image]: an array, a tensor, a list; "file.npz:KEY", a file, a folder."""
 Numbers = float | Sequence[float]
 
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
+_OPTION = re.compile(r"--(?!index-url)([a-z]+(?:-[a-z]+)*)")
 _WORDS = {
     "model": "model",
     "arg": "arguments",
@@ -45,7 +45,13 @@ def _reworded(finding: Finding) -> Finding:
 
 
 def _argument_names(text: str) -> str:
-    return _OPTION.sub(lambda found: _WORDS.get(found[1], found[1].replace("-", "_")), text)
+    """The text with arguments in place of options; commands, which stand in `...`, stay."""
+    parts = text.split("`")
+    return "`".join(part if i % 2 else _OPTION.sub(_argument, part) for i, part in enumerate(parts))
+
+
+def _argument(found: re.Match[str]) -> str:
+    return _WORDS.get(found[1], found[1].replace("-", "_"))
 
 
 def images_of(given: Images, what: str) -> NDArray[Any] | ImageFolder:

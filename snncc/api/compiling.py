@@ -96,7 +96,7 @@ def compile(
             profile=profile,
             layout=layout,
             decay=decay,
-            neuron=texts_of(neuron) or None,
+            neuron={key: text.lower() for key, text in texts_of(neuron).items()} or None,
             layer_bits=tuple((layer_bits or {}).items()),
             agreement=_agreement(weight_bits, agreement),
             preprocess=preprocess,

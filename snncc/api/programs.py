@@ -19,7 +19,7 @@ from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.execution import Execution
-from snncc.runtime.image_arrays import images_for
+from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import preset_of
 from snncc.runtime.recording import BATCH, Execute, run_recorded
@@ -149,8 +149,8 @@ class Program:
 
         Args:
             target: "lava": a folder of Python that builds the network from Lava processes.
-            directory: to write; it must be empty or not exist, or be an earlier export of `force`.
-            force: replaces an earlier export.
+            directory: to write; it is made, or must be empty.
+            force: replaces an unchanged earlier export that is there.
 
         Raises:
             SnnccError: SNN001 for an unknown target, SNN002 when the folder cannot be written,
@@ -188,7 +188,9 @@ class Program:
         if isinstance(images, ImageFolder):
             files = images.images(self.input_shape, preset_of(self.report))
             return files[0 : len(files)]
-        return np.ascontiguousarray(images_for(images, self.input_shape, "images"))
+        fitting = images_for(images, self.input_shape, "images")
+        require_images(fitting, "images")
+        return np.ascontiguousarray(fitting)
 
     def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:
         """What runs the program, made once for each choice."""

@@ -27,19 +27,22 @@ def kind_of(path: Path) -> str:
     try:
         if path.is_dir():
             return FOLDER
+        if not path.is_file():
+            return ""  # what is read from a pipe is gone
         with path.open("rb") as file:
             head = file.read(16)
             if not head:
                 return EMPTY
+            # First: the length of a header may begin with any of the bytes below.
+            if head[8:9] == b"{" and _length(head) <= path.stat().st_size - 8:
+                file.seek(0)
+                return _of_safetensors(file.read(8), file.read(_LARGEST_HEADER))
             if head[:4] == b"PK\x03\x04":
                 return _of_zip(path)
             for start, kind in _HEADS:
                 if head.startswith(start):
                     return kind
-            if head.lstrip()[:1] == b"{":
-                return JSON
-            file.seek(0)
-            return _of_safetensors(file.read(8), file.read(_LARGEST_HEADER))
+            return JSON if head.lstrip()[:1] == b"{" else ""
     except (OSError, ValueError):
         return ""
 
@@ -55,8 +58,13 @@ def _of_zip(path: Path) -> str:
     return NUMPY if any(name.endswith(".npy") for name in names) else ""
 
 
+def _length(head: bytes) -> int:
+    """Of the header that a safetensors file says it has."""
+    return int.from_bytes(head[:8], "little")
+
+
 def _of_safetensors(size: bytes, rest: bytes) -> str:
-    length = int.from_bytes(size, "little")
+    length = _length(size)
     if not 0 < length <= len(rest) or rest[:1] != b"{":
         return ""
     try:

@@ -6,17 +6,19 @@ from snncc.runtime.data_files import read_labels
 from snncc.runtime.image_folder import ImageFolder
 
 
-def read_all_labels(spec: str, given: Any, data: str) -> Any:
+def read_all_labels(spec: str, given: Any, data: str, classes: int | None = None) -> Any:
     """One class for each image, int64 [n]: from a key, a file, or the folders of image files.
 
     Args:
         spec: what the user gave; `folders` for the class folders of `given`.
         given: the images, an array or an `ImageFolder`.
         data: where they came from; a bare key is one of the same file.
+        classes: of the program; None where it is not known yet: for class folders the result is
+            then a function of it.
 
     Raises:
         SnnccError: SNN001, SNN015 or SNN016 when there are none there, or they are no labels.
     """
     if spec == "folders" and isinstance(given, ImageFolder):
-        return given.labels(len(given.classes))
+        return given.labels if classes is None else given.labels(classes)
     return read_labels(spec, data)

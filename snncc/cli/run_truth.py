@@ -16,13 +16,10 @@ def agreeing(one: Any, other: Any) -> float:
 def labels_of(
     spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
 ) -> NDArray[np.int64]:
-    from snncc.runtime.data_files import read_labels
+    from snncc.cli.labels import read_all_labels
     from snncc.runtime.data_specs import beside
-    from snncc.runtime.image_folder import ImageFolder
 
-    if spec == "folders" and isinstance(given, ImageFolder):
-        return given.labels(classes)[:limit]
-    labels = read_labels(spec, data)[:limit]
+    labels: NDArray[np.int64] = read_all_labels(spec, given, data, classes)[:limit]
     if len(labels) != count:
         raise SnnccError(
             "SNN016",

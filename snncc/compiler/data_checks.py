@@ -1,6 +1,6 @@
 """What is wrong, or looks wrong, with the labels and the normalisation that a user gives."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,11 @@ def normalisation_notes(normalization: tuple[Sequence[float], Sequence[float]]) 
     ]
 
 
-def check_labels(labels: NDArray[np.int64] | None, images: ImageSource | None) -> None:
+Labels = NDArray[np.int64] | Callable[[int], NDArray[np.int64]]
+"""One class for each image [n]; for class folders a function of the number of classes."""
+
+
+def check_labels(labels: Labels | None, images: ImageSource | None) -> None:
     """Passes one label for each image.
 
     Raises:
@@ -38,6 +42,8 @@ def check_labels(labels: NDArray[np.int64] | None, images: ImageSource | None) -
             "labels, but no images that they belong to",
             help="give evaluation or calibration images",
         )
+    if callable(labels):
+        return  # each file has its own
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise SnnccError(
             "SNN016",
@@ -46,12 +52,14 @@ def check_labels(labels: NDArray[np.int64] | None, images: ImageSource | None) -
         )
 
 
-def check_classes(labels: NDArray[np.int64], graph: Graph) -> None:
-    """Passes labels that the network has a class for. Raises SnnccError (SNN016)."""
+def labels_for(given: Labels, graph: Graph) -> NDArray[np.int64]:
+    """Labels that the network has a class for. Raises SnnccError (SNN016) for others."""
     shape = graph[graph.output].type.shape
     classes = shape[class_axis(shape)]
+    labels = given(classes) if callable(given) else given
     if labels.min() < 0 or labels.max() >= classes:
         raise SnnccError(
             "SNN016",
             f"labels are {labels.min()}..{labels.max()}, the network has classes 0..{classes - 1}",
         )
+    return labels

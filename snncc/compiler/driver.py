@@ -6,14 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
-from snncc.compiler.data_checks import check_classes, check_labels, normalisation_notes
+from snncc.compiler.data_checks import Labels, check_labels, labels_for, normalisation_notes
 from snncc.compiler.fidelity import measure_fidelity, some_images
 from snncc.compiler.folding import convert_and_fold, has_gains, measured_by_step
 from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
@@ -79,7 +76,7 @@ def compile_checkpoint(
     called: tuple[str, str] = ("", ""),
     observe: Observer | None = None,
     progress: Callable[[int, int], None] | None = None,
-    labels: NDArray[np.int64] | None = None,
+    labels: Labels | None = None,
 ) -> Compiled:
     """Compiles a checkpoint, or a module that a factory makes.
 
@@ -115,7 +112,7 @@ def compile_module(
     observe: Observer | None,
     progress: Callable[[int, int], None] | None,
     called: tuple[str, str] = ("", ""),
-    labels: NDArray[np.int64] | None = None,
+    labels: Labels | None = None,
 ) -> Compiled:
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
@@ -153,10 +150,11 @@ def compile_module(
     elif len(used) < len(images):
         notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
     judged = some_images(spiking, used) if evaluated is None else evaluated
+    truth = None
     if labels is not None and judged is not None:
-        check_classes(labels, spiking)
+        truth = labels_for(labels, spiking)
         if evaluated is None:
-            labels = labels[places_that_fit(spiking, len(labels))][: len(judged)]
+            truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
     on_loihi = options.on_loihi
     choose = choose_loihi_units if on_loihi else choose_units
@@ -182,7 +180,7 @@ def compile_module(
         notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
     else:
         by = "evaluation" if evaluated is not None else "calibration"
-        found = measure_fidelity(spiking, integer, judged, labels=labels)
+        found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
         checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
         notes.append(_checked(checked))

@@ -18,6 +18,7 @@ from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulation
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.replicate_currents import ReplicateCurrents
+from snncc.passes.report_foreign_ops import foreign_findings
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 
 
@@ -26,11 +27,14 @@ def convert_and_fold(
 ) -> tuple[Graph, list[Finding]]:
     """Runs the passes before rounding on a traced model, as far as they go.
 
+    The recorder has told of foreign ops already, with what it knows of the model: it leaves out
+    what is foreign only because of what it reads, and tells of an unknown neuron class once.
+
     Returns:
         The spiking graph, and every reason why it cannot be lowered: the recorder's findings
         first, none where it can be.
     """
-    foreign = graph.select(Foreign)
+    traced, foreign = graph, graph.select(Foreign)
     domains = domains_of(graph, options.pixel_bounds) if foreign else {}
     bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
     refused = list(findings)
@@ -38,7 +42,8 @@ def convert_and_fold(
         if refused and isinstance(step, ReplicateCurrents):
             break  # it copies what nobody will lower, once for every path that leads there
         graph = run_passes(graph, [step], observe, refused)
-    return graph, list(dict.fromkeys(refused))
+    told = {*foreign_findings(traced)} - {*findings} if findings else set[Finding]()
+    return graph, [finding for finding in dict.fromkeys(refused) if finding not in told]
 
 
 def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:

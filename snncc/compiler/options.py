@@ -175,7 +175,7 @@ def _check_search(options: CompileOptions, agreement: float) -> None:
             "SNN001",
             f"--agreement {agreement:g}, but weights of {options.weight_bits} bits",
             why="an agreement is what a search for the fewest bits keeps",
-            help="--agreement goes with --weight-bits auto (in Python: with no weight_bits)",
+            help="give --weight-bits auto with it, or leave --agreement out",
         )
     if options.layer_bits:
         raise SnnccError(

@@ -212,7 +212,8 @@ class Concat(Op):
         require(len(inputs) == len(self.along) > 0, "one axis name per source is needed")
         require(TIME not in (*self.along, self.out), "steps cannot be put side by side")
         for source in inputs:
-            sides = source.kind in (Kind.CURRENT, Kind.SPIKE)
+            # Real: a normalised image before maps are pushed through; integer programs have none.
+            sides = source.kind in (Kind.CURRENT, Kind.SPIKE, Kind.REAL)
             require(sides, f"currents or spikes stand side by side, not {source}")
         first = next((i for i in inputs if i.temporal), inputs[0])
         lead = self.along[inputs.index(first)]

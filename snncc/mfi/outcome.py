@@ -33,7 +33,7 @@ class Outcome:
     whole: bool = True
 
 
-def standing(graph: Graph, shifts: frozenset[str] = frozenset()) -> Outcome:
+def standing(graph: Graph) -> Outcome:
     """A spiking graph as it stands: what it holds is what is left."""
     left, currents = dict[str, str](), dict[str, str]()
     for node in graph.nodes:
@@ -43,4 +43,4 @@ def standing(graph: Graph, shifts: frozenset[str] = frozenset()) -> Outcome:
             source = graph[node.inputs[0]]
             if source.type.kind not in (Kind.SPIKE, Kind.PIXEL):
                 currents[node.name] = f"it reads {source.name} ({source.op.mnemonic})"
-    return Outcome(left, shifts, currents=currents, whole=not graph.select(Opaque))
+    return Outcome(left, currents=currents, whole=not graph.select(Opaque))

@@ -131,7 +131,7 @@ def prove(
 
 def _broken(problem: str) -> OpVerdict:
     help = "a program that `snncc compile` wrote breaks none"
-    return OpVerdict("", "", "rule", Need(Level.NONE, ("unknown",), reason=problem, help=help))
+    return OpVerdict("", "", "rule", Need(Level.NONE, UNKNOWN, reason=problem, help=help))
 
 
 def prove_rules(
