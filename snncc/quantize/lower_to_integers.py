@@ -179,7 +179,11 @@ class Lowering:
         polarity = self.without_tiny_gains(node, polarity, threshold / unit, current)
         unit = _own_unit_where_silent(unit, polarity, threshold)
         level = threshold / unit
-        own, bias = separate(bias / unit, polarity, output_axis(self.rewriter.old[node.inputs[0]]))
+        whole = bias / unit
+        own, bias = separate(whole, polarity, output_axis(self.rewriter.old[node.inputs[0]]))
+        own = _round(own)
+        if not own.array.any():  # nothing to keep apart: the sum is rounded, and only once
+            bias = whole
         soft = op.reset == "soft"
         rule = np.round if soft else np.ceil if op.compare == "ge" else np.floor
         axes = node.type.names
@@ -193,7 +197,7 @@ class Lowering:
             ),
             reset=op.reset,
             compare=op.compare,
-            offset=self.field(node, "offset", _round(own), axes) if own.array.any() else None,
+            offset=self.field(node, "offset", own, axes) if own.array.any() else None,
         )
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
         result, text = with_decay(exact, op.decay, input_type, context)

@@ -208,6 +208,11 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
                 if lined:
                     ids[node.name] = np.concatenate([ids[n] for n in node.inputs])
                     axes[node.name] = out
+                elif _keep_one_axis(along, [axes[n] for n in node.inputs]):
+                    parts = [ids[name] for name in node.inputs]  # channel by channel, as in a sum
+                    for part in parts[1:]:
+                        classes.unify(parts[0], part)
+                    ids[node.name], axes[node.name] = parts[0], axes[node.inputs[0]]
                 else:
                     parts = [flatten(name) for name in node.inputs]
                     for part in parts[1:]:
@@ -218,6 +223,11 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
             case _:
                 pass
     return ids, axes
+
+
+def _keep_one_axis(along: tuple[str, ...], units: list[str | None]) -> bool:
+    """Whether all sources of a concat have their units along one axis that it leaves alone."""
+    return len(set(units)) == 1 and units[0] is not None and units[0] not in along
 
 
 def _unite_where_thresholds_differ(graph: Graph, classes: _Classes, ids: dict[str, Ids]) -> None:
