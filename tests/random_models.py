@@ -182,7 +182,12 @@ class RandomModel:
         for piece in ("conv", "global_pool", "channels", "mean_over_time"):
             if self.rng.random() < 0.5:
                 x = self.pieces[piece](x)
-        return self.b.finish(x)
+        return self.answer(x)
+
+    def answer(self, x: str) -> Graph:
+        """The model that answers with this, averaged over the image: one number per channel."""
+        long = any(self.of(x).size(n) > 1 for n in "hw" if self.has(x, n))
+        return self.b.finish(self.global_pool(x) if long else x)
 
 
 def random_model(seed: int) -> Graph:

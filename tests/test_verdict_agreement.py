@@ -21,10 +21,11 @@ from snncc.compiler.sources import Source
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends import torch_recorder
 from snncc.frontends.torch_recorder import Trace
-from snncc.ir import Graph, TypeRuleError, VerifyError, verify
+from snncc.ir import Graph, GraphBuilder, TooWide, TypeRuleError, VerifyError, verify
 from snncc.ir import traced_ops as ops
 from snncc.ir.dialect import DIALECTS
-from snncc.ir.spiking_ops import Opaque
+from snncc.ir.projections import Contract, Pixels, row_sums
+from snncc.ir.spiking_ops import Opaque, Readout
 from snncc.mfi import Level, prove
 from snncc.passes.pipeline import PassError, run_passes
 from snncc.passes.report_foreign_ops import foreign_findings
@@ -80,7 +81,7 @@ OPTIONS = (
 def test_every_option_refuses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pass of a profile stumbles over what another has refused."""
     count = 0
-    for seed in range(1, 120, 2):
+    for seed in range(1, 160, 2):
         graph = random_model(seed)
         findings = foreign_findings(graph)
         told = [convert_and_fold(graph, findings, o, lambda _: None)[1] for o in OPTIONS]
@@ -233,7 +234,7 @@ def test_a_power_of_two_between_two_units_is_no_shift() -> None:
     factor = ops.Scale(b.param("s", np.array(2.0)))
     scaled = b.put(factor, current)
     answer = b.put(ops.Add(), b.lif(current), b.lif(b.put(ops.Add(), scaled, b.channels(x))))
-    graph = b.b.finish(answer)
+    graph = b.answer(answer)
     found = next(op for op in judge_model(graph).verdict.ops if op.name == scaled)
     assert found.need.level is Level.SHIFT_ADD
 
@@ -260,5 +261,31 @@ def test_a_number_too_large_for_integers_is_told_before_compiling() -> None:
     b = RandomModel(0)
     x = b.put(ops.Lif(v_threshold=1e-12), b.conv(b.image("input")))
     offset = b.put(ops.Scale(None, b.param("o", np.array(1e30))), b.channels(x))
-    graph = b.b.finish(b.channels(b.lif(offset)))
+    graph = b.answer(b.channels(b.lif(offset)))
     assert [f.code for f in judge_model(graph).refusals] == ["SNN033"]
+
+
+def test_only_what_is_too_wide_is_told_as_that() -> None:
+    """Weights that select with a current are no matter of bits: SNN033 would mislead."""
+    b = GraphBuilder("spiking", 2)
+    x = b.add(Pixels(("f",), (2,)), name="image")
+    for name in ("one", "two"):
+        weight = b.constant(f"{name}.w", np.array([[1.0, -0.3], [0.4, 0.9]]), ("f", "f"))
+        x = b.add(Contract(weight, ("f",), ("f",)), [x], name=name)
+    spiking = b.finish(b.add(Readout(), [x], name="readout"))
+    with pytest.raises(TypeRuleError, match="select with spikes or pixels") as caught:
+        run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    assert not isinstance(caught.value, TooWide)
+    with pytest.raises(TooWide, match="62 bits"):
+        row_sums(np.full((1, 4), 1 << 61))
+
+
+def test_a_second_image_is_refused_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = RandomModel(0)
+    both = (b.lif(b.channels(b.image(name))) for name in ("input", "second"))
+    graph = b.answer(b.channels(b.put(ops.TracedConcat(("c", "c"), "c"), *both)))
+    refusals = judge_model(graph).refusals
+    assert [(f.code, f.message) for f in refusals] == [
+        ("SNN021", "a second image enters: a program has one")
+    ]
+    assert compiled(graph, monkeypatch) == refusals

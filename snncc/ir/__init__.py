@@ -3,7 +3,7 @@
 from snncc.ir.dialect import DIALECTS, INTEGER, SPIKING, TRACED, Dialect
 from snncc.ir.graph import Graph, GraphBuilder, Node, params_of
 from snncc.ir.loc import Loc, fuse
-from snncc.ir.op import Array, Context, Op, Param, TypeRuleError
+from snncc.ir.op import Array, Context, Op, Param, TooWide, TypeRuleError
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 from snncc.ir.verifier import LimitError, VerifyError, verify
 
@@ -25,6 +25,7 @@ __all__ = [
     "Node",
     "Op",
     "Param",
+    "TooWide",
     "TypeRuleError",
     "ValueType",
     "VerifyError",

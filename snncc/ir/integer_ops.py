@@ -17,6 +17,7 @@ from snncc.ir.op import (
     require,
     require_axes,
     require_narrow,
+    require_room,
 )
 from snncc.ir.types import TIME, Kind, ValueType
 
@@ -44,7 +45,8 @@ class Gain(Op):
         result = source.with_time(context.steps) if TIME in self.mantissa.axes else source
         mantissa = require_axes(self.mantissa, result, context)
         require(is_integer(mantissa), "the mantissa of a gain must be integer")
-        require(0 <= self.shift < WIDEST, "the shift of a gain is outside [0, 62)")
+        require(self.shift >= 0, "the shift of a gain is outside [0, 62)")
+        require_room(self.shift < WIDEST, "the shift of a gain is outside [0, 62)")
         require(source.range is not None, f"{source} has no integer range")
         bounds = None if source.range is None else gain_range(mantissa, self.shift, source.range)
         return ValueType(Kind.CURRENT, result.axes, bounds)
@@ -54,7 +56,7 @@ class Gain(Op):
         mantissa = context.array(self.mantissa)
         largest = max(-int(mantissa.min(initial=0)), int(mantissa.max(initial=0)))
         reach = max(-low, high) * largest + (1 << self.shift)
-        require(
+        require_room(
             reach.bit_length() < WIDEST,
             f"before its shift the gain can reach {reach}, more than {WIDEST} bits hold",
         )
@@ -133,7 +135,7 @@ class IntegerPopulation(Op):
             f"{self.membrane[1]}",
         )
         reach = max(-self.membrane[0], self.membrane[1]) * max(1, self.decay[0]) + self.decay_offset
-        require(
+        require_room(
             reach.bit_length() < WIDEST,
             f"the membrane's leak can reach {reach}, more than {WIDEST} bits hold",
         )
@@ -172,7 +174,7 @@ class IntegerPopulation(Op):
             context: T and the constants.
 
         Raises:
-            TypeRuleError: a number on the way needs more than `WIDEST` bits.
+            TooWide: a number on the way needs more than `WIDEST` bits.
         """
         return membranes.bounds(self._law, self._drives(low, high, names, context), context.steps)
 

@@ -82,7 +82,7 @@ def bounds(law: Law, drives: Drives, steps: int) -> tuple[Array, Array]:
     adds to the membrane.
 
     Raises:
-        TypeRuleError: a number on the way needs more than `WIDEST` bits.
+        TooWide: a number on the way needs more than `WIDEST` bits.
     """
     for current in (drives.low, drives.high):
         both = zip(_ends(current), _ends(drives.offset), strict=True)

@@ -16,6 +16,10 @@ class TypeRuleError(ValueError):
     """An op does not fit its inputs; the verifier adds the node's name and place."""
 
 
+class TooWide(TypeRuleError):
+    """A number needs more than `WIDEST` bits: fewer bits of weights or fewer steps may do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """A constant array over named axes; axes that it lacks are broadcast.
@@ -79,10 +83,16 @@ def require(condition: bool, message: str) -> None:
         raise TypeRuleError(message)
 
 
+def require_room(condition: bool, message: str) -> None:
+    """Raises TooWide(message) unless the condition holds: `WIDEST` bits are enough."""
+    if not condition:
+        raise TooWide(message)
+
+
 def require_narrow(what: str, *ends: int) -> None:
-    """Raises TypeRuleError where a number of an interval needs more than `WIDEST` bits."""
+    """Raises TooWide where a number of an interval needs more than `WIDEST` bits."""
     widest = max((n if n >= 0 else ~n).bit_length() + 1 for n in ends)
-    require(widest <= WIDEST, f"{what} can need {widest} bits, more than {WIDEST}")
+    require_room(widest <= WIDEST, f"{what} can need {widest} bits, more than {WIDEST}")
 
 
 def require_axes(param: Param, target: ValueType, context: Context) -> Array:

@@ -16,6 +16,7 @@ from snncc.ir.op import (
     is_integer,
     require,
     require_narrow,
+    require_room,
 )
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 
@@ -250,7 +251,7 @@ class Sum(Op):
             not self.shifts or (len(self.shifts) == len(inputs) and min(self.shifts) >= 0),
             "one shift of at least 0 per source is needed",
         )
-        require(max(self.shifts, default=0) < WIDEST, f"a shift is {WIDEST} or more")
+        require_room(max(self.shifts, default=0) < WIDEST, f"a shift is {WIDEST} or more")
         for source in inputs:
             require(source.kind is Kind.CURRENT, f"only currents can be summed, not {source}")
         axes = join_axes(inputs)
@@ -321,7 +322,7 @@ def row_sums(rows: Array) -> tuple[int, int]:
         rows: integers; the last axis is added up.
 
     Raises:
-        TypeRuleError: a sum needs more bits than a program may hold.
+        TooWide: a sum needs more bits than a program may hold.
     """
     if rows.size == 0:
         return 0, 0
@@ -335,7 +336,7 @@ def row_sums(rows: Array) -> tuple[int, int]:
         signs = np.minimum(part, 0), np.maximum(part, 0)
         if max(-ends[0], ends[1]) * length >= 1 << 62:
             about = max(float(np.abs(sign.sum(axis=-1, dtype=np.float64)).max()) for sign in signs)
-            require(about < FAR, f"its weights add up to more than {WIDEST} bits hold")
+            require_room(about < FAR, f"its weights add up to more than {WIDEST} bits hold")
         negative, positive = (sign.sum(axis=-1, dtype=np.int64) for sign in signs)
         least, most = min(least, int(negative.min())), max(most, int(positive.max()))
     return least, most

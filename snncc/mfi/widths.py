@@ -61,7 +61,7 @@ def exact(array: Array, reach: int) -> Array:
 
 
 def settled(node: Node, array: Array) -> Ints:
-    """In 64 bits. Raises TypeRuleError where an element needs more than a program may hold."""
+    """In 64 bits. Raises TooWide where an element needs more than a program may hold."""
     ends = int(array.min(initial=0)), int(array.max(initial=0))
     require_narrow(f"%{node.name}", *ends)
     return array.astype(np.int64)

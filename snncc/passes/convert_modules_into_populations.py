@@ -130,6 +130,8 @@ class _Conversion:
         self.rewriter.value[old.output] = self.rewriter.emit(last, Readout(), value, name="readout")
 
     def image(self, node: Node, op: traced.Input) -> str:
+        if node != self.rewriter.old.select(traced.Input)[0]:
+            return self.refuse(node, "a second image enters: a program has one", "SNN021")
         axes = tuple((n, s) for n, s in zip(op.axes, op.shape, strict=True) if n != TIME)
         names, shape = tuple(n for n, _ in axes), tuple(s for _, s in axes)
         pixels = self.rewriter.emit(node, Pixels(names, shape, self.options.encoding), name="image")

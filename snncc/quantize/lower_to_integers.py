@@ -12,7 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.op import WIDEST, TypeRuleError
+from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.passes.named import Named, join
@@ -92,7 +92,7 @@ class Lowering:
         for node in graph.nodes:
             try:
                 self.lower(node)
-            except TypeRuleError as error:
+            except TooWide as error:
                 loc = node.locs[0] if node.locs else None
                 help = "give fewer --weight-bits or fewer --steps"
                 raise SnnccError("SNN033", f"{node.name}: {error}", loc, help=help) from error
