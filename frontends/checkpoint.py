@@ -1,5 +1,6 @@
 """Reads checkpoints without ever running what they contain."""
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -62,8 +63,8 @@ def load_checkpoint(path: Path, weights: str | None = None) -> Checkpoint:
             SNN034 when a tensor holds NaN or infinity, naming every such tensor, SNN090 when it
             holds several sets of weights and it is not clear which one is meant.
     """
-    if not path.is_file():
-        what = "it is a folder" if path.is_dir() else "there is no such file"
+    if not os.path.isfile(path):  # unlike the path's own, it never raises
+        what = "it is a folder" if os.path.isdir(path) else "there is no such file"
         raise SnnccError("SNN010", f"{path} cannot be read", why=what, help=HELP)
     with ExitStack() as stack:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from snncc.diagnostics import SnnccError
+from snncc.frontends.raised import reason_of
 
 HELP = "give --model package.module:factory, a callable that returns a torch.nn.Module"
 
@@ -34,14 +35,14 @@ def load_factory(spec: str, arguments: Mapping[str, str]) -> nn.Module:
         factory: object = importlib.import_module(module_name)
         for part in name.split("."):
             factory = getattr(factory, part)
-    except Exception as error:  # importing runs the user's code
+    except (Exception, SystemExit) as error:  # importing runs the user's code
         raise _failed(f"{spec} cannot be imported", error) from error
     if not callable(factory):
         raise SnnccError("SNN003", f"{spec} cannot be called", help=HELP)
     values = {key: _literal(text) for key, text in arguments.items()}
     try:
         model: object = factory(**values)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(f"{spec} raised an exception", error) from error
     if not isinstance(model, nn.Module):
         raise SnnccError(
@@ -58,10 +59,11 @@ def _literal(text: str) -> object:
         return text
 
 
-def _failed(message: str, error: Exception) -> SnnccError:
+def _failed(message: str, error: BaseException) -> SnnccError:
     frames = traceback.extract_tb(error.__traceback__)
     own = str(Path(__file__).resolve())
     users = [f for f in frames if f.filename != own and not f.filename.startswith("<")]
     where = f" ({Path(users[-1].filename).name}:{users[-1].lineno})" if users else ""
-    text = str(error).strip().split("\n")[0]
-    return SnnccError("SNN003", message, why=f"{type(error).__name__}: {text}{where}", help=HELP)
+    return SnnccError(
+        "SNN003", message, why=f"{type(error).__name__}: {reason_of(error)}{where}", help=HELP
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.artifact.kinds import NUMPY, PROGRAM, kind_of
+from snncc.artifact.paths import is_folder
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -50,7 +51,7 @@ def _readable(path: Path) -> Generator[None]:
     except SnnccError:
         raise
     except OSError as error:
-        folder = "only `run` and --calibrate take folders of images; " if path.is_dir() else ""
+        folder = "only `run` and --calibrate take folders of images; " if is_folder(path) else ""
         reason = error.strerror or "it is not a NumPy file"
         raise _unreadable(path, reason, f"{folder}{GIVE}") from error
     except BROKEN as error:

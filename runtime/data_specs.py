@@ -3,13 +3,14 @@
 import zipfile
 from pathlib import Path
 
+from snncc.artifact.paths import is_there
 from snncc.diagnostics import SnnccError
 
 
 def split_spec(spec: str) -> tuple[Path, str]:
     """A path and a key from "file.npz:KEY"; the key is "" when there is none."""
     head, colon, key = spec.rpartition(":")
-    if colon and not Path(spec).exists() and (head.endswith(".npz") or Path(head).exists()):
+    if colon and not is_there(Path(spec)) and (head.endswith(".npz") or is_there(Path(head))):
         return Path(head), key
     return Path(spec), ""
 
@@ -40,7 +41,7 @@ def beside(spec: str, data_spec: str) -> str:
     path = split_spec(data_spec)[0]
     if in_data_file(spec, data_spec):
         return f"{path}:{spec}"
-    if Path(spec).exists() or ":" in spec or spec.endswith((".npy", ".npz")):
+    if is_there(Path(spec)) or ":" in spec or spec.endswith((".npy", ".npz")):
         return spec
     from snncc.runtime.image_folder import find_images
 

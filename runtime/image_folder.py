@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.artifact.paths import is_file, is_folder
 from snncc.diagnostics import SnnccError
 from snncc.runtime.image_files import MODES, ImageFiles, some_of, unreadable
 from snncc.runtime.preprocessing import Preprocessing
@@ -98,9 +99,9 @@ def find_images(path: Path) -> ImageFolder | None:
     Raises:
         SnnccError: SNN015 when a folder cannot be read, or holds images of other formats.
     """
-    if path.suffix.lower() in SUFFIXES and path.is_file():
+    if path.suffix.lower() in SUFFIXES and is_file(path):
         return ImageFolder(path.parent, (path,), ())
-    if not path.is_dir():
+    if not is_folder(path):
         return None
     found: list[Path] = []
     classes: list[str] = []

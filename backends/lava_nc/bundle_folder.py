@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from snncc.artifact.paths import is_folder, is_there
 from snncc.artifact.temporaries import OLD, TARGET, temporary
 from snncc.diagnostics import SnnccError
 
@@ -29,11 +30,16 @@ def check_free(folder: Path, force: bool) -> None:
         SnnccError: SNN002 when it is a file, is not empty, or with `force` holds anything that no
             export has written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise _cannot(folder, "it is a file")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    try:
+        if not any(folder.iterdir()):
+            return
+        foreign = foreign_in(folder)
+    except FileNotFoundError:
         return
-    foreign = foreign_in(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = "it is a file" if is_there(folder) and not is_folder(folder) else reason
+        raise _cannot(folder, what) from error
     if not force:
         again = "give --force to replace the bundle in it" if not foreign else OTHER
         raise _cannot(folder, "it is not empty", again)
@@ -67,7 +73,7 @@ def place_files(folder: Path, content: Mapping[str, bytes]) -> None:
     Raises:
         SnnccError: SNN002 when that fails; the folder is then as it was.
     """
-    folder = folder.resolve()
+    folder = Path(os.path.realpath(folder))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary(folder.parent, directory=True) as made:

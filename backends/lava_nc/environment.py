@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snncc.artifact.paths import is_folder
 from snncc.diagnostics import SnnccError
 
 LAVA_VERSION = "0.10.0"
@@ -209,7 +210,7 @@ def _ask(python: Path, question: str) -> Any:
 
 def _interpreter(named: Path) -> Path:
     """The interpreter that the user names by itself or by its environment's folder."""
-    python = named / "bin/python" if named.is_dir() else named
+    python = named / "bin/python" if is_folder(named) else named
     return Path(shutil.which(python) or python).absolute()
 
 

@@ -3,6 +3,7 @@
 from torch import nn
 
 from snncc.diagnostics import SnnccError
+from snncc.frontends.raised import reason_of
 from snncc.frontends.weights.reparametrised import copy_plain
 from snncc.ir.loc import Loc
 
@@ -15,13 +16,13 @@ def copied(model: nn.Module) -> nn.Module:
     """
     try:
         return copy_plain(model).eval()
-    except Exception as error:  # a module's own __deepcopy__, __getattr__ or _apply may raise any
+    except (Exception, SystemExit) as error:  # its __deepcopy__, __getattr__, _apply may raise any
         raise _refusal(model, error) from error
 
 
-def _refusal(model: nn.Module, error: Exception) -> SnnccError:
+def _refusal(model: nn.Module, error: BaseException) -> SnnccError:
     path, part = _culprit(model)
-    text = str(error).strip().partition("\n")[0]
+    text = reason_of(error)
     left_over = "created explicitly by the user" in text
     return SnnccError(
         "SNN025",
@@ -44,6 +45,6 @@ def _culprit(model: nn.Module) -> tuple[str, nn.Module]:
             continue
         try:
             copy_plain(module)
-        except Exception:  # as above
+        except (Exception, SystemExit):  # as above
             found = path, module
     return found

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snncc.diagnostics import SnnccError
+from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.ir import TIME, Graph
 from snncc.ir.traced_ops import Lif
@@ -28,7 +29,7 @@ def replay(
 
     Raises:
         SnnccError: SNN027 naming the first neuron, or the output, that differs; SNN034 where a
-            value is not finite.
+            value is not finite; SNN028 where the model raises.
     """
     images = np.random.default_rng(seed).standard_normal((3, *input_shape))
     time = sequence
@@ -100,6 +101,13 @@ def _run_model(
                 for found in parts.values():
                     found.clear()
                 answers = [model(images)]
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise SnnccError(
+            "SNN028",
+            f"the model raises {type(error).__name__} when it runs a second time",
+            why=reason_of(error),
+            help="look for state that is kept between calls",
+        ) from error
     finally:
         for hook in hooks:
             hook.remove()

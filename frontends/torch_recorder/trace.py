@@ -1,5 +1,6 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import nn
 from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding, SnnccError
+from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.axis_solver import AxisSolver, Dim
 from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
@@ -24,6 +26,8 @@ from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
 EXAMPLE_BATCH = 2
+MOST_VALUES = 1 << 28
+"""Of one image over all time steps."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,10 @@ def trace_model(
 
     Raises:
         SnnccError: the model fails on the example (SNN028), cannot be copied (SNN025), its axes
-            cannot be named (SNN029), or the graph does not reproduce it (SNN027).
+            cannot be named (SNN029), the graph does not reproduce it (SNN027), or its example would
+            be too large (SNN001).
     """
+    _check_size(input_shape, steps)
     model = copied(model)
     starts = Starts(model)
     failures: list[SnnccError] = []
@@ -71,6 +77,18 @@ def trace_model(
                 raise
             failures.append(error)
     raise failures[0]
+
+
+def _check_size(input_shape: tuple[int, ...], steps: int) -> None:
+    values = math.prod(input_shape) * steps
+    if values > MOST_VALUES:
+        shape = ",".join(map(str, input_shape))
+        raise SnnccError(
+            "SNN001",
+            f"--input-shape {shape} with {steps:,} steps is too large",
+            why=f"that is {values:,} values an image, and at most {MOST_VALUES:,} are recorded",
+            help="give the shape of one image, and fewer steps",
+        )
 
 
 def _layouts(model: nn.Module, layout: str) -> tuple[str, ...]:
@@ -106,7 +124,7 @@ def _trace(
     with in_double():
         try:
             output = recorder.run(model, example)
-        except Exception as error:  # the user's code may raise anything
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
             failure = _model_failed(recorder, error, tuple(example.shape))
             raise SnnccError.of([*recorder.findings, *failure.findings][::-1]) from error
         finally:
@@ -178,12 +196,11 @@ def _stems(shape: tuple[int, ...]) -> tuple[str, ...]:
     return named.get(len(shape), tuple(f"i{i}_" for i in range(len(shape))))
 
 
-def _model_failed(recorder: Recorder, error: Exception, shape: tuple[int, ...]) -> SnnccError:
-    text = str(error).strip().split("\n")[0]
+def _model_failed(recorder: Recorder, error: BaseException, shape: tuple[int, ...]) -> SnnccError:
     return SnnccError(
         "SNN028",
         f"the model raises {type(error).__name__} on an example of shape {shape}",
         Loc(recorder.failed_at or recorder.path()),
-        why=text,
+        why=reason_of(error),
         help="check --input-shape, --steps and --layout (sequence: [T, B, ...], frame: [B, ...])",
     )

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from snncc.diagnostics import Finding, SnnccError
+from snncc.frontends.raised import reason_of
 from snncc.frontends.weights.names import shared_levels, without_wrappers
 from snncc.frontends.weights.reparametrised import plain_weights
 
@@ -47,9 +48,10 @@ def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor], name: str)
         raise SnnccError.of(findings)
     try:
         model.load_state_dict(given, strict=True)
-    except Exception as error:  # a module may load its state by code of its own
-        text = str(error).strip().partition("\n")[0]
-        raise SnnccError("SNN012", f"{name}: the network does not take it", why=text) from error
+    except (Exception, SystemExit) as error:  # a module may load its state by code of its own
+        raise SnnccError(
+            "SNN012", f"{name}: the network does not take it", why=reason_of(error)
+        ) from error
     _check_overflow(model, name)
     return tuple(notes)
 

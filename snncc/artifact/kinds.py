@@ -5,6 +5,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from snncc.artifact.paths import is_file, is_folder
+
 PROGRAM = "a compiled program"
 CHECKPOINT = "a checkpoint"
 NUMPY = "a NumPy file"
@@ -25,9 +27,9 @@ _HEADS = (
 def kind_of(path: Path) -> str:
     """One of the kinds above; "" for anything else, and for what cannot be read."""
     try:
-        if path.is_dir():
+        if is_folder(path):
             return FOLDER
-        if not path.is_file():
+        if not is_file(path):
             return ""  # what is read from a pipe is gone
         with path.open("rb") as file:
             head = file.read(16)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from snncc.artifact.paths import is_folder
 from snncc.artifact.temporaries import temporary
 from snncc.diagnostics import SnnccError
 
@@ -18,11 +19,17 @@ def check_writable(path: Path) -> None:
     """
     target = _target(path)
     folder = target.parent
-    if target.is_dir():
+    if is_folder(target):
         raise _cannot(path, "it is a folder")
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+    try:
+        regular = stat.S_ISREG(target.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        regular = True
+    except OSError as error:  # a name that is too long, a folder without permission
+        raise _cannot(path, error.strerror or str(error)) from error
+    if not regular:
         raise _cannot(path, "it is a device, a pipe or a socket, which a file would replace")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise _cannot(path, f"there is no folder {folder}")
     try:
         with temporary(folder):

@@ -115,7 +115,7 @@ def _sides(
             sides.append(Side(label, done, one.graph))
             names.append(f"{paths[i]} ({name})")
         elif recording is not None:
-            if stated is not None and recording.program not in ("", *known):
+            if stated is not None and recording.program not in ("", program_digest(stated)):
                 raise _of_another(paths[i], program)
             if stated is not None and not recording.program:
                 recording = replace(recording, program=program_digest(stated))

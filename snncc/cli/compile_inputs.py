@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snncc.artifact.kinds import CHECKPOINT, EMPTY, FOLDER, kind_of
+from snncc.artifact.paths import is_there
 from snncc.artifact.writing import check_writable, write_atomically
 from snncc.cli.output import say
 from snncc.diagnostics import SnnccError
@@ -27,8 +28,8 @@ def check_checkpoint(path: Path | None) -> None:
         return
     kind = kind_of(path)
     why = f"it is {kind}, not a checkpoint"
-    if not path.exists():
-        why = "there is no such file"
+    if not is_there(path):
+        why = _why_not_there(path)
     elif kind == EMPTY:
         why = "the file is empty"
     elif kind == FOLDER:
@@ -41,6 +42,16 @@ def check_checkpoint(path: Path | None) -> None:
         why=why,
         help="give a file that torch.save or safetensors wrote, with a state_dict in it",
     )
+
+
+def _why_not_there(path: Path) -> str:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "there is no such file"
+    except OSError as error:  # a name that is too long, a folder without permission
+        return error.strerror or str(error)
+    return "it was not there a moment ago"
 
 
 def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Images | None":
@@ -120,7 +131,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = "it is a file" if folder.exists() else error.strerror or str(error)
+        reason = "it is a file" if is_there(folder) else error.strerror or str(error)
         raise SnnccError(
             "SNN002", f"{folder} cannot be written", why=reason, help="choose another path"
         ) from error

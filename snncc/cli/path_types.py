@@ -4,12 +4,16 @@ Every parameter that takes a path has one of these types: `snncc.cli.places` rea
 call reads and what it writes, and a test holds that no command takes a path in another way.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from snncc.artifact.paths import is_file, is_folder, is_there
 
 if TYPE_CHECKING:
     Base = click.ParamType[Any, Any]
@@ -18,6 +22,10 @@ else:  # it takes no types before click 8.2
 
 Given = Mapping[str, Any]
 """Values of a call by parameter name."""
+
+
+_STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/[^/]+)|/proc/[^/]+(/task/[^/]+)?/fd/[^/]+")
+_MOST_LINKS = 40
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class PathType(Base):
         if value == "-":
             what = "to stdout" if self.writes else "from stdin"
             self.fail(f"nothing goes {what}: give the name of a file", param, ctx)
+        if self.writes and _is_stream(Path(value)):
+            self.fail(f"{value} is no file: give the name of one", param, ctx)
         return self.kept(value)
 
     def kept(self, value: str) -> Any:
@@ -64,7 +74,7 @@ class PathType(Base):
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
         """What a value names."""
-        return [Place(option, value, self.writes, value.is_dir())]
+        return [Place(option, value, self.writes, is_folder(value))]
 
 
 class InputPath(PathType):
@@ -119,7 +129,7 @@ class DataPath(PathType):
         from snncc.runtime.data_specs import split_spec
 
         path = split_spec(value)[0]
-        return [Place(option, path, False, path.is_dir())]
+        return [Place(option, path, False, is_folder(path))]
 
 
 class KeyOrDataPath(DataPath):
@@ -139,7 +149,7 @@ class KeyOrDataPath(DataPath):
         if value == "folders" or (data is not None and in_data_file(value, data)):
             return []
         path = split_spec(value)[0]
-        return [Place(option, path, False, False)] if path.exists() else []
+        return [Place(option, path, False, False)] if is_there(path) else []
 
 
 class ModelName(Base):
@@ -153,4 +163,16 @@ class ModelName(Base):
         stems = [Path(*parts[: count + 1]) for count in range(len(parts))] if all(parts) else []
         files = [stem.with_suffix(".py") for stem in stems[-1:]]
         files += [stem / "__init__.py" for stem in stems]
-        return [Place(option, file, False, False) for file in files if file.is_file()]
+        return [Place(option, file, False, False) for file in files if is_file(file)]
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path leads, by links too, to a stream of a process, whatever that is open on."""
+    for _ in range(_MOST_LINKS):
+        path = Path(os.path.realpath(path.parent)) / path.name
+        if _STREAM.fullmatch(str(path)):
+            return True
+        if not os.path.islink(path):
+            return False
+        path = path.parent / os.readlink(path)
+    return False

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from snncc.artifact.kinds import FOLDER, IMAGE, NUMPY, PROGRAM, kind_of
+from snncc.artifact.paths import is_folder
 from snncc.cli.output import say
 from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
 from snncc.diagnostics import Finding, SnnccError
@@ -92,7 +93,7 @@ def same_place(one: Path, two: Path) -> bool:
 def _why_not_apart(output: Place, other: Place) -> str:
     """What an output has in common with another file or folder of a call; "" for nothing."""
     if same_place(output.path, other.path):
-        return f"both are one {'folder' if output.path.is_dir() else 'file'}"
+        return f"both are one {'folder' if is_folder(output.path) else 'file'}"
     if other.writes and _differ_by_case(output.path, other.path):
         return "their names differ by case alone, which not every disk sees"
     for outer, inner in ((output, other), (other, output)):
