@@ -29,6 +29,8 @@ BUILT, COMPILED, ENDS = range(1000, 1120), range(2000, 2050), range(3000, 3020)
 AT_ONCE = 10
 CHECKED = 4
 """One plan in so many is checked: a check takes longer than a small program through all ways."""
+LONG = 16
+"""Of programs with more steps, whose checks take seconds, a fourth of that."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +40,10 @@ def one_plan_in_a_few_is_checked(
     """Programs have about seven plans each, so that the checks meet every kind of plan."""
     made = count()
 
-    def plan(*args: Any, **kwargs: Any) -> UnitPlan:
-        chosen = plan_units if next(made) % CHECKED else checked_plan
-        return chosen(*args, **kwargs)
+    def plan(graph: Graph, *args: Any, **kwargs: Any) -> UnitPlan:
+        often = CHECKED if graph.steps <= LONG else 4 * CHECKED
+        chosen = plan_units if next(made) % often else checked_plan
+        return chosen(graph, *args, **kwargs)
 
     monkeypatch.setattr("snncc.runtime.simulator.plan_units", plan)
 
