@@ -17,7 +17,7 @@ from snncc.ir.projections import Contract, Pixels
 from snncc.mfi.width_proof import Width, prove_widths
 from snncc.mfi.witnesses import Witness
 
-ON = "always on"
+ON = "always_on"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Driven:
         probe: population whose membranes are the number at every step.
         element: of the witness, over the axes of one step of the number.
         bound: the proved end.
+        upper: which end it is; the lower one can be 0, as a membrane's that rests there.
     """
 
     graph: Graph
@@ -37,6 +38,11 @@ class Driven:
     probe: str
     element: dict[str, int]
     bound: int
+    upper: bool
+
+    def holds(self, found: int) -> bool:
+        """Whether a number does not pass the end."""
+        return found <= self.bound if self.upper else found >= self.bound
 
 
 def saturated(graph: Graph, seed: int, most: int) -> Iterator[Driven]:
@@ -89,7 +95,7 @@ def drive(graph: Graph, width: Width, upper: bool, stored: bool) -> Driven | Non
     verify(driven)
     element = dict(zip(_names(graph[witness.node]), witness.element, strict=True))
     found = probe if probe in driven.by_name else ""
-    return Driven(driven, _images(pixels, witness), found, element, witness.bound)
+    return Driven(driven, _images(pixels, witness), found, element, witness.bound, upper)
 
 
 def _names(node: Node) -> list[str]:
@@ -151,11 +157,11 @@ def _probe(b: GraphBuilder, current: str) -> str:
 
 
 def reached(driven: Driven, membranes: Mapping[str, Array]) -> int | None:
-    """What the number comes to at the witness's element: the value nearest to the bound."""
+    """What the number comes to at the witness's element: the value that is farthest that way."""
     if driven.probe not in membranes:
         return None
     names = driven.graph[driven.probe].type.names
     levels = membranes[driven.probe][0]
     place = tuple(slice(None) if n == TIME else driven.element[n] for n in names)
     values = levels[place]
-    return int(values.max() if driven.bound > 0 else values.min())
+    return int(values.max() if driven.upper else values.min())

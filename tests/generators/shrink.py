@@ -65,8 +65,8 @@ def _cut(graph: Graph) -> Iterator[Graph | None]:
             if each is node:
                 break
         names = tuple(n for n in node.type.names if n != TIME)
-        one = b.constant("one", np.ones(1, np.int8), ("sum of all",))
-        answer = b.add(Contract(one, (), ("sum of all",), (), names), [node.name])
+        one = b.constant("one", np.ones(1, np.int8), ("sum_of_all",))
+        answer = b.add(Contract(one, (), ("sum_of_all",), (), names), [node.name])
         smaller = b.finish(b.add(IntegerReadout(), [answer], name="readout"))
         if len(smaller.nodes) < len(graph.nodes):
             yield smaller

@@ -201,7 +201,7 @@ class _Walk:
             start = part[f.P_SOURCE] + step * part[f.P_STEP] + rows * part[f.P_ROW]
             addresses = start[:, None] + 8 * np.arange(words)
             bits = self.shadow.bits(addresses, (step, part[f.P_STEP] // 8))
-            return bits.reshape(len(rows), -1)[:, :inputs]
+            return bits.reshape(len(rows), 64 * words)[:, :inputs]
 
         return Tapped(taps, inputs, read)
 

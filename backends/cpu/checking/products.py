@@ -65,5 +65,5 @@ def _left(unit: DenseUnit, block: DenseBlock, shadow: Shadow, step: int) -> Ints
     start = place + step * row * unit.sum.source_rows + taps[inside] * row
     bits = shadow.bits(start[:, None] + 8 * np.arange(words),
                        (step, unit.sum.source_rows * row // 8))  # fmt: skip
-    x[inside] = bits.reshape(len(start), -1)[:, :lanes]
-    return x.reshape(len(taps), -1)
+    x[inside] = bits.reshape(len(start), 64 * words)[:, :lanes]
+    return x.reshape(len(taps), taps.shape[1] * lanes)

@@ -129,4 +129,5 @@ def _sum(x: Ints, block: Ints, masked: bool) -> Ints:
     if masked:
         kept: Ints = np.einsum("rtl,tl->rl", x, block[:, 0])
         return kept
-    return product(x.reshape(len(x), -1), block.reshape(-1, block.shape[-1]))
+    taps, inputs = x.shape[1:]
+    return product(x.reshape(len(x), taps * inputs), block.reshape(-1, block.shape[-1]))
