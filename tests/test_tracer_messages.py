@@ -363,7 +363,7 @@ class Mean(nn.Module):
         return x.mean((3, 4))
 
 
-@pytest.mark.parametrize("name", ["fire[0]", "fire\n0", "cat[0]", "x" * 700])
+@pytest.mark.parametrize("name", ["fire[0]", "fire\n0", "cat[0]"])
 def test_a_module_may_have_any_name(name: str) -> None:
     plain = sequence(conv(2, 4), neuron.IFNode(), conv(4, 3), Mean())
     odd = nn.Sequential()

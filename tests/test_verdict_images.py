@@ -12,22 +12,21 @@ from snncc.artifact.files import save_program
 from snncc.cli.main import run
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
-from snncc.ir import Graph, GraphBuilder
+from snncc.ir import Graph, GraphBuilder, VerifyError, verify
 from snncc.ir.encodings import encodings_of
-from snncc.ir.projections import Concat, Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import Level, Policy, prove
+from snncc.mfi.prover import prove_rules
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
 
 
-def spiking(*encodings: str, joined: bool = False) -> Graph:
-    """Images of two elements, each with weights of its own, or side by side; then neurons."""
+def spiking(*encodings: str) -> Graph:
+    """Images of two elements, each with weights of its own; then neurons."""
     b, rng = GraphBuilder("spiking", 3), np.random.default_rng(0)
     images = [b.add(Pixels(("f",), (2,), way), name=f"image{i}") for i, way in enumerate(encodings)]
-    if joined:
-        images = [b.add(Concat(("f",) * len(images), "f"), images, name="joined")]
 
     def dense(name: str, source: str) -> str:
         weight = rng.normal(size=(3, b[source].type.size("f")))
@@ -41,18 +40,18 @@ def spiking(*encodings: str, joined: bool = False) -> Graph:
 
 
 def integer(graph: Graph) -> Graph:
-    return run_passes(graph, [LowerToIntegers(round_plainly(graph, 8), 8)])
+    """The lowered graph, verified or not: a program has one image, the prover counts on none."""
+    return LowerToIntegers(round_plainly(graph, 8), 8).run(graph).graph
 
 
 WAYS = [("bit-planes", "host"), ("host", "bit-planes"), ("bit-planes", "bit-planes", "host")]
 
 
 @pytest.mark.parametrize("dialect", ["spiking", "integer"])
-@pytest.mark.parametrize("joined", [False, True])
 @pytest.mark.parametrize("ways", WAYS)
-def test_one_image_on_the_host_is_enough(ways: tuple[str, ...], joined: bool, dialect: str) -> None:
-    graph = spiking(*ways, joined=joined)
-    verdict = prove(graph if dialect == "spiking" else integer(graph))
+def test_one_image_on_the_host_is_enough(ways: tuple[str, ...], dialect: str) -> None:
+    graph = spiking(*ways)
+    verdict = prove_rules(graph if dialect == "spiking" else integer(graph))
     assert verdict.encoding_level is Level.NONE
     assert not Policy(Level.BIT_SERIAL).judge(verdict).holds
     assert Policy(Level.BIT_SERIAL).judge(verdict).host_refused
@@ -60,7 +59,7 @@ def test_one_image_on_the_host_is_enough(ways: tuple[str, ...], joined: bool, di
     for i, way in enumerate(ways):
         assert f"image{i}" in verdict.encoding.partition(f"{way}, ")[0]
     by_host = {op.name: op.encodes for op in verdict.ops if op.name.startswith("in")}
-    wanted = {"in0": True} if joined else {f"in{i}": w == "host" for i, w in enumerate(ways)}
+    wanted = {f"in{i}": way == "host" for i, way in enumerate(ways)}
     assert by_host == wanted
     for op in verdict.ops:
         if op.name in wanted:
@@ -68,16 +67,25 @@ def test_one_image_on_the_host_is_enough(ways: tuple[str, ...], joined: bool, di
 
 
 def test_images_alike_are_as_strict_as_one() -> None:
-    one, two = (prove(integer(spiking(*["bit-planes"] * n))) for n in (1, 2))
+    one, two = (prove_rules(integer(spiking(*["bit-planes"] * n))) for n in (1, 2))
     assert one.encoding.startswith("bit-planes, inside the program")
     assert two.encoding.startswith("2 images; image0, image1: bit-planes, inside the program")
     assert one.encoding_level is two.encoding_level is Level.STRICT
     assert one.level is two.level is Level.STRICT
 
 
+def test_a_program_of_several_images_is_none() -> None:
+    graph = integer(spiking("bit-planes", "bit-planes"))
+    verdict = prove(graph)
+    assert verdict.level is Level.NONE
+    assert "2 images enter, a program has one" in [op.need.reason for op in verdict.ops]
+    with pytest.raises(VerifyError, match="a program has one"):
+        verify(graph)
+
+
 def test_only_pixels_have_an_encoding() -> None:
-    graph = spiking("host", "bit-planes", joined=True)
-    assert encodings_of(graph, "joined") == {"host", "bit-planes"}
+    graph = spiking("host", "bit-planes")
+    assert encodings_of(graph, "image0") == {"host"}
     assert encodings_of(graph, "image1") == {"bit-planes"}
     assert encodings_of(graph, "fire") == encodings_of(graph, "sum") == frozenset()
 

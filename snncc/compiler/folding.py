@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from snncc.compiler.options import CompileOptions
-from snncc.diagnostics import Finding
+from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph
 from snncc.ir.spiking_ops import Affine
 from snncc.ir.traced_ops import Foreign
@@ -41,7 +41,13 @@ def convert_and_fold(
     for step in spiking_passes(options, bits):
         if refused and isinstance(step, ReplicateCurrents):
             break  # it copies what nobody will lower, once for every path that leads there
-        graph = run_passes(graph, [step], observe, refused)
+        try:
+            graph = run_passes(graph, [step], observe, refused)
+        except SnnccError as error:
+            if not refused:
+                raise
+            refused += error.findings  # what follows from what was refused before it
+            break
     told = {*foreign_findings(traced)} - {*findings} if findings else set[Finding]()
     return graph, [finding for finding in dict.fromkeys(refused) if finding not in told]
 
