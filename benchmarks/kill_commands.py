@@ -122,8 +122,9 @@ def killed(folder: Path, name: str, kills: int, rng: random.Random) -> Tally:
     def look(when: str) -> None:
         """After a kill, and again after the next call."""
         found = tree(out)
-        temporaries = [name for name in found if name.startswith(".snncc-")]
-        roots = {name.partition("/")[0] for name in temporaries}
+        parts = {name: [p for p in name.split("/") if p.startswith(".snncc-")] for name in found}
+        temporaries = [name for name in found if parts[name]]
+        roots = {parts[name][0] for name in temporaries}
         roots |= {each.name for each in out.glob(".snncc-*")} if out.exists() else set()
         tally.left += len(roots)
         if wrong := [name for name in roots if not name.endswith(".tmp")]:

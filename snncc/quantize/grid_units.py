@@ -45,6 +45,8 @@ class _Class:
     Attributes:
         rows: of every projection that has some.
         natural: whether nothing but the weights needs a finer grid than theirs.
+        answers: whether a readout's offset is counted in it, which has no fraction bits.
+        below: halvings of the step that such an offset needs.
         soft: whether a neuron subtracts its threshold.
         free: bits by which biases and thresholds may be finer; none where a readout adds an offset.
         step: what the unit is a power of two of.
@@ -59,6 +61,8 @@ class _Class:
     soft: bool = False
     free: int = FREE_BITS
     step: float = 0.0
+    answers: bool = False
+    below: int = 0
     reach: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
@@ -118,6 +122,7 @@ def _classes(
                 root = int(ids[node.inputs[0]][0])
                 found[root].free = 0
                 found[root].biases.append(np.asarray(graph.constants[offset.name]).reshape(-1))
+                found[root].answers = True
             case Affine():
                 for root in ids[node.name].tolist():
                     found[root].natural = False
@@ -196,6 +201,7 @@ def _measure(own: _Class, step: float, placed: Placed) -> bool:
     if any(most[name] >> zeros[name] > placed.largest[name] for name in own.rows):
         return False
     own.step = step * 2.0**common
+    own.below = common if own.answers else 0
     own.reach = {name: (zeros[name] - common, most[name] >> common) for name in own.rows}
     return True
 
@@ -230,7 +236,9 @@ def _fitted(own: _Class, exponent: Mapping[str, int], placed: Placed) -> int | N
     )
     if least > most:
         return None
-    return most if own.natural else least
+    if not own.natural:
+        return least
+    return max(least, min(most, -own.below))
 
 
 def _halvings(reach: int, largest: int) -> int:
