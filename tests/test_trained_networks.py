@@ -31,8 +31,8 @@ def compiled(net: nn.Module, calibrate: bool = True, **options: object) -> Compi
     images, labels = digits()
     chosen = CompileOptions((1, 8, 8), NORMALIZE, STEPS, **options)  # type: ignore[arg-type]
     source, some = Source(net, "trained"), images[:48] if calibrate else None
-    own = (images[-COUNT:], None, None, labels[-COUNT:])
-    return compile_module(source, chosen, some, *own)
+    own = (images[-COUNT:], None, None)
+    return compile_module(source, chosen, some, *own, labels=labels[-COUNT:])
 
 
 def accuracy(logits: np.ndarray) -> float:
