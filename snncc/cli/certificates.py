@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snncc.artifact import Program, program_digest
 from snncc.artifact.files import require_program_file
@@ -76,7 +76,7 @@ def _no_certificate(path: Path, content: bytes) -> str:
         given: Any = json.loads(content)
     except (ValueError, RecursionError):
         return f"{path} is damaged: it is no JSON"
-    keys: set[Any] = set(given) if isinstance(given, dict) else set()
+    keys = {*cast("dict[str, object]", given)} if isinstance(given, dict) else set[str]()
     if missing := sorted(KEYS - keys):
         return f"{path} is not a certificate: it has no {', '.join(missing)}"
     return ""
