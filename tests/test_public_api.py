@@ -168,6 +168,23 @@ def test_a_live_module_is_compiled_and_left_as_it_is() -> None:
     assert program.run(images).logits.shape == (5, 3)
 
 
+def test_saving_replaces_programs_alone(program: snncc.Program, root: Path, tmp_path: Path) -> None:
+    for name in ("examples/digits_mixer.pth", "examples/digits.npz"):
+        victim = tmp_path / Path(name).name
+        victim.write_bytes((root / name).read_bytes())
+        with pytest.raises(snncc.SnnccError, match="SNN002"):
+            program.save(victim)
+        assert victim.read_bytes() == (root / name).read_bytes()
+    assert program.save(tmp_path / "p.snncc") == program.save(tmp_path / "p.snncc")
+
+
+@pytest.mark.parametrize("labels", [[0.5], [10], [-1], [True], ["a"]])
+def test_labels_that_are_no_classes_have_no_accuracy(program: snncc.Program, labels: Any) -> None:
+    result = program.run(np.zeros((1, *program.input_shape), np.uint8))
+    with pytest.raises(ValueError, match="no integers from 0 to 9"):
+        result.accuracy(labels)
+
+
 def test_verdicts_answer_for_a_level(program: snncc.Program) -> None:
     verdict = program.verify()
     assert verdict.holds

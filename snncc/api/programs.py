@@ -12,6 +12,7 @@ from snncc.api.page import program_page
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
 from snncc.artifact import program_digest
+from snncc.artifact.kinds import EMPTY, PROGRAM, kind_of
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
@@ -72,8 +73,17 @@ class Program:
             The sha256 over its content.
 
         Raises:
-            SnnccError: SNN002 when the file cannot be written.
+            SnnccError: SNN002 when the file cannot be written, or there is a checkpoint, data or
+                another file of a known kind that is no program.
         """
+        kind = kind_of(Path(path))
+        if kind not in ("", EMPTY, PROGRAM):
+            raise SnnccError(
+                "SNN002",
+                f"{path} is not replaced",
+                why=f"it is {kind}, and would be lost",
+                help="give another path, such as net.snncc",
+            )
         with in_words_of_python():
             return artifact.save_program(Path(path), self._program)
 

@@ -91,13 +91,18 @@ class Result:
             labels: integers [n].
 
         Raises:
-            ValueError: there are not as many labels as images.
+            ValueError: there are not as many labels as images, or they are no classes.
         """
         truth = np.asarray(labels)
         if truth.shape != self.predictions.shape:
             raise ValueError(
                 f"labels have shape {truth.shape}, predictions {self.predictions.shape}"
             )
+        classes = max(1, self.logits[:1].size)
+        if truth.dtype.kind not in "iu" or (
+            truth.size and not 0 <= truth.min() <= truth.max() < classes
+        ):
+            raise ValueError(f"labels are no integers from 0 to {classes - 1}: {truth.dtype}")
         return float((self.predictions == truth).mean())
 
     def __repr__(self) -> str:
