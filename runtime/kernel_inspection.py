@@ -4,7 +4,9 @@ Independent of the static verdict and of the interpreter: what is looked at is t
 that the machine code is made from, for exactly the argument types that a program uses.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -89,9 +91,17 @@ def inspect_kernel(function: Dispatcher, signature: tuple[Any, ...]) -> KernelPr
         RuntimeError: the code writes nothing: it is not the kernel.
     """
     options = {k: v for k, v in function.targetoptions.items() if k != "nopython"}  # njit says it
-    fresh: Dispatcher = nb.njit(**options)(function.py_func)
+    return _compiled_and_inspected(function.py_func, tuple(signature), tuple(options.items()))
+
+
+@cache
+def _compiled_and_inspected(
+    function: Callable[..., Any], signature: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
+) -> KernelProof:
+    """Once a process: the code of a function for some types is always the same."""
+    fresh: Dispatcher = nb.njit(**dict(options))(function)
     fresh.compile(signature)
-    name = str(function.py_func.__name__)
+    name = str(function.__name__)
     return _proof(name, _text(signature), fresh.inspect_llvm(fresh.signatures[0]))
 
 

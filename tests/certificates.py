@@ -7,25 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from random_networks import random_network
 
 from snncc.artifact import Program, program_digest, save_program
 from snncc.artifact.program import canonical
-from snncc.compiler.folding import spiking_passes
-from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.mfi.certificate import statement
-from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
-
-
-def lowered(seed: int, gain: str = "shift-add", decay: str = "approximate") -> Graph:
-    options = CompileOptions(gain=gain, decay=decay)
-    spiking = run_passes(random_network(seed), spiking_passes(options))
-    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
 
 
 def file_of(graph: Graph, folder: Path) -> bytes:

@@ -6,16 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from programs import lowered
 from random_networks import random_images, random_network
 
 from snncc.artifact import Program, program_digest
-from snncc.compiler.folding import spiking_passes
-from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL
 from snncc.runtime.comparison import Comparison, Side
 from snncc.runtime.executors import executor_of
@@ -24,13 +20,6 @@ from snncc.runtime.recording import (
 )
 
 IMAGES = 24
-
-
-def lowered(seed: int) -> Graph:
-    spiking = run_passes(
-        random_network(seed), spiking_passes(CompileOptions(normalize=((0.0,), (1.0 / 255.0,))))
-    )
-    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
 
 
 def images_of(seed: int) -> np.ndarray:

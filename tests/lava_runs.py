@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 from random_programs import program_images, random_program
 
 from snncc.artifact import Program

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from certificates import RARE, lowered
+from certificates import RARE
+from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
 from safetensors.numpy import save
 

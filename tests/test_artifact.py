@@ -7,24 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_networks import random_network
+from programs import lowered_from_unit_pixels
 from safetensors.numpy import save
 
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.kinds import CHECKPOINT, kind_of
 from snncc.artifact.program import canonical, digest, to_manifest
-from snncc.compiler.folding import spiking_passes
-from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir.text import same_graph
-from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
 
 
 def program(seed: int) -> Program:
-    spiking = run_passes(random_network(seed), spiking_passes(CompileOptions()))
-    graph = run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    graph = lowered_from_unit_pixels(seed)
     return Program(graph, {"network": "random", "seed": seed, "odd": 'quote " and ü'})
 
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from certificates import RARE, by_step, certificate_of, file_of, hand_made, lowered
+from certificates import RARE, by_step, certificate_of, file_of, hand_made
 from folded import lower
+from programs import lowered_from_unit_pixels as lowered
 
 from snncc.artifact.program import canonical
 from snncc.checker import Rejected, check

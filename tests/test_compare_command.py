@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executions import IMAGES, images_of, lowered, populations, ran, with_neurons
+from executions import IMAGES, images_of, populations, ran, with_neurons
+from programs import lowered
 
 from snncc.artifact import Program, load_program, save_program
 from snncc.cli.main import run

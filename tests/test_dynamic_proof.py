@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import lowered
 from random_networks import random_images, random_network
-from test_executors import lowered
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, verify

@@ -6,26 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from programs import lowered
 from random_networks import random_images, random_network
 
 from snncc.backends.cpu import plan_for_cpu
-from snncc.compiler.folding import spiking_passes
-from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
-
-
-def lowered(seed: int, gain: str = "shift-add") -> Graph:
-    options = CompileOptions(normalize=((0.0,), (1.0 / 255.0,)), gain=gain)
-    spiking = run_passes(random_network(seed), spiking_passes(options))
-    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
 
 
 def dense(graph: Graph, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from executions import images_of, lowered, populations, with_neurons
+from executions import images_of, populations, with_neurons
+from programs import lowered
 from torch import nn
 
 from snncc.artifact import Program, save_program

@@ -8,7 +8,8 @@ import numba as nb
 import numpy as np
 import pytest
 from numba import types
-from test_executors import lowered, wide
+from programs import lowered
+from test_executors import wide
 
 from snncc.ir.integer_ops import Gain
 from snncc.ir.projections import Convolve, Pixels

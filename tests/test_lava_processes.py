@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executions import images_of, lowered
+from executions import images_of
 from left_behind import MARK, check_nothing_left, marked, wait_until
+from programs import lowered
 
 from snncc.artifact import Program, save_program
 from snncc.backends.lava_nc import write_bundle

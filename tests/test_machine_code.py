@@ -13,7 +13,8 @@ from shutil import ignore_patterns
 
 import numpy as np
 import pytest
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 
 import snncc
 from snncc.runtime import kernel_timing, machine_code, shipped_code, unit_runner
@@ -218,7 +219,8 @@ def test_code_just_made_and_code_found_give_the_same(
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 from snncc.runtime.execution import ALL
 from snncc.runtime.shipped_code import shipped, shipped_text
 from snncc.runtime.simulator import Simulator

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 from test_executors import wide
 
 from snncc.backends.cpu.arrangement import NotExpressible

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from programs import lowered_from_unit_pixels as lowered
 from random_networks import random_network
 
 from snncc.compiler.folding import spiking_passes
@@ -17,13 +18,6 @@ from snncc.mfi import Level, Verdict, prove
 from snncc.mfi.prover import bits
 from snncc.mfi.rules import digits_of
 from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
-
-
-def lowered(seed: int, gain: str = "shift-add") -> Graph:
-    spiking = run_passes(random_network(seed), spiking_passes(CompileOptions(gain=gain)))
-    return run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
 
 
 def test_levels_are_ordered_and_have_names() -> None:

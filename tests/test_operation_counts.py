@@ -5,10 +5,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from programs import lowered
 from random_networks import random_images, random_network
 from test_convolutions import network
 from test_dynamic_proof import small
-from test_executors import dense_node, lowered
+from test_executors import dense_node
 
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout

@@ -14,7 +14,8 @@ import click
 import numpy as np
 import pytest
 import torch
-from executions import images_of, lowered, populations, with_neurons
+from executions import images_of, populations, with_neurons
+from programs import lowered
 from test_run_on_lava import SEED, bundles  # noqa: F401 (a fixture)
 
 from snncc.artifact import Program, load_program, save_program

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from executions import lowered
+from programs import lowered
 
 from snncc.cli.main import run
 from snncc.compiler.bit_widths import bits_by_layer

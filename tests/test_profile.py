@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 from test_executors import wide
 
 from snncc.artifact import Program, save_program

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from certificates import lowered
+from programs import lowered_from_unit_pixels as lowered
 from random_networks import random_images, random_network
 from test_executors import dense
 

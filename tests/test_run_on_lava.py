@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executions import images_of, lowered, populations
+from executions import images_of, populations
+from programs import lowered
 
 from snncc.artifact import Program, save_program
 from snncc.backends import lava_nc

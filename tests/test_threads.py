@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from executions import images_of, lowered
+from executions import images_of
+from programs import lowered
 
 from snncc.ir import TIME
 from snncc.ir.integer_ops import IntegerPopulation

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from certificates import RARE, lowered
+from certificates import RARE
+from programs import lowered_from_unit_pixels as lowered
 from random_networks import random_images, random_network
 
 from snncc.cli.main import run

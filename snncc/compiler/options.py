@@ -173,7 +173,7 @@ def _check_search(options: CompileOptions, agreement: float) -> None:
     if options.weight_bits is not None:
         raise SnnccError(
             "SNN001",
-            f"--agreement {agreement:g}, but weights of {options.weight_bits} bits",
+            f"--agreement goes with --weight-bits auto, not with {options.weight_bits} bits",
             why="an agreement is what a search for the fewest bits keeps",
             help="give --weight-bits auto with it, or leave --agreement out",
         )

@@ -1,6 +1,7 @@
 """Ops and locations as JSON-like values: one codec for the text form and for the artefact."""
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Mapping
 from typing import Any, cast
@@ -33,7 +34,7 @@ def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
     Raises:
         CodecError: a field is unknown, missing or of the wrong form.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints_of(cls)
     known = {f.name: f for f in dataclasses.fields(cls)}
     unknown = set(fields) - set(known)
     if unknown:
@@ -42,6 +43,12 @@ def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
     if missing:
         raise CodecError(f"{cls.mnemonic} lacks {missing}")
     return cls(**{name: _decode(fields[name], hints[name], name) for name in fields})
+
+
+@functools.cache
+def _hints_of(cls: type[Op]) -> dict[str, Any]:
+    """The annotations of an op's fields."""
+    return typing.get_type_hints(cls)
 
 
 def encode_value(value: object) -> Json:

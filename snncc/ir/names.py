@@ -5,7 +5,7 @@ LONGEST_NAME = 512
 
 def is_name(text: str) -> bool:
     """Whether a text can name a node or a constant: printable, without square brackets."""
-    return 0 < len(text) <= LONGEST_NAME and all(map(_can_be, text))
+    return 0 < len(text) <= LONGEST_NAME and _can_stand(text)
 
 
 def is_axis_name(text: str) -> bool:
@@ -17,8 +17,9 @@ def is_axis_name(text: str) -> bool:
 def as_name(text: str) -> str:
     """The nearest text that can name a node or a constant; "" for none."""
     cut = text[: LONGEST_NAME - 32]  # room for a number, and for what a node's constants are called
-    return "".join(c if _can_be(c) else "_" for c in cut)
+    return cut if _can_stand(cut) else "".join(c if _can_stand(c) else "_" for c in cut)
 
 
-def _can_be(character: str) -> bool:
-    return character.isprintable() and character not in "[]"
+def _can_stand(text: str) -> bool:
+    """Whether every character may stand in a name."""
+    return text.isprintable() and "[" not in text and "]" not in text

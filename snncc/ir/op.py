@@ -99,12 +99,14 @@ def require_axes(param: Param, target: ValueType, context: Context) -> Array:
     """The array of a constant that lies over some of a value's axes, each of the same length."""
     array = context.array(param)
     require(len(set(param.axes)) == len(param.axes), f"{param} names an axis twice")
+    sizes = {axis.name: axis.size for axis in target.axes}
     for name, size in zip(param.axes, array.shape, strict=True):
-        require(name in target.names, f"{param} lies over axis {name!r}, which {target} lacks")
-        require(
-            size == target.size(name),
-            f"{param} has {size} elements on axis {name!r}, the value has {target.size(name)}",
-        )
+        if name not in sizes:
+            raise TypeRuleError(f"{param} lies over axis {name!r}, which {target} lacks")
+        if size != sizes[name]:
+            raise TypeRuleError(
+                f"{param} has {size} elements on axis {name!r}, the value has {sizes[name]}"
+            )
     return array
 
 
