@@ -22,6 +22,17 @@ def program(seed: int) -> Program:
     return Program(graph, {"network": "random", "seed": seed, "odd": 'quote " and ü'})
 
 
+def test_constants_are_loaded_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """The text of a program is the same whenever it is loaded."""
+    path = tmp_path / "p.snncc"
+    save_program(path, max(map(program, range(10)), key=lambda each: len(each.graph.constants)))
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    names = [name for name in header if name != "__metadata__"]
+    assert len(names) > 10
+    assert all(list(load_program(path).graph.constants) == names for _ in range(5))
+
+
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
     for seed in range(30):
         first, path = program(seed), tmp_path / "p.snncc"

@@ -130,7 +130,8 @@ def _parse(path: Path, content: bytes) -> Program:
         json.dumps(sealed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         if canonical(sealed) != text or set(sealed) != {"manifest", "sha256"}:
             raise CodecError("its manifest is not canonical")
-        arrays = _arrays(content)
+        found = _arrays(content)
+        arrays = {name: found[name] for name in header if name != METADATA}
         if digest(canonical(sealed["manifest"]), arrays) != sealed["sha256"]:
             raise CodecError("its content does not match its sha256")
         return from_manifest(sealed["manifest"], arrays)
@@ -175,6 +176,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _arrays(content: bytes) -> dict[str, Array]:
+    """Every constant; safetensors gives them in an order that differs from run to run."""
     found: dict[str, Array] = {}
     records: list[tuple[str, dict[str, Any]]] = _deserialize(content)
     for name, fields in records:
