@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from case_runner import run_case
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(os.environ.get("SNNCC_SHARED", ROOT.parent / "shared")) / "cases"
@@ -27,14 +26,5 @@ def test_a_fault_that_was_seen_is_mended(name: str, tmp_path: Path) -> None:
     """The case runs in a copy: it writes into its folder."""
     folder = tmp_path / name
     shutil.copytree(CASES / name, folder)
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "run.py"], cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=LIMIT, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    code, printed = run_case(folder / "run.py", LIMIT)
+    assert code == 0, printed[-8000:]
