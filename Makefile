@@ -34,7 +34,7 @@ demo: $(STAMP) ## Compile the shipped example, prove it multiplication-free, run
 test: $(DEV_STAMP) ## Run the whole test suite, with Lava where there is a Python 3.10
 	@[ -n "$$SNNCC_LAVA_PYTHON" ] || $(MAKE) --no-print-directory lava || \
 	    echo "make test: no Lava environment, its tests are skipped" >&2
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lava: $(STAMP) ## Make the Lava environment of the tests (Python 3.10, from the PATH or pyenv)
 	$(BIN)/snncc doctor --make-lava $(LAVA)

@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link", "shutil.rmtree")
 MOST_MOMENTS = 400
+LONGEST = 300
+"""Seconds that a command may take before it is taken for stuck."""
 Tree = dict[str, str]
 
 
@@ -83,6 +85,7 @@ def main() -> int:
     parser.add_argument("--commands", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     harmed = False
+    os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads and would wait for its parent's
     with tempfile.TemporaryDirectory(prefix="snncc-kills-") as name:
         folder = Path(name).resolve()
         os.chdir(folder)
@@ -241,10 +244,23 @@ def in_child(work: Callable[[], None], kill_at: tuple[Path, int]) -> bool:
         except BaseException:
             os._exit(1)
         os._exit(0)
-    _, status = os.waitpid(child, 0)
+    status = status_of(child)
     if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
         raise RuntimeError("a command that nobody killed fails")
     return os.WIFSIGNALED(status)
+
+
+def status_of(child: int) -> int:
+    """How a process ended. Raises RuntimeError for one that does not end."""
+    late = time.monotonic() + LONGEST
+    while time.monotonic() < late:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise RuntimeError(f"a command does not end in {LONGEST} s")
 
 
 def in_folder(argument: object, folder: str) -> bool:

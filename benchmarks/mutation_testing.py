@@ -32,6 +32,7 @@ LIBRARIES = ("numpy", "scipy.stats", "numba", "llvmlite", "PIL.Image", "click", 
              "safetensors.numpy", "torch")  # fmt: skip
 SLOW = 60
 """Seconds of CPU: a test file that takes more is left out."""
+os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads and would wait for its parent's
 Verdict = Literal["killed", "survived", "undecided"]
 
 

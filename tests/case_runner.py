@@ -41,6 +41,9 @@ def run_case(script: Path, seconds: float) -> tuple[int | None, str]:
 
 
 def _run_script(script: str, printed: str) -> None:
+    import torch
+
+    torch.set_num_threads(1)  # a fork has no threads and would wait for its parent's
     _print_to(printed)
     subprocess.run = _forked
     os.chdir(Path(script).parent)
