@@ -82,6 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=100, help="at random moments, each command")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--next-calls", type=int, default=1, help="after every n-th change's kill")
     parser.add_argument("--commands", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     harmed = False
@@ -93,7 +94,7 @@ def main() -> int:
         make_inputs(folder)
         for command in options.commands:
             rng = random.Random(f"{options.seed} {command}")  # noqa: S311 (moments, no secrets)
-            tally = killed(folder, command, options.kills, rng)
+            tally = killed(folder, command, options.kills, rng, options.next_calls)
             harmed |= bool(tally.harm)
             print(tally.line(command), flush=True)
     return int(harmed)
@@ -115,7 +116,7 @@ def make_inputs(folder: Path) -> None:
         quietly(f"compile in/net.pth -o in/{name}.snncc --weight-bits {bits}")
 
 
-def killed(folder: Path, name: str, kills: int, rng: random.Random) -> Tally:
+def killed(folder: Path, name: str, kills: int, rng: random.Random, next_calls: int = 1) -> Tally:
     """Kills a command at every change to the disk, then at random moments."""
     case, start = CASES[name], folder / f"before-{name}"
     out = folder / ("cache" if name == "warm" else "out")
@@ -158,7 +159,8 @@ def killed(folder: Path, name: str, kills: int, rng: random.Random) -> Tally:
             break
         tally.moments += 1
         look(f"moment {moment}")
-        next_call(f"after moment {moment}")
+        if moment % next_calls == 0:
+            next_call(f"after moment {moment}")
     seconds = 0.0
     for kill in range(-1, kills):
         restore(out, start)

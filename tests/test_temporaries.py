@@ -271,7 +271,7 @@ def test_kills_harm_nothing(root: Path) -> None:
     commands = ["run", "verify", "export", "compile"]
     start = time.monotonic()
     done = subprocess.run(
-        [*script, "--kills", "1", "--commands", *commands],
+        [*script, "--kills", "1", "--next-calls", "4", "--commands", *commands],
         capture_output=True,
         text=True,
         check=False,
