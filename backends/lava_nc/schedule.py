@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from snncc.backends.lava_nc.waiting import times_of_least_waiting
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Contract, Convolve, Pixels
@@ -69,19 +70,19 @@ def costs_a_step(graph: Graph, node: Node) -> bool:
 
 
 def balance_delays(graph: Graph) -> Schedule:
-    """The schedule in which every value leaves as soon as the last of what it needs is there.
+    """The schedule in which the answer is earliest and, then, the least waits in relays.
 
     Args:
         graph: integer dialect.
     """
-    listens: dict[str, int] = {}
-    arrival: dict[str, int] = {}
+    costs = {n.name: PROJECTION_STEPS * costs_a_step(graph, n) for n in graph.nodes}
+    widths = {n.name: _width(n) for n in graph.nodes}
+    listens = times_of_least_waiting({n.name: n.inputs for n in graph.nodes}, costs, widths)
+    arrival = {name: step + costs[name] for name, step in listens.items()}
     waits: defaultdict[str, set[int]] = defaultdict(set)
     for node in graph.nodes:
-        listens[node.name] = max((arrival[name] for name in node.inputs), default=0)
         for name in node.inputs:
             waits[name].add(listens[node.name] - arrival[name])
-        arrival[node.name] = listens[node.name] + PROJECTION_STEPS * costs_a_step(graph, node)
     relays: list[Relay] = []
     for node in graph.nodes:
         before = 0
@@ -89,6 +90,12 @@ def balance_delays(graph: Graph) -> Schedule:
             relays.append(Relay(node.name, delay, before))
             before = delay
     return Schedule(graph.steps, graph.steps, listens, arrival, tuple(relays))
+
+
+def _width(node: Node) -> int:
+    """Numbers that its value holds at one step."""
+    planes = 8 if isinstance(node.op, Pixels) and node.op.encoding != "host" else 1
+    return planes * node.type.neurons
 
 
 def schedule_table(graph: Graph, schedule: Schedule) -> list[tuple[str, str, str]]:
