@@ -220,10 +220,15 @@ def test_an_environment_is_made_once_and_repaired_when_broken(index: Path, tmp_p
     assert said == [f"{target} is there already and works"]
     (site,) = target.glob("lib/python3.10/site-packages")
     shutil.rmtree(site / "lava")
-    (target / "rubbish").write_text("")
+    (target / "lib/rubbish").write_text("")
     assert find_lava(target).refused[0].reason.startswith("lava-nc 0.10.0 fails: ModuleNotFound")
+    (target / "thesis.txt").write_text("mine")
+    with pytest.raises(SnnccError, match=r"lava holds something else: thesis.txt") as error:
+        make_lava(target, said.append)
+    assert error.value.code == "SNN052"
+    (target / "thesis.txt").rename(tmp_path / "thesis.txt")
     assert make_lava(target, said.append) == made
-    assert not (target / "rubbish").exists()
+    assert not (target / "lib/rubbish").exists()
 
 
 def test_an_installation_that_fails_is_not_taken_for_a_whole_one(
