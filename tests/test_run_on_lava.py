@@ -197,7 +197,7 @@ def test_a_bundle_that_fails_ends_in_exit_code_6(
     bundles(change)
     program, data = files
     assert (
-        run(["run", program, data, "--on", "lava", "--timeout", "1" if change is hang else "60"])
+        run(["run", program, data, "--on", "lava", "--timeout", "1" if change is hang else "500"])
         == 6
     )
     assert message in capsys.readouterr().err
