@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 from snncc import __version__
 from snncc.artifact import Program
-from snncc.backends.lava_nc.limits import check_limits
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
 from snncc.compiler.data_checks import Labels, check_labels, labels_for, normalisation_notes
 from snncc.compiler.fidelity import measure_fidelity, some_images
-from snncc.compiler.folding import convert_and_fold, has_gains, measured_by_step
-from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
-from snncc.compiler.options import (
-    DEFAULT_WEIGHT_BITS,
-    LOIHI_WEIGHT_BITS,
-    CompileOptions,
-    check_options,
+from snncc.compiler.folding import (
+    before_thresholds,
+    convert_and_fold,
+    has_gains,
+    measured_by_step,
 )
+from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
+from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
 from snncc.compiler.sources import Source, load_source
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
+from snncc.mfi.fold_sites import Storage
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
 )
 from snncc.passes.finite_constants import doubtful_constants
-from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, PassEvent, run_passes
 from snncc.quantize.calibration import (
     images_that_fit,
@@ -38,11 +37,10 @@ from snncc.quantize.calibration import (
     round_plainly,
     round_with_images,
 )
-from snncc.quantize.loihi_units import choose_loihi_units
-from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.quantize.lower_to_loihi import LowerToLoihi
-from snncc.quantize.units import Bits, choose_units
+from snncc.quantize.units import Bits
 from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
+from snncc.targets.profile import LoweringPass
+from snncc.targets.registry import profile_named
 
 if TYPE_CHECKING:
     from snncc.frontends.torch_recorder import Trace
@@ -117,6 +115,7 @@ def compile_module(
     """Traces, folds, rounds and lowers one module."""
     from snncc.frontends.torch_recorder import trace_model
 
+    profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
@@ -156,21 +155,19 @@ def compile_module(
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
-    on_loihi = options.on_loihi
-    choose = choose_loihi_units if on_loihi else choose_units
-
-    def lowering(bits: Bits) -> LowerToIntegers | LowerToLoihi:
+    def lowering(bits: Bits) -> LoweringPass:
         if used is None:
-            rounded = round_plainly(spiking, bits, choose)
+            rounded = round_plainly(spiking, bits, profile.choose_units)
         else:
-            rounded = round_with_images(spiking, bits, used, progress, choose)
-        return LowerToLoihi(rounded) if on_loihi else LowerToIntegers(rounded, max(bits.values()))
+            rounded = round_with_images(spiking, bits, used, progress, profile.choose_units)
+        return profile.lower(rounded, max(bits.values()))
 
-    bits, trials = _choose_bits(options, spiking, judged, lowering)
+    most = min(MOST, profile.most_bits)
+    bits, trials = _choose_bits(options, spiking, judged, lowering, most)
     chosen = lowering(bits)
     integer = run_passes(spiking, [chosen], watch)
-    if on_loihi:
-        check_limits(integer)
+    if beyond := profile.limits(integer):
+        raise SnnccError.of(beyond)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
@@ -184,10 +181,8 @@ def compile_module(
         report["fidelity"] = {"by": by, **found.record()}
         checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
         notes.append(_checked(checked))
-    before = spiking
-    if not on_loihi:
-        before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
-    scales = scales_of(chosen)
+    scales = scales_of(chosen, profile.storage)
+    before = before_thresholds(spiking, events)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
@@ -203,18 +198,19 @@ def _checked(found: CrossCheck | None) -> str:
     )
 
 
-def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:
-    """In what a program's integers are counted, as the fold proof takes it."""
+def scales_of(lowering: LoweringPass, storage: Storage | None = None) -> Scales:
+    """In what a program's integers are counted and stored, as the fold proof takes it."""
     units = lowering.rounded.units
     unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
-    return Scales(unit, units.exponent, lowering.fraction_bits)
+    return Scales(unit, units.exponent, lowering.fraction_bits, storage)
 
 
 def _choose_bits(
     options: CompileOptions,
     spiking: Graph,
     judged: ImageSource | None,
-    lowering: Callable[[Bits], LowerToIntegers | LowerToLoihi],
+    lowering: Callable[[Bits], LoweringPass],
+    most: int,
 ) -> tuple[Bits, tuple[Trial, ...]]:
     """Bits of every map, and what was tried to find them."""
     if options.agreement is None:
@@ -231,7 +227,6 @@ def _choose_bits(
         integer = run_passes(spiking, [lowering(bits)])
         return measure_fidelity(spiking, integer, judged).agreement
 
-    most = LOIHI_WEIGHT_BITS if options.on_loihi else MOST
     return search_bits(spiking, options.agreement, agreement_of, most)
 
 
@@ -297,7 +292,7 @@ def _report(
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
         "preprocess": options.preprocess,
-        "gain": "unshared" if options.unshared else "shift-add",
+        "gain": profile_named(options.profile).gain_for(options),
         "encoding": options.encoding,
         "profile": options.profile,
         "parameters": sum(p.numel() for p in source.module.parameters()),
