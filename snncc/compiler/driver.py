@@ -1,10 +1,10 @@
-"""The compiler's driver: a checkpoint or a module goes in, a program comes out."""
+"""The compiler's driver: a model goes in, a program comes out."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from snncc import __version__
 from snncc.artifact import Program
@@ -19,8 +19,9 @@ from snncc.compiler.folding import (
 )
 from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
 from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
-from snncc.compiler.sources import Source, load_source
+from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
+from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.mfi.fold_sites import Storage
@@ -41,9 +42,6 @@ from snncc.quantize.units import Bits
 from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
 from snncc.targets.profile import LoweringPass
 from snncc.targets.registry import profile_named
-
-if TYPE_CHECKING:
-    from snncc.frontends.torch_recorder import Trace
 
 Json = Any
 
@@ -112,9 +110,7 @@ def compile_module(
     called: tuple[str, str] = ("", ""),
     labels: Labels | None = None,
 ) -> Compiled:
-    """Traces, folds, rounds and lowers one module."""
-    from snncc.frontends.torch_recorder import trace_model
-
+    """Traces, folds, rounds and lowers one model."""
     profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
@@ -126,7 +122,7 @@ def compile_module(
     images = images_of(calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(labels, images if evaluated is None else evaluated)
-    trace = trace_model(source.module, shape, steps, options.layout)
+    trace = source.trace(shape, steps, options.layout)
     notes += doubtful_constants(trace.graph)
     events: list[PassEvent] = []
 
@@ -237,7 +233,7 @@ def trace_checkpoint(
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
     tell: Callable[[str], None] | None = None,
-) -> "tuple[Trace, str]":
+) -> tuple[Traced, str]:
     """Records a checkpoint's network, or a factory's, without compiling it.
 
     Args:
@@ -254,14 +250,12 @@ def trace_checkpoint(
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
     check_options(options)
-    from snncc.frontends.torch_recorder import trace_model
-
     source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
     if tell is not None:
         for note in source.notes:
             tell(note)
     shape, steps = shape_and_steps(source, options)
-    trace = trace_model(source.module, shape, steps, options.layout)
+    trace = source.trace(shape, steps, options.layout)
     if tell is not None:
         for note in doubtful_constants(trace.graph):
             tell(note)
@@ -295,7 +289,7 @@ def _report(
         "gain": profile_named(options.profile).gain_for(options),
         "encoding": options.encoding,
         "profile": options.profile,
-        "parameters": sum(p.numel() for p in source.module.parameters()),
+        "parameters": source.parameters(),
         "traced_nodes": len(traced.nodes),
         "nodes": len(integer.nodes),
         "folds": folds,
