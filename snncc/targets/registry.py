@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snncc.artifact import Program
     from snncc.targets.profile import Profile
-    from snncc.targets.target import Target
+    from snncc.targets.target import Exported, Target
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,18 @@ def target_named(name: str) -> "Target":
     if name not in TARGETS:
         raise unknown("on", name, tuple(TARGETS))
     return TARGETS[name].make()
+
+
+def exporter(name: str) -> "Callable[[Program, Path, bool], Exported]":
+    """What writes programs for a target.
+
+    Raises:
+        SnnccError: SNN001 when there is no such target, or nothing is exported to it.
+    """
+    write = target_named(name).export if name in TARGETS else None
+    if write is None:
+        raise unknown("to", name, that_export())
+    return write
 
 
 def that_run() -> tuple[str, ...]:
