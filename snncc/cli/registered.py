@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from snncc.cli.path_types import Base
 
-class Registered(click.ParamType):
+
+class Registered(Base):
     """One of the names that there are when the option is read.
 
     Args:
