@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from mutation.mutants import Mutant, mutants
-from mutation.tests_of import COMPILED, MATTER, package_of, tests_of
+from mutation.tests_of import BESIDE_LAVA, COMPILED, MATTER, package_of, tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "scipy.stats", "numba", "llvmlite", "PIL.Image", "click", "rich.console",
@@ -169,7 +169,7 @@ def every_mutant() -> list[Mutant]:
     return [
         each
         for name in dict.fromkeys(names)
-        if name not in COMPILED
+        if name not in COMPILED and not name.startswith(BESIDE_LAVA)
         for each in mutants(name, (ROOT / name).read_text())
     ]
 

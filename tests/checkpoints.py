@@ -5,9 +5,9 @@ from torch import nn
 
 from snncc.compiler.driver import compile_module
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import Source
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
 from snncc.frontends.mixer_snn.neuron import LIF
+from snncc.frontends.torch_modules import source_of
 
 SMALL = MixerConfig(6, (1, 1), 2, 2, 8, 3, 5)
 
@@ -44,5 +44,5 @@ def classifier() -> Classifier:
 
 def compiled_notes(net: nn.Module) -> tuple[str, ...]:
     """What compiling a module for images [3, 8, 8] tells."""
-    source = Source(net, "classifier", {}, (3, 8, 8), 2)
+    source = source_of(net, "classifier", input_shape=(3, 8, 8), steps=2)
     return compile_module(source, CompileOptions(), None, None, None, None).notes

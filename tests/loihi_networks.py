@@ -5,21 +5,22 @@ from collections.abc import Iterator
 import numpy as np
 from random_networks import random_images, random_network
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.limits import loihi_findings
+from snncc.backends.lava_nc.loihi_units import choose_loihi_units
+from snncc.backends.lava_nc.lower_to_loihi import LowerToLoihi
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
-from snncc.ir import Graph, loihi
+from snncc.ir import Graph
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
-from snncc.quantize.loihi_units import choose_loihi_units
-from snncc.quantize.lower_to_loihi import LowerToLoihi
 
 SCALE = ((0.0,), (1.0 / 255.0,))
 
 
 def spiking(seed: int, encoding: str = "bit-planes") -> Graph:
     """The real network, with all that differs between neurons in its weights."""
-    options = CompileOptions(normalize=SCALE, profile=loihi.PROFILE, encoding=encoding)
+    options = CompileOptions(normalize=SCALE, profile=registers.PROFILE, encoding=encoding)
     return run_passes(random_network(seed), spiking_passes(options))
 
 

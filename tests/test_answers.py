@@ -16,8 +16,8 @@ from snncc.cli.main import run
 from snncc.compiler.driver import Compiled, compile_module
 from snncc.compiler.fidelity import measure_fidelity
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import Source
 from snncc.diagnostics import SnnccError
+from snncc.frontends.torch_modules import source_of
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.projections import Contract, Pixels
@@ -82,7 +82,7 @@ def images(count: int = 12) -> np.ndarray:
 
 
 def compiled(net: nn.Module, **options: object) -> Compiled:
-    source = Source(net, "test", {})
+    source = source_of(net, "test")
     chosen = CompileOptions(input_shape=(1, 6, 6), steps=STEPS, **options)  # type: ignore[arg-type]
     return compile_module(source, chosen, None, images(), None, None)
 

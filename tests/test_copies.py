@@ -7,14 +7,14 @@ from grid_networks import spiking_of
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
+from snncc.backends.lava_nc import registers
+from snncc.backends.lava_nc.loihi_units import choose_loihi_units
+from snncc.backends.lava_nc.lower_to_loihi import LowerToLoihi
 from snncc.compiler.options import CompileOptions
-from snncc.ir import loihi
 from snncc.ir.projections import Contract, Convolve
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly, round_with_images
-from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 
@@ -56,11 +56,11 @@ def images(count: int = 24) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, 1, 8, 8)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("profile", ["exact", loihi.PROFILE])
+@pytest.mark.parametrize("profile", ["exact", registers.PROFILE])
 @pytest.mark.parametrize("calibrate", [False, True])
 def test_a_residual_convolution_has_one_weight(profile: str, calibrate: bool) -> None:
     spiking = residual(CompileOptions(profile=profile))
-    lava = profile == loihi.PROFILE
+    lava = profile == registers.PROFILE
     choose = {"choose": choose_loihi_units} if lava else {}
     rounded = (
         round_with_images(spiking, 4, images(), **choose)  # type: ignore[arg-type]

@@ -11,13 +11,17 @@ from loihi_networks import SCALE, lowered, spiking, that_fit
 from random_networks import random_images, random_network
 from test_executors import dense
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.limits import loihi_findings
+from snncc.backends.lava_nc.loihi_units import LoihiUnits, choose_loihi_units
+from snncc.backends.lava_nc.lower_to_loihi import LowerToLoihi
+from snncc.backends.lava_nc.target import STORAGE
 from snncc.checker.certificate import check
 from snncc.compiler.driver import compile_checkpoint, scales_of
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder, loihi
+from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
@@ -29,8 +33,6 @@ from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
 from snncc.passes.pipeline import run_passes
 from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.quantize.calibration import round_plainly
-from snncc.quantize.loihi_units import LoihiUnits, choose_loihi_units
-from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.spiking import run_spiking
@@ -130,7 +132,7 @@ def test_executors_agree_and_registers_hold(encoding: str) -> None:
         for width in prove_widths(graph):
             assert width.holds, (seed, width.node)
             if width.what == "membrane":
-                assert max(map(abs, width.proved)) <= loihi.LARGEST_STATE
+                assert max(map(abs, width.proved)) <= registers.LARGEST_STATE
         real = run_spiking(spiking(seed, encoding), images)
         for name in done.spikes:
             differing += int((done.spikes[name] != real[name]).sum())
@@ -160,7 +162,7 @@ def test_thresholds_are_met_exactly() -> None:
         assert isinstance(rounded.units, LoihiUnits)
         lowering = LowerToLoihi(rounded)
         program = run_passes(real, [lowering])
-        for site in prove_folds(real, program, scales_of(lowering)):
+        for site in prove_folds(real, program, scales_of(lowering, STORAGE)):
             op = real[site.name].op
             threshold = program.constants[program[site.name].op.threshold.name]  # type: ignore[attr-defined]
             if op.reset == "hard" and threshold.min() > 0:  # type: ignore[attr-defined]
@@ -173,15 +175,15 @@ def test_thresholds_are_met_exactly() -> None:
 
 def test_biases_lie_on_the_grid_and_no_finer_grid_would_do() -> None:
     values = np.concatenate([np.arange(-9000, 9000), np.arange(-530_000, 530_000, 37)])
-    fits = loihi.on_bias_grid(values)
-    exponent = loihi.bias_exponent(values)
+    fits = registers.on_bias_grid(values)
+    exponent = registers.bias_exponent(values)
     mantissa = fits >> exponent
     held = (mantissa >= -4096) & (mantissa <= 4095) & (mantissa << exponent == fits)
     assert np.array_equal(held, (values >= -524_352) & (values <= 524_223))
     assert (np.abs(fits - values)[held] <= (1 << exponent[held]) // 2).all()
     finer = exponent[held] - 1
     some = finer >= 0
-    there = loihi.round_half_up(values[held][some], finer[some])
+    there = registers.round_half_up(values[held][some], finer[some])
     assert ((there < -4096) | (there > 4095)).all()
 
 
@@ -194,18 +196,18 @@ SIGNED = [sign * bias for bias in (*BORDERS, 4098, 8193, 8194, 8195) for sign in
 def test_a_stored_bias_is_the_right_one_and_its_neighbours_are_not(bias: int) -> None:
     """Whatever real number it is of, and whatever power the stored number would fit itself."""
     real = bias + np.array([-0.49, -0.3, 0.0, 0.3, 0.49])
-    stored = loihi.on_bias_grid(np.full(real.shape, bias))
-    assert nearest_on_grid(stored, real).all()
-    grid = 1 << int(loihi.bias_exponent(np.array(bias)))
+    stored = registers.on_bias_grid(np.full(real.shape, bias))
+    assert nearest_on_grid(stored, real, STORAGE).all()
+    grid = 1 << int(registers.bias_exponent(np.array(bias)))
     for away in {1, grid // 2, grid, 2 * grid} - {0}:
-        assert not nearest_on_grid(stored + away, real).any(), away
-        assert not nearest_on_grid(stored - away, real).any(), away
+        assert not nearest_on_grid(stored + away, real, STORAGE).any(), away
+        assert not nearest_on_grid(stored - away, real, STORAGE).any(), away
 
 
 def test_a_bias_that_no_power_holds_is_judged_as_it_is() -> None:
     stored, real = np.array([600_000, 600_001, -700_001]), np.array([6e5, 6e5, -700_000.6])
-    assert nearest_on_grid(stored, real).tolist() == [True, False, True]
-    assert not nearest_on_grid(np.array([600_064]), np.array([6e5])).any()
+    assert nearest_on_grid(stored, real, STORAGE).tolist() == [True, False, True]
+    assert not nearest_on_grid(np.array([600_064]), np.array([6e5]), STORAGE).any()
 
 
 @pytest.mark.parametrize(
@@ -215,21 +217,21 @@ def test_a_bias_that_rounding_brings_within_reach_may_not_stay_as_it_is(bias: in
     """Farther out than the largest number of the grid, and still next to one of its numbers."""
     real = bias + np.array([-0.3, 0.0, 0.3])
     whole = np.full(real.shape, bias)
-    stored = loihi.on_bias_grid(whole)
+    stored = registers.on_bias_grid(whole)
     assert set(stored.tolist()) <= {524_160, -524_160, -524_288}
-    assert nearest_on_grid(stored, real).all()
-    assert not nearest_on_grid(whole, real).any()
+    assert nearest_on_grid(stored, real, STORAGE).all()
+    assert not nearest_on_grid(whole, real, STORAGE).any()
 
 
 @pytest.mark.parametrize("bias", [524_224, 524_225, -524_353])
 def test_the_first_biases_out_of_reach_stay_as_they_are(bias: int) -> None:
     whole = np.array([bias])
-    assert nearest_on_grid(whole, whole.astype(np.float64)).all()
+    assert nearest_on_grid(whole, whole.astype(np.float64), STORAGE).all()
     for near in (whole // 128 * 128, whole // 128 * 128 + 128):
-        assert not nearest_on_grid(near, whole.astype(np.float64)).any()
+        assert not nearest_on_grid(near, whole.astype(np.float64), STORAGE).any()
 
 
-IN_STEPS = Counted((), np.ones(()), 1)
+IN_STEPS = Counted((), np.ones(()), 1, STORAGE)
 """A current whose real unit is 1."""
 
 
@@ -268,14 +270,14 @@ def test_every_bias_that_is_one_step_off_is_found() -> None:
     for seed in range(25):
         real = spiking(seed)
         lowering = LowerToLoihi(round_plainly(real, 8, choose_loihi_units))
-        program, scales = run_passes(real, [lowering]), scales_of(lowering)
+        program, scales = run_passes(real, [lowering]), scales_of(lowering, STORAGE)
         before = [site.wrong for site in prove_folds(real, program, scales)]
         for at, node in enumerate(program.select(IntegerPopulation)):
             bias = node.op.bias  # type: ignore[attr-defined]
             if bias is None:
                 continue
             array = program.constants[bias.name].astype(np.int64)
-            grid = 1 << loihi.bias_exponent(array)
+            grid = 1 << registers.bias_exponent(array)
             for step in (grid, -grid):
                 other = {**program.constants, bias.name: array + step}
                 sites = prove_folds(real, replace(program, constants=other), scales)
@@ -298,7 +300,7 @@ def test_the_digits_have_no_wrong_decision(root: Path, normalize: Any) -> None:
 def broken(**change: object) -> Graph:
     """A program of one population that breaks what it is told to break."""
     given: dict[str, object] = {"weight": 100, "threshold": 6400, "bias": 64, "shift": 6, **change}
-    b = GraphBuilder("integer", 4, loihi.PROFILE)
+    b = GraphBuilder("integer", 4, registers.PROFILE)
     image = b.add(Pixels(("c",), (2,)), name="image")
     weight = b.constant("w", np.full((3, 2), given["weight"]), ("k", "c"))
     current = b.add(Contract(weight, ("c",), ("k",)), [image], name="map")

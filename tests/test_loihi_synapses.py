@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from loihi_networks import that_fit
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.stock_network import build_stock
 from snncc.backends.lava_nc.stock_schedule import schedule_stock, wait
 from snncc.backends.lava_nc.synapses import Synapses, synapses_into
 from snncc.diagnostics import SnnccError
-from snncc.ir import TIME, Graph, GraphBuilder, Node, loihi
+from snncc.ir import TIME, Graph, GraphBuilder, Node
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.runtime.interpreter import run_nodes
@@ -51,15 +52,15 @@ def test_synapses_add_up_to_every_current() -> None:
                 assert part.weights.all()
                 pairs = set(zip(part.rows.tolist(), part.columns.tolist(), strict=True))
                 assert len(pairs) == len(part.rows)
-                assert loihi.WEIGHTS[0] <= part.weights.min(initial=0)
-                assert part.weights.max(initial=0) <= loihi.WEIGHTS[1]
+                assert registers.WEIGHTS[0] <= part.weights.min(initial=0)
+                assert part.weights.max(initial=0) <= registers.WEIGHTS[1]
                 seen += len(part.rows)
     assert seen > 10_000
 
 
 def two_maps(weight: int) -> Graph:
     """One population that reads the same spikes twice."""
-    b = GraphBuilder("integer", 2, loihi.PROFILE)
+    b = GraphBuilder("integer", 2, registers.PROFILE)
     image = b.add(Pixels(("c",), (2,)), name="image")
     w = b.constant("w", np.full((2, 2), weight, np.int8), ("k", "c"))
     maps = [b.add(Contract(w, ("c",), ("k",)), [image]) for _ in range(2)]

@@ -62,10 +62,11 @@ def test_what_is_named_exists() -> None:
 
 def test_a_sample_has_some_of_every_package() -> None:
     every = [Mutant(f"{p}/x.py", n, "a", "b", (0, 1)) for p in MATTER for n in range(100)]
-    chosen = sampled(every, 60, 0)
-    assert len(chosen) == 60
+    count = 10 * len(MATTER)
+    chosen = sampled(every, count, 0)
+    assert len(chosen) == count
     assert {package_of(each.file) for each in chosen} == set(MATTER)
-    assert chosen == sampled(every, 60, 0) != sampled(every, 60, 1)
+    assert chosen == sampled(every, count, 0) != sampled(every, count, 1)
 
 
 def test_the_score_is_of_what_was_decided() -> None:

@@ -64,6 +64,7 @@ MODES = {
     },
     "warm": {"all": "", "program": "p.snncc"},
     "export": {"there": "p.snncc --to lava -o bundle"},
+    "targets": {"all": ""},
     "doctor": {"all": "", "made": "--make-lava made"},
 }
 SAMPLES = {
@@ -146,6 +147,7 @@ SAMPLES = {
     },
     "warm": {"as_json": "--json"},
     "export": {"force": "--force", "as_json": "--json"},
+    "targets": {"as_json": "--json"},
     "doctor": {
         "making": "--make-lava made",
         "lava_python": "--lava-python /no/python",

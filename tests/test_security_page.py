@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from snncc.artifact import temporaries
-from snncc.compiler.sources import require_torch
+from snncc.frontends.torch_modules import require_torch
 from snncc.runtime import array_files, image_files
 
 

@@ -11,7 +11,7 @@ from trained_networks import NORMALIZE, STEPS, digits, pooled, ternary
 
 from snncc.compiler.driver import Compiled, compile_module
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import Source
+from snncc.frontends.torch_modules import source_of
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 
@@ -30,7 +30,7 @@ def net(request: pytest.FixtureRequest) -> Iterator[nn.Module]:
 def compiled(net: nn.Module, calibrate: bool = True, **options: object) -> Compiled:
     images, labels = digits()
     chosen = CompileOptions((1, 8, 8), NORMALIZE, STEPS, **options)  # type: ignore[arg-type]
-    source, some = Source(net, "trained"), images[:48] if calibrate else None
+    source, some = source_of(net, "trained"), images[:48] if calibrate else None
     own = (images[-COUNT:], None, None)
     return compile_module(source, chosen, some, *own, labels=labels[-COUNT:])
 

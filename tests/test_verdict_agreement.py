@@ -17,10 +17,8 @@ from snncc.compiler.driver import Compiled, compile_module
 from snncc.compiler.folding import convert_and_fold, spiking_passes
 from snncc.compiler.model_verdict import judge_model
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import Source
 from snncc.diagnostics import Finding, SnnccError
-from snncc.frontends import torch_recorder
-from snncc.frontends.torch_recorder import Trace
+from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph, GraphBuilder, TooWide, TypeRuleError, VerifyError, verify
 from snncc.ir import traced_ops as ops
 from snncc.ir.dialect import DIALECTS
@@ -35,11 +33,10 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 SEEDS = 400
 
 
-def compiled(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Compiled | tuple[Finding, ...]:
+def compiled(graph: Graph) -> Compiled | tuple[Finding, ...]:
     """What the compiler's driver makes of a model that traces to this graph."""
-    trace = Trace(graph, foreign_findings(graph))
-    monkeypatch.setattr(torch_recorder, "trace_model", lambda *_: trace)
-    source = Source(torch.nn.Identity(), "random", {}, (2, 4, 4), graph.steps)
+    trace = Traced(graph, foreign_findings(graph))
+    source = Source("random", lambda *_: trace, lambda: 0, input_shape=(2, 4, 4), steps=graph.steps)
     try:
         return compile_module(source, CompileOptions(), None, None, None, None)
     except SnnccError as error:
@@ -47,13 +44,11 @@ def compiled(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Compiled | tuple[
 
 
 @pytest.mark.parametrize("start", range(0, SEEDS, 50))
-def test_a_random_model_is_judged_as_it_compiles(
-    start: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_random_model_is_judged_as_it_compiles(start: int) -> None:
     for seed in range(start, start + 50):
         graph = random_model(seed)
         judged = judge_model(graph, foreign_findings(graph))
-        result = compiled(graph, monkeypatch)
+        result = compiled(graph)
         if not isinstance(result, Compiled):
             assert judged.refusals == result, seed
             places = {op.loc for op in judged.verdict.above(Level.STRICT)}
@@ -78,7 +73,7 @@ OPTIONS = (
 )
 
 
-def test_every_option_refuses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_option_refuses_the_same() -> None:
     """No pass of a profile stumbles over what another has refused."""
     count = 0
     for seed in range(1, 160, 2):
@@ -280,7 +275,7 @@ def test_only_what_is_too_wide_is_told_as_that() -> None:
         row_sums(np.full((1, 4), 1 << 61))
 
 
-def test_a_second_image_is_refused_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_image_is_refused_by_both() -> None:
     b = RandomModel(0)
     both = (b.lif(b.channels(b.image(name))) for name in ("input", "second"))
     graph = b.answer(b.channels(b.put(ops.TracedConcat(("c", "c"), "c"), *both)))
@@ -288,4 +283,4 @@ def test_a_second_image_is_refused_by_both(monkeypatch: pytest.MonkeyPatch) -> N
     assert [(f.code, f.message) for f in refusals] == [
         ("SNN021", "a second image enters: a program has one")
     ]
-    assert compiled(graph, monkeypatch) == refusals
+    assert compiled(graph) == refusals

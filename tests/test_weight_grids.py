@@ -17,17 +17,18 @@ from grid_networks import (
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.limits import loihi_findings
+from snncc.backends.lava_nc.loihi_units import choose_loihi_units
+from snncc.backends.lava_nc.lower_to_loihi import LowerToLoihi
 from snncc.compiler.options import CompileOptions
-from snncc.ir import Graph, loihi
+from snncc.ir import Graph
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
 from snncc.quantize.grids import Numbers, common_step, multiples_of, simplest_between
-from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.rounding import lie_on
 from snncc.runtime import ALL, interpret
 
@@ -224,7 +225,7 @@ def test_small_integers_are_exact_on_loihi(name: str, kernel: int) -> None:
     net = Quantised(NEURONS[name](), kernel).double().eval()
     functional.set_step_mode(net, "m")
     images = images_for(1, 8)
-    options = CompileOptions(normalize=RAW, profile=loihi.PROFILE, encoding="host")
+    options = CompileOptions(normalize=RAW, profile=registers.PROFILE, encoding="host")
     spiking = spiking_of(net, 4, options)
     for rounded in (
         round_plainly(spiking, 8, choose_loihi_units),

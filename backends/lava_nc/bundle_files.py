@@ -12,6 +12,7 @@ import numpy as np
 
 from snncc import __version__
 from snncc.artifact import Program, program_digest
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.bundle_folder import check_free, place_files
 from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
@@ -19,7 +20,7 @@ from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
 from snncc.backends.lava_nc.stock_network import build_stock
 from snncc.diagnostics import printable
-from snncc.ir import Array, Graph, loihi
+from snncc.ir import Array, Graph
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
 
@@ -53,7 +54,7 @@ def network_of(graph: Graph) -> ProcessNetwork:
     Raises:
         SnnccError: SNN040 or SNN036, for everything in the program that has no process.
     """
-    return build_stock(graph) if graph.profile == loihi.PROFILE else build_processes(graph)
+    return build_stock(graph) if graph.profile == registers.PROFILE else build_processes(graph)
 
 
 def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
@@ -65,7 +66,7 @@ def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
     """
     version = __version__
     shipped = files("snncc.backends.lava_nc") / "bundle"
-    static = STOCK if network.graph.profile == loihi.PROFILE else OWN
+    static = STOCK if network.graph.profile == registers.PROFILE else OWN
     content = {name: (shipped / name).read_bytes() for name in static}
     content["network.py"] = network_text(network, sha, version).encode()
     content["tensors.npz"] = _tensors(network.tensors)

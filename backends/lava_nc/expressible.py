@@ -1,11 +1,12 @@
 """What of a program has no process: all of it is said at once."""
 
+from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Node, loihi
+from snncc.ir import TIME, Graph, Node
 from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels
 
-PROFILES = ("exact", loihi.PROFILE)
+PROFILES = ("exact", registers.PROFILE)
 
 
 def check_expressible(graph: Graph) -> None:

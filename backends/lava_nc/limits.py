@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Node, Param, loihi
+from snncc.ir import TIME, Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
@@ -30,7 +31,7 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         if isinstance(node.op, IntegerPopulation):
             checks = (*_neuron(graph, node, node.op), *_registers(graph, node, node.op))
             found += [_finding(node, *each) for each in checks]
-            found += _currents(graph, node.inputs[0], -loihi.CURRENT_SHIFT)
+            found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
             found += _currents(graph, node.inputs[0], 0)
     return tuple(dict.fromkeys(found))
@@ -56,7 +57,7 @@ def _neuron(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said]:
         why = "LIF adds every current as it is"
         yield "signs or offsets of its own for neurons", why, "compile with --profile loihi-lava"
     factor, shift = op.decay
-    if shift > loihi.DECAY_BITS or not 1 <= factor << (loihi.DECAY_BITS - shift) <= 4096:
+    if shift > registers.DECAY_BITS or not 1 <= factor << (registers.DECAY_BITS - shift) <= 4096:
         kept = factor / 2.0**shift
         near = min(4096, max(1, round(kept * 4096)))
         why = "v keeps (4096 - dv) / 4096 of itself, dv in 0..4095"
@@ -70,7 +71,7 @@ def _registers(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said
     if low != high:
         why = "LIF has one threshold for all of its neurons and steps"
         yield f"thresholds {low:,}..{high:,}", why, "a hard reset and thresholds above 0 fold away"
-    unit, most = 1 << loihi.CURRENT_SHIFT, loihi.LARGEST_THRESHOLD
+    unit, most = 1 << registers.CURRENT_SHIFT, registers.LARGEST_THRESHOLD
     if any(value % unit or not 0 <= value // unit <= most for value in (low, high)):
         near = min(most, max(0, round(high / unit)))
         why = "a threshold is vth << 6, vth of 17 bits"
@@ -78,12 +79,12 @@ def _registers(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said
     if op.bias is not None:
         yield from _bias(graph, op.bias)
     low, high = graph[node.inputs[0]].type.range or (0, 0)
-    reach, room = max(-low, high), loihi.LARGEST_CURRENT << loihi.CURRENT_SHIFT
+    reach, room = max(-low, high), registers.LARGEST_CURRENT << registers.CURRENT_SHIFT
     if reach > room:
         why = f"LIF's current has 24 bits: {-room:,}..{room:,}"
         yield f"its current can reach {low:,}..{high:,}", why, _fewer(reach, room)
     low, high = op.membrane
-    reach, room = max(-low, high), loihi.LARGEST_STATE
+    reach, room = max(-low, high), registers.LARGEST_STATE
     if reach > room:
         why = f"LIF's membrane has 24 bits: {-room:,}..{room:,}"
         yield f"its membrane can reach {low:,}..{high:,}", why, _fewer(reach, room)
@@ -98,18 +99,18 @@ def _bias(graph: Graph, param: Param) -> Iterator[Said]:
     if TIME in param.axes:
         yield "a bias for every step", "LIF's bias is the same at every step", "train without it"
     bias = graph.constants[param.name].astype(np.int64)
-    fits = loihi.on_bias_grid(bias)
-    low, high = loihi.BIAS_MANTISSA
-    wide = (fits >> loihi.LARGEST_BIAS_EXPONENT < low) | (
-        fits >> loihi.LARGEST_BIAS_EXPONENT > high
+    fits = registers.on_bias_grid(bias)
+    low, high = registers.BIAS_MANTISSA
+    wide = (fits >> registers.LARGEST_BIAS_EXPONENT < low) | (
+        fits >> registers.LARGEST_BIAS_EXPONENT > high
     )
     wrong = np.flatnonzero((fits != bias) | wide)
     if len(wrong) == 0:
         return
     worst = wrong[np.abs(bias.reshape(-1)[wrong]).argmax()]
     value = int(bias.reshape(-1)[worst])
-    exponent = int(loihi.bias_exponent(bias).reshape(-1)[worst])
-    mantissa = min(high, max(low, int(loihi.round_half_up(np.array(value), exponent))))
+    exponent = int(registers.bias_exponent(bias).reshape(-1)[worst])
+    mantissa = min(high, max(low, int(registers.round_half_up(np.array(value), exponent))))
     bits = (value if value >= 0 else ~value).bit_length() + 1
     why = f"a bias is mantissa << exponent: 13 bits, 0..7; {len(wrong)} of {bias.size} are not"
     near = f"{mantissa << exponent:,} = {mantissa:,} << {exponent} fits"
@@ -143,7 +144,7 @@ def _currents(graph: Graph, name: str, shift: int) -> list[Finding]:
 def _weights(graph: Graph, weight: Param) -> Iterator[Said]:
     array = graph.constants[weight.name]
     low, high = int(array.min(initial=0)), int(array.max(initial=0))
-    if low < loihi.WEIGHTS[0] or high > loihi.WEIGHTS[1]:
+    if low < registers.WEIGHTS[0] or high > registers.WEIGHTS[1]:
         why = "a synapse holds 8 bits"
         bits = (max(-low - 1, high) >> 7).bit_length()
         yield f"weights {low:,}..{high:,}", why, f"{bits} bits fewer fit"

@@ -1,8 +1,8 @@
 """`README.md` of a bundle."""
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.process_network import ProcessNetwork
 from snncc.backends.lava_nc.schedule import schedule_table
-from snncc.ir import loihi
 
 README = """# A spiking network as Lava processes
 
@@ -64,7 +64,7 @@ def readme_text(network: ProcessNetwork, sha: str, version: str) -> str:
     rows += [(s, f"`{name}`", relays) for s, name, relays in schedule_table(graph, schedule)]
     image = next(node for node in graph.nodes if not node.inputs)
     populations = [p.name for p in network.processes if p.kind in ("Population", "LIFReset")]
-    stock = graph.profile == loihi.PROFILE
+    stock = graph.profile == registers.PROFILE
     return README.format(
         version=version,
         sha=sha,

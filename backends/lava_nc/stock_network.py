@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.expressible import check_expressible
 from snncc.backends.lava_nc.limits import check_limits
 from snncc.backends.lava_nc.process_network import Connection, Process, ProcessNetwork, late
@@ -12,7 +13,7 @@ from snncc.backends.lava_nc.python_text import text
 from snncc.backends.lava_nc.schedule import Relay, Schedule
 from snncc.backends.lava_nc.stock_schedule import schedule_stock, wait
 from snncc.backends.lava_nc.synapses import Synapses, synapses_into
-from snncc.ir import Array, Graph, Node, loihi
+from snncc.ir import Array, Graph, Node
 from snncc.ir.arrays import narrow, spread
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Pixels
@@ -40,7 +41,7 @@ def build_stock(graph: Graph) -> ProcessNetwork:
 
 def _before(node: Node) -> int:
     """LIF itself shifts what arrives; what the host sums up is not shifted."""
-    return -loihi.CURRENT_SHIFT if isinstance(node.op, IntegerPopulation) else 0
+    return -registers.CURRENT_SHIFT if isinstance(node.op, IntegerPopulation) else 0
 
 
 @dataclass
@@ -84,15 +85,15 @@ class _Builder:
         self._synapses(node)
         neurons, names = node.type.neurons, tuple(n for n in node.type.names if n != "t")
         arguments = {"shape": f"({neurons},)", "du": "4095"}
-        arguments["dv"] = str((1 << loihi.DECAY_BITS) - _kept(op))
+        arguments["dv"] = str((1 << registers.DECAY_BITS) - _kept(op))
         threshold = int(self.graph.constants[op.threshold.name].reshape(-1)[0])
-        arguments["vth"] = str(threshold >> loihi.CURRENT_SHIFT)
+        arguments["vth"] = str(threshold >> registers.CURRENT_SHIFT)
         if op.bias is not None:
             array = self.graph.constants[op.bias.name].astype(np.int64)
             sizes = tuple(node.type.size(n) for n in names)
             bias = np.broadcast_to(spread(array, op.bias.axes, names), sizes).reshape(-1)
-            exponent = loihi.bias_exponent(bias)
-            self.tensors[f"{node.name}.bias_mant"] = narrow(loihi.round_half_up(bias, exponent))
+            exponent = registers.bias_exponent(bias)
+            self.tensors[f"{node.name}.bias_mant"] = narrow(registers.round_half_up(bias, exponent))
             self.tensors[f"{node.name}.bias_exp"] = narrow(exponent)
             arguments["bias_mant"] = f"net.tensor({text(f'{node.name}.bias_mant')})"
             arguments["bias_exp"] = f"net.tensor({text(f'{node.name}.bias_exp')})"
@@ -189,4 +190,4 @@ class _Builder:
 
 def _kept(op: IntegerPopulation) -> int:
     factor, shift = op.decay
-    return factor << (loihi.DECAY_BITS - shift)
+    return factor << (registers.DECAY_BITS - shift)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import Graph, Node
-from snncc.ir.loihi import WEIGHTS
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
 Ints = NDArray[np.int64]

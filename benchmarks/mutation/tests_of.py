@@ -6,6 +6,7 @@ MATTER = (
     "snncc/mfi",
     "snncc/checker",
     "backends/cpu",
+    "backends/lava_nc",
     "runtime",
 )
 """What is mutated."""
@@ -20,6 +21,9 @@ COMPILED = (
     "runtime/shipped_code.py",
 )
 """Their code is shipped compiled: a change of the source is noticed as such, whatever it does."""
+
+BESIDE_LAVA = "backends/lava_nc/bundle/"
+"""Files that run in Lava's environment alone: its tests take minutes."""
 
 TESTS: dict[str, tuple[str, ...]] = {
     "snncc/passes": (
@@ -36,6 +40,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "snncc/checker": ("certificate", "widths"),
     "backends/cpu": ("units", "executors", "streaming", "dense_kernels", "memory", "soak"),
+    "backends/lava_nc": (
+        "loihi_synapses", "lava_schedule", "export_command", "run_on_lava", "targets",
+        "loihi_profile",
+    ),
+    "backends/lava_nc/environment.py": ("lava_environment", "run_on_lava"),
+    "backends/lava_nc/making.py": ("lava_environment",),
     "runtime": ("executors", "units", "streaming", "threads", "soak"),
     "runtime/axis_orders.py": ("compare", "recordings", "compare_command"),
     "runtime/batch_results.py": ("executors", "units"),

@@ -14,7 +14,8 @@ from torch import nn
 from snncc.artifact import load_program, save_program
 from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import load_source
+from snncc.frontends.checkpoint import load_checkpoint
+from snncc.frontends.mixer_snn import load_mixer
 from snncc.ir import Graph
 from speed.rounds import Refused
 
@@ -48,7 +49,7 @@ class Network:
 
     def module(self) -> nn.Module:
         """A new copy of the original, float32, in evaluation mode."""
-        return load_source(self.checkpoint, None, {}, None).module.float().eval()
+        return load_mixer(load_checkpoint(self.checkpoint))[0].float().eval()
 
     def sequence(self, batch: int) -> torch.Tensor:
         """What the module takes: [T, batch, *shape], the normalised image at every step."""

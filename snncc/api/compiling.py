@@ -18,8 +18,9 @@ from snncc.api.arguments import (
 from snncc.api.programs import Program
 from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
 from snncc.compiler.options import CompileOptions, check_options
-from snncc.compiler.sources import Source, require_torch
 from snncc.diagnostics import SnnccError
+from snncc.frontends.frontend import ModelSpec
+from snncc.frontends.registry import read_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,15 +147,7 @@ def _compiled(
             called=CALLED,
             progress=progress,
         )
-    require_torch()
-    from torch import nn  # here: a program that only runs never needs it
-
-    if not isinstance(model, nn.Module):
-        raise SnnccError(
-            "SNN001",
-            f"model is a {type(model).__name__}",
-            help="give a torch.nn.Module, the path of a checkpoint, or 'package.module:factory'",
-        )
+    source = read_model(ModelSpec(module=model))
     for name, given in (
         ("checkpoint", checkpoint),
         ("arguments", arguments),
@@ -163,7 +156,6 @@ def _compiled(
     ):
         if given:
             raise _unexpected(name, "model is a module, which holds its weights and parameters")
-    source = Source(model, type(model).__name__)
     return compile_module(source, options, **judged, observe=None, progress=progress, called=CALLED)
 
 

@@ -166,11 +166,11 @@ class Program:
             SnnccError: SNN001 for an unknown target, SNN002 when the folder cannot be written,
                 SNN036 or SNN040 for what the target has no form for.
         """
-        from snncc.backends.lava_nc import write_bundle
+        from snncc.targets.registry import exporter, that_export
 
-        _require_choice("target", target, ("lava",))
+        _require_choice("target", target, that_export())
         with in_words_of_python():
-            write_bundle(self._program, Path(directory), force)
+            exporter(target)(self._program, Path(directory), force)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.digest == other.digest

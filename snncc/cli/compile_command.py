@@ -26,6 +26,8 @@ from snncc.cli.path_types import (
     OutputFile,
     OutputFolder,
 )
+from snncc.cli.registered import Registered
+from snncc.targets.registry import PROFILES
 
 if TYPE_CHECKING:
     from snncc.mfi import Verdict
@@ -116,6 +118,7 @@ RULES = (
 )
 @click.option(
     "--profile",
+    type=Registered(lambda: tuple(PROFILES), checked=False),
     default="exact",
     show_default=True,
     help="Integer semantics: exact, or loihi-lava for Lava's own processes.",

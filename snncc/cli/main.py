@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "snncc.cli.compare_command",
     "warm": "snncc.cli.warm_command",
     "export": "snncc.cli.export_command",
+    "targets": "snncc.cli.targets_command",
     "doctor": "snncc.cli.doctor_command",
 }
 SUMMARIES = {
@@ -40,6 +41,7 @@ SUMMARIES = {
     "compare": "Find the first spike that differs between two executions, and why.",
     "warm": "Make the simulator's machine code now, so that the first run need not.",
     "export": "Emit a program for another system: Lava.",
+    "targets": "List all targets, and what this machine can do for each.",
     "doctor": "Say what this machine has, and make a Lava environment.",
 }
 INTERNAL_ERROR = 70

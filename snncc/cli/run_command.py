@@ -13,11 +13,13 @@ import numpy as np
 from snncc.cli.command import Command, say_limit
 from snncc.cli.output import print_json, progress
 from snncc.cli.path_types import DataPath, InputPath, InterpreterPath, KeyOrDataPath, OutputFile
+from snncc.cli.registered import Registered
 from snncc.cli.run_report import print_run
 from snncc.cli.run_rules import RULES, say_threads
 from snncc.cli.run_truth import agreeing, labels_of, reference_of
 from snncc.diagnostics import SnnccError
 from snncc.ir.images import ImageSource
+from snncc.targets.registry import that_run
 
 if TYPE_CHECKING:
     from snncc.runtime import Execution
@@ -54,7 +56,7 @@ RECORDING = OutputFile("a recording", ".npz")
 @click.option("--profile", is_flag=True, help="Where the time of the first image goes, by layer.")
 @click.option(
     "--on",
-    type=click.Choice(["cpu", "lava"]),
+    type=Registered(that_run),
     default="cpu",
     show_default=True,
     help="lava: its process network, compared with --executor spike by spike.",
@@ -126,7 +128,7 @@ def command(
         )
         return 0
     from snncc.artifact import check_writable, load_program
-    from snncc.cli.run_on_lava import environment_for, lava_record, print_verdict, run_on_lava
+    from snncc.cli.run_elsewhere import machine_for, print_verdict, record_of, run_elsewhere
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.runtime.answers import class_axis, predictions_of
     from snncc.runtime.data_files import open_images, write_arrays
@@ -137,7 +139,7 @@ def command(
     for path in (output, recorded):
         if path is not None:
             check_writable(path)
-    lava = environment_for(on, lava_python)
+    where = machine_for(on, lava_python)
     loaded = load_program(program)
     graph = loaded.graph
     given = open_images(data)
@@ -157,9 +159,9 @@ def command(
     say_threads(threads)
     beside, simulator, crossed = None, None, None
     start = time.perf_counter()
-    if lava is not None:
+    if where is not None:
         recorded_names(graph, record_only)
-        beside = run_on_lava(loaded, images, lava, timeout, executor, threads, quiet=as_json)
+        beside = run_elsewhere(loaded, images, where, timeout, executor, threads, quiet=as_json)
         logits, spike_counts = beside.execution.logits, beside.execution.spike_counts
         if recorded is not None:
             save_recording(recorded, only(beside.recording, graph, record_only))
@@ -201,10 +203,10 @@ def command(
         "spike_rate": total,
         "spike_rates": rates,
         "seconds": seconds,
-        "executor": executor if beside is None else "lava",
+        "executor": executor if beside is None else on,
     }
     if beside is not None:
-        record["lava"] = lava_record(beside)
+        record[on] = record_of(beside)
     if crossed is not None:
         record["cross_check"] = crossed
     if simulator is not None:

@@ -2,6 +2,7 @@
 
 from snncc.cli.command import Given, Rule
 from snncc.cli.output import say
+from snncc.targets.registry import target_named
 
 WITHOUT_EFFECT = (
     *("labels", "reference", "output", "recorded", "record_only", "limit", "threads"),
@@ -9,8 +10,9 @@ WITHOUT_EFFECT = (
 )
 
 
-def on_lava(given: Given) -> bool:
-    return bool(given["on"] == "lava")
+def elsewhere(given: Given) -> bool:
+    """Whether not this process runs the program."""
+    return not target_named(given["on"]).here
 
 
 def simulates(given: Given) -> bool:
@@ -25,7 +27,7 @@ RULES = (
     ),
     Rule(
         ("executor", "on"),
-        lambda given: not given["profile"] or (simulates(given) and not on_lava(given)),
+        lambda given: not given["profile"] or (simulates(given) and not elsewhere(given)),
         "--profile times the simulator on the CPU",
     ),
     Rule(
@@ -41,15 +43,15 @@ RULES = (
     ),
     Rule(
         ("kernels",),
-        lambda given: simulates(given) and not on_lava(given),
+        lambda given: simulates(given) and not elsewhere(given),
         "--kernels chooses among those of --executor simulator on the CPU",
     ),
     Rule(
         ("cross_check",),
-        lambda given: simulates(given) and not on_lava(given),
+        lambda given: simulates(given) and not elsewhere(given),
         "--cross-check compares --executor simulator on the CPU with the interpreter",
     ),
-    Rule(("timeout", "lava_python"), on_lava, "nothing runs on Lava", "give --on lava too"),
+    Rule(("timeout", "lava_python"), elsewhere, "nothing runs on Lava", "give --on lava too"),
 )
 
 

@@ -1,36 +1,36 @@
-"""The compiler's driver: a checkpoint or a module goes in, a program comes out."""
+"""The compiler's driver: a model goes in, a program comes out."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from snncc import __version__
 from snncc.artifact import Program
-from snncc.backends.lava_nc.limits import check_limits
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
 from snncc.compiler.data_checks import Labels, check_labels, labels_for, normalisation_notes
 from snncc.compiler.fidelity import measure_fidelity, some_images
-from snncc.compiler.folding import convert_and_fold, has_gains, measured_by_step
-from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
-from snncc.compiler.options import (
-    DEFAULT_WEIGHT_BITS,
-    LOIHI_WEIGHT_BITS,
-    CompileOptions,
-    check_options,
+from snncc.compiler.folding import (
+    before_thresholds,
+    convert_and_fold,
+    has_gains,
+    measured_by_step,
 )
-from snncc.compiler.sources import Source, load_source
+from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
+from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
+from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
+from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
+from snncc.mfi.fold_sites import Storage
 from snncc.mfi.folds import Scales, fold_summary, prove_folds
 from snncc.mfi.roundings import prove_roundings, rounding_summary
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
 )
 from snncc.passes.finite_constants import doubtful_constants
-from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, PassEvent, run_passes
 from snncc.quantize.calibration import (
     images_that_fit,
@@ -38,14 +38,10 @@ from snncc.quantize.calibration import (
     round_plainly,
     round_with_images,
 )
-from snncc.quantize.loihi_units import choose_loihi_units
-from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.quantize.lower_to_loihi import LowerToLoihi
-from snncc.quantize.units import Bits, choose_units
+from snncc.quantize.units import Bits
 from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
-
-if TYPE_CHECKING:
-    from snncc.frontends.torch_recorder import Trace
+from snncc.targets.profile import LoweringPass
+from snncc.targets.registry import profile_named
 
 Json = Any
 
@@ -114,9 +110,8 @@ def compile_module(
     called: tuple[str, str] = ("", ""),
     labels: Labels | None = None,
 ) -> Compiled:
-    """Traces, folds, rounds and lowers one module."""
-    from snncc.frontends.torch_recorder import trace_model
-
+    """Traces, folds, rounds and lowers one model."""
+    profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
@@ -127,7 +122,7 @@ def compile_module(
     images = images_of(calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(labels, images if evaluated is None else evaluated)
-    trace = trace_model(source.module, shape, steps, options.layout)
+    trace = source.trace(shape, steps, options.layout)
     notes += doubtful_constants(trace.graph)
     events: list[PassEvent] = []
 
@@ -156,21 +151,19 @@ def compile_module(
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
-    on_loihi = options.on_loihi
-    choose = choose_loihi_units if on_loihi else choose_units
-
-    def lowering(bits: Bits) -> LowerToIntegers | LowerToLoihi:
+    def lowering(bits: Bits) -> LoweringPass:
         if used is None:
-            rounded = round_plainly(spiking, bits, choose)
+            rounded = round_plainly(spiking, bits, profile.choose_units)
         else:
-            rounded = round_with_images(spiking, bits, used, progress, choose)
-        return LowerToLoihi(rounded) if on_loihi else LowerToIntegers(rounded, max(bits.values()))
+            rounded = round_with_images(spiking, bits, used, progress, profile.choose_units)
+        return profile.lower(rounded, max(bits.values()))
 
-    bits, trials = _choose_bits(options, spiking, judged, lowering)
+    most = min(MOST, profile.most_bits)
+    bits, trials = _choose_bits(options, spiking, judged, lowering, most)
     chosen = lowering(bits)
     integer = run_passes(spiking, [chosen], watch)
-    if on_loihi:
-        check_limits(integer)
+    if beyond := profile.limits(integer):
+        raise SnnccError.of(beyond)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
@@ -184,10 +177,8 @@ def compile_module(
         report["fidelity"] = {"by": by, **found.record()}
         checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
         notes.append(_checked(checked))
-    before = spiking
-    if not on_loihi:
-        before = next(e.graph for e in events if e.name == MoveOffsetsIntoPopulations.name)
-    scales = scales_of(chosen)
+    scales = scales_of(chosen, profile.storage)
+    before = before_thresholds(spiking, events)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
     report["rounding"] = rounding_summary(prove_roundings(spiking, integer, scales, bits))
     return Compiled(Program(integer, report), report, tuple(notes))
@@ -203,18 +194,19 @@ def _checked(found: CrossCheck | None) -> str:
     )
 
 
-def scales_of(lowering: LowerToIntegers | LowerToLoihi) -> Scales:
-    """In what a program's integers are counted, as the fold proof takes it."""
+def scales_of(lowering: LoweringPass, storage: Storage | None = None) -> Scales:
+    """In what a program's integers are counted and stored, as the fold proof takes it."""
     units = lowering.rounded.units
     unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
-    return Scales(unit, units.exponent, lowering.fraction_bits)
+    return Scales(unit, units.exponent, lowering.fraction_bits, storage)
 
 
 def _choose_bits(
     options: CompileOptions,
     spiking: Graph,
     judged: ImageSource | None,
-    lowering: Callable[[Bits], LowerToIntegers | LowerToLoihi],
+    lowering: Callable[[Bits], LoweringPass],
+    most: int,
 ) -> tuple[Bits, tuple[Trial, ...]]:
     """Bits of every map, and what was tried to find them."""
     if options.agreement is None:
@@ -231,7 +223,6 @@ def _choose_bits(
         integer = run_passes(spiking, [lowering(bits)])
         return measure_fidelity(spiking, integer, judged).agreement
 
-    most = LOIHI_WEIGHT_BITS if options.on_loihi else MOST
     return search_bits(spiking, options.agreement, agreement_of, most)
 
 
@@ -242,7 +233,7 @@ def trace_checkpoint(
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
     tell: Callable[[str], None] | None = None,
-) -> "tuple[Trace, str]":
+) -> tuple[Traced, str]:
     """Records a checkpoint's network, or a factory's, without compiling it.
 
     Args:
@@ -259,14 +250,12 @@ def trace_checkpoint(
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
     check_options(options)
-    from snncc.frontends.torch_recorder import trace_model
-
     source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
     if tell is not None:
         for note in source.notes:
             tell(note)
     shape, steps = shape_and_steps(source, options)
-    trace = trace_model(source.module, shape, steps, options.layout)
+    trace = source.trace(shape, steps, options.layout)
     if tell is not None:
         for note in doubtful_constants(trace.graph):
             tell(note)
@@ -297,10 +286,10 @@ def _report(
         "steps": steps,
         "normalize": {"mean": list(means), "std": list(stds)},
         "preprocess": options.preprocess,
-        "gain": "unshared" if options.unshared else "shift-add",
+        "gain": profile_named(options.profile).gain_for(options),
         "encoding": options.encoding,
         "profile": options.profile,
-        "parameters": sum(p.numel() for p in source.module.parameters()),
+        "parameters": source.parameters(),
         "traced_nodes": len(traced.nodes),
         "nodes": len(integer.nodes),
         "folds": folds,

@@ -12,7 +12,6 @@ from snncc.mfi.domains import BIT
 from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
-from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
 from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
@@ -20,6 +19,7 @@ from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.passes.report_foreign_ops import foreign_findings
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
+from snncc.targets.registry import profile_named
 
 
 def convert_and_fold(
@@ -66,13 +66,21 @@ def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) 
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),
     )
-    if options.on_loihi:
-        strict = ReplicateCurrents(), UnshareWeightsUnderGains(), FoldThresholdsIntoWeights()
-        return (*passes, *strict)
-    passes = (*passes, FoldBatchnormIntoThresholds())
-    if options.decay == "by-step":
-        passes = (*passes, MeasureDecaysByStep())
-    return (*passes, UnshareWeightsUnderGains()) if options.unshared else passes
+    return (*passes, *profile_named(options.profile).passes(options))
+
+
+def before_thresholds(spiking: Graph, events: Sequence[PassEvent]) -> Graph:
+    """The network with offsets in its populations and every scale still before a threshold.
+
+    That is what the fold proof compares a program with.
+
+    Args:
+        spiking: what all passes made of it.
+        events: of these passes.
+    """
+    graphs = {event.name: event.graph for event in events}
+    into_thresholds = FoldBatchnormIntoThresholds.name in graphs
+    return graphs[MoveOffsetsIntoPopulations.name] if into_thresholds else spiking
 
 
 def has_gains(spiking: Graph, events: list[PassEvent]) -> bool:

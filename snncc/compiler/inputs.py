@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.compiler.options import CompileOptions
-from snncc.compiler.sources import Source
 from snncc.diagnostics import SnnccError
+from snncc.frontends.frontend import Source
 from snncc.ir.images import ImageSource
 from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder

@@ -16,8 +16,8 @@ from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
 from snncc.passes.pipeline import Note, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.units import same_unit
+from snncc.targets.registry import profile_named
 
 FOLDS = (FoldBatchnormIntoWeights.name, FoldBatchnormIntoThresholds.name)
 
@@ -52,18 +52,19 @@ def judge_model(
     events: list[PassEvent] = []
     spiking, refused = convert_and_fold(graph, findings, options, events.append)
     if not refused:
-        refused += _lowering_refusals(spiking)
+        refused += _lowering_refusals(spiking, options)
     notes = [(event.name, note) for event in events for note in event.notes]
     outcome = _outcome(graph, spiking, notes, compiles=not refused)
     verdict = prove(graph, options.pixel_bounds, findings, outcome)
     return ModelVerdict(verdict, tuple(refused))
 
 
-def _lowering_refusals(spiking: Graph) -> tuple[Finding, ...]:
+def _lowering_refusals(spiking: Graph, options: CompileOptions) -> tuple[Finding, ...]:
     """What only the integers show, rounded as `snncc compile` does without images."""
-    bits = DEFAULT_WEIGHT_BITS
+    profile, bits = profile_named(options.profile), DEFAULT_WEIGHT_BITS
+    rounded = round_plainly(spiking, bits, profile.choose_units)
     try:
-        run_passes(spiking, [LowerToIntegers(round_plainly(spiking, bits), bits)])
+        run_passes(spiking, [profile.lower(rounded, bits)])
     except SnnccError as error:
         return error.findings
     return ()

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import loihi
 from snncc.ir.limits import MOST_STEPS
 from snncc.runtime.preprocessing import PRESETS, Preprocessing
+from snncc.targets.registry import PROFILES, profile_named, unknown
 
 WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
-LOIHI_WEIGHT_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class CompileOptions:
         agreement: when given, the bits are searched: the fewest with which this share of images is
             answered as by the network; `weight_bits` and `layer_bits` must not be given then.
         gain: "shift-add" or "unshared": what becomes of a BatchNorm that cannot be folded; None for
-            "shift-add", with profile loihi-lava "unshared", which alone it has.
+            the profile's own, see `Profile`.
         encoding: "bit-planes" or "host": how the image enters.
         profile: semantics of the integer program.
         layout: how the model takes its input, see `trace_model`.
@@ -55,13 +54,10 @@ class CompileOptions:
     weights: str | None = None
 
     @property
-    def on_loihi(self) -> bool:
-        return self.profile == loihi.PROFILE
-
-    @property
-    def unshared(self) -> bool:
-        """Whether a BatchNorm that cannot be folded becomes weights of their own, not gains."""
-        return self.on_loihi or self.gain == "unshared"
+    def given_bits(self) -> list[int]:
+        """Every number of bits that the user names for weights."""
+        own = [bits for _, bits in self.layer_bits]
+        return own if self.weight_bits is None else [self.weight_bits, *own]
 
     @property
     def preset(self) -> Preprocessing | None:
@@ -86,7 +82,7 @@ def check_options(options: CompileOptions) -> None:
     """Raises SnnccError (SNN001) for a choice that there is not, or two that exclude each other."""
     _check_whole_numbers(options)
     _check_normalisation(options)
-    for bits in _given_bits(options):
+    for bits in options.given_bits:
         if bits not in WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
     if options.agreement is not None:
@@ -108,22 +104,18 @@ def check_options(options: CompileOptions) -> None:
             why="a preset brings its own normalisation",
             help="give one of them",
         )
-    if options.on_loihi:
-        _check_loihi(options)
+    if options.profile in PROFILES:
+        profile_named(options.profile).check(options)
     for what, value, allowed in (
         ("preprocess", options.preprocess, (None, *PRESETS)),
         ("gain", options.gain, (None, "shift-add", "unshared")),
         ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, ("exact", loihi.PROFILE)),
+        ("profile", options.profile, tuple(PROFILES)),
         ("layout", options.layout, ("auto", "sequence", "frame")),
         ("decay", options.decay, ("approximate", "by-step")),
     ):
         if value not in allowed:
-            raise SnnccError(
-                "SNN001",
-                f"--{what} {value} is not supported",
-                help=f"one of: {', '.join(filter(None, allowed))}",
-            )
+            raise unknown(what, value, allowed)
 
 
 def _check_whole_numbers(options: CompileOptions) -> None:
@@ -161,11 +153,6 @@ def _check_normalisation(options: CompileOptions) -> None:
                 )
 
 
-def _given_bits(options: CompileOptions) -> list[int]:
-    own = [bits for _, bits in options.layer_bits]
-    return own if options.weight_bits is None else [options.weight_bits, *own]
-
-
 def _check_search(options: CompileOptions, agreement: float) -> None:
     """A search chooses all bits itself."""
     if not 0.0 < agreement <= 1.0:
@@ -183,31 +170,4 @@ def _check_search(options: CompileOptions, agreement: float) -> None:
             "--layer-bits does not go with --weight-bits auto",
             why="the search chooses the bits of every map",
             help="leave one of them out",
-        )
-
-
-def _check_loihi(options: CompileOptions) -> None:
-    """A synapse of Lava has 8 bits, and one weight for all steps; nothing scales a current."""
-    widest = max(_given_bits(options), default=0)
-    if widest > LOIHI_WEIGHT_BITS:
-        raise SnnccError(
-            "SNN001",
-            f"weights of {widest} bits, profile {loihi.PROFILE}",
-            why="a synapse of Lava's processes holds 8 bits",
-            help=f"give 2 to {LOIHI_WEIGHT_BITS} bits",
-        )
-    if options.decay == "by-step":
-        raise SnnccError(
-            "SNN001",
-            f"--decay by-step, profile {loihi.PROFILE}",
-            why="it needs weights of their own for every step, which Lava's processes do not have",
-            help="leave --decay out: a leak is the nearest multiple of 1/4096",
-        )
-    if options.gain == "shift-add":
-        raise SnnccError(
-            "SNN001",
-            f"--gain shift-add, profile {loihi.PROFILE}",
-            why="no process of Lava scales a current neuron by neuron; a BatchNorm that cannot be "
-            "folded becomes weights of their own",
-            help="leave --gain out, or give unshared",
         )

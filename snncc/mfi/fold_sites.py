@@ -1,12 +1,13 @@
 """One population of the fold proof: the original's constants beside the program's; see `folds`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Array, Graph, Node, Op, Param, loihi
+from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.spiking_ops import Affine, Population
@@ -61,6 +62,20 @@ class FoldSite:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """How a target's registers store what belongs to neurons, where not as it is.
+
+    Attributes:
+        threshold_spacing: every threshold is a multiple of this; a power of two.
+        bias_spacing: for whole biases, of what each is stored as the nearest multiple, halves up;
+            a power of two, 1 where a bias is stored as it is.
+    """
+
+    threshold_spacing: int
+    bias_spacing: Callable[[Ints], Ints]
+
+
+@dataclass(frozen=True)
 class Counted:
     """In what a current is counted.
 
@@ -68,11 +83,13 @@ class Counted:
         axes: of `unit`.
         unit: real size of one step of the integers.
         grid: every integer that the current can be is a multiple of this.
+        storage: of thresholds and biases; None: as they are.
     """
 
     axes: tuple[str, ...]
     unit: Real
     grid: int
+    storage: Storage | None = None
 
 
 class Site:
@@ -117,7 +134,7 @@ class Site:
         self.level, self.offset = (array * grown for array in self.alone)
         self.threshold = self._whole(integer, op.threshold, 0)
         self.polarity = self._whole(integer, op.polarity, 1)
-        self.grained = integer.profile == loihi.PROFILE
+        self.storage = counted.storage
         self.bias, self.own = self._whole(integer, op.bias, 0), self._whole(integer, op.offset, 0)
         self.grid = counted.grid
         self.range = integer[node.inputs[0]].type.range or (0, 0)
@@ -145,12 +162,12 @@ class Site:
 
     @property
     def grain(self) -> int:
-        """What every membrane is a multiple of, at every step, in the profile loihi-lava.
+        """What every membrane is a multiple of, at every step, where thresholds are coarse.
 
-        Thresholds are multiples of 64 there. Two of them are the same if no membrane lies between.
+        Two thresholds are the same if no membrane lies between.
         A power of two: of the current and the biases, less the bits that T - 1 leaks shift out.
         """
-        if not self.grained:
+        if self.storage is None or self.storage.threshold_spacing == 1:
             return 1
         every = int(np.bitwise_or.reduce(np.abs(self.added), axis=None)) | self.grid
         factor, shift = self.op.decay
@@ -240,8 +257,8 @@ class Site:
         centre over the others.
         """
         if self.op.offset is None:
-            if self.grained:
-                return nearest_on_grid(self.bias, bias)
+            if self.storage is not None:
+                return nearest_on_grid(self.bias, bias, self.storage)
             nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= 0.5 + TIE * np.abs(bias)
             return nearest
         (axis,) = (self.names.index(name) for name in self.op.offset.axes)
@@ -268,20 +285,17 @@ class Site:
         return self.by_step or divides(round(1.0 / decay), decay, self.op)
 
 
-def nearest_on_grid(stored: Ints, bias: Real) -> NDArray[np.bool_]:
-    """Where a bias of the profile loihi-lava is stored as it must be.
+def nearest_on_grid(stored: Ints, bias: Real, storage: Storage) -> NDArray[np.bool_]:
+    """Where a bias is stored as it must be on a target's grid.
 
-    That is: rounded to the nearest integer, then, halves up, to the nearest multiple of the least
-    power of two with which that integer fits 13 bits. The integer decides the power, since the
-    stored number may fit a smaller one: -4097 needs 2 and becomes -4096, which needs 1. An integer
-    that no power holds stays itself; the limits of the backend name it.
+    That is: rounded to the nearest integer, then, halves up, to the nearest multiple of the spacing
+    there. The integer decides the spacing, since the stored number may fit a smaller one: where 13
+    bits and a power of two are stored, -4097 needs 2 and becomes -4096, which needs 1.
     """
     whole = np.rint(bias).astype(np.int64)
-    grid = np.int64(1) << loihi.bias_exponent(whole)
+    grid = storage.bias_spacing(whole)
     twice = 2 * (stored - whole)
-    rounded = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
-    unheld = ~loihi.has_bias_exponent(whole)
-    found: NDArray[np.bool_] = (rounded & ~unheld) | ((stored == whole) & unheld)
+    found: NDArray[np.bool_] = (stored % grid == 0) & (-grid < twice) & (twice <= grid)
     return found
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.mfi.fold_sites import Counted, FoldSite, Site
+from snncc.mfi.fold_sites import Counted, FoldSite, Site, Storage
 
 Real = NDArray[np.float64]
 
@@ -39,11 +39,13 @@ class Scales:
         unit: of each current, an array over the named axes.
         exponent: of each projection: its weights are counted in unit * 2^-exponent.
         gain_exponent: likewise of what gains give.
+        storage: of the neurons' constants; None: as they are.
     """
 
     unit: Mapping[str, tuple[tuple[str, ...], Real]]
     exponent: Mapping[str, int]
     gain_exponent: int
+    storage: Storage | None = None
 
 
 def fold_summary(sites: Sequence[FoldSite]) -> dict[str, dict[str, int]]:
@@ -121,4 +123,4 @@ def _counted(integer: Graph, current: str, scales: Scales, exponents: Mapping[st
         named = integer[named].inputs[0]
     axes, unit = scales.unit[named]
     fine = np.asarray(unit, np.float64) * 2.0 ** -exponents[current]
-    return Counted(axes, fine, 1 << _grid(integer, integer[current]))
+    return Counted(axes, fine, 1 << _grid(integer, integer[current]), scales.storage)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import Graph, Kind, Node
-from snncc.ir.loihi import (
+from snncc.backends.lava_nc.registers import (
     CURRENT_SHIFT,
     DECAY_BITS,
     LARGEST_BIAS,
@@ -16,6 +15,7 @@ from snncc.ir.loihi import (
     LARGEST_STATE,
     on_bias_grid,
 )
+from snncc.ir import Graph, Kind, Node
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named

@@ -1,4 +1,4 @@
-"""What `snncc run --on lava` does: runs the exported bundle, and the CPU beside it."""
+"""What `snncc run --on TARGET` does elsewhere: runs the program there, and the CPU beside it."""
 
 import time
 from dataclasses import dataclass
@@ -9,29 +9,31 @@ from snncc.cli.output import print_facts, progress, say
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
-    from snncc.backends.lava_nc.environment import LavaEnvironment
     from snncc.ir.images import ImageSource
     from snncc.runtime import Execution
     from snncc.runtime.comparison import Comparison
     from snncc.runtime.recording import Recording
+    from snncc.targets.target import Machine, Target
 
 
 @dataclass(frozen=True)
-class OnLava:
-    """What Lava did, beside the CPU.
+class Elsewhere:
+    """What a target did, beside the CPU.
 
     Attributes:
-        lava: where it ran.
+        target: what ran the program.
+        machine: on what it ran it.
         executor: what ran on the CPU.
-        execution: Lava's answers and counts of spikes.
-        recording: Lava's spikes and membranes.
-        comparison: A is the CPU, B is Lava.
-        seconds: Lava's, its start included.
+        execution: the target's answers and counts of spikes.
+        recording: the target's spikes and membranes.
+        comparison: A is the CPU, B is the target.
+        seconds: the target's, its start included.
         cpu_seconds: of the CPU.
         spikes: (image, step, neuron) that were compared; as many membranes.
     """
 
-    lava: "LavaEnvironment"
+    target: "Target"
+    machine: "Machine"
     executor: str
     execution: "Execution"
     recording: "Recording"
@@ -41,49 +43,45 @@ class OnLava:
     spikes: int
 
 
-def run_on_lava(
+def run_elsewhere(
     program: "Program",
     images: "ImageSource",
-    lava: "LavaEnvironment",
+    where: "tuple[Target, Machine]",
     seconds: float,
     executor: str,
     threads: int | None,
     quiet: bool,
-) -> OnLava:
-    """Exports a program, runs it under Lava and on the CPU, and compares every spike.
+) -> Elsewhere:
+    """Runs a program on a target and on the CPU, and compares every spike.
 
     Args:
         program: what to run.
         images: of its shape.
-        lava: runs the bundle.
-        seconds: that Lava may take.
+        where: see `machine_for`.
+        seconds: that the target may take.
         executor: "simulator" or "interpreter": the CPU's.
         threads: of the simulator; None for as many as the machine gives.
         quiet: without a progress bar.
 
     Raises:
-        SnnccError: of the export; SNN053 or SNN054 when Lava fails or takes too long.
+        SnnccError: of the export; SNN053 or SNN054 when the target fails or takes too long.
     """
     from snncc.artifact import program_digest
-    from snncc.backends.lava_nc import write_bundle
     from snncc.runtime import ALL
-    from snncc.runtime.child_process import guarded_folder
     from snncc.runtime.comparison import Side, compare
     from snncc.runtime.executors import executor_of
-    from snncc.runtime.lava_executor import lava_executor
     from snncc.runtime.recording import run_recorded
 
     graph, digest = program.graph, program_digest(program)
     pixels = images[0 : len(images)]
-    with progress("running on Lava", quiet) as advance, guarded_folder() as folder:
-        bundle = folder.path / "bundle"
-        write_bundle(program, bundle)
+    target, machine = where
+    with (
+        progress(f"running on {target.title}", quiet) as advance,
+        machine.executor(program, seconds, lambda done: advance(done, len(pixels))) as execute,
+    ):
         start = time.perf_counter()
-        execute = lava_executor(
-            graph, bundle, lava, folder, seconds, lambda done: advance(done, len(pixels))
-        )
         execution, recording = run_recorded(graph, pixels, execute, ALL, digest)
-        lava_seconds = time.perf_counter() - start
+        own_seconds = time.perf_counter() - start
     with progress("running on the CPU", quiet):
         start = time.perf_counter()
         on_cpu = executor_of(graph, executor, threads)
@@ -91,18 +89,18 @@ def run_on_lava(
         cpu_seconds = time.perf_counter() - start
     result = compare(Side("A", expected, graph), Side("B", recording, graph))
     spikes = sum(array.size for array in recording.spikes.values())
-    return OnLava(
-        *(lava, executor, execution, recording, result, lava_seconds, cpu_seconds, spikes)
+    return Elsewhere(
+        *(target, machine, executor, execution, recording, result),
+        *(own_seconds, cpu_seconds, spikes),
     )
 
 
-def lava_record(done: OnLava) -> dict[str, Any]:
+def record_of(done: Elsewhere) -> dict[str, Any]:
     """The run in JSON form."""
     from snncc.cli.compare_command import comparison_record
 
     return {
-        "lava-nc": done.lava.lava,
-        "python": str(done.lava.python),
+        **done.machine.record,
         "seconds": done.seconds,
         "cpu_seconds": done.cpu_seconds,
         "compared": done.spikes,
@@ -111,16 +109,16 @@ def lava_record(done: OnLava) -> dict[str, Any]:
     }
 
 
-def print_verdict(done: OnLava) -> None:
-    """Says whether Lava did what the CPU did; if not, where they part."""
+def print_verdict(done: Elsewhere) -> None:
+    """Says whether the target did what the CPU did; if not, where they part."""
     from snncc.cli.compare_command import print_comparison
 
     result, count = done.comparison, _differing(done.comparison)
-    layers = len(result.layers)
+    layers, title = len(result.layers), done.target.title
     say()
     print_facts(
         [
-            ("Lava", f"lava-nc {done.lava.lava}, Python {done.lava.version}, {done.seconds:.2f} s"),
+            (title, f"{done.machine.version}, {done.seconds:.2f} s"),
             ("CPU", f"{done.executor}, {done.cpu_seconds:.2f} s"),
             ("compared", f"{result.images:,} images, {result.steps} steps, {layers} populations"),
             ("spikes", f"{count['spikes']:,} of {done.spikes:,} differ"),
@@ -130,7 +128,7 @@ def print_verdict(done: OnLava) -> None:
     )
     if result.first is not None:
         say()
-        print_comparison(result, [f"CPU ({done.executor})", f"Lava ({done.lava.python})"])
+        print_comparison(result, [f"CPU ({done.executor})", f"{title} ({done.machine.place})"])
 
 
 def _differing(result: "Comparison") -> dict[str, int]:
@@ -141,14 +139,17 @@ def _differing(result: "Comparison") -> dict[str, int]:
     }
 
 
-def environment_for(on: str, lava_python: Path | None) -> "LavaEnvironment | None":
-    """The Lava environment of `--on lava`, found before long work starts.
+def machine_for(on: str, python: Path | None) -> "tuple[Target, Machine] | None":
+    """What runs the programs of a target, found before long work starts; None: this process.
+
+    Args:
+        on: the target's name.
+        python: the interpreter that the user names, or None.
 
     Raises:
-        SnnccError: SNN051 when there is none.
+        SnnccError: of the target, with the reason why there is none.
     """
-    if on != "lava":
-        return None
-    from snncc.backends.lava_nc.environment import require_lava
+    from snncc.targets import target_named
 
-    return require_lava(lava_python)
+    target = target_named(on)
+    return None if target.machine is None else (target, target.machine(python))

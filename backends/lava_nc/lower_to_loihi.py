@@ -6,16 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from snncc.backends.lava_nc.loihi_units import LoihiUnits
+from snncc.backends.lava_nc.registers import CURRENT_SHIFT, DECAY_BITS, PROFILE, on_bias_grid
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.loihi import CURRENT_SHIFT, DECAY_BITS, PROFILE, on_bias_grid
 from snncc.ir.projections import Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.quantize.calibration import Rounded
-from snncc.quantize.loihi_units import LoihiUnits
 from snncc.quantize.lower_to_integers import Lowering, LowerToIntegers, whole_level
 
 

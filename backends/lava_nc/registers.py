@@ -53,3 +53,12 @@ def on_bias_grid(bias: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every bias as the nearest mantissa * 2^exponent; unchanged where none is large enough."""
     exponent = bias_exponent(bias)
     return np.where(has_bias_exponent(bias), round_half_up(bias, exponent) << exponent, bias)
+
+
+def bias_spacing(bias: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of what a bias is stored as a multiple: 2^exponent; 1 where no power is large enough.
+
+    Such a bias stays itself, and the limits name it.
+    """
+    spacing = np.int64(1) << bias_exponent(bias)
+    return np.where(has_bias_exponent(bias), spacing, np.int64(1))

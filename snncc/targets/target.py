@@ -1,0 +1,79 @@
+"""A target: where programs go, and what it can do with them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snncc.artifact import Program
+from snncc.runtime.recording import Execute
+
+Json = Any
+Advance = Callable[[int], None]
+"""Called with how many images are done."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        record: in JSON form.
+        facts: the same for people: a title and its value.
+        columns: titles of a table of `rows`.
+        rows: of the table.
+    """
+
+    record: Mapping[str, Json]
+    facts: Sequence[tuple[str, object]]
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What runs a target's programs here, in a process of its own.
+
+    Attributes:
+        place: the program or device that runs them.
+        version: what it is, in words.
+        record: the same in JSON form.
+        executor: for a program, the seconds that all of its calls may take from now on, and what
+            is told of progress: what runs images, as long as the context lasts.
+    """
+
+    place: str
+    version: str
+    record: Mapping[str, Json]
+    executor: Callable[[Program, float, Advance], AbstractContextManager[Execute]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where programs go.
+
+    Attributes:
+        name: of `--on` and `--to`.
+        title: its name in sentences.
+        summary: a sentence for `snncc targets`.
+        profiles: of the programs that it takes.
+        here: whether it is this process that runs them, with the executors of `--executor`.
+        machine: finds what runs them elsewhere, given the interpreter that the user names, and
+            raises SnnccError with a reason where there is none; None where nothing ever does.
+        export: writes a program into a folder, and over an earlier export where it is told to;
+            raises SnnccError for what the target has no form for; None where there is no such form.
+    """
+
+    name: str
+    title: str
+    summary: str
+    profiles: tuple[str, ...]
+    here: bool = False
+    machine: Callable[[Path | None], Machine] | None = None
+    export: Callable[[Program, Path, bool], Exported] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a way to run programs, on this machine or on another."""
+        return self.here or self.machine is not None
