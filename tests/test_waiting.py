@@ -81,3 +81,16 @@ def test_programs_hold_less_than_when_everything_listens_as_soon_as_it_can() -> 
         assert 0 <= a <= b
         held, soon = held + a, soon + b
     assert held < soon
+
+
+def test_what_the_host_computes_is_sent_at_once() -> None:
+    """The host has the image at the first step; currents can wait, an image in it cannot."""
+    seen = 0
+    for seed in range(60):
+        graph = program(seed)
+        schedule = balance_delays(graph)
+        for image in graph.select(Pixels):
+            for reader in graph.readers[image.name] if image.op.encoding == "host" else ():
+                seen += 1
+                assert schedule.listens[reader.name] == schedule.arrival[reader.name] == 0
+    assert seen > 10

@@ -63,10 +63,13 @@ class Schedule:
 
 def costs_a_step(graph: Graph, node: Node) -> bool:
     """Whether a node is a projection that Lava carries out; the host's take no step."""
-    if not isinstance(node.op, Contract | Convolve):
-        return False
-    source = graph[node.inputs[0]].op
-    return not (isinstance(source, Pixels) and source.encoding == "host")
+    return isinstance(node.op, Contract | Convolve) and not _is_of_host(graph, node)
+
+
+def _is_of_host(graph: Graph, node: Node) -> bool:
+    """Whether the host computes a node's value from the image and sends that."""
+    sources = [graph[name].op for name in node.inputs]
+    return any(isinstance(op, Pixels) and op.encoding == "host" for op in sources)
 
 
 def balance_delays(graph: Graph) -> Schedule:
@@ -77,7 +80,8 @@ def balance_delays(graph: Graph) -> Schedule:
     """
     costs = {n.name: PROJECTION_STEPS * costs_a_step(graph, n) for n in graph.nodes}
     widths = {n.name: _width(n) for n in graph.nodes}
-    listens = times_of_least_waiting({n.name: n.inputs for n in graph.nodes}, costs, widths)
+    reads = {n.name: () if _is_of_host(graph, n) else n.inputs for n in graph.nodes}
+    listens = times_of_least_waiting(reads, costs, widths)
     arrival = {name: step + costs[name] for name, step in listens.items()}
     waits: defaultdict[str, set[int]] = defaultdict(set)
     for node in graph.nodes:
