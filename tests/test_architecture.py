@@ -12,6 +12,7 @@ from snncc.diagnostics import CODES
 ALLOWED = {
     "snncc.ir": {"snncc.ir"},
     "snncc.diagnostics": {"snncc.ir", "snncc.diagnostics"},
+    "snncc.meaning": {"snncc.ir", "snncc.diagnostics"},
     "snncc.semantics": {"snncc.ir", "snncc.semantics"},
     "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
     "snncc.quantize": {
@@ -22,7 +23,8 @@ ALLOWED = {
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
     "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends"},
     "snncc.runtime": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact"),
+        *("snncc.backends", "snncc.runtime"),
     },
     "snncc.frontends": {
         *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.frontends"),
