@@ -53,10 +53,24 @@ class Meaning(Generic[Asked, Answer]):
 
         return put
 
-    def refuses(self, op: type[Op], why: str, help: str) -> None:
-        """There is no function for this op, on purpose. Raises ValueError for a second answer."""
-        self._require_new(op)
-        self._refused[op] = Refusal(why, help)
+    def each(
+        self, *ops: type[Op]
+    ) -> Callable[[Callable[[Asked, Op], Answer]], Callable[[Asked, Op], Answer]]:
+        """A decorator: one function for several ops, which does not look at their fields."""
+
+        def put(function: Callable[[Asked, Op], Answer]) -> Callable[[Asked, Op], Answer]:
+            for op in ops:
+                self._require_new(op)
+                self._known[op] = function
+            return function
+
+        return put
+
+    def refuses(self, *ops: type[Op], why: str, help: str) -> None:
+        """There is no function for these ops, on purpose. Raises ValueError for a second answer."""
+        for op in ops:
+            self._require_new(op)
+            self._refused[op] = Refusal(why, help)
 
     def knows(self, op: Op) -> bool:
         """Whether there is a function for an op."""

@@ -102,8 +102,8 @@ def readout(at: At, op: Readout) -> Real:
 
 VALUE.refuses(
     Opaque,
-    "it stands for a function that no pass lowers, so that nothing says what it computes",
-    "`snncc verify --model` names the function and what to do instead",
+    why="it stands for a function that no pass lowers, so that nothing says what it computes",
+    help="`snncc verify --model` names the function and what to do instead",
 )
 
 

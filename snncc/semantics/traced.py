@@ -167,8 +167,8 @@ def lif(at: At, op: ops.Lif) -> Real:
 
 VALUE.refuses(
     ops.Foreign,
-    "nothing is known of the function that was called there",
-    "`snncc verify --model` names the function and what to do instead",
+    why="nothing is known of the function that was called there",
+    help="`snncc verify --model` names the function and what to do instead",
 )
 
 
