@@ -76,6 +76,10 @@ class Meaning(Generic[Asked, Answer]):
         """Whether there is a function for an op."""
         return type(op) in self._known
 
+    def refusal(self, op: type[Op]) -> Refusal | None:
+        """Why there is no function for an op on purpose; None where there is one, or nothing."""
+        return self._refused.get(op)
+
     def __getitem__(self, node: Node) -> Callable[[Asked, Any], Answer]:
         """The function for a node's op.
 
@@ -122,6 +126,15 @@ class Meaning(Generic[Asked, Answer]):
             yield before
         finally:
             self._known[op] = before
+
+    @contextmanager
+    def taught(self, op: type[Kind], function: Callable[[Asked, Kind], Answer]) -> Generator[None]:
+        """Within the block there is a function for an op that had none; for tests that add one."""
+        self.of(op)(function)
+        try:
+            yield
+        finally:
+            del self._known[op]
 
     def _has(self, op: type[Op]) -> bool:
         return op in self._known or op in self._refused
