@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
-from snncc.ir.arrays import concat, over_steps, spread, timed
+from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.digits import set_bits, signed_digits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
@@ -29,6 +29,7 @@ from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Execution, Images, Ints, check_images
 from snncc.runtime.fan_out import FAN_OUT, At, FanOut, fan_out
+from snncc.runtime.interpreter import evaluate
 from snncc.runtime.operation_counts import OperationCounts, PopulationCounts, ProjectionCounts
 from snncc.runtime.simulator import Simulator
 
@@ -90,15 +91,12 @@ def count_operations(
 
 
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
-    """What projections read: pixels, spikes, and spikes side by side."""
+    """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
     values: dict[str, Array] = dict(run.spikes)
     for node in graph.nodes:
-        if isinstance(node.op, Pixels):
-            values[node.name] = images
-        elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
-            names = [graph[n].type.names for n in node.inputs]
-            parts = [values[n] for n in node.inputs]
-            values[node.name] = concat(parts, names, node.op.along, node.op.out, node)
+        if node.name not in values and node.type.kind in (Kind.PIXEL, Kind.SPIKE):
+            sources = [values[name] for name in node.inputs]
+            values[node.name] = evaluate(graph, node, sources, images).value
     return values
 
 

@@ -128,13 +128,13 @@ class Meaning(Generic[Asked, Answer]):
             self._known[op] = before
 
     @contextmanager
-    def taught(self, op: type[Kind], function: Callable[[Asked, Kind], Answer]) -> Generator[None]:
-        """Within the block there is a function for an op that had none; for tests that add one."""
-        self.of(op)(function)
+    def restored(self) -> Generator[None]:
+        """What the table learns within the block it forgets after it; for tests that add an op."""
+        known, refused = dict(self._known), dict(self._refused)
         try:
             yield
         finally:
-            del self._known[op]
+            self._known, self._refused = known, refused
 
     def _has(self, op: type[Op]) -> bool:
         return op in self._known or op in self._refused

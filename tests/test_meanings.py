@@ -355,9 +355,12 @@ def test_what_a_table_is_taught_it_forgets() -> None:
     meaning: Meaning[int, int] = Meaning("a test", INTEGER)
     meaning.of(Sum)(lambda asked, op: asked)
     node = replace(known()["current"], op=AnyOf())
-    with meaning.taught(AnyOf, lambda asked, op: asked + 1):
+    with meaning.restored():
+        meaning.of(AnyOf)(lambda asked, op: asked + 1)
+        meaning.refuses(Halved, why="halves have no form here", help="double it")
         assert meaning(4, node) == 5
     assert not meaning.knows(AnyOf())
+    assert meaning.refusal(Halved) is None
     added = replace(node, op=Sum())
     with meaning.replaced(Sum, lambda asked, op: 2 * before(asked, op)) as before:
         assert meaning(4, added) == 8
