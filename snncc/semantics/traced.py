@@ -72,7 +72,9 @@ def network_input(at: At, op: ops.Input) -> Real:
 @VALUE.of(ops.Linear)
 def linear(at: At, op: ops.Linear) -> Real:
     map_, weight = Contract(op.weight, op.into, op.out), _constant(at.graph, op.weight)
-    return _plus(at, spiking.contract(map_, weight, at.x, at.names[0], at.node), op.bias)
+    return _plus(
+        at.graph, spiking.contract(map_, weight, at.x, at.names[0], at.node), op.bias, at.node
+    )
 
 
 @VALUE.of(ops.Conv)
@@ -91,16 +93,19 @@ def conv(at: At, op: ops.Conv) -> Real:
         op.groups,
     )
     kernel = _constant(at.graph, op.weight)
-    return _plus(at, spiking.convolution(map_, kernel, at.x, at.names[0], at.node), op.bias)
+    return _plus(
+        at.graph, spiking.convolution(map_, kernel, at.x, at.names[0], at.node), op.bias, at.node
+    )
 
 
 @VALUE.of(ops.BatchNorm)
 def batchnorm(at: At, op: ops.BatchNorm) -> Real:
-    deviation = np.sqrt(_spread(at, op.var) + op.eps)
-    y: Real = (at.x - _spread(at, op.mean)) / deviation
-    if op.weight is not None:
-        y = y * _spread(at, op.weight)
-    return _plus(at, y, op.bias)
+    return _batchnorm(at.graph, at.node, op, at.x)
+
+
+@VALUE.of(ops.Lif)
+def lif(at: At, op: ops.Lif) -> Real:
+    return _lif(at.graph, at.node, op, at.x)
 
 
 @VALUE.of(ops.Add)
@@ -110,7 +115,12 @@ def add(at: At, op: ops.Add) -> Real:
 
 @VALUE.of(ops.Scale)
 def scale(at: At, op: ops.Scale) -> Real:
-    return _plus(at, at.x if op.scale is None else at.x * _spread(at, op.scale), op.offset)
+    return _plus(
+        at.graph,
+        at.x if op.scale is None else at.x * _spread(at.graph, op.scale, at.node),
+        op.offset,
+        at.node,
+    )
 
 
 @VALUE.of(ops.TracedConcat)
@@ -140,11 +150,36 @@ def total(at: At, op: ops.Total) -> Real:
     return total
 
 
-@VALUE.of(ops.Lif)
-def lif(at: At, op: ops.Lif) -> Real:
+VALUE.refuses(
+    ops.Foreign,
+    why="nothing is known of the function that was called there",
+    help="`snncc verify --model` names the function and what to do instead",
+)
+
+
+def _constant(graph: Graph, param: Param) -> Real:
+    return np.asarray(graph.constants[param.name], np.float64)
+
+
+def _spread(graph: Graph, param: Param, node: Node) -> Real:
+    return spread(_constant(graph, param), param.axes, node.type.names)
+
+
+def _plus(graph: Graph, y: Real, param: Param | None, node: Node) -> Real:
+    return y if param is None else y + _spread(graph, param, node)
+
+
+def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
+    deviation = np.sqrt(_spread(graph, op.var, node) + op.eps)
+    y: Real = (x - _spread(graph, op.mean, node)) / deviation
+    if op.weight is not None:
+        y = y * _spread(graph, op.weight, node)
+    return _plus(graph, y, op.bias, node)
+
+
+def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
     """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
-    graph, node = at.graph, at.node
-    current = over_steps(at.x, at.names[0], graph.steps)
+    current = over_steps(x, graph[node.inputs[0]].type.names, graph.steps)
     level: Real | float = op.v_threshold
     if op.threshold is not None:
         names = tuple(n for n in node.type.names if n != TIME)
@@ -163,22 +198,3 @@ def lif(at: At, op: ops.Lif) -> Real:
         spikes[:, t] = fires
         v = v - level * fires if op.v_reset is None else np.where(fires, rest, v)
     return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))
-
-
-VALUE.refuses(
-    ops.Foreign,
-    why="nothing is known of the function that was called there",
-    help="`snncc verify --model` names the function and what to do instead",
-)
-
-
-def _constant(graph: Graph, param: Param) -> Real:
-    return np.asarray(graph.constants[param.name], np.float64)
-
-
-def _spread(at: At, param: Param) -> Real:
-    return spread(_constant(at.graph, param), param.axes, at.node.type.names)
-
-
-def _plus(at: At, y: Real, param: Param | None) -> Real:
-    return y if param is None else y + _spread(at, param)
