@@ -16,7 +16,8 @@ ALLOWED = {
     "snncc.semantics": {"snncc.ir", "snncc.meaning", "snncc.semantics"},
     "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
     "snncc.quantize": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.quantize"),
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.semantics", "snncc.passes"),
+        "snncc.quantize",
     },
     "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.mfi"},
     "snncc.checker": {"snncc.checker"},
