@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import TIME, Graph, Node
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.runtime.execution import Ints
 
 
@@ -25,26 +27,41 @@ class FanOut:
     nonzero: Ints
 
 
-def fan_out(graph: Graph, node: Node) -> FanOut:
-    """The fan-out of a projection."""
-    op = node.op
-    if isinstance(op, Contract):
-        return _contraction(graph, op)
-    if isinstance(op, Convolve):
-        return _convolution(graph, node, op)
-    raise TypeError(f"{op.mnemonic} is not a projection")
+@dataclass(frozen=True)
+class At:
+    """A node whose synapses are asked for."""
+
+    graph: Graph
+    node: Node
 
 
-def _contraction(graph: Graph, op: Contract) -> FanOut:
-    weight = graph.constants[op.weight.name]
+FAN_OUT: Meaning[At, FanOut | None] = Meaning("the operation count", INTEGER)
+"""None for what has no synapses."""
+
+
+def fan_out(graph: Graph, node: Node) -> FanOut | None:
+    """The fan-out of a projection; None for what is none. Raises SnnccError (SNN040)."""
+    return FAN_OUT(At(graph, node), node)
+
+
+@FAN_OUT.each(Pixels, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+def no_synapses(at: At, op: Op) -> None:
+    return None
+
+
+@FAN_OUT.of(Contract)
+def contract(at: At, op: Contract) -> FanOut:
+    weight = at.graph.constants[op.weight.name]
     outputs = tuple(range(len(op.shared), len(op.shared) + len(op.out)))
     nonzero = (weight != 0).sum(axis=outputs, dtype=np.int64)
     each = int(np.prod([weight.shape[axis] for axis in outputs], dtype=np.int64))
     return FanOut((*op.shared, *op.into), np.full(nonzero.shape, each, np.int64), nonzero)
 
 
-def _convolution(graph: Graph, node: Node, op: Convolve) -> FanOut:
+@FAN_OUT.of(Convolve)
+def convolve(at: At, op: Convolve) -> FanOut:
     """Sums over the kernel's taps; a tap whose target lies outside the result is no synapse."""
+    graph, node = at.graph, at.node
     weight = graph.constants[op.weight.name]
     source = graph[node.inputs[0]].type
     channels, height, width = (source.size(n) for n in (op.channel, op.height, op.width))

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
-from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.runtime.execution import Images, Ints
-from snncc.runtime.interpreter import value_of
+from snncc.runtime.interpreter import evaluate
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class _Cone:
         if name not in self.values:
             node = self.graph[name]
             sources = [self.value(each) for each in node.inputs]
-            self.values[name] = value_of(self.graph, node, sources, self.images)
+            self.values[name] = evaluate(self.graph, node, sources, self.images).value
         return self.values[name]
 
     def variance(self, name: str) -> Array:
@@ -122,38 +123,83 @@ class _Cone:
         return self.variances[name]
 
     def _variance(self, node: Node) -> Array:
-        names = [self.graph[n].type.names for n in node.inputs]
-        match node.op:
-            case Contract(weight=weight) | Convolve(weight=weight):
-                ones = np.ones(self.graph.constants[weight.name].shape, np.int64)
-                graph = replace(self.graph, constants={**self.graph.constants, weight.name: ones})
-                source = self.value(node.inputs[0])
-                if self.graph[node.inputs[0]].type.kind is not Kind.PIXEL:
-                    return value_of(graph, node, [source], self.images).astype(np.float64)
-                squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
-                low, high = (
-                    value_of(graph, node, [part.astype(np.uint8)], self.images)
-                    for part in (squares & 255, squares >> 8)
-                )
-                return low + 256.0 * high
-            case Concat(along=along, out=out):
-                return concat([self.variance(n) for n in node.inputs], names, along, out, node)
-            case Sum(shifts=shifts):
-                total: Array = np.zeros(())
-                each = shifts or (0,) * len(names)
-                for name, axes, shift in zip(node.inputs, names, each, strict=True):
-                    part = align(self.variance(name), axes, node.type.names)
-                    total = total + part * 4.0**shift
-                return total
-            case Gain(mantissa=mantissa, shift=shift):
-                factor = self.graph.constants[mantissa.name].astype(np.float64)
-                x = self.value(node.inputs[0]).astype(np.float64)
-                variance, axes = self.variance(node.inputs[0]), names[0]
-                if TIME in mantissa.axes:
-                    x, _ = timed(x, axes, self.graph.steps)
-                    variance, axes = timed(variance, axes, self.graph.steps)
-                x, variance = (align(a, axes, node.type.names) for a in (x, variance))
-                factor = spread(factor, mantissa.axes, node.type.names)
-                return (factor**2 * variance + x**2 / 4.0) / 4.0**shift + 1.0
-            case _:
-                raise TypeError(f"{node.op.mnemonic} gives no current")
+        return VARIANCE(Rounded(self, node), node)
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A node whose variance is asked for, and where values and variances before it are."""
+
+    cone: _Cone
+    node: Node
+
+    @property
+    def graph(self) -> Graph:
+        """The program."""
+        return self.cone.graph
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """Axes of every input."""
+        return [self.graph[n].type.names for n in self.node.inputs]
+
+
+VARIANCE: Meaning[Rounded, Array] = Meaning("the estimate of rounding", INTEGER)
+
+
+@VARIANCE.each(Contract, Convolve)
+def projection(at: Rounded, op: Op) -> Array:
+    """Every synapse that is taken is off by one step."""
+    ones = {
+        param.name: np.ones(at.graph.constants[param.name].shape, np.int64)
+        for param in params_of(op)
+    }
+    graph = replace(at.graph, constants={**at.graph.constants, **ones})
+    source, images = at.cone.value(at.node.inputs[0]), at.cone.images
+    if at.graph[at.node.inputs[0]].type.kind is not Kind.PIXEL:
+        return evaluate(graph, at.node, [source], images).value.astype(np.float64)
+    squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
+    low, high = (
+        evaluate(graph, at.node, [part.astype(np.uint8)], images).value
+        for part in (squares & 255, squares >> 8)
+    )
+    return low + 256.0 * high
+
+
+@VARIANCE.of(Concat)
+def side_by_side(at: Rounded, op: Concat) -> Array:
+    parts = [at.cone.variance(n) for n in at.node.inputs]
+    return concat(parts, at.names, op.along, op.out, at.node)
+
+
+@VARIANCE.of(Sum)
+def added(at: Rounded, op: Sum) -> Array:
+    total: Array = np.zeros(())
+    each = op.shifts or (0,) * len(at.names)
+    for name, axes, shift in zip(at.node.inputs, at.names, each, strict=True):
+        part = align(at.cone.variance(name), axes, at.node.type.names)
+        total = total + part * 4.0**shift
+    return total
+
+
+@VARIANCE.of(Gain)
+def gain(at: Rounded, op: Gain) -> Array:
+    names, mantissa = at.node.type.names, op.mantissa
+    factor = at.graph.constants[mantissa.name].astype(np.float64)
+    x = at.cone.value(at.node.inputs[0]).astype(np.float64)
+    variance, axes = at.cone.variance(at.node.inputs[0]), at.names[0]
+    if TIME in mantissa.axes:
+        x, _ = timed(x, axes, at.graph.steps)
+        variance, axes = timed(variance, axes, at.graph.steps)
+    x, variance = (align(a, axes, names) for a in (x, variance))
+    factor = spread(factor, mantissa.axes, names)
+    return (factor**2 * variance + x**2 / 4.0) / 4.0**op.shift + 1.0
+
+
+VARIANCE.refuses(
+    Pixels,
+    IntegerPopulation,
+    IntegerReadout,
+    why="pixels, spikes and answers are not rounded: what is estimated is a current",
+    help="this is a fault of snncc: please report it with the programs",
+)

@@ -14,6 +14,7 @@ from snncc.backends.cpu.encoding import UnitPlan, plan_units
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.arrays import count
+from snncc.runtime.interpreter import VALUE
 
 CELL = 8
 """Bytes of a count, of a number that is read out, of a logit and of a recorded membrane."""
@@ -82,7 +83,9 @@ def memory_use(graph: Graph, record: frozenset[str] = frozenset()) -> MemoryUse:
 
     Raises:
         NotExpressible: the program runs node by node, where this is not known.
+        SnnccError: SNN040 for ops that nothing can run.
     """
+    VALUE.require(graph)
     traced = tracemalloc.is_tracing()
     if not traced:
         tracemalloc.start()

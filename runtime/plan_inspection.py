@@ -7,6 +7,7 @@ from snncc.backends.cpu.checking import PlanFault, check_plan
 from snncc.backends.cpu.encoding import UnitPlan, plan_units
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.runtime.interpreter import VALUE
 from snncc.runtime.kernel_choice import projections_of_spikes
 from snncc.runtime.memory_use import require_memory
 
@@ -43,8 +44,10 @@ def inspect_plans(graph: Graph) -> tuple[PlanProof, ...]:
         One for each; none where the program runs node by node, without a plan.
 
     Raises:
-        SnnccError: SNN004 when the check does not fit into memory.
+        SnnccError: SNN004 when the check does not fit into memory; SNN040 for ops that nothing
+            can run.
     """
+    VALUE.require(graph)
     every = frozenset(node.name for node in graph.select(IntegerPopulation))
     dense = projections_of_spikes(graph)
     try:

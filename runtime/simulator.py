@@ -23,6 +23,7 @@ from snncc.runtime.execution import (
     recorded_names,
 )
 from snncc.runtime.hybrid_runner import HybridRunner
+from snncc.runtime.interpreter import VALUE
 from snncc.runtime.kernel_choice import KernelChoice, Kernels
 from snncc.runtime.memory_use import memory_of, require_memory
 from snncc.runtime.stream_engines import NodeEngine, UnitEngine
@@ -71,6 +72,7 @@ class Simulator:
         rates: Mapping[str, float] | None = None,
     ) -> None:
         self.graph = graph
+        VALUE.require(graph)  # no executor computes what the definition does not know
         readout_of(graph)  # raises when the program does not answer
         available = threads_here()
         self.threads = max(1, min(threads or available, available))

@@ -20,14 +20,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Graph, Kind, Node, params_of
-from snncc.ir.arrays import concat, over_steps, spread, timed
+from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
+from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.digits import set_bits, signed_digits
 from snncc.ir.encodings import from_host
-from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.runtime.execution import Execution, Images, Ints, check_images
-from snncc.runtime.fan_out import FanOut, fan_out
+from snncc.runtime.fan_out import FAN_OUT, At, FanOut, fan_out
+from snncc.runtime.interpreter import evaluate
 from snncc.runtime.operation_counts import OperationCounts, PopulationCounts, ProjectionCounts
 from snncc.runtime.simulator import Simulator
 
@@ -46,11 +48,15 @@ def count_operations(
         progress: called with the number of images done so far.
 
     Raises:
-        SnnccError: SNN016 when the images are not what the program takes.
+        SnnccError: SNN016 when the images are not what the program takes; SNN040 for ops of which
+            nothing says how many operations they are.
     """
     images = check_images(graph, images)
+    FAN_OUT.require(graph)
+    ADDITIONS.require(graph)
     simulator = Simulator(graph)
-    fans = {node.name: fan_out(graph, node) for node in graph.select(Contract, Convolve)}
+    found = {node.name: fan_out(graph, node) for node in graph.nodes}
+    fans = {name: fan for name, fan in found.items() if fan is not None}
     reached = {name: np.zeros(4, np.int64) for name in fans}
     populations = [node.name for node in graph.select(IntegerPopulation)]
     spikes, changes = Counter[str](), Counter[str]()
@@ -77,7 +83,7 @@ def count_operations(
         tuple(
             _population(graph, graph[n], spikes[n], changes[n], len(images)) for n in populations
         ),
-        sum(_gain_adds(graph, node) for node in graph.select(Gain)) * len(images),
+        sum(ADDITIONS(At(graph, node), node) for node in graph.nodes) * len(images),
         sum(array.nbytes for array in graph.constants.values()),
         sum(int((w == 0).sum()) for w in weights.values())
         / max(1, sum(w.size for w in weights.values())),
@@ -85,15 +91,12 @@ def count_operations(
 
 
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
-    """What projections read: pixels, spikes, and spikes side by side."""
+    """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
     values: dict[str, Array] = dict(run.spikes)
     for node in graph.nodes:
-        if isinstance(node.op, Pixels):
-            values[node.name] = images
-        elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
-            names = [graph[n].type.names for n in node.inputs]
-            parts = [values[n] for n in node.inputs]
-            values[node.name] = concat(parts, names, node.op.along, node.op.out, node)
+        if node.name not in values and node.type.kind in (Kind.PIXEL, Kind.SPIKE):
+            sources = [values[name] for name in node.inputs]
+            values[node.name] = evaluate(graph, node, sources, images).value
     return values
 
 
@@ -172,14 +175,20 @@ def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> i
     return int(state[:, 0].size + np.count_nonzero(state[:, 1:] != state[:, :-1]))
 
 
-def _gain_adds(graph: Graph, node: Node) -> int:
-    """Additions for one image."""
-    op = node.op
-    if not isinstance(op, Gain):
-        raise TypeError(op.mnemonic)
-    mantissa = graph.constants[op.mantissa.name].astype(np.int64)
+ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
+"""Additions for one image that are neither a synapse's nor a neuron's."""
+
+
+@ADDITIONS.each(Pixels, Contract, Convolve, Concat, Sum, IntegerPopulation, IntegerReadout)
+def counted_elsewhere(at: At, op: Op) -> int:
+    return 0
+
+
+@ADDITIONS.of(Gain)
+def gain(at: At, op: Gain) -> int:
+    mantissa, kind = at.graph.constants[op.mantissa.name].astype(np.int64), at.node.type
     digits = sum((d != 0).astype(np.int64) for d in signed_digits(mantissa))
     each = np.broadcast_to(
-        spread(np.maximum(0, digits - 1), op.mantissa.axes, node.type.names), node.type.shape
+        spread(np.maximum(0, digits - 1), op.mantissa.axes, kind.names), kind.shape
     )
     return int(each.sum())

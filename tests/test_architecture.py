@@ -12,25 +12,30 @@ from snncc.diagnostics import CODES
 ALLOWED = {
     "snncc.ir": {"snncc.ir"},
     "snncc.diagnostics": {"snncc.ir", "snncc.diagnostics"},
-    "snncc.semantics": {"snncc.ir", "snncc.semantics"},
+    "snncc.meaning": {"snncc.ir", "snncc.diagnostics"},
+    "snncc.semantics": {"snncc.ir", "snncc.meaning", "snncc.semantics"},
     "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
     "snncc.quantize": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.quantize"),
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.semantics", "snncc.passes"),
+        "snncc.quantize",
     },
-    "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
+    "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.mfi"},
     "snncc.checker": {"snncc.checker"},
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
-    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends"},
+    "snncc.backends": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.backends"),
+    },
     "snncc.backends.lava_nc": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.passes", "snncc.quantize"),
-        "snncc.backends",
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.passes"),
+        *("snncc.quantize", "snncc.backends"),
     },
     "snncc.targets": {
         *("snncc.ir", "snncc.diagnostics", "snncc.passes", "snncc.quantize", "snncc.mfi"),
         *("snncc.artifact", "snncc.runtime", "snncc.targets"),
     },
     "snncc.runtime": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact"),
+        *("snncc.backends", "snncc.runtime"),
     },
     "snncc.frontends": {
         *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.frontends"),

@@ -1,10 +1,13 @@
 """What of a program has no process: all of it is said at once."""
 
+from dataclasses import dataclass
+
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Node
-from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels
+from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 
 PROFILES = ("exact", registers.PROFILE)
 
@@ -21,35 +24,73 @@ def check_expressible(graph: Graph) -> None:
             f"the Lava backend takes programs of the profile {' or '.join(PROFILES)}, "
             f"not {graph.profile!r}",
         )
-    findings = [
-        Finding(
-            "SNN040",
-            f"{node.name} has no Lava process",
-            node.locs[0] if node.locs else None,
-            why,
-            "run the program with `snncc run`, which has every step at hand",
-        )
-        for node in graph.nodes
-        if (why := _obstacle(graph, node))
-    ]
+    found = [_finding(graph, node) for node in graph.nodes]
+    findings = [finding for finding in found if finding is not None]
     if findings:
         raise SnnccError.of(findings)
 
 
+@dataclass(frozen=True)
+class At:
+    """A node of which is asked whether it can be a process."""
+
+    graph: Graph
+    node: Node
+
+
+OBSTACLE: Meaning[At, str] = Meaning("the Lava backend", INTEGER)
+"""Why an op cannot be a process where it stands; "" if it can."""
+
+
+def _finding(graph: Graph, node: Node) -> Finding | None:
+    if not OBSTACLE.knows(node.op):
+        return OBSTACLE.finding(node)
+    why = _obstacle(graph, node)
+    if not why:
+        return None
+    place = node.locs[0] if node.locs else None
+    help = "run the program with `snncc run`, which has every step at hand"
+    return Finding("SNN040", f"{node.name} has no Lava process", place, why, help)
+
+
 def _obstacle(graph: Graph, node: Node) -> str:
     """Why one node cannot be a process; "" if it can."""
-    op = node.op
-    if isinstance(op, Pixels) and len(graph.select(Pixels)) > 1:
-        return "a bundle takes one image a sample"
     pixels = any(isinstance(graph[name].op, Pixels) for name in node.inputs)
-    if pixels and not isinstance(op, Contract | Convolve):
+    if pixels and not isinstance(node.op, Contract | Convolve):
         return "only projections take an image's bit planes"
-    if isinstance(op, Contract) and TIME in (*op.into, *op.out, *op.summed):
-        return "it sums over steps, and a process sees one step at a time"
-    if isinstance(op, Convolve) and TIME in (op.channel, op.height, op.width):
-        return "it sums over steps, and a process sees one step at a time"
-    if isinstance(op, Concat) and TIME in (*op.along, op.out):
-        return "it puts steps side by side, and a process sees one step at a time"
-    if node.name == graph.output and not isinstance(op, IntegerReadout):
+    own = OBSTACLE(At(graph, node), node)
+    if own:
+        return own
+    if node.name == graph.output and not isinstance(node.op, IntegerReadout):
         return "a program ends in a readout"
     return ""
+
+
+SUMS_OVER_STEPS = "it sums over steps, and a process sees one step at a time"
+
+
+@OBSTACLE.each(Sum, Gain, IntegerPopulation, IntegerReadout)
+def everywhere(at: At, op: Op) -> str:
+    return ""
+
+
+@OBSTACLE.of(Pixels)
+def pixels(at: At, op: Pixels) -> str:
+    return "a bundle takes one image a sample" if len(at.graph.select(Pixels)) > 1 else ""
+
+
+@OBSTACLE.of(Contract)
+def contract(at: At, op: Contract) -> str:
+    return SUMS_OVER_STEPS if TIME in (*op.into, *op.out, *op.summed) else ""
+
+
+@OBSTACLE.of(Convolve)
+def convolve(at: At, op: Convolve) -> str:
+    return SUMS_OVER_STEPS if TIME in (op.channel, op.height, op.width) else ""
+
+
+@OBSTACLE.of(Concat)
+def side_by_side(at: At, op: Concat) -> str:
+    if TIME not in (*op.along, op.out):
+        return ""
+    return "it puts steps side by side, and a process sees one step at a time"

@@ -1,14 +1,16 @@
 """Whether Lava's stock processes hold a program: every limit, all violations at once."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Node, Param
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 
 CODE = "SNN036"
 
@@ -17,7 +19,8 @@ def check_limits(graph: Graph) -> None:
     """Passes an integer program that stock Dense, Sparse and LIF can be.
 
     Raises:
-        SnnccError: SNN036, with a finding for each limit that a layer breaks.
+        SnnccError: SNN036, with a finding for each limit that a layer breaks; SNN040 for ops that
+            are no form of a current.
     """
     found = loihi_findings(graph)
     if found:
@@ -117,28 +120,61 @@ def _bias(graph: Graph, param: Param) -> Iterator[Said]:
     yield f"bias {value:,} needs {bits} bits", why, near
 
 
-def _currents(graph: Graph, name: str, shift: int) -> list[Finding]:
+@dataclass(frozen=True)
+class Behind:
     """What stands between a population and spikes; `shift` is a synapse's weight_exp so far."""
-    node = graph[name]
-    match node.op:
-        case Sum(shifts=shifts):
-            parts = zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True)
-            return [each for n, more in parts for each in _currents(graph, n, shift + more)]
-        case Concat():
-            return [each for n in node.inputs for each in _currents(graph, n, shift)]
-        case Contract(weight=weight) | Convolve(weight=weight):
-            found = [_finding(node, *said) for said in _weights(graph, weight)]
-            if shift < 0:
-                why = (
-                    "LIF shifts every current left by 6, Dense only an even number of weights right"
-                )
-                said = f"a weight exponent of {shift}", why, "compile with --profile loihi-lava"
-                found.append(_finding(node, *said))
-            return found
-        case _:
-            why = "synapses add weights: nothing scales what has been added up"
-            said = f"a {node.op.mnemonic}", why, "weights of their own for every token or step"
-            return [_finding(node, *said)]
+
+    graph: Graph
+    node: Node
+    shift: int
+
+    def of(self, name: str, more: int = 0) -> list[Finding]:
+        """What is wrong with an input, shifted further."""
+        return _currents(self.graph, name, self.shift + more)
+
+
+CURRENT: Meaning[Behind, list[Finding]] = Meaning("stock Lava's limits", INTEGER)
+
+
+def _currents(graph: Graph, name: str, shift: int) -> list[Finding]:
+    return CURRENT(Behind(graph, graph[name], shift), graph[name])
+
+
+@CURRENT.of(Sum)
+def added(at: Behind, op: Sum) -> list[Finding]:
+    parts = zip(at.node.inputs, op.shifts or (0,) * len(at.node.inputs), strict=True)
+    return [each for name, more in parts for each in at.of(name, more)]
+
+
+@CURRENT.of(Concat)
+def side_by_side(at: Behind, op: Concat) -> list[Finding]:
+    return [each for name in at.node.inputs for each in at.of(name)]
+
+
+@CURRENT.of(Contract)
+def contract(at: Behind, op: Contract) -> list[Finding]:
+    return _synapses(at, op.weight)
+
+
+@CURRENT.of(Convolve)
+def convolve(at: Behind, op: Convolve) -> list[Finding]:
+    return _synapses(at, op.weight)
+
+
+@CURRENT.each(Gain, Pixels, IntegerPopulation, IntegerReadout)
+def no_synapses(at: Behind, op: Op) -> list[Finding]:
+    why = "synapses add weights: nothing scales what has been added up"
+    said = f"a {op.mnemonic}", why, "weights of their own for every token or step"
+    return [_finding(at.node, *said)]
+
+
+def _synapses(at: Behind, weight: Param) -> list[Finding]:
+    found = [_finding(at.node, *said) for said in _weights(at.graph, weight)]
+    if at.shift < 0:
+        why = "LIF shifts every current left by 6, Dense only an even number of weights right"
+        said = f"a weight exponent of {at.shift}", why, "compile with --profile loihi-lava"
+        found.append(_finding(at.node, *said))
+    return found
 
 
 def _weights(graph: Graph, weight: Param) -> Iterator[Said]:

@@ -8,9 +8,10 @@ from snncc.backends.lava_nc.expressible import check_expressible
 from snncc.backends.lava_nc.python_text import call, constant, mapping, names, text
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
-from snncc.ir import Array, Graph, Node, ValueType
+from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 
 IN_PORTS = 8
 """InPorts of a Sum or a Population of the bundle (`IN_PORTS` in neurons.py)."""
@@ -85,7 +86,7 @@ class _Builder:
         for relay in self.schedule.relays:
             relays[relay.source].append(relay)
         for node in self.graph.nodes:
-            self._node(node)
+            PROCESS(Placed(self, node), node)
             for relay in relays[node.name]:
                 self._relay(relay, node)
         return ProcessNetwork(
@@ -96,13 +97,13 @@ class _Builder:
             self.graph.constants,
         )
 
-    def _add(self, name: str, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:
+    def add(self, name: str, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:
         self.processes.append(Process(name, kind, arguments, out))
 
-    def _timing(self, node: Node) -> dict[str, str]:
+    def timing(self, node: Node) -> dict[str, str]:
         return {"window": "net.window", "arrival": str(self.schedule.listens[node.name])}
 
-    def _connect(self, source: str, reader: str, port: str) -> None:
+    def connect(self, source: str, reader: str, port: str) -> None:
         """From a node's process, or from the relay that holds its value until it is read."""
         self.connections.append(Connection(self._at(source, reader), reader, port))
 
@@ -114,58 +115,11 @@ class _Builder:
     def _relay(self, relay: Relay, node: Node) -> None:
         steps = relay.delay - relay.before
         name = late(node.name, relay.delay)
-        self._add(name, "Relay", {"axes": mapping(step_axes(node.type)), "delay": str(steps)})
+        self.add(name, "Relay", {"axes": mapping(step_axes(node.type)), "delay": str(steps)})
         before = late(node.name, relay.before) if relay.before else node.name
         self.connections.append(Connection(before, name, "a_in"))
 
-    def _node(self, node: Node) -> None:
-        match node.op:
-            case Pixels(encoding="host"):
-                return
-            case Pixels():
-                arguments = {"window": "net.window", "images": "net.images"}
-                arguments["axes"] = mapping(step_axes(node.type))
-                self._add(node.name, "PixelPlanes", arguments, "s_out")
-            case Contract() | Convolve():
-                self._projection(node, node.op)
-            case Sum() | Concat():
-                if not inlined(self.graph, self.schedule, node):
-                    self._sum(node, "Sum", {})
-            case Gain(mantissa=mantissa, shift=shift):
-                arguments = {"axes": mapping(step_axes(node.type)), "mantissa": constant(mantissa)}
-                self._add(
-                    node.name, "Gain", {**self._timing(node), **arguments, "shift": str(shift)}
-                )
-                self._connect(node.inputs[0], node.name, "a_in")
-            case IntegerPopulation():
-                self._population(node, node.op)
-            case IntegerReadout(offset=offset):
-                arguments = {"axes": mapping(step_axes(node.type)), "answers": "net.answers"}
-                if offset is not None:
-                    arguments["offset"] = constant(offset)
-                self._add(node.name, "Readout", {**self._timing(node), **arguments}, "y_out")
-                self._connect(node.inputs[0], node.name, "a_in")
-            case _:
-                raise TypeError(f"{node.op.mnemonic} is not an op of the integer dialect")
-
-    # Projections
-
-    def _projection(self, node: Node, op: Contract | Convolve) -> None:
-        source = self.graph[node.inputs[0]]
-        arguments = {"weight": f"net.tensor({text(op.weight.name)})"}
-        arguments["linear"] = _linear(op, source.type, node.type)
-        if isinstance(source.op, Pixels) and source.op.encoding == "host":
-            arguments = {"window": "net.window", "images": "net.images", **arguments}
-            self._add(node.name, "HostCurrent", arguments)
-            return
-        if isinstance(source.op, Pixels):
-            arguments["planes"] = "True"
-        self._add(node.name, "Projection", {**self._timing(node), **arguments})
-        self._connect(source.name, node.name, "s_in")
-
-    # Currents that meet
-
-    def _sum(self, node: Node, kind: str, rest: Mapping[str, str]) -> None:
+    def sum(self, node: Node, kind: str, rest: Mapping[str, str]) -> None:
         """A Sum or a Population, and sums before it when it has too few InPorts."""
         ports = by_port(terms_of(self.graph, self.schedule, node))
         number = 1
@@ -182,24 +136,101 @@ class _Builder:
         shown = ", ".join(_term(port[0]) for port in ports)
         arguments = {"axes": mapping(step_axes(node.type)), "terms": f"[{shown}]"}
         out = "s_out" if kind == "Population" else "a_out"
-        self._add(name, kind, {**self._timing(node), **arguments, **rest}, out)
+        self.add(name, kind, {**self.timing(node), **arguments, **rest}, out)
         for i, port in enumerate(ports):
             for term in port:
                 source = self._at(term.source, node.name)
                 self.connections.append(Connection(source, name, f"a_in_{i}" if i else "a_in"))
 
-    def _population(self, node: Node, op: IntegerPopulation) -> None:
-        rest = {"leak": _leak(op), "threshold": constant(op.threshold)}
-        for key, param in (("bias", op.bias), ("polarity", op.polarity), ("offset", op.offset)):
-            if param is not None:
-                rest[key] = constant(param)
-        if op.compare != "ge":
-            rest["compare"] = text(op.compare)
-        if op.reset != "hard":
-            rest["reset"] = text(op.reset)
-        axes = mapping(step_axes(node.type))
-        rest["log"] = f"net.log({text(node.name)}, {axes})"
-        self._sum(node, "Population", rest)
+
+@dataclass(frozen=True)
+class Placed:
+    """A node that becomes processes of a network."""
+
+    builder: _Builder
+    node: Node
+
+    @property
+    def axes(self) -> str:
+        """The node's axes at one step, as Python text."""
+        return mapping(step_axes(self.node.type))
+
+    def add(self, kind: str, arguments: Mapping[str, str], out: str = "a_out") -> None:
+        """Adds the node's own process."""
+        self.builder.add(self.node.name, kind, arguments, out)
+
+    def listen(self, port: str = "a_in") -> None:
+        """Connects it with its first input."""
+        self.builder.connect(self.node.inputs[0], self.node.name, port)
+
+
+PROCESS: Meaning[Placed, None] = Meaning("the Lava backend", INTEGER)
+
+
+@PROCESS.of(Pixels)
+def pixels(at: Placed, op: Pixels) -> None:
+    if op.encoding != "host":
+        arguments = {"window": "net.window", "images": "net.images", "axes": at.axes}
+        at.add("PixelPlanes", arguments, "s_out")
+
+
+@PROCESS.of(Contract)
+def contract(at: Placed, op: Contract) -> None:
+    _projection(at, op)
+
+
+@PROCESS.of(Convolve)
+def convolve(at: Placed, op: Convolve) -> None:
+    _projection(at, op)
+
+
+@PROCESS.each(Sum, Concat)
+def meeting(at: Placed, op: Op) -> None:
+    if not inlined(at.builder.graph, at.builder.schedule, at.node):
+        at.builder.sum(at.node, "Sum", {})
+
+
+@PROCESS.of(Gain)
+def gain(at: Placed, op: Gain) -> None:
+    arguments = {"axes": at.axes, "mantissa": constant(op.mantissa), "shift": str(op.shift)}
+    at.add("Gain", {**at.builder.timing(at.node), **arguments})
+    at.listen()
+
+
+@PROCESS.of(IntegerReadout)
+def readout(at: Placed, op: IntegerReadout) -> None:
+    arguments = {"axes": at.axes, "answers": "net.answers"}
+    if op.offset is not None:
+        arguments["offset"] = constant(op.offset)
+    at.add("Readout", {**at.builder.timing(at.node), **arguments}, "y_out")
+    at.listen()
+
+
+@PROCESS.of(IntegerPopulation)
+def population(at: Placed, op: IntegerPopulation) -> None:
+    rest = {"leak": _leak(op), "threshold": constant(op.threshold)}
+    for key, param in (("bias", op.bias), ("polarity", op.polarity), ("offset", op.offset)):
+        if param is not None:
+            rest[key] = constant(param)
+    if op.compare != "ge":
+        rest["compare"] = text(op.compare)
+    if op.reset != "hard":
+        rest["reset"] = text(op.reset)
+    rest["log"] = f"net.log({text(at.node.name)}, {at.axes})"
+    at.builder.sum(at.node, "Population", rest)
+
+
+def _projection(at: Placed, op: Contract | Convolve) -> None:
+    source = at.builder.graph[at.node.inputs[0]]
+    arguments = {"weight": f"net.tensor({text(op.weight.name)})"}
+    arguments["linear"] = _linear(op, source.type, at.node.type)
+    if isinstance(source.op, Pixels) and source.op.encoding == "host":
+        at.add("HostCurrent", {"window": "net.window", "images": "net.images", **arguments})
+        return
+    if isinstance(source.op, Pixels):
+        arguments["planes"] = "True"
+    at.add("Projection", {**at.builder.timing(at.node), **arguments})
+    at.listen("s_in")
 
 
 def late(name: str, delay: int) -> str:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
-from snncc.ir import Graph, Node
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir import INTEGER, Graph, Node
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
 Axes = dict[str, int]
@@ -60,31 +62,70 @@ def synapses_into(graph: Graph, name: str, shift: int) -> list[Synapses]:
     return [part for group in found.values() for part in group]
 
 
+@dataclass(frozen=True)
+class At:
+    """A current whose synapses are asked for, shifted left by so much."""
+
+    graph: Graph
+    node: Node
+    shift: int
+
+    def of(self, name: str, more: int = 0) -> list[Synapses]:
+        """The synapses of an input, shifted further."""
+        return _parts(self.graph, self.graph[name], self.shift + more)
+
+
+SYNAPSES: Meaning[At, list[Synapses]] = Meaning("stock Lava", INTEGER)
+
+
 def _parts(graph: Graph, node: Node, shift: int) -> list[Synapses]:
-    axes = step_axes(node.type)
-    match node.op:
-        case Contract():
-            return [_made(node, shift, *_contract(graph, node, node.op))]
-        case Convolve():
-            return [_made(node, shift, *_convolve(graph, node, node.op))]
-        case Sum(shifts=shifts):
-            found: list[Synapses] = []
-            for name, more in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
-                own = step_axes(graph[name].type)
-                parts = _parts(graph, graph[name], shift + more)
-                found += [_placed(part, own, axes, {}) for part in parts]
-            return found
-        case Concat(along=along, out=out):
-            found, start = [], 0
-            for name, axis in zip(node.inputs, along, strict=True):
-                own = step_axes(graph[name].type)
-                renamed = {out if n == axis else n: size for n, size in own.items()}
-                parts = _parts(graph, graph[name], shift)
-                found += [_placed(part, renamed, axes, {out: start}) for part in parts]
-                start += own[axis]
-            return found
-        case _:
-            raise TypeError(f"{node.op.mnemonic} has no synapses")
+    return SYNAPSES(At(graph, node, shift), node)
+
+
+@SYNAPSES.of(Contract)
+def contract(at: At, op: Contract) -> list[Synapses]:
+    return [_made(at.node, at.shift, *_contract(at.graph, at.node, op))]
+
+
+@SYNAPSES.of(Convolve)
+def convolve(at: At, op: Convolve) -> list[Synapses]:
+    return [_made(at.node, at.shift, *_convolve(at.graph, at.node, op))]
+
+
+@SYNAPSES.of(Sum)
+def added(at: At, op: Sum) -> list[Synapses]:
+    found: list[Synapses] = []
+    moves = op.shifts or (0,) * len(at.node.inputs)
+    for name, more in zip(at.node.inputs, moves, strict=True):
+        own = step_axes(at.graph[name].type)
+        found += [_placed(part, own, step_axes(at.node.type), {}) for part in at.of(name, more)]
+    return found
+
+
+@SYNAPSES.of(Concat)
+def side_by_side(at: At, op: Concat) -> list[Synapses]:
+    found, start = list[Synapses](), 0
+    for name, axis in zip(at.node.inputs, op.along, strict=True):
+        own = step_axes(at.graph[name].type)
+        renamed = {op.out if n == axis else n: size for n, size in own.items()}
+        place = {op.out: start}
+        found += [_placed(p, renamed, step_axes(at.node.type), place) for p in at.of(name)]
+        start += own[axis]
+    return found
+
+
+SYNAPSES.refuses(
+    Gain,
+    why="synapses add weights: nothing scales what has been added up",
+    help="compile with --profile loihi-lava, which gives every synapse a weight of its own",
+)
+SYNAPSES.refuses(
+    Pixels,
+    IntegerPopulation,
+    IntegerReadout,
+    why="it is no current, so that nothing adds it up",
+    help="this is a fault of snncc: please report it with the program",
+)
 
 
 def _made(node: Node, shift: int, rows: Ints, columns: Ints, weights: Ints) -> Synapses:

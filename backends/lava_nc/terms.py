@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from snncc.backends.lava_nc.schedule import Schedule
-from snncc.ir import TIME, Graph, Node, ValueType
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Concat, Sum
+from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 
 
 @dataclass(frozen=True)
@@ -57,24 +58,61 @@ def terms_into(graph: Graph, schedule: Schedule, name: str) -> list[Term]:
 
 def terms_of(graph: Graph, schedule: Schedule, node: Node) -> list[Term]:
     """The terms of a sum, of a concatenation, or of a population's current."""
-    match node.op:
-        case Sum(shifts=shifts):
-            return [
-                replace(term, shift=term.shift + shift)
-                for name, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True)
-                for term in terms_into(graph, schedule, name)
-            ]
-        case Concat(along=along, out=out):
-            terms: list[Term] = []
-            start = 0
-            for name, axis in zip(node.inputs, along, strict=True):
-                axes = step_axes(graph[name].type)
-                renamed = tuple((out if n == axis else n, size) for n, size in axes.items())
-                terms.append(Term(name, renamed, 0, ((out, start),) if start else ()))
-                start += axes[axis]
-            return terms
-        case _:
-            return terms_into(graph, schedule, node.inputs[0])
+    return TERMS(At(graph, schedule, node), node)
+
+
+@dataclass(frozen=True)
+class At:
+    """A node that adds up what it reads."""
+
+    graph: Graph
+    schedule: Schedule
+    node: Node
+
+    def of(self, name: str) -> list[Term]:
+        """The terms of an input."""
+        return terms_into(self.graph, self.schedule, name)
+
+
+TERMS: Meaning[At, list[Term]] = Meaning("the sums of the Lava backend", INTEGER)
+
+
+@TERMS.of(Sum)
+def added(at: At, op: Sum) -> list[Term]:
+    moves = op.shifts or (0,) * len(at.node.inputs)
+    return [
+        replace(term, shift=term.shift + shift)
+        for name, shift in zip(at.node.inputs, moves, strict=True)
+        for term in at.of(name)
+    ]
+
+
+@TERMS.of(Concat)
+def side_by_side(at: At, op: Concat) -> list[Term]:
+    terms: list[Term] = []
+    start = 0
+    for name, axis in zip(at.node.inputs, op.along, strict=True):
+        axes = step_axes(at.graph[name].type)
+        renamed = tuple((op.out if n == axis else n, size) for n, size in axes.items())
+        terms.append(Term(name, renamed, 0, ((op.out, start),) if start else ()))
+        start += axes[axis]
+    return terms
+
+
+@TERMS.of(IntegerPopulation)
+def current(at: At, op: IntegerPopulation) -> list[Term]:
+    return at.of(at.node.inputs[0])
+
+
+TERMS.refuses(
+    Pixels,
+    Contract,
+    Convolve,
+    Gain,
+    IntegerReadout,
+    why="its process adds up nothing: only sums and populations do",
+    help="this is a fault of snncc: please report it with the program",
+)
 
 
 def by_port(terms: Iterable[Term]) -> list[list[Term]]:

@@ -251,10 +251,15 @@ def load(path: str | Path) -> Program:
     """Reads a program that `snncc compile` or `Program.save` wrote; needs no torch.
 
     Raises:
-        SnnccError: SNN015 when there is no such file, SNN017 when it is damaged or no program.
+        SnnccError: SNN015 when there is no such file, SNN017 when it is damaged or no program,
+            SNN040 when it holds ops that this snncc cannot run.
     """
+    from snncc.runtime.interpreter import VALUE
+
     with in_words_of_python():
-        return Program(artifact.load_program(Path(path)))
+        program = artifact.load_program(Path(path))
+        VALUE.require(program.graph)
+        return Program(program)
 
 
 def _require_choice(name: str, given: object, choices: tuple[str, ...]) -> None:

@@ -21,6 +21,10 @@ class Dialect:
     ops: Mapping[str, type[Op]]
     integer: bool = False
 
+    def has(self, op: Op) -> bool:
+        """Whether an op is one of the table."""
+        return self.ops.get(op.mnemonic) is type(op)
+
 
 def _dialect(name: str, *ops: type[Op], integer: bool = False) -> Dialect:
     return Dialect(name, {op.mnemonic: op for op in ops}, integer)

@@ -103,7 +103,7 @@ def _foreign(graph: Graph) -> list[str]:
 
 def _op_problems(graph: Graph, node: Node) -> list[str]:
     dialect = DIALECTS[graph.dialect]
-    if dialect.ops.get(node.op.mnemonic) is type(node.op):
+    if dialect.has(node.op):
         return []
     return [f"{_place(node)}: {node.op.mnemonic} is not an op of the {dialect.name} dialect"]
 

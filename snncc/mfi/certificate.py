@@ -5,11 +5,13 @@ shares no code with this module. docs/certificate.md says what every field means
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from snncc.ir import Graph, Kind, Node, verify
+from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 from snncc.mfi.prover import Verdict, prove_rules
 from snncc.mfi.rules import Need
@@ -40,6 +42,7 @@ def statement(graph: Graph, program: str, file: str) -> dict[str, Json]:
 
     Raises:
         ValueError: the graph multiplies.
+        SnnccError: SNN040 for an op of the integer dialect that has no rule.
     """
     verdict = prove_rules(graph)
     if verdict.level is Level.NONE:
@@ -73,7 +76,7 @@ def _nodes(graph: Graph, verdict: Verdict) -> list[Mapping[str, Json]]:
         {
             "name": node.name,
             "op": node.op.mnemonic,
-            "rule": _rule(graph, node, found.need),
+            "rule": RULE(Judged(graph, node, found.need), node),
             "arithmetic": list(found.need.arithmetic),
             "level": found.need.level.label,
             "adders": found.need.adders,
@@ -85,25 +88,58 @@ def _nodes(graph: Graph, verdict: Verdict) -> list[Mapping[str, Json]]:
     ]
 
 
-def _rule(graph: Graph, node: Node, need: Need) -> str:
-    """Name of the rule that gave the level, as docs/certificate.md lists them."""
-    match node.op:
-        case Pixels():
-            return "image"
-        case Concat():
-            return "side-by-side"
-        case Sum():
-            return "add-currents"
-        case Gain():
-            return "gain-by-shift" if need.level is Level.STRICT else "gain-by-shift-add"
-        case IntegerPopulation():
-            return "leak-by-shift" if need.level is Level.STRICT else "leak-by-shift-add"
-        case IntegerReadout():
-            return "sum-over-time"
-        case _ if graph[node.inputs[0]].type.kind is Kind.SPIKE:
-            return "spikes-select"
-        case _:
-            return "pixel-bits-select" if need.arithmetic else "host-current"
+@dataclass(frozen=True)
+class Judged:
+    """A node with what it needs."""
+
+    graph: Graph
+    node: Node
+    need: Need
+
+    def by_level(self, rule: str) -> str:
+        """A rule that has another name where one shift is not enough."""
+        return rule if self.need.level is Level.STRICT else f"{rule}-add"
+
+
+RULE: Meaning[Judged, str] = Meaning("the certificate", INTEGER)
+"""Name of the rule that gave the level, as docs/certificate.md lists them."""
+
+
+@RULE.of(Pixels)
+def pixels(at: Judged, op: Pixels) -> str:
+    return "image"
+
+
+@RULE.of(Concat)
+def side_by_side(at: Judged, op: Concat) -> str:
+    return "side-by-side"
+
+
+@RULE.of(Sum)
+def total(at: Judged, op: Sum) -> str:
+    return "add-currents"
+
+
+@RULE.of(Gain)
+def gain(at: Judged, op: Gain) -> str:
+    return at.by_level("gain-by-shift")
+
+
+@RULE.of(IntegerPopulation)
+def population(at: Judged, op: IntegerPopulation) -> str:
+    return at.by_level("leak-by-shift")
+
+
+@RULE.of(IntegerReadout)
+def readout(at: Judged, op: IntegerReadout) -> str:
+    return "sum-over-time"
+
+
+@RULE.each(Contract, Convolve)
+def projection(at: Judged, op: Op) -> str:
+    if at.graph[at.node.inputs[0]].type.kind is Kind.SPIKE:
+        return "spikes-select"
+    return "pixel-bits-select" if at.need.arithmetic else "host-current"
 
 
 def _before_shift(graph: Graph, node: Node) -> list[int] | None:

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snncc.diagnostics import Finding
-from snncc.ir import DIALECTS, Graph, Loc, Node, Op, VerifyError, verify
+from snncc.ir import DIALECTS, Graph, Loc, Node, VerifyError, verify
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
+from snncc.meaning import Meaning
+from snncc.mfi import spiking_rules, traced_rules
 from snncc.mfi.analysis import domains_of
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome, standing
-from snncc.mfi.real_rules import RealRule, left_factor
+from snncc.mfi.real_rules import left_factor
 from snncc.mfi.rules import UNKNOWN, Need, need_of
-from snncc.mfi.spiking_rules import SPIKING_RULES
-from snncc.mfi.structure import NEURONS, Structure, called
-from snncc.mfi.traced_rules import TRACED_RULES
+from snncc.mfi.structure import NEURONS, Judged, Structure, called
 
 ENCODINGS = {
     "bit-planes": "inside the program: each of a pixel's 8 bits selects weights (select, add, "
@@ -33,9 +33,9 @@ INTEGER_READOUT = (
 UNSEEN = ("SNN022", "SNN023", "SNN024")
 """Data read by Python, random numbers, tensors from nowhere: one run does not show the model."""
 FIRES = (*NEURONS, IntegerPopulation)
-REAL_RULES: Mapping[str, Mapping[type[Op], RealRule]] = {
-    "traced": TRACED_RULES,
-    "spiking": SPIKING_RULES,
+REAL_NEEDS: Mapping[str, Meaning[Judged, Need]] = {
+    "traced": traced_rules.NEED,
+    "spiking": spiking_rules.NEED,
 }
 
 
@@ -117,6 +117,7 @@ def prove(
 
     Raises:
         ValueError: a traced graph without an outcome: nothing says what compiling makes of it.
+        SnnccError: SNN040 for an op of the dialect that has no rule.
     """
     verdict = prove_rules(graph, image, findings, outcome)
     if not DIALECTS[graph.dialect].integer or verdict.level is Level.NONE:
@@ -196,15 +197,16 @@ def _added(node: Node, outcome: Outcome) -> OpVerdict:
 
 
 def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Callable[[Node], Need]:
-    """The rule of a node in its dialect's table; what is in no table has level none."""
-    structure, table = Structure(graph, domains, outcome), REAL_RULES.get(graph.dialect, {})
+    """The rule of a node in its dialect's table; what is no op of it has level none."""
+    structure, table = Structure(graph, domains, outcome), REAL_NEEDS.get(graph.dialect)
 
     def rule(node: Node) -> Need:
         reason = outcome.refused.get(node.name)
         if reason is not None and node.name not in outcome.currents:
             return Need(Level.NONE, UNKNOWN, reason=f"it cannot be compiled: {reason}")
-        real = table.get(type(node.op))
-        return need_of(graph, node) if real is None else real(structure, node)
+        if table is None or not table.dialect.has(node.op):
+            return need_of(graph, node)
+        return table(Judged(structure, node), node)
 
     return rule
 

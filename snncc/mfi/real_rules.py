@@ -4,11 +4,9 @@ The numbers there are real. A level says what is left once the network is compil
 have shown (`Outcome`); `rewrite` says what they do for that.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from snncc.ir import TIME, Array, Graph, Node
+from snncc.ir import TIME, Array, Graph, Node, Op
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
@@ -18,18 +16,18 @@ from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome
 from snncc.mfi.rules import Need, digits_of
-from snncc.mfi.structure import MAPS, SUMS, Structure, called, factor_of, offset_of
+from snncc.mfi.structure import MAPS, SUMS, Judged, Structure, called, factor_of, offset_of
 
-RealRule = Callable[[Structure, Node], Need]
 SPIKE_BEFORE = "put a spiking neuron before it"
 
 
-def moved(_structure: Structure, _node: Node) -> Need:
+def moved(at: Judged, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
 
 
-def projection(structure: Structure, node: Node) -> Need:
+def projection(at: Judged, op: Op) -> Need:
     """A linear map or a convolution with constant weights."""
+    structure, node = at.structure, at.node
     source = structure.domains[node.inputs[0]]
     if source.values is Values.REAL:
         origin = structure.activation(node.inputs[0])
@@ -87,8 +85,9 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
     )
 
 
-def averaged(structure: Structure, node: Node) -> Need:
+def averaged(at: Judged, op: Op) -> Need:
     """A sum or a mean over axes: a map whose weights are all one share."""
+    structure, node = at.structure, at.node
     source = structure.domains[node.inputs[0]]
     if node.name in structure.outcome.refused:
         return _of_numbers(structure, node, source)
@@ -136,8 +135,9 @@ def _weight(structure: Structure, node: Node) -> Array:
             return np.ones(1)
 
 
-def factor(structure: Structure, node: Node) -> Need:
+def factor(at: Judged, op: Op) -> Need:
     """A constant factor and offset: a BatchNorm, a scale, an affine."""
+    structure, node = at.structure, at.node
     axes, values = factor_of(structure.graph, node)
     source = structure.domains[node.inputs[0]]
     plain = bool((values == 1.0).all())
@@ -213,8 +213,9 @@ def _factor_help(axes: tuple[str, ...], where: str, values: Array) -> str:
     return f"{unshared}; or train with BatchNorm over the output axis of the map before it"
 
 
-def summed(structure: Structure, node: Node) -> Need:
+def summed(at: Judged, op: Op) -> Need:
     """An elementwise sum of values."""
+    structure, node = at.structure, at.node
     result = structure.domains[node.name]
     if all(structure.domains[name].discrete for name in node.inputs):
         return Need(
@@ -226,10 +227,25 @@ def summed(structure: Structure, node: Node) -> Need:
     return Need(Level.STRICT, ("add",), reason="values are added")
 
 
-def neurons(structure: Structure, node: Node) -> Need:
-    """Leak, threshold and reset."""
-    decay, threshold = _dynamics(structure, node)
-    source = structure.domains[node.inputs[0]]
+def lif(at: Judged, op: traced.Lif) -> Need:
+    """Neurons as a library has them: the threshold in the form without input decay."""
+    threshold = None if op.threshold is not None else op.v_threshold - op.rest
+    if op.tau is None:
+        return _neurons(at, 1.0, threshold)
+    scaled = threshold if threshold is None or not op.decay_input else threshold * op.tau
+    return _neurons(at, 1.0 - 1.0 / op.tau, scaled)
+
+
+def population(at: Judged, op: Population) -> Need:
+    """Neurons of the spiking dialect."""
+    levels = at.structure.graph.constants[op.threshold.name]
+    threshold = float(levels.flat[0]) if np.ptp(levels) == 0 else None
+    return _neurons(at, op.decay, threshold)
+
+
+def _neurons(at: Judged, decay: float, threshold: float | None) -> Need:
+    """Leak, threshold and reset; the threshold where it is one number."""
+    source = at.structure.domains[at.node.inputs[0]]
     rewrite = ""
     if source.discrete and source.step != 1 and threshold is not None:
         rewrite = (
@@ -250,19 +266,3 @@ def neurons(structure: Structure, node: Node) -> Need:
         "every time step",
         rewrite=rewrite,
     )
-
-
-def _dynamics(structure: Structure, node: Node) -> tuple[float, float | None]:
-    """Decay, and the threshold in the form without input decay where it is one number."""
-    match node.op:
-        case traced.Lif(tau=tau, v_threshold=level, decay_input=decays, threshold=param):
-            threshold = None if param is not None else level - node.op.rest
-            if tau is None:
-                return 1.0, threshold
-            scaled = threshold if threshold is None or not decays else threshold * tau
-            return 1.0 - 1.0 / tau, scaled
-        case Population(decay=decay, threshold=param):
-            levels = structure.graph.constants[param.name]
-            return decay, float(levels.flat[0]) if np.ptp(levels) == 0 else None
-        case _:
-            raise TypeError(node.op.mnemonic)

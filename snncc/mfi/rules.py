@@ -1,15 +1,18 @@
-"""What each op needs: the tables behind the verdict. An op without a rule has level none."""
+"""What each op of an integer program needs: the table behind the verdict.
 
-from collections.abc import Callable, Mapping
+An op that is none of the dialect has level none: nothing says that it needs less.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import Array, Graph, Kind, Node, Op
+from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 
 
@@ -40,20 +43,33 @@ class Need:
 
 
 UNKNOWN = ("unknown",)
-Rule = Callable[[Graph, Node], Need]
+
+
+@dataclass(frozen=True)
+class At:
+    """A node of an integer program whose need is asked for."""
+
+    graph: Graph
+    node: Node
+
+
+NEED: Meaning[At, Need] = Meaning("the verdict on integer programs", INTEGER)
 
 
 def need_of(graph: Graph, node: Node) -> Need:
-    """The need of a node by its dialect's table."""
-    rule = TABLES.get(graph.dialect, {}).get(type(node.op))
-    if rule is None:
+    """The need of a node of an integer program, or of an op that is none of its dialect.
+
+    Raises:
+        SnnccError: SNN040 for an op of the integer dialect that has no rule.
+    """
+    if graph.dialect != INTEGER.name or not INTEGER.has(node.op):
         return Need(
             Level.NONE,
             UNKNOWN,
             reason=f"no rule says that {node.op.mnemonic} on real numbers needs less",
             help="compile the model: the verdict is about the integer program",
         )
-    return rule(graph, node)
+    return NEED(At(graph, node), node)
 
 
 def digits_of(values: Array) -> Array:
@@ -63,7 +79,14 @@ def digits_of(values: Array) -> Array:
     return digits
 
 
-def _projection(graph: Graph, node: Node) -> Need:
+@NEED.each(Pixels, Concat)
+def moved(at: At, op: Op) -> Need:
+    return Need(Level.STRICT, (), reason="no arithmetic")
+
+
+@NEED.each(Contract, Convolve)
+def projection(at: At, op: Op) -> Need:
+    graph, node = at.graph, at.node
     source = graph[node.inputs[0]].type.kind
     if source is Kind.SPIKE:
         return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
@@ -83,20 +106,15 @@ def _projection(graph: Graph, node: Node) -> Need:
     )
 
 
-def _moved(_graph: Graph, _node: Node) -> Need:
-    return Need(Level.STRICT, (), reason="no arithmetic")
+@NEED.of(Sum)
+def total(at: At, op: Sum) -> Need:
+    arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
+    return Need(Level.STRICT, arithmetic, reason="currents are added")
 
 
-def _sum(graph: Graph, node: Node) -> Need:
-    op = node.op
-    shifts = isinstance(op, Sum) and any(op.shifts)
-    return Need(Level.STRICT, ("add", "shift") if shifts else ("add",), reason="currents are added")
-
-
-def _gain(graph: Graph, node: Node) -> Need:
-    if not isinstance(node.op, Gain):
-        raise TypeError(node.op.mnemonic)
-    digits = digits_of(graph.constants[node.op.mantissa.name])
+@NEED.of(Gain)
+def gain(at: At, op: Gain) -> Need:
+    digits = digits_of(at.graph.constants[op.mantissa.name])
     most = int(digits.max(initial=0))
     if most <= 1:
         return Need(Level.STRICT, ("shift",), reason="every gain is a power of two or 0")
@@ -110,10 +128,8 @@ def _gain(graph: Graph, node: Node) -> Need:
     )
 
 
-def _population(graph: Graph, node: Node) -> Need:
-    op = node.op
-    if not isinstance(op, IntegerPopulation):
-        raise TypeError(op.mnemonic)
+@NEED.of(IntegerPopulation)
+def population(at: At, op: IntegerPopulation) -> Need:
     basic = ("add", "compare", "select")
     factor, shift = op.decay
     digits = int(digits_of(np.array([factor]))[0])
@@ -129,18 +145,6 @@ def _population(graph: Graph, node: Node) -> Need:
     )
 
 
-def _readout(graph: Graph, node: Node) -> Need:
+@NEED.of(IntegerReadout)
+def readout(at: At, op: IntegerReadout) -> Need:
     return Need(Level.STRICT, ("add",), reason="integers are summed over time")
-
-
-INTEGER_RULES: Mapping[type[Op], Rule] = {
-    Pixels: _moved,
-    Contract: _projection,
-    Convolve: _projection,
-    Concat: _moved,
-    Sum: _sum,
-    Gain: _gain,
-    IntegerPopulation: _population,
-    IntegerReadout: _readout,
-}
-TABLES: Mapping[str, Mapping[type[Op], Rule]] = {"integer": INTEGER_RULES}

@@ -4,79 +4,109 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from snncc.ir import Graph, Kind, Node, Op
+from snncc.ir import SPIKING, Graph, Kind, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.meaning import Meaning
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
-from snncc.mfi.real_rules import RealRule
 from snncc.mfi.rules import UNKNOWN, Need
-from snncc.mfi.structure import Structure, aligned, called, factor_of, offset_of
+from snncc.mfi.structure import Judged, Read, aligned, called, factor_of, offset_of
+
+DOMAIN: Meaning[Read, Domain] = Meaning("the domains of the spiking dialect", SPIKING)
+NEED: Meaning[Judged, Need] = Meaning("the verdict on spiking graphs", SPIKING)
 
 
 def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
-    """The numbers that the result of one node can be, from those of its inputs."""
-    inputs = tuple(known[name] for name in node.inputs)
-    match node.op:
-        case Pixels():
-            return Domain(Values.PIXEL, 0, 255, 1)
-        case Contract(weight=weight, into=into, summed=summed):
-            array = graph.constants[weight.name]
-            terms = count(tuple(graph[node.inputs[0]].type.size(n) for n in summed))
-            rows = array.reshape(count(array.shape[: array.ndim - len(into)]), -1)
-            return repeated(mapped(inputs[0], rows, np.zeros(1)), terms)
-        case Convolve(weight=weight, padding=padding):
-            rows = graph.constants[weight.name].reshape(graph.constants[weight.name].shape[0], -1)
-            return mapped(inputs[0], rows, np.zeros(1), padded=any(padding))
-        case Concat():
-            return hull(inputs)
-        case Sum():
-            return total(inputs)
-        case Affine():
-            _, scale = factor_of(graph, node)
-            return affine(inputs[0], scale, offset_of(graph, node), paired=aligned(node.op))
-        case Population():
-            return BIT
-        case Opaque(kind=Kind.SPIKE):
-            return BIT
-        case Readout(offset=offset):
-            array = np.zeros(1) if offset is None else graph.constants[offset.name]
-            return affine(repeated(inputs[0], graph.steps), np.ones(1), array.reshape(-1))
-        case _:
-            return ANY_REAL  # no op of this dialect: nothing is known about it
+    """The numbers that the result of one node can be, from those of its inputs.
+
+    Of an op that is none of the dialect nothing is known.
+
+    Raises:
+        SnnccError: SNN040 for an op of the dialect without a domain.
+    """
+    return DOMAIN(Read(graph, node, known), node) if SPIKING.has(node.op) else ANY_REAL
 
 
-def _projection(structure: Structure, node: Node) -> Need:
+@DOMAIN.of(Pixels)
+def pixels(at: Read, op: Pixels) -> Domain:
+    return Domain(Values.PIXEL, 0, 255, 1)
+
+
+@DOMAIN.of(Contract)
+def contract(at: Read, op: Contract) -> Domain:
+    array = at.graph.constants[op.weight.name]
+    terms = count(tuple(at.graph[at.node.inputs[0]].type.size(n) for n in op.summed))
+    rows = array.reshape(count(array.shape[: array.ndim - len(op.into)]), -1)
+    return repeated(mapped(at.inputs[0], rows, np.zeros(1)), terms)
+
+
+@DOMAIN.of(Convolve)
+def convolve(at: Read, op: Convolve) -> Domain:
+    kernel = at.graph.constants[op.weight.name]
+    rows = kernel.reshape(kernel.shape[0], -1)
+    return mapped(at.inputs[0], rows, np.zeros(1), padded=any(op.padding))
+
+
+@DOMAIN.of(Concat)
+def side_by_side(at: Read, op: Concat) -> Domain:
+    return hull(at.inputs)
+
+
+@DOMAIN.of(Sum)
+def added(at: Read, op: Sum) -> Domain:
+    return total(at.inputs)
+
+
+@DOMAIN.of(Affine)
+def scaled(at: Read, op: Affine) -> Domain:
+    _, scale = factor_of(at.graph, at.node)
+    return affine(at.inputs[0], scale, offset_of(at.graph, at.node), paired=aligned(op))
+
+
+@DOMAIN.of(Population)
+def spikes(at: Read, op: Population) -> Domain:
+    return BIT
+
+
+@DOMAIN.of(Opaque)
+def opaque(at: Read, op: Opaque) -> Domain:
+    return BIT if op.kind is Kind.SPIKE else ANY_REAL
+
+
+@DOMAIN.of(Readout)
+def summed_up(at: Read, op: Readout) -> Domain:
+    offset = np.zeros(1) if op.offset is None else at.graph.constants[op.offset.name]
+    return affine(repeated(at.inputs[0], at.graph.steps), np.ones(1), offset.reshape(-1))
+
+
+NEED.each(Pixels, Concat)(real_rules.moved)
+NEED.each(Sum)(real_rules.summed)
+NEED.each(Affine)(real_rules.factor)
+NEED.of(Population)(real_rules.population)
+
+
+@NEED.each(Contract, Convolve)
+def projection(at: Judged, op: Op) -> Need:
     """As on a traced graph, except that the host may take over the image."""
-    if from_host(structure.graph, node.inputs[0]):
+    if from_host(at.structure.graph, at.node.inputs[0]):
         return Need(Level.STRICT, (), reason="computed by the host, outside the program")
-    return real_rules.projection(structure, node)
+    return real_rules.projection(at, op)
 
 
-def _opaque(_structure: Structure, node: Node) -> Need:
+@NEED.of(Opaque)
+def unknown(at: Judged, op: Opaque) -> Need:
     return Need(
         Level.NONE,
         UNKNOWN,
-        reason=f"{called(node)} has no form in this dialect",
+        reason=f"{called(at.node)} has no form in this dialect",
         help="judge the model: there the function is known",
     )
 
 
-def _readout(_structure: Structure, _node: Node) -> Need:
+@NEED.of(Readout)
+def readout(at: Judged, op: Readout) -> Need:
     return Need(Level.STRICT, ("add",), reason="currents are summed over time")
-
-
-SPIKING_RULES: Mapping[type[Op], RealRule] = {
-    Pixels: real_rules.moved,
-    Contract: _projection,
-    Convolve: _projection,
-    Concat: real_rules.moved,
-    Sum: real_rules.summed,
-    Affine: real_rules.factor,
-    Population: real_rules.neurons,
-    Readout: _readout,
-    Opaque: _opaque,
-}

@@ -45,6 +45,28 @@ class Structure:
         return node
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A node of a graph whose need is asked for."""
+
+    structure: Structure
+    node: Node
+
+
+@dataclass(frozen=True)
+class Read:
+    """A node of a graph whose domain is asked for, with those of all earlier values."""
+
+    graph: Graph
+    node: Node
+    known: Mapping[str, Domain]
+
+    @property
+    def inputs(self) -> tuple[Domain, ...]:
+        """Domains of what it reads."""
+        return tuple(self.known[name] for name in self.node.inputs)
+
+
 def factor_of(graph: Graph, node: Node) -> tuple[tuple[str, ...], Array]:
     """The factor of an affine op: the axes along which it varies, and its values, flat."""
     match node.op:

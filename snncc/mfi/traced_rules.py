@@ -8,51 +8,106 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from snncc.ir import Array, Graph, Node, Op, Param
+from snncc.ir import TRACED, Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.meaning import Meaning
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.foreign_functions import judge
 from snncc.mfi.foreign_products import Operands
-from snncc.mfi.real_rules import RealRule, terms_of
+from snncc.mfi.real_rules import terms_of
 from snncc.mfi.rules import Need
-from snncc.mfi.structure import Structure, aligned, factor_of, offset_of
+from snncc.mfi.structure import Judged, Read, aligned, factor_of, offset_of
+
+DOMAIN: Meaning[Read, Domain] = Meaning("the domains of the traced dialect", TRACED)
+NEED: Meaning[Judged, Need] = Meaning("the verdict on models", TRACED)
 
 
 def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
-    """The numbers that the result of one node can be, from those of its inputs."""
-    inputs = tuple(known[name] for name in node.inputs)
-    match node.op:
-        case traced.Input():
-            return Domain(Values.PIXEL, 0, 1, 1 / 255)
-        case traced.Linear(weight=weight, into=into, bias=bias):
-            array = graph.constants[weight.name]
-            rows = array.reshape(count(array.shape[: array.ndim - len(into)]), -1)
-            return mapped(inputs[0], rows, _flat(graph, bias))
-        case traced.Conv(weight=weight, bias=bias, padding=padding):
-            rows = graph.constants[weight.name].reshape(graph.constants[weight.name].shape[0], -1)
-            return mapped(inputs[0], rows, _flat(graph, bias), padded=any(padding))
-        case traced.BatchNorm() | traced.Scale():
-            _, scale = factor_of(graph, node)
-            return affine(inputs[0], scale, offset_of(graph, node), paired=aligned(node.op))
-        case traced.Lif():
-            return BIT
-        case traced.Add():
-            return total(inputs)
-        case traced.TracedConcat():
-            return hull(inputs)
-        case traced.Rearrange() | traced.Repeat():
-            return inputs[0]
-        case traced.Mean():
-            terms = terms_of(graph, node)
-            return repeated(inputs[0], terms, 1.0 / terms)
-        case traced.Total():
-            return repeated(inputs[0], terms_of(graph, node))
-        case traced.Foreign():
-            return judge(_operands(graph, node, node.op, known))[0]
-        case _:
-            return ANY_REAL  # no op of this dialect: nothing is known about it
+    """The numbers that the result of one node can be, from those of its inputs.
+
+    Of an op that is none of the dialect nothing is known.
+
+    Raises:
+        SnnccError: SNN040 for an op of the dialect without a domain.
+    """
+    return DOMAIN(Read(graph, node, known), node) if TRACED.has(node.op) else ANY_REAL
+
+
+@DOMAIN.of(traced.Input)
+def network_input(at: Read, op: traced.Input) -> Domain:
+    return Domain(Values.PIXEL, 0, 1, 1 / 255)
+
+
+@DOMAIN.of(traced.Linear)
+def linear(at: Read, op: traced.Linear) -> Domain:
+    array = at.graph.constants[op.weight.name]
+    rows = array.reshape(count(array.shape[: array.ndim - len(op.into)]), -1)
+    return mapped(at.inputs[0], rows, _flat(at.graph, op.bias))
+
+
+@DOMAIN.of(traced.Conv)
+def conv(at: Read, op: traced.Conv) -> Domain:
+    kernel = at.graph.constants[op.weight.name]
+    rows = kernel.reshape(kernel.shape[0], -1)
+    return mapped(at.inputs[0], rows, _flat(at.graph, op.bias), padded=any(op.padding))
+
+
+@DOMAIN.each(traced.BatchNorm, traced.Scale)
+def scaled(at: Read, op: Op) -> Domain:
+    _, scale = factor_of(at.graph, at.node)
+    return affine(at.inputs[0], scale, offset_of(at.graph, at.node), paired=aligned(op))
+
+
+@DOMAIN.of(traced.Lif)
+def spikes(at: Read, op: traced.Lif) -> Domain:
+    return BIT
+
+
+@DOMAIN.of(traced.Add)
+def added(at: Read, op: traced.Add) -> Domain:
+    return total(at.inputs)
+
+
+@DOMAIN.of(traced.TracedConcat)
+def side_by_side(at: Read, op: traced.TracedConcat) -> Domain:
+    return hull(at.inputs)
+
+
+@DOMAIN.each(traced.Rearrange, traced.Repeat)
+def moved(at: Read, op: Op) -> Domain:
+    return at.inputs[0]
+
+
+@DOMAIN.of(traced.Mean)
+def mean(at: Read, op: traced.Mean) -> Domain:
+    terms = terms_of(at.graph, at.node)
+    return repeated(at.inputs[0], terms, 1.0 / terms)
+
+
+@DOMAIN.of(traced.Total)
+def summed_up(at: Read, op: traced.Total) -> Domain:
+    return repeated(at.inputs[0], terms_of(at.graph, at.node))
+
+
+@DOMAIN.of(traced.Foreign)
+def result(at: Read, op: traced.Foreign) -> Domain:
+    return judge(_operands(at.graph, at.node, op, at.known))[0]
+
+
+NEED.each(traced.Input, traced.TracedConcat, traced.Rearrange, traced.Repeat)(real_rules.moved)
+NEED.each(traced.Linear, traced.Conv)(real_rules.projection)
+NEED.each(traced.BatchNorm, traced.Scale)(real_rules.factor)
+NEED.of(traced.Lif)(real_rules.lif)
+NEED.each(traced.Add)(real_rules.summed)
+NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
+
+
+@NEED.of(traced.Foreign)
+def foreign(at: Judged, op: traced.Foreign) -> Need:
+    structure = at.structure
+    return judge(_operands(structure.graph, at.node, op, structure.domains))[1]
 
 
 def _flat(graph: Graph, param: Param | None) -> Array:
@@ -66,26 +121,3 @@ def _operands(
         isinstance(graph[name].op, traced.Scale) and known[name] == BIT for name in node.inputs
     )
     return Operands(op, tuple(known[name] for name in node.inputs), inverted)
-
-
-def _foreign(structure: Structure, node: Node) -> Need:
-    if not isinstance(node.op, traced.Foreign):
-        raise TypeError(node.op.mnemonic)
-    return judge(_operands(structure.graph, node, node.op, structure.domains))[1]
-
-
-TRACED_RULES: Mapping[type[Op], RealRule] = {
-    traced.Input: real_rules.moved,
-    traced.Linear: real_rules.projection,
-    traced.Conv: real_rules.projection,
-    traced.BatchNorm: real_rules.factor,
-    traced.Scale: real_rules.factor,
-    traced.Lif: real_rules.neurons,
-    traced.Add: real_rules.summed,
-    traced.TracedConcat: real_rules.moved,
-    traced.Rearrange: real_rules.moved,
-    traced.Repeat: real_rules.moved,
-    traced.Mean: real_rules.averaged,
-    traced.Total: real_rules.averaged,
-    traced.Foreign: _foreign,
-}

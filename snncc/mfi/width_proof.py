@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, Node
+from snncc.ir import Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.mfi.prover import bits
 from snncc.mfi.widths import Bounds, before_shift, before_shift_of, bounds_of, membrane_of
@@ -53,7 +53,8 @@ def prove_widths(graph: Graph) -> Iterator[Width]:
     """Every current, gain before its shift, membrane and readout, in the order of the program.
 
     Raises:
-        SnnccError: SNN004 when the bounds of all elements would not fit into memory.
+        SnnccError: SNN004 when the bounds of all elements would not fit into memory; SNN040 for
+            ops that have no bounds.
     """
     elements = sum(node.type.neurons for node in graph.nodes)
     if elements > MOST_ELEMENTS:
@@ -70,7 +71,7 @@ def prove_widths(graph: Graph) -> Iterator[Width]:
             yield _of_sum(graph, node, BEFORE_SHIFT, before_shift(graph, node, node.op), before)
         if isinstance(node.op, IntegerPopulation):
             yield _of_membrane(graph, node, node.op, bounds[node.inputs[0]])
-        elif node.name in bounds:
+        elif node.type.kind in (Kind.CURRENT, Kind.READOUT):
             declared = node.type.range or (0, 0)
             yield _of_sum(graph, node, node.type.kind.value, declared, bounds[node.name])
 

@@ -10,15 +10,25 @@ integers elsewhere; what then needs more than `WIDEST` bits is an error.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Array, Graph, Kind, Node
+from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, ValueType
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import require_narrow
-from snncc.ir.projections import PIXEL_RANGE, SPIKE_RANGE, Concat, Contract, Convolve, Sum
+from snncc.ir.projections import (
+    PIXEL_RANGE,
+    SPIKE_RANGE,
+    Concat,
+    Contract,
+    Convolve,
+    Pixels,
+    Sum,
+)
+from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
 Bounds = tuple[Ints, Ints]
@@ -30,14 +40,55 @@ def axes_of_step(node: Node) -> tuple[str, ...]:
     return tuple(name for name in node.type.names if name != TIME)
 
 
+@dataclass(frozen=True)
+class End:
+    """One end of what a node's value can be.
+
+    Attributes:
+        graph: integer dialect.
+        node: one of it.
+        known: bounds of all earlier values.
+        upper: whether the largest is asked for.
+    """
+
+    graph: Graph
+    node: Node
+    known: Mapping[str, Bounds]
+    upper: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Axes of the answer: time, then those of one step."""
+        return (TIME, *axes_of_step(self.node))
+
+    @property
+    def source(self) -> ValueType:
+        """Type of the first input."""
+        return self.graph[self.node.inputs[0]].type
+
+    def of(self, source: str, renamed: Mapping[str, str]) -> Ints:
+        """The same end of an input, over the axes of the answer."""
+        axes = (TIME, *(renamed.get(n, n) for n in axes_of_step(self.graph[source])))
+        return spread(self.known[source][self.upper], axes, self.names)
+
+
+END: Meaning[End, Array] = Meaning("the width proof", INTEGER)
+
+
 def bounds_of(graph: Graph) -> dict[str, Bounds]:
-    """Bounds of every current and readout, by node."""
+    """Bounds of every value, by node. Raises SnnccError (SNN040) for ops that have none."""
+    END.require(graph)
     found: dict[str, Bounds] = {}
     for node in graph.nodes:
-        if node.type.kind in (Kind.CURRENT, Kind.READOUT):
-            low, high = (_end(graph, node, found, upper) for upper in (False, True))
-            found[node.name] = low, high
+        low, high = (_end(End(graph, node, found, upper)) for upper in (False, True))
+        found[node.name] = low, high
     return found
+
+
+def _end(at: End) -> Ints:
+    value = settled(at.node, END(at, at.node))
+    sizes = (at.node.type.size(name) for name in at.names[1:])
+    return np.broadcast_to(value, (len(value), *sizes))
 
 
 def before_shift_of(graph: Graph, node: Node, op: Gain, source: Bounds) -> Bounds:
@@ -87,79 +138,88 @@ def membrane_of(graph: Graph, node: Node, op: IntegerPopulation, current: Bounds
     return np.broadcast_to(low, shape), np.broadcast_to(high, shape)
 
 
-def _end(graph: Graph, node: Node, known: Mapping[str, Bounds], upper: bool) -> Ints:
-    names = (TIME, *axes_of_step(node))
-
-    def of(source: str, renamed: Mapping[str, str]) -> Ints:
-        axes = (TIME, *(renamed.get(n, n) for n in axes_of_step(graph[source])))
-        return spread(known[source][upper], axes, names)
-
-    match node.op:
-        case Contract():
-            value = _contract(graph, node, node.op, upper)
-        case Convolve():
-            value = _convolve(graph, node, node.op, upper)
-        case Sum(shifts=shifts):
-            moves = shifts or (0,) * len(node.inputs)
-            pairs = [(of(n, {}), move) for n, move in zip(node.inputs, moves, strict=True)]
-            reach = sum(largest(x) << move for x, move in pairs)
-            value = np.zeros((), np.int64)
-            for x, move in pairs:
-                value = value + (exact(x, reach) << move)
-        case Concat(along=along, out=out):
-            parts = [of(n, {axis: out}) for n, axis in zip(node.inputs, along, strict=True)]
-            steps = max(len(part) for part in parts)
-            parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
-            value = np.concatenate(parts, axis=names.index(out))
-        case Gain():
-            before = before_shift_of(graph, node, node.op, known[node.inputs[0]])
-            value = before[upper] >> node.op.shift
-        case IntegerReadout(offset=offset):
-            each, more = known[node.inputs[0]][upper], np.zeros((1,) * len(names), np.int64)
-            if offset is not None:
-                more = spread(graph.constants[offset.name], offset.axes, names)
-            reach = largest(each) * graph.steps + largest(more)
-            value = exact(each, reach).sum(axis=0, keepdims=True) * (graph.steps // len(each))
-            value = value + exact(more, reach)
-        case _:
-            raise TypeError(f"{node.op.mnemonic} gives no current")
-    sizes = (node.type.size(name) for name in names[1:])
-    return np.broadcast_to(settled(node, value), (len(value), *sizes))
+@END.of(Pixels)
+def pixels(at: End, op: Pixels) -> Array:
+    return _same(at, PIXEL_RANGE)
 
 
-def _most(graph: Graph, node: Node) -> int:
+@END.of(IntegerPopulation)
+def spikes(at: End, op: IntegerPopulation) -> Array:
+    return _same(at, SPIKE_RANGE)
+
+
+@END.of(Sum)
+def total(at: End, op: Sum) -> Array:
+    moves = op.shifts or (0,) * len(at.node.inputs)
+    pairs = [(at.of(n, {}), move) for n, move in zip(at.node.inputs, moves, strict=True)]
+    reach = sum(largest(x) << move for x, move in pairs)
+    value: Array = np.zeros((), np.int64)
+    for x, move in pairs:
+        value = value + (exact(x, reach) << move)
+    return value
+
+
+@END.of(Concat)
+def side_by_side(at: End, op: Concat) -> Array:
+    parts = [at.of(n, {axis: op.out}) for n, axis in zip(at.node.inputs, op.along, strict=True)]
+    steps = max(len(part) for part in parts)
+    parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
+    return np.concatenate(parts, axis=at.names.index(op.out))
+
+
+@END.of(Gain)
+def gain(at: End, op: Gain) -> Array:
+    before = before_shift_of(at.graph, at.node, op, at.known[at.node.inputs[0]])
+    return before[at.upper] >> op.shift
+
+
+@END.of(IntegerReadout)
+def readout(at: End, op: IntegerReadout) -> Array:
+    steps = at.graph.steps
+    each, more = at.known[at.node.inputs[0]][at.upper], np.zeros((1,) * len(at.names), np.int64)
+    if op.offset is not None:
+        more = spread(at.graph.constants[op.offset.name], op.offset.axes, at.names)
+    reach = largest(each) * steps + largest(more)
+    value: Array = exact(each, reach).sum(axis=0, keepdims=True) * (steps // len(each))
+    return value + exact(more, reach)
+
+
+@END.of(Contract)
+def contract(at: End, op: Contract) -> Array:
+    weight = at.graph.constants[op.weight.name]
+    kept = (*op.shared, *op.out)
+    rows = _taken(weight.reshape(*weight.shape[: len(kept)], -1), at.upper)
+    again = math.prod(at.source.size(name) for name in op.summed) * _most(at)
+    total = exact(rows, largest(weight) * rows.shape[-1] * again).sum(axis=-1) * again
+    return spread(total, kept, at.names)
+
+
+@END.of(Convolve)
+def convolve(at: End, op: Convolve) -> Array:
+    """Every position by itself: a kernel that hangs over the border takes less."""
+    weight, source, made = at.graph.constants[op.weight.name], at.source, at.node.type
+    reach = largest(weight) * math.prod(weight.shape[-3:]) * _most(at)
+    taps = exact(_taken(weight, at.upper), reach).sum(axis=-3)
+    taps = taps if op.banks else taps[None]
+    rows = _meets(op, 0, source.size(op.height), made.size(op.out_height), taps.shape[2])
+    columns = _meets(op, 1, source.size(op.width), made.size(op.out_width), taps.shape[3])
+    total = np.einsum("topq,pi,qj->tijo", taps, rows, columns) * _most(at)
+    return spread(total, (TIME, op.out_height, op.out_width, op.out_channel), at.names)
+
+
+def _same(at: End, interval: tuple[int, int]) -> Ints:
+    """The same end for every element and step."""
+    return np.full((1,) * len(at.names), interval[at.upper], np.int64)
+
+
+def _most(at: End) -> int:
     """How often one input can take a weight."""
-    pixel = graph[node.inputs[0]].type.kind is Kind.PIXEL
-    return (PIXEL_RANGE if pixel else SPIKE_RANGE)[1]
+    return (PIXEL_RANGE if at.source.kind is Kind.PIXEL else SPIKE_RANGE)[1]
 
 
 def _taken(weight: Array, upper: bool) -> Array:
     """The weights that bring a sum to this end: the others are left out."""
     return np.maximum(weight, 0) if upper else np.minimum(weight, 0)
-
-
-def _contract(graph: Graph, node: Node, op: Contract, upper: bool) -> Ints:
-    weight = graph.constants[op.weight.name]
-    kept = (*op.shared, *op.out)
-    rows = _taken(weight.reshape(*weight.shape[: len(kept)], -1), upper)
-    source = graph[node.inputs[0]].type
-    again = math.prod(source.size(name) for name in op.summed) * _most(graph, node)
-    total = exact(rows, largest(weight) * rows.shape[-1] * again).sum(axis=-1) * again
-    return spread(total, kept, (TIME, *axes_of_step(node)))
-
-
-def _convolve(graph: Graph, node: Node, op: Convolve, upper: bool) -> Ints:
-    """Every position by itself: a kernel that hangs over the border takes less."""
-    weight = graph.constants[op.weight.name]
-    reach = largest(weight) * math.prod(weight.shape[-3:]) * _most(graph, node)
-    taps = exact(_taken(weight, upper), reach).sum(axis=-3)
-    taps = taps if op.banks else taps[None]
-    source = graph[node.inputs[0]].type
-    rows = _meets(op, 0, source.size(op.height), node.type.size(op.out_height), taps.shape[2])
-    columns = _meets(op, 1, source.size(op.width), node.type.size(op.out_width), taps.shape[3])
-    total = np.einsum("topq,pi,qj->tijo", taps, rows, columns) * _most(graph, node)
-    names = (TIME, op.out_height, op.out_width, op.out_channel)
-    return spread(total, names, (TIME, *axes_of_step(node)))
 
 
 def _meets(op: Convolve, axis: int, size: int, places: int, kernel: int) -> Ints:

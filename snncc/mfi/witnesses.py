@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
-from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
+from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
+from snncc.meaning import Meaning
 from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.widths import Bounds, axes_of_step
 
@@ -136,57 +137,85 @@ def membrane_witness(
     )
 
 
-def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares) -> None:
-    """Adds to the shares of all pixels and spikes what they have in factor * (one element).
+@dataclass(frozen=True)
+class Share:
+    """What one element of a node has in a number.
 
-    The index names the step too; what has no time axis is the same at every step.
+    Attributes:
+        graph: integer dialect.
+        node: one of it.
+        index: of the element, with the step; what has no time axis is the same at every step.
+        factor: how often the number counts it.
+        shares: of pixels and spikes, to which those behind this element are added.
     """
-    node = graph[name]
-    match node.op:
-        case Contract():
-            _contract(graph, node, node.op, index, factor, shares)
-        case Convolve():
-            _convolve(graph, node, node.op, index, factor, shares)
-        case Sum(shifts=shifts):
-            for source, shift in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
-                part = {axis: index[axis] for axis in (TIME, *axes_of_step(graph[source]))}
-                _follow(graph, source, part, factor * 2.0**shift, shares)
-        case Gain(mantissa=mantissa, shift=shift):
-            at = tuple(index[axis] for axis in mantissa.axes)
-            gain = float(graph.constants[mantissa.name][at]) * 2.0**-shift
-            _follow(graph, node.inputs[0], index, factor * gain, shares)
-        case Concat(along=along, out=out):
-            place = index[out]
-            for source, axis in zip(node.inputs, along, strict=True):
-                size = graph[source].type.size(axis)
-                if 0 <= place < size:
-                    rest = {k: v for k, v in index.items() if k != out}
-                    _follow(graph, source, {**rest, axis: place}, factor, shares)
-                place -= size
-        case _:
-            raise TypeError(f"{node.op.mnemonic} gives no current")
+
+    graph: Graph
+    node: Node
+    index: Index
+    factor: float
+    shares: Shares
+
+    def to(self, source: str, index: Index, factor: float) -> None:
+        """Adds what one element of an input has."""
+        _follow(self.graph, source, index, factor, self.shares)
+
+    def give(self, share: NDArray[np.float64]) -> None:
+        """Adds the shares of the first input's elements at this step."""
+        _give(self.graph, self.graph[self.node.inputs[0]], share, self.index[TIME], self.shares)
 
 
-def _contract(
-    graph: Graph, node: Node, op: Contract, index: Index, factor: float, shares: Shares
-) -> None:
-    source = graph[node.inputs[0]]
+SHARE: Meaning[Share, None] = Meaning("what leads back from a current", INTEGER)
+
+
+def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares) -> None:
+    """Adds to the shares of all pixels and spikes what they have in factor * (one element)."""
+    SHARE(Share(graph, graph[name], index, factor, shares), graph[name])
+
+
+@SHARE.of(Sum)
+def total(at: Share, op: Sum) -> None:
+    moves = op.shifts or (0,) * len(at.node.inputs)
+    for source, shift in zip(at.node.inputs, moves, strict=True):
+        part = {axis: at.index[axis] for axis in (TIME, *axes_of_step(at.graph[source]))}
+        at.to(source, part, at.factor * 2.0**shift)
+
+
+@SHARE.of(Gain)
+def gain(at: Share, op: Gain) -> None:
+    place = tuple(at.index[axis] for axis in op.mantissa.axes)
+    scale = float(at.graph.constants[op.mantissa.name][place]) * 2.0**-op.shift
+    at.to(at.node.inputs[0], at.index, at.factor * scale)
+
+
+@SHARE.of(Concat)
+def side_by_side(at: Share, op: Concat) -> None:
+    place = at.index[op.out]
+    for source, axis in zip(at.node.inputs, op.along, strict=True):
+        size = at.graph[source].type.size(axis)
+        if 0 <= place < size:
+            rest = {k: v for k, v in at.index.items() if k != op.out}
+            at.to(source, {**rest, axis: place}, at.factor)
+        place -= size
+
+
+@SHARE.of(Contract)
+def contract(at: Share, op: Contract) -> None:
+    source = at.graph[at.node.inputs[0]]
     names = axes_of_step(source)
     gone = (*op.into, *op.summed)
-    row = graph.constants[op.weight.name][tuple(index[n] for n in (*op.shared, *op.out))]
+    row = at.graph.constants[op.weight.name][tuple(at.index[n] for n in (*op.shared, *op.out))]
     free = tuple(n for n in names if n in gone)
     share = np.zeros([source.type.size(n) for n in names])
-    place = tuple(slice(None) if n in gone else index[n] for n in names)
-    share[place] = factor * spread(row.astype(np.float64), op.into, free)
-    _give(graph, source, share, index[TIME], shares)
+    place = tuple(slice(None) if n in gone else at.index[n] for n in names)
+    share[place] = at.factor * spread(row.astype(np.float64), op.into, free)
+    at.give(share)
 
 
-def _convolve(
-    graph: Graph, node: Node, op: Convolve, index: Index, factor: float, shares: Shares
-) -> None:
-    source = graph[node.inputs[0]]
+@SHARE.of(Convolve)
+def convolve(at: Share, op: Convolve) -> None:
+    source, index = at.graph[at.node.inputs[0]], at.index
     names = axes_of_step(source)
-    weight = graph.constants[op.weight.name].astype(np.float64)
+    weight = at.graph.constants[op.weight.name].astype(np.float64)
     weight = weight[index[TIME]] if op.banks else weight
     outputs, inputs, height, width = weight.shape
     out = index[op.out_channel]
@@ -197,12 +226,21 @@ def _convolve(
             y = index[op.out_height] * op.stride[0] - op.padding[0] + p * op.dilation[0]
             x = index[op.out_width] * op.stride[1] - op.padding[1] + q * op.dilation[1]
             if 0 <= y < source.type.size(op.height) and 0 <= x < source.type.size(op.width):
-                at = {**index, op.height: y, op.width: x}
+                tap = {**index, op.height: y, op.width: x}
                 place = tuple(
-                    slice(first, first + inputs) if n == op.channel else at[n] for n in names
+                    slice(first, first + inputs) if n == op.channel else tap[n] for n in names
                 )
-                share[place] += factor * weight[out, :, p, q]
-    _give(graph, source, share, index[TIME], shares)
+                share[place] += at.factor * weight[out, :, p, q]
+    at.give(share)
+
+
+SHARE.refuses(
+    Pixels,
+    IntegerPopulation,
+    IntegerReadout,
+    why="a current is followed back to spikes and pixels, and no further",
+    help="this is a fault of snncc: please report it with the program",
+)
 
 
 def _give(graph: Graph, node: Node, share: NDArray[np.float64], step: int, shares: Shares) -> None:

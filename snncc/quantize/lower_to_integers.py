@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST, TooWide
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.meaning import Meaning
 from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
@@ -88,7 +89,12 @@ class Lowering:
         self.weights: dict[tuple[int, ...], list[tuple[Param, Array, NDArray[np.int64]]]] = {}
 
     def lower_all(self, graph: Graph) -> None:
-        """Lowers every node. Raises SnnccError (SNN033) for a number that 62 bits do not hold."""
+        """Lowers every node.
+
+        Raises:
+            SnnccError: SNN033 for a number that 62 bits do not hold, SNN040 for an op that has no
+                integer form.
+        """
         for node in graph.nodes:
             try:
                 self.lower(node)
@@ -98,26 +104,8 @@ class Lowering:
                 raise SnnccError("SNN033", f"{node.name}: {error}", loc, help=help) from error
 
     def lower(self, node: Node) -> None:
-        sources = self.rewriter.inputs(node)
-        match node.op:
-            case Contract() | Convolve():
-                result = self.projection(node, node.op, sources[0])
-            case Affine():
-                result = self.gain(node, node.op, sources[0])
-            case Sum():
-                result = self.aligned(node, sources)
-            case Concat() if node.type.kind is Kind.CURRENT:
-                finest = max(self.fraction[s] for s in sources)
-                sources = tuple(self.raised(node, s, finest) for s in sources)
-                result = self.rewriter.emit(node, node.op, *sources)
-                self.fraction[result] = finest
-            case Population():
-                result = self.population(node, node.op, sources[0])
-            case Readout():
-                result = self.readout(node, node.op, sources[0])
-            case _:
-                result = self.rewriter.emit(node, node.op, *sources)
-        self.rewriter.value[node.name] = result
+        at = Lowered(self, node, self.rewriter.inputs(node))
+        self.rewriter.value[node.name] = LOWERED(at, node)
 
     def projection(self, node: Node, op: Contract | Convolve, source: str) -> str:
         weight = self.weight(op.weight, self.options.rounded.integers[node.name])
@@ -246,6 +234,73 @@ class Lowering:
         if not np.isfinite(values).all() or float(np.abs(values).max(initial=0.0)) > LARGEST:
             raise SnnccError("SNN033", f"{like.name} holds a number beyond {LARGEST}")
         return self.rewriter.new.constant(like.name, narrow(values.astype(np.int64)), like.axes)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A node that becomes integer nodes, and the integer values that it reads."""
+
+    lowering: Lowering
+    node: Node
+    sources: tuple[str, ...]
+
+
+LOWERED: Meaning[Lowered, str] = Meaning("the lowering to integers", SPIKING)
+"""Name of the integer value that a real one becomes."""
+
+
+@LOWERED.of(Pixels)
+def pixels(at: Lowered, op: Pixels) -> str:
+    return at.lowering.rewriter.emit(at.node, op, *at.sources)
+
+
+@LOWERED.of(Contract)
+def contract(at: Lowered, op: Contract) -> str:
+    return at.lowering.projection(at.node, op, at.sources[0])
+
+
+@LOWERED.of(Convolve)
+def convolve(at: Lowered, op: Convolve) -> str:
+    return at.lowering.projection(at.node, op, at.sources[0])
+
+
+@LOWERED.of(Affine)
+def gain(at: Lowered, op: Affine) -> str:
+    return at.lowering.gain(at.node, op, at.sources[0])
+
+
+@LOWERED.of(Sum)
+def added(at: Lowered, op: Sum) -> str:
+    return at.lowering.aligned(at.node, at.sources)
+
+
+@LOWERED.of(Concat)
+def side_by_side(at: Lowered, op: Concat) -> str:
+    lowering, sources = at.lowering, at.sources
+    if at.node.type.kind is not Kind.CURRENT:
+        return lowering.rewriter.emit(at.node, op, *sources)
+    finest = max(lowering.fraction[s] for s in sources)
+    sources = tuple(lowering.raised(at.node, s, finest) for s in sources)
+    result = lowering.rewriter.emit(at.node, op, *sources)
+    lowering.fraction[result] = finest
+    return result
+
+
+@LOWERED.of(Population)
+def population(at: Lowered, op: Population) -> str:
+    return at.lowering.population(at.node, op, at.sources[0])
+
+
+@LOWERED.of(Readout)
+def readout(at: Lowered, op: Readout) -> str:
+    return at.lowering.readout(at.node, op, at.sources[0])
+
+
+LOWERED.refuses(
+    Opaque,
+    why="it stands for a function that no pass lowers",
+    help="`snncc verify --model` names the function and what to do instead",
+)
 
 
 def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Named]:

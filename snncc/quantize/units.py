@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Graph, Node, Param, TypeRuleError
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.meaning import Meaning
 from snncc.passes.named import Named
 from snncc.quantize.grid_units import Placed, grid_units
 
@@ -173,56 +174,95 @@ def same_unit(graph: Graph) -> frozenset[str]:
     )
 
 
+@dataclass(frozen=True)
+class Elements:
+    """Where ids of a node's elements are written.
+
+    Attributes:
+        node: the node.
+        classes: of ids that have one unit.
+        ids: of every current along its unit axis.
+        axes: the unit axis; None: one unit for the whole current.
+    """
+
+    node: Node
+    classes: _Classes
+    ids: dict[str, Ids]
+    axes: dict[str, str | None]
+
+    def new(self, axis: str | None) -> None:
+        """Units of its own for every element of an axis."""
+        self.axes[self.node.name] = axis
+        size = 1 if axis is None else self.node.type.size(axis)
+        self.ids[self.node.name] = self.classes.new(size)
+
+    def one(self, parts: list[Ids], axis: str | None) -> None:
+        """One unit for elements of all parts, element by element."""
+        for part in parts[1:]:
+            self.classes.unify(parts[0], part)
+        self.ids[self.node.name], self.axes[self.node.name] = parts[0], axis
+
+    def flat(self, name: str) -> Ids:
+        """One unit for the whole of a current."""
+        self.classes.unify(self.ids[name][:1], self.ids[name])
+        return self.ids[name][:1]
+
+
+UNIT: Meaning[Elements, None] = Meaning("the choice of units", SPIKING)
+
+
 def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, str | None]]:
     """Element ids of every current along its unit axis; None: one unit for the whole current."""
     ids: dict[str, Ids] = {}
     axes: dict[str, str | None] = {}
-
-    def flatten(name: str) -> Ids:
-        """One unit for the whole of a current."""
-        classes.unify(ids[name][:1], ids[name])
-        return ids[name][:1]
-
     for node in graph.nodes:
-        match node.op:
-            case Contract() | Convolve():
-                axis = output_axis(node)
-                axes[node.name] = axis
-                ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
-            case Affine(scale=Param(axes=over)) if over == (TIME,):  # a step's gain is near 1
-                ids[node.name], axes[node.name] = ids[node.inputs[0]], axes[node.inputs[0]]
-            case Affine():
-                axis = axes[node.inputs[0]]
-                axes[node.name] = axis
-                ids[node.name] = classes.new(1 if axis is None else node.type.size(axis))
-            case Sum():
-                shared = {axes[name] for name in node.inputs}
-                axis = shared.pop() if len(shared) == 1 else None
-                axes[node.name] = axis
-                parts = [ids[name] if axis is not None else flatten(name) for name in node.inputs]
-                for part in parts[1:]:
-                    classes.unify(parts[0], part)
-                ids[node.name] = parts[0]
-            case Concat(along=along, out=out) if all(n in ids for n in node.inputs):
-                lined = all(axes[n] == a for n, a in zip(node.inputs, along, strict=True))
-                if lined:
-                    ids[node.name] = np.concatenate([ids[n] for n in node.inputs])
-                    axes[node.name] = out
-                elif _keep_one_axis(along, [axes[n] for n in node.inputs]):
-                    parts = [ids[name] for name in node.inputs]  # channel by channel, as in a sum
-                    for part in parts[1:]:
-                        classes.unify(parts[0], part)
-                    ids[node.name], axes[node.name] = parts[0], axes[node.inputs[0]]
-                else:
-                    parts = [flatten(name) for name in node.inputs]
-                    for part in parts[1:]:
-                        classes.unify(parts[0], part)
-                    ids[node.name], axes[node.name] = parts[0], None
-            case Readout():
-                classes.unify(ids[node.inputs[0]][:1], ids[node.inputs[0]])
-            case _:
-                pass
+        UNIT(Elements(node, classes, ids, axes), node)
     return ids, axes
+
+
+@UNIT.each(Pixels, Population, Opaque)
+def without_unit(at: Elements, op: Op) -> None:
+    """Bits and pixels are counted in ones."""
+
+
+@UNIT.each(Contract, Convolve)
+def projection(at: Elements, op: Op) -> None:
+    at.new(output_axis(at.node))
+
+
+@UNIT.of(Affine)
+def scaled(at: Elements, op: Affine) -> None:
+    source = at.node.inputs[0]
+    if op.scale is not None and op.scale.axes == (TIME,):  # a step's gain is near 1
+        at.one([at.ids[source]], at.axes[source])
+    else:
+        at.new(at.axes[source])
+
+
+@UNIT.of(Sum)
+def added(at: Elements, op: Sum) -> None:
+    shared = {at.axes[name] for name in at.node.inputs}
+    axis = shared.pop() if len(shared) == 1 else None
+    at.one([at.ids[n] if axis is not None else at.flat(n) for n in at.node.inputs], axis)
+
+
+@UNIT.of(Concat)
+def side_by_side(at: Elements, op: Concat) -> None:
+    names, axes = at.node.inputs, at.axes
+    if not all(n in at.ids for n in names):
+        return
+    if all(axes[n] == a for n, a in zip(names, op.along, strict=True)):
+        at.ids[at.node.name] = np.concatenate([at.ids[n] for n in names])
+        axes[at.node.name] = op.out
+    elif _keep_one_axis(op.along, [axes[n] for n in names]):  # channel by channel, as in a sum
+        at.one([at.ids[name] for name in names], axes[names[0]])
+    else:
+        at.one([at.flat(name) for name in names], None)
+
+
+@UNIT.of(Readout)
+def readout(at: Elements, op: Readout) -> None:
+    at.flat(at.node.inputs[0])
 
 
 def _keep_one_axis(along: tuple[str, ...], units: list[str | None]) -> bool:

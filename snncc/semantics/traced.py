@@ -1,22 +1,54 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.projections import Contract, Convolve
+from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real
+
+
+@dataclass(frozen=True)
+class At:
+    """A node whose value is asked for.
+
+    Attributes:
+        graph: traced dialect.
+        node: one of it.
+        inputs: values of what it reads, [batch, *axes of their types].
+        given: what the network is given, [batch, *axes of its input].
+    """
+
+    graph: Graph
+    node: Node
+    inputs: list[Real]
+    given: Real
+
+    @property
+    def x(self) -> Real:
+        """The value of the first input."""
+        return self.inputs[0]
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """Axes of every input."""
+        return [self.graph[name].type.names for name in self.node.inputs]
+
+
+VALUE: Meaning[At, Real] = Meaning("the traced dialect in real numbers", TRACED)
 
 
 def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
     """Every value by name, [batch, *axes], for inputs [batch, *axes of the input].
 
     Raises:
-        TypeError: the graph holds an op without real-valued meaning here (`Foreign`).
+        SnnccError: SNN040 where the graph holds an op without real-valued meaning (`Foreign`).
     """
     return {node.name: value for node, value in walk_traced(graph, inputs)}
 
@@ -26,61 +58,103 @@ def walk_traced(graph: Graph, inputs: Real) -> Iterator[tuple[Node, Real]]:
     values: dict[str, Real] = {}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
-        values[node.name] = inputs if isinstance(node.op, ops.Input) else _one(graph, node, sources)
+        values[node.name] = VALUE(At(graph, node, sources, inputs), node)
         yield node, values[node.name]
         for name in graph.last_uses.get(node.name, ()):
             del values[name]
 
 
-def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
-    names = [graph[n].type.names for n in node.inputs]
-    match node.op:
-        case ops.Linear(weight=weight, into=into, out=out, bias=bias):
-            map_ = Contract(weight, into, out)
-            y = spiking.contract(map_, _constant(graph, weight), inputs[0], names[0], node)
-            return _plus(graph, y, bias, node)
-        case ops.Conv():
-            c = node.op
-            op = Convolve(
-                c.weight,
-                c.channel,
-                c.height,
-                c.width,
-                c.out_channel,
-                c.out_height,
-                c.out_width,
-                c.stride,
-                c.padding,
-                c.dilation,
-                c.groups,
-            )
-            kernel = _constant(graph, c.weight)
-            y = spiking.convolution(op, kernel, inputs[0], names[0], node)
-            return _plus(graph, y, c.bias, node)
-        case ops.BatchNorm():
-            return _batchnorm(graph, node, node.op, inputs[0])
-        case ops.Lif():
-            return _lif(graph, node, node.op, inputs[0])
-        case ops.Add():
-            return spiking.add(inputs, names, node)
-        case ops.Scale(scale=scale, offset=offset):
-            y = inputs[0] if scale is None else inputs[0] * _spread(graph, scale, node)
-            return _plus(graph, y, offset, node)
-        case ops.TracedConcat(along=along, out=out):
-            return concat(inputs, names, along, out, node)
-        case ops.Rearrange(order=order):
-            return inputs[0].transpose([0, *(1 + names[0].index(n) for n in order)])
-        case ops.Repeat():
-            x = inputs[0]
-            return np.repeat(x[:, None], graph.steps, axis=1)
-        case ops.Mean(axes=axes):
-            mean: Real = inputs[0].mean(axis=tuple(1 + names[0].index(n) for n in axes))
-            return mean
-        case ops.Total(axes=axes):
-            total: Real = inputs[0].sum(axis=tuple(1 + names[0].index(n) for n in axes))
-            return total
-        case _:
-            raise TypeError(f"{node.op.mnemonic} has no real-valued meaning")
+@VALUE.of(ops.Input)
+def network_input(at: At, op: ops.Input) -> Real:
+    return at.given
+
+
+@VALUE.of(ops.Linear)
+def linear(at: At, op: ops.Linear) -> Real:
+    map_, weight = Contract(op.weight, op.into, op.out), _constant(at.graph, op.weight)
+    return _plus(
+        at.graph, spiking.contract(map_, weight, at.x, at.names[0], at.node), op.bias, at.node
+    )
+
+
+@VALUE.of(ops.Conv)
+def conv(at: At, op: ops.Conv) -> Real:
+    map_ = Convolve(
+        op.weight,
+        op.channel,
+        op.height,
+        op.width,
+        op.out_channel,
+        op.out_height,
+        op.out_width,
+        op.stride,
+        op.padding,
+        op.dilation,
+        op.groups,
+    )
+    kernel = _constant(at.graph, op.weight)
+    return _plus(
+        at.graph, spiking.convolution(map_, kernel, at.x, at.names[0], at.node), op.bias, at.node
+    )
+
+
+@VALUE.of(ops.BatchNorm)
+def batchnorm(at: At, op: ops.BatchNorm) -> Real:
+    return _batchnorm(at.graph, at.node, op, at.x)
+
+
+@VALUE.of(ops.Lif)
+def lif(at: At, op: ops.Lif) -> Real:
+    return _lif(at.graph, at.node, op, at.x)
+
+
+@VALUE.of(ops.Add)
+def add(at: At, op: ops.Add) -> Real:
+    return spiking.add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(ops.Scale)
+def scale(at: At, op: ops.Scale) -> Real:
+    return _plus(
+        at.graph,
+        at.x if op.scale is None else at.x * _spread(at.graph, op.scale, at.node),
+        op.offset,
+        at.node,
+    )
+
+
+@VALUE.of(ops.TracedConcat)
+def side_by_side(at: At, op: ops.TracedConcat) -> Real:
+    return concat(at.inputs, at.names, op.along, op.out, at.node)
+
+
+@VALUE.of(ops.Rearrange)
+def rearrange(at: At, op: ops.Rearrange) -> Real:
+    return at.x.transpose([0, *(1 + at.names[0].index(n) for n in op.order)])
+
+
+@VALUE.of(ops.Repeat)
+def repeat(at: At, op: ops.Repeat) -> Real:
+    return np.repeat(at.x[:, None], at.graph.steps, axis=1)
+
+
+@VALUE.of(ops.Mean)
+def mean(at: At, op: ops.Mean) -> Real:
+    mean: Real = at.x.mean(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
+    return mean
+
+
+@VALUE.of(ops.Total)
+def total(at: At, op: ops.Total) -> Real:
+    total: Real = at.x.sum(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
+    return total
+
+
+VALUE.refuses(
+    ops.Foreign,
+    why="nothing is known of the function that was called there",
+    help="`snncc verify --model` names the function and what to do instead",
+)
 
 
 def _constant(graph: Graph, param: Param) -> Real:
