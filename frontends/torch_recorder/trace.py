@@ -37,10 +37,12 @@ class Trace:
     Attributes:
         graph: in the traced dialect, verified; with `Foreign` nodes for what is not known.
         findings: everything that cannot be compiled, foreign operations included.
+        notes: sentences for the user: what the replay saw and took.
     """
 
     graph: Graph
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
 
 def trace_model(
@@ -140,9 +142,10 @@ def _trace(
     findings = _findings(recorder, built)
     if built.graph is None:
         raise SnnccError.of(findings)
+    notes: tuple[str, ...] = ()
     if not findings:
-        _replay(recorder, model, built.graph, input_shape, sequence, seed + 1)
-    return Trace(built.graph, findings)
+        notes = _replay(recorder, model, built.graph, input_shape, sequence, seed + 1)
+    return Trace(built.graph, findings, notes)
 
 
 def _findings(recorder: Recorder, built: Built) -> tuple[Finding, ...]:
@@ -162,11 +165,11 @@ def _replay(
     input_shape: tuple[int, ...],
     sequence: bool,
     seed: int,
-) -> None:
+) -> tuple[str, ...]:
     """Raises SnnccError when the graph is not the model: for what was written in place, if any."""
     try:
         with in_double(), np.errstate(all="ignore"):
-            replay(model, graph, input_shape, sequence, seed, recorder.starts)
+            return replay(model, graph, input_shape, sequence, seed, recorder.starts)
     except SnnccError as error:
         if not recorder.writes.causes:
             raise

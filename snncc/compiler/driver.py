@@ -128,7 +128,7 @@ def compile_module(
     evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(labels, images if evaluated is None else evaluated)
     trace = trace_model(source.module, shape, steps, options.layout)
-    notes += doubtful_constants(trace.graph)
+    notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
 
     def watch(event: PassEvent) -> None:
@@ -268,7 +268,7 @@ def trace_checkpoint(
     shape, steps = shape_and_steps(source, options)
     trace = trace_model(source.module, shape, steps, options.layout)
     if tell is not None:
-        for note in doubtful_constants(trace.graph):
+        for note in (*trace.notes, *doubtful_constants(trace.graph)):
             tell(note)
     return trace, source.network
 
