@@ -11,7 +11,7 @@ from snncc.api.arguments import Images, images_of, in_words_of_python
 from snncc.api.page import program_page
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
-from snncc.artifact import program_digest
+from snncc.artifact import computation_digest
 from snncc.artifact.kinds import EMPTY, PROGRAM, kind_of
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -33,6 +33,9 @@ KERNELS = ("event", "dense", "auto")
 class Program:
     """An integer program: compiled by `snncc.compile`, or read by `snncc.load`.
 
+    Two are equal when they compute the same by the same nodes, whatever their checkpoints are
+    called and whatever `report` says.
+
     Attributes:
         graph: the integer program itself, node by node.
         report: facts in JSON form: the network, options, what was folded where, fidelity.
@@ -48,8 +51,8 @@ class Program:
 
     @property
     def digest(self) -> str:
-        """The sha256 that the program's file carries."""
-        return program_digest(self._program)
+        """The sha256 of nodes and constants: what is computed, not where it comes from."""
+        return computation_digest(self._program)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,10 +70,10 @@ class Program:
         return tuple(node.name for node in self.graph.select(IntegerPopulation))
 
     def save(self, path: str | Path) -> str:
-        """Writes the program; equal programs give equal bytes.
+        """Writes the program and its report; if both are equal, so are the bytes.
 
         Returns:
-            The sha256 over its content.
+            The sha256 over its content, the report included; `digest` is of the computation alone.
 
         Raises:
             SnnccError: SNN002 when the file cannot be written, or there is a checkpoint, data or
