@@ -8,6 +8,7 @@ import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
+from snncc.api.checks import choice, flag, path_of, several, whole
 from snncc.api.page import program_page
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
@@ -79,7 +80,8 @@ class Program:
             SnnccError: SNN002 when the file cannot be written, or there is a checkpoint, data or
                 another file of a known kind that is no program.
         """
-        kind = kind_of(Path(path))
+        target = path_of("path", path)
+        kind = kind_of(target)
         if kind not in ("", EMPTY, PROGRAM):
             raise SnnccError(
                 "SNN002",
@@ -88,7 +90,7 @@ class Program:
                 help="give another path, such as net.snncc",
             )
         with in_words_of_python():
-            return artifact.save_program(Path(path), self._program)
+            return artifact.save_program(target, self._program)
 
     def run(
         self,
@@ -150,11 +152,10 @@ class Program:
         """
         from snncc.mfi import ALLOWANCES, Level, Policy, prove
 
-        _require_choice("level", level, LEVELS)
-        for each in allow:
-            _require_choice("allow", each, tuple(ALLOWANCES))
+        wanted = Level.parse(choice("level", level, LEVELS))
+        allowed = several("allow", allow, tuple(ALLOWANCES))
         proof = prove(self.graph)
-        judgement = Policy(Level.parse(level), frozenset(allow)).judge(proof)
+        judgement = Policy(wanted, allowed).judge(proof)
         return Verdict.of(proof, judgement, level)
 
     def export(self, target: str, directory: str | Path, *, force: bool = False) -> None:
@@ -171,9 +172,10 @@ class Program:
         """
         from snncc.backends.lava_nc import write_bundle
 
-        _require_choice("target", target, ("lava",))
+        choice("target", target, ("lava",))
+        folder, replaces = path_of("directory", directory), flag("force", force)
         with in_words_of_python():
-            write_bundle(self._program, Path(directory), force)
+            write_bundle(self._program, folder, replaces)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.digest == other.digest
@@ -211,10 +213,11 @@ class Program:
         from snncc.runtime.kernel_choice import known_rates
         from snncc.runtime.simulator import Simulator
 
-        _require_choice("executor", executor, EXECUTORS)
-        _require_choice("kernels", kernels, KERNELS)
-        if threads is not None and (isinstance(threads, bool) or threads < 1):
-            raise SnnccError("SNN001", f"threads={threads!r}", help="give at least 1")
+        choice("executor", executor, EXECUTORS)
+        choice("kernels", kernels, KERNELS)
+        threads = None if threads is None else whole("threads", threads)
+        if threads is not None and threads < 1:
+            raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
         if executor == "interpreter" and (kernels != "event" or threads is not None):
             raise SnnccError(
                 "SNN001",
@@ -228,8 +231,8 @@ class Program:
                 self._executors[key] = executor_of(self.graph, executor)
             else:
                 rates = known_rates(self.report)
-                choice: Any = kernels
-                self._executors[key] = running(Simulator(self.graph, threads, choice, rates))
+                known: Any = kernels
+                self._executors[key] = running(Simulator(self.graph, threads, known, rates))
         return self._executors[key]
 
     def _rates(self, execution: Execution, images: int) -> dict[str, float]:
@@ -257,9 +260,4 @@ def load(path: str | Path) -> Program:
         SnnccError: SNN015 when there is no such file, SNN017 when it is damaged or no program.
     """
     with in_words_of_python():
-        return Program(artifact.load_program(Path(path)))
-
-
-def _require_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
-    if given not in choices:
-        raise SnnccError("SNN001", f"{name}={given!r}", help=f"one of: {', '.join(choices)}")
+        return Program(artifact.load_program(path_of("path", path)))

@@ -1,7 +1,8 @@
 """What `Program.verify` gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from snncc.api.arguments import argument_names
 from snncc.mfi import Judgement, OpVerdict
 from snncc.mfi import Verdict as Proof
 
@@ -41,8 +42,8 @@ class Verdict:
             wanted,
             proof.encoding,
             proof.readout,
-            proof.ops,
-            judgement.refused,
+            tuple(map(_reworded, proof.ops)),
+            tuple(map(_reworded, judgement.refused)),
             proof.current_bits,
             proof.membrane_bits,
         )
@@ -54,3 +55,10 @@ class Verdict:
         free = "NOT multiplication-free" if self.level == "none" else "multiplication-free"
         answer = "holds" if self.holds else "does not hold"
         return f"<Verdict: {free}, level {self.level}; {self.wanted} {answer}>"
+
+
+def _reworded(op: OpVerdict) -> OpVerdict:
+    """With names of arguments in place of the command line's options."""
+    need = op.need
+    texts = {name: argument_names(getattr(need, name)) for name in ("reason", "help", "rewrite")}
+    return replace(op, need=replace(need, **texts))

@@ -196,7 +196,7 @@ def compile_module(
 def _checked(found: CrossCheck | None) -> str:
     """A sentence for the user: whether the simulator was seen to do what the program means."""
     if found is None:
-        return "simulator and interpreter are not compared: it would take long (run --cross-check)"
+        return "`snncc run --cross-check N` compares simulator and interpreter; here it takes long"
     return (
         f"simulator and interpreter agree on {found.images} images, in all of {found.spikes:,} "
         "spikes and membranes"

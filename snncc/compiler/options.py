@@ -12,6 +12,16 @@ from snncc.runtime.preprocessing import PRESETS, Preprocessing
 WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
 LOIHI_WEIGHT_BITS = 8
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "preprocess": tuple(PRESETS),
+    "gain": ("shift-add", "unshared"),
+    "encoding": ("bit-planes", "host"),
+    "profile": ("exact", loihi.PROFILE),
+    "layout": ("auto", "sequence", "frame"),
+    "decay": ("approximate", "by-step"),
+}
+OPTIONAL = ("preprocess", "gain")
+"""Those of them that may be None."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +120,13 @@ def check_options(options: CompileOptions) -> None:
         )
     if options.on_loihi:
         _check_loihi(options)
-    for what, value, allowed in (
-        ("preprocess", options.preprocess, (None, *PRESETS)),
-        ("gain", options.gain, (None, "shift-add", "unshared")),
-        ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, ("exact", loihi.PROFILE)),
-        ("layout", options.layout, ("auto", "sequence", "frame")),
-        ("decay", options.decay, ("approximate", "by-step")),
-    ):
-        if value not in allowed:
+    for what, allowed in CHOICES.items():
+        value = getattr(options, what)
+        if value not in allowed and not (value is None and what in OPTIONAL):
             raise SnnccError(
                 "SNN001",
                 f"--{what} {value} is not supported",
-                help=f"one of: {', '.join(filter(None, allowed))}",
+                help=f"one of: {', '.join(allowed)}",
             )
 
 
