@@ -227,6 +227,13 @@ def test_saving_replaces_programs_alone(program: snncc.Program, root: Path, tmp_
     assert program.save(tmp_path / "p.snncc") == program.save(tmp_path / "p.snncc")
 
 
+def test_outputs_are_not_called_as_keys_of_files(program: snncc.Program, tmp_path: Path) -> None:
+    for call in (program.save, lambda path: program.export("lava", path)):
+        with pytest.raises(snncc.SnnccError, match="FILE:KEY"):
+            call(tmp_path / "d.npz:x")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("labels", [[0.5], [10], [-1], [True], ["a"]])
 def test_labels_that_are_no_classes_have_no_accuracy(program: snncc.Program, labels: Any) -> None:
     result = program.run(np.zeros((1, *program.input_shape), np.uint8))

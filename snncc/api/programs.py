@@ -20,6 +20,7 @@ from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.runtime.answers import predictions_of
+from snncc.runtime.data_specs import check_no_key
 from snncc.runtime.execution import Execution
 from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder
@@ -81,6 +82,7 @@ class Program:
                 another file of a known kind that is no program.
         """
         target = path_of("path", path)
+        check_no_key("path", target)
         kind = kind_of(target)
         if kind not in ("", EMPTY, PROGRAM):
             raise SnnccError(
@@ -174,6 +176,7 @@ class Program:
 
         choice("target", target, ("lava",))
         folder, replaces = path_of("directory", directory), flag("force", force)
+        check_no_key("directory", folder)
         with in_words_of_python():
             write_bundle(self._program, folder, replaces)
 
