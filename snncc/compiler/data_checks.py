@@ -1,14 +1,19 @@
 """What is wrong, or looks wrong, with the labels and the normalisation that a user gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.runtime.answers import class_axis
+
+UNUSUAL = 1e6
+"""Pixels of this size are no whitened, scaled or raw images."""
 
 
 def normalisation_notes(normalization: tuple[Sequence[float], Sequence[float]]) -> list[str]:
@@ -22,6 +27,31 @@ def normalisation_notes(normalization: tuple[Sequence[float], Sequence[float]]) 
         f"as (x / 255 - mean) / std. For numbers of pixels 0..255 give {large[0]:g}/255 = "
         f"{large[0] / 255.0:.6g} and so on"
     ]
+
+
+@contextmanager
+def naming_normalisation(options: CompileOptions) -> Generator[None]:
+    """Says of constants that are too large that they came of what pixels were made.
+
+    Raises:
+        SnnccError: SNN001 naming --normalize in place of SNN033 or SNN034, where it makes pixels
+            larger than any network is trained on.
+    """
+    try:
+        yield
+    except SnnccError as error:
+        low, high = options.pixel_bounds
+        if error.code not in ("SNN033", "SNN034") or max(-low, high) < UNUSUAL:
+            raise
+        first = error.findings[0]
+        raise SnnccError(
+            "SNN001",
+            f"--normalize makes pixels of {low:g} to {high:g}, which this network has no room for",
+            first.loc,
+            why=first.message,
+            help="give mean and standard deviation of pixels / 255, mostly between 0 and 1; if "
+            "these are meant, it is the module's own constants that are too large",
+        ) from error
 
 
 Labels = NDArray[np.int64] | Callable[[int], NDArray[np.int64]]

@@ -10,7 +10,13 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.backends.lava_nc.limits import check_limits
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
-from snncc.compiler.data_checks import Labels, check_labels, labels_for, normalisation_notes
+from snncc.compiler.data_checks import (
+    Labels,
+    check_labels,
+    labels_for,
+    naming_normalisation,
+    normalisation_notes,
+)
 from snncc.compiler.fidelity import measure_fidelity, some_images
 from snncc.compiler.folding import convert_and_fold, has_gains, measured_by_step
 from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
@@ -115,6 +121,22 @@ def compile_module(
     labels: Labels | None = None,
 ) -> Compiled:
     """Traces, folds, rounds and lowers one module."""
+    with naming_normalisation(options):
+        return _compiled(
+            source, options, calibration, evaluation, observe, progress, called, labels
+        )
+
+
+def _compiled(
+    source: Source,
+    options: CompileOptions,
+    calibration: Images | None,
+    evaluation: Images | None,
+    observe: Observer | None,
+    progress: Callable[[int, int], None] | None,
+    called: tuple[str, str],
+    labels: Labels | None,
+) -> Compiled:
     from snncc.frontends.torch_recorder import trace_model
 
     shape, steps = shape_and_steps(source, options)

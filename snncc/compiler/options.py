@@ -12,6 +12,8 @@ from snncc.runtime.preprocessing import PRESETS, Preprocessing
 WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
 LOIHI_WEIGHT_BITS = 8
+BEYOND = 1e100
+"""No mean, standard deviation or normalised pixel is larger, and no deviation so much smaller."""
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "preprocess": tuple(PRESETS),
     "gain": ("shift-add", "unshared"),
@@ -163,6 +165,21 @@ def _check_normalisation(options: CompileOptions) -> None:
                     why="a pixel enters as (x / 255 - mean) / standard deviation",
                     help="give finite numbers, standard deviations above 0",
                 )
+    if options.normalize is None:
+        return
+    ends = [*options.pixel_bounds, *means, *stds, *(1.0 / value for value in stds)]
+    if max(map(abs, ends)) > BEYOND:
+        raise SnnccError(
+            "SNN001",
+            f"--normalize {_listed(means)} {_listed(stds)} is beyond what is computed with",
+            why="a pixel enters as (x / 255 - mean) / standard deviation; float64 has room to "
+            f"multiply what lies between {1.0 / BEYOND:g} and {BEYOND:g}",
+            help="give mean and standard deviation of pixels / 255, mostly between 0 and 1",
+        )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
 
 
 def _given_bits(options: CompileOptions) -> list[int]:
