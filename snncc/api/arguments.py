@@ -15,11 +15,11 @@ from snncc.api.checks import mapping, real, whole, wrong
 from snncc.diagnostics import Finding, SnnccError
 from snncc.runtime.data_files import open_images
 from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.label_checks import whole_labels
 
 Images = Any
 """uint8 [n, *shape of one image]: an array, a tensor, a list; "file.npz:KEY", a file, a folder."""
 Numbers = float | Sequence[float]
-LABELS = "give one integer for each image"
 
 _OPTION = re.compile(r"--(?!index-url)([a-z]+(?:-[a-z]+)*)")
 _WORDS = {
@@ -89,10 +89,9 @@ def classes_of(given: object) -> NDArray[np.int64]:
         labels = np.asarray(given)
     except Exception as error:  # as for images
         why = f"{type(error).__name__}: {error}"
-        raise SnnccError("SNN016", "labels are no array", why=why, help=LABELS) from error
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise SnnccError("SNN016", f"labels are {labels.dtype} {list(labels.shape)}", help=LABELS)
-    return labels.astype(np.int64)
+        help_ = "give one integer for each image"
+        raise SnnccError("SNN016", "labels are no array", why=why, help=help_) from error
+    return whole_labels(labels)
 
 
 def normalization_of(given: object) -> Any:

@@ -49,13 +49,13 @@ class Command(click.Command):
             SnnccError: SNN001 for every option that would have no effect, SNN002 for outputs that
                 are inputs.
         """
-        check_options(self, ctx)
+        refuse_options_in_vain(self, ctx)
         check_order(ctx.params)
         check_places(self, ctx.params)
         return super().invoke(ctx)
 
 
-def check_options(command: Command, ctx: click.Context) -> None:
+def refuse_options_in_vain(command: Command, ctx: click.Context) -> None:
     """Raises SnnccError (SNN001) with every option that the call gives in vain."""
     from snncc.diagnostics import Finding, SnnccError
 

@@ -11,6 +11,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.runtime.answers import class_axis
+from snncc.runtime.label_checks import require_known_classes, require_label_each, whole_labels
 
 UNUSUAL = 1e6
 """Pixels of this size are no whitened, scaled or raw images."""
@@ -62,7 +63,7 @@ def check_labels(labels: Labels | None, images: ImageSource | None) -> None:
     """Passes one label for each image.
 
     Raises:
-        SnnccError: SNN001 without images, SNN016 when the numbers differ.
+        SnnccError: SNN001 without images, SNN016 when the numbers differ or they are no integers.
     """
     if labels is None:
         return
@@ -74,12 +75,7 @@ def check_labels(labels: Labels | None, images: ImageSource | None) -> None:
         )
     if callable(labels):
         return  # each file has its own
-    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.dtype} {list(labels.shape)} for {len(images)} images",
-            help="give one integer for each image",
-        )
+    require_label_each(whole_labels(labels), len(images))
 
 
 def labels_for(given: Labels, graph: Graph) -> NDArray[np.int64]:
@@ -87,9 +83,5 @@ def labels_for(given: Labels, graph: Graph) -> NDArray[np.int64]:
     shape = graph[graph.output].type.shape
     classes = shape[class_axis(shape)]
     labels = given(classes) if callable(given) else given
-    if labels.min() < 0 or labels.max() >= classes:
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.min()}..{labels.max()}, the network has classes 0..{classes - 1}",
-        )
+    require_known_classes(labels, classes, "network")
     return labels

@@ -48,7 +48,7 @@ from snncc.quantize.loihi_units import choose_loihi_units
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.lower_to_loihi import LowerToLoihi
 from snncc.quantize.units import Bits, choose_units
-from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
+from snncc.runtime.cross_check import CrossCheck, check_compiled
 
 if TYPE_CHECKING:
     from snncc.frontends.torch_recorder import Trace
@@ -204,7 +204,7 @@ def _compiled(
         by = "evaluation" if evaluated is not None else "calibration"
         found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
-        checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
+        checked = check_compiled(integer, judged)
         notes.append(_checked(checked))
     before = spiking
     if not on_loihi:

@@ -1,6 +1,6 @@
 """What rounding costs: the integer program beside the real-valued network, neuron by neuron."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,7 +88,6 @@ def measure_fidelity(
     spiking: Graph,
     program: Graph,
     images: ImageSource,
-    progress: Callable[[int, int], None] | None = None,
     labels: NDArray[np.int64] | None = None,
 ) -> Fidelity:
     """Runs both on images.
@@ -97,7 +96,6 @@ def measure_fidelity(
         spiking: the folded network, spiking dialect.
         program: what it was lowered to; populations have the same names.
         images: in order; read in parts.
-        progress: called with images done and their total.
         labels: of the images, for accuracies.
 
     Raises:
@@ -113,8 +111,6 @@ def measure_fidelity(
         execution = simulator.run(part, list(tallies))
         wanted.append(_walk(spiking, part, execution.spikes, tallies))
         got.append(execution.logits)
-        if progress is not None:
-            progress(min(len(images), start + each), len(images))
     real, integer = np.concatenate(wanted), np.concatenate(got)
     total = sum(t.sites for t in tallies.values())
     original, rounded = predictions_of(real), predictions_of(integer)
