@@ -128,7 +128,10 @@ def test_methods_refuse_or_work(
         (lambda p: p.export("lava", "there", force="no"), "force='no'"),
     ],
 )
-def test_wrong_types_are_named(program: snncc.Program, call: Any, said: str) -> None:
+def test_wrong_types_are_named(
+    program: snncc.Program, call: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(snncc.SnnccError) as caught:
         call(program)
     assert caught.value.code == "SNN001"

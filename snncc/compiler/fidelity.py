@@ -67,9 +67,13 @@ class Fidelity:
     reference_accuracy: float | None = None
 
     def record(self) -> dict[str, Any]:
-        """In JSON form, with six digits, so that the last bits of a sum do not matter."""
+        """In JSON form, with six digits, so that the last bits of a sum do not matter.
+
+        Accuracies are no sums: they stay the quotients that they are.
+        """
+        exact = {"accuracy": self.accuracy, "reference_accuracy": self.reference_accuracy}
         whole = asdict(self) | {"populations": [_rounded(asdict(p)) for p in self.populations]}
-        return _rounded({k: v for k, v in whole.items() if v is not None})
+        return {k: v for k, v in (_rounded(whole) | exact).items() if v is not None}
 
 
 def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
