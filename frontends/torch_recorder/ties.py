@@ -75,7 +75,7 @@ class Ties:
         theirs = self._currents.get(node.locs[0].module_path)
         names = self._graph[node.inputs[0]].type.names
         read = np.moveaxis(over_steps(current, names, self._graph.steps), 1, 0)
-        own, excess = fire(self._graph, node, op, current, given)
+        own, excess = fire(self._graph, node, op, current, given.astype(np.float64))
         threshold = op.v_threshold
         if op.threshold is not None:
             threshold = float(np.abs(self._graph.constants[op.threshold.name]).max())
