@@ -61,6 +61,10 @@ class Verdict:
 
 def _reworded(op: OpVerdict) -> OpVerdict:
     """With names of arguments in place of the command line's options."""
-    need = op.need
-    texts = {name: argument_names(getattr(need, name)) for name in ("reason", "help", "rewrite")}
-    return replace(op, need=replace(need, **texts))
+    need = replace(
+        op.need,
+        reason=argument_names(op.need.reason),
+        help=argument_names(op.need.help),
+        rewrite=argument_names(op.need.rewrite),
+    )
+    return replace(op, need=need)
