@@ -11,7 +11,7 @@ import torch
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.weights.archives import MOST_PICKLE, Archive, ArchiveStorages, BadArchive
-from snncc.frontends.weights.file_kinds import kind_of, what_else
+from snncc.frontends.weights.file_kinds import format_of, what_else
 from snncc.frontends.weights.harmless import is_harmless, plain_number
 from snncc.frontends.weights.legacy import LegacyStorages
 from snncc.frontends.weights.pickles import BadPickle, Made, Seen, read_pickle
@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, weights: str | None = None) -> Checkpoint:
 
 def _content(path: Path, stack: ExitStack) -> tuple[object, Bytes | None]:
     """What the file describes, and what gives its storages; None where tensors are there."""
-    match kind_of(path):
+    match format_of(path):
         case "safetensors":
             return read_safetensors(path), None
         case "zip":

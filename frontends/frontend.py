@@ -49,10 +49,12 @@ class Traced:
     Attributes:
         graph: in the traced dialect, verified; with `Foreign` nodes for what is not known.
         findings: everything that cannot be compiled, foreign operations included.
+        notes: sentences for the user: what was seen and taken.
     """
 
     graph: Graph
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def source_of(
         from snncc.frontends.torch_recorder import trace_model
 
         found = trace_model(module, shape, steps, layout)
-        return Traced(found.graph, found.findings)
+        return Traced(found.graph, found.findings, found.notes)
 
     def parameters() -> int:
         return sum(parameter.numel() for parameter in module.parameters())

@@ -13,6 +13,7 @@ from snncc.artifact import Program, program_digest
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Kind
 from snncc.ir.arrays import count
+from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
 from snncc.runtime.comparison import Divergence, Side, compare
 from snncc.runtime.execution import ALL, Execution, Images
@@ -133,7 +134,7 @@ def additions(graph: Graph) -> int:
     return total
 
 
-def check_compiled(graph: Graph, images: Images) -> CrossCheck | None:
+def check_compiled(graph: Graph, images: ImageSource) -> CrossCheck | None:
     """The check at the end of a compilation with images; None where the program is too large.
 
     Raises:

@@ -23,6 +23,7 @@ from snncc.runtime.array_files import read_entries, read_npy
 from snncc.runtime.data_specs import beside, keys_of, split_spec
 from snncc.runtime.image_arrays import images_for
 from snncc.runtime.image_folder import ImageFolder, find_images
+from snncc.runtime.label_checks import whole_labels
 
 Array = NDArray[Any]
 BROKEN = (
@@ -106,25 +107,7 @@ def read_labels(spec: str, data_spec: str) -> NDArray[np.int64]:
         SnnccError: SNN015 when they cannot be read, SNN016 when they are not 1-D integers.
     """
     full = beside(spec, data_spec)
-    labels = read_array(full)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.dtype} {list(labels.shape)}: {full}",
-            help=_of_labels(labels),
-        )
-    return labels.astype(np.int64)
-
-
-def _of_labels(labels: Array) -> str:
-    """What to do with labels that are no column of integers."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        return "give one integer for each image: array[:, 0]"
-    if labels.ndim == 2:
-        return "give one integer for each image; of one column for each class: array.argmax(1)"
-    if labels.ndim == 1 and labels.dtype.kind == "f" and not np.any(labels != np.rint(labels)):
-        return "its values are whole: give array.astype('int64')"
-    return "give one integer for each image"
+    return whole_labels(read_array(full), full)
 
 
 def program_images(graph: Graph, spec: str) -> NDArray[np.uint8]:

@@ -9,10 +9,28 @@ from snncc.diagnostics import SnnccError
 
 def split_spec(spec: str) -> tuple[Path, str]:
     """A path and a key from "file.npz:KEY"; the key is "" when there is none."""
-    head, colon, key = spec.rpartition(":")
-    if colon and not is_there(Path(spec)) and (head.endswith(".npz") or is_there(Path(head))):
+    head, _, key = spec.rpartition(":")
+    if reads_as_key(spec) and not is_there(Path(spec)):
         return Path(head), key
     return Path(spec), ""
+
+
+def reads_as_key(name: str) -> bool:
+    """Whether a name says "FILE:KEY": a file called so would stand before the key of that file."""
+    head, colon, _ = name.rpartition(":")
+    return bool(colon) and (head.endswith(".npz") or is_there(Path(head)))
+
+
+def check_no_key(option: str, path: Path) -> None:
+    """Raises SnnccError (SNN002) for an output that is called as the key of a file is given."""
+    if reads_as_key(str(path)):
+        head, _, key = str(path).rpartition(":")
+        raise SnnccError(
+            "SNN002",
+            f"{option} {path}: a name that says FILE:KEY",
+            why=f"where data are given, it means {key!r} in {head}, which this file would hide",
+            help="give a name without a colon",
+        )
 
 
 def keys_of(path: Path) -> list[str]:

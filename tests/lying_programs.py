@@ -405,6 +405,8 @@ LIES: dict[str, Lie] = {
     # Readouts.
     "unit 0": with_op(ANSWER, unit=0.0),
     "unit -1": with_op(ANSWER, unit=-1.0),
+    "unit 1e308": with_op(ANSWER, unit=1e308),
+    "unit just beyond 2^900": with_op(ANSWER, unit=2.0**900 * (1 + 2**-52)),
     "unit as an integer": field(4, "unit", 2),
     # Written otherwise.
     "a default written out": field(2, "reset", "hard"),

@@ -88,7 +88,7 @@ def test_labels_must_fit(root: Path, digits: str) -> None:
     cases = [
         (labels[:3], "for 4 images"),
         (labels + 7, "classes 0..9"),
-        (labels.astype(float), "one integer for each"),
+        (labels.astype(float), "give array.astype('int64')"),
     ]
     for given, text in cases:
         with pytest.raises(SnnccError, match="labels are") as caught:

@@ -190,6 +190,18 @@ def test_an_output_is_no_input_and_no_other_output(
 
 
 @pytest.mark.parametrize(
+    ("name", "output"), [(name, param.name) for name in COMMANDS for param in outputs(name)]
+)
+@pytest.mark.parametrize("value", ["d.npz:x", "not-there.npz:x", "sub/d.npz:", "notes.txt:x"])
+def test_an_output_is_not_called_as_the_key_of_a_file(
+    name: str, output: str, value: str, there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in ("d.npz", "notes.txt"):
+        (there / file).write_text("something that nobody can make again")
+    refused(called(name, {output: value}), (known_as(name, output), "FILE:KEY"), capsys)
+
+
+@pytest.mark.parametrize(
     ("name", "output", "other"),
     [
         (name, output, other)

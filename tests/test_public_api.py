@@ -1,5 +1,6 @@
 """What people call from Python: the names, what they need, what they give, and how they fail."""
 
+import importlib.util
 import inspect
 import json
 import subprocess
@@ -90,6 +91,54 @@ def test_the_program_is_the_command_lines(
     assert hash(snncc.load(by_command)) == hash(program)
 
 
+def test_equal_programs_compute_the_same_wherever_they_come_from(
+    program: snncc.Program,
+    root: Path,
+    tmp_path: Path,
+    digits: dict[str, NDArray[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    renamed = tmp_path / "renamed.pth"
+    renamed.write_bytes((root / "examples/digits_mixer.pth").read_bytes())
+    images = digits["x_cal"][:32]
+    again = snncc.compile(renamed, normalize=(0.3, 0.35), calibrate=images)
+    assert again.report["checkpoint"] != program.report["checkpoint"]
+    assert again == program
+    assert hash(again) == hash(program)
+    saved = {p.save(tmp_path / "p.snncc") for p in (again, program)}
+    assert len(saved) == 2
+    capsys.readouterr()
+    assert run(["inspect", str(tmp_path / "p.snncc"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == program.digest
+    other = snncc.compile(renamed, normalize=(0.3, 0.36), calibrate=images)
+    assert other != program
+    assert program != "a program"
+
+
+def test_lines_of_the_models_source_are_no_part_of_what_is_computed(tmp_path: Path) -> None:
+    source = (
+        "from torch import nn\nfrom spikingjelly.activation_based import layer, neuron\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a, self.f = layer.Linear(4, 3), neuron.IFNode()\n"
+        "        self.b = layer.Linear(3, 2)\n        self.a.weight.data.fill_(0.5)\n"
+        "        self.b.weight.data.fill_(0.25)\n"
+        "        [m.bias.data.zero_() for m in (self.a, self.b)]\n"
+        "        [setattr(m, 'step_mode', 'm') for m in (self.a, self.b, self.f)]\n"
+        "    def forward(self, x):\n        return self.b(self.f(self.a(x))).mean(0)\n"
+    )
+    programs: list[snncc.Program] = []
+    for lead in ("", "# a line more\n"):
+        path = tmp_path / f"net_{len(lead)}.py"
+        path.write_text(lead + source)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        programs.append(snncc.compile(module.Net().eval(), input_shape=(4,), steps=2))
+    assert programs[0] == programs[1]
+
+
 def test_results_carry_axes_thresholds_and_predictions(
     program: snncc.Program, digits: dict[str, NDArray[Any]]
 ) -> None:
@@ -176,6 +225,13 @@ def test_saving_replaces_programs_alone(program: snncc.Program, root: Path, tmp_
             program.save(victim)
         assert victim.read_bytes() == (root / name).read_bytes()
     assert program.save(tmp_path / "p.snncc") == program.save(tmp_path / "p.snncc")
+
+
+def test_outputs_are_not_called_as_keys_of_files(program: snncc.Program, tmp_path: Path) -> None:
+    for call in (program.save, lambda path: program.export("lava", path)):
+        with pytest.raises(snncc.SnnccError, match="FILE:KEY"):
+            call(tmp_path / "d.npz:x")
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("labels", [[0.5], [10], [-1], [True], ["a"]])

@@ -5,7 +5,9 @@ import zipfile
 from pathlib import Path
 
 from snncc.artifact import temporaries
+from snncc.frontends import checkpoint
 from snncc.frontends.torch_modules import require_torch
+from snncc.frontends.weights import archives, pickles, safetensors_file, tensors
 from snncc.runtime import array_files, image_files
 
 
@@ -17,6 +19,15 @@ def test_the_page_states_the_limits_that_hold(root: Path) -> None:
     assert f"{array_files.INFLATED >> 30} GiB at more than {array_files.FACTOR} times" in page
     assert image_files.MOST_PIXELS == 1 << 26
     assert "2^26 pixels" in page
+    assert pickles.MOST_OPCODES == 1 << 20
+    assert f"2^20 instructions and {archives.MOST_PICKLE >> 20} MiB" in page
+    assert archives.MOST_RECORDS == 1 << 18
+    assert "2^18 records" in page
+    assert f"{archives.MOST_INFLATED >> 20} MiB or {archives.GROWTH} times the file" in page
+    assert tensors.MOST_EXPANDED == 1 << 25
+    assert "2^25 elements beyond" in page
+    assert f"headers of at most {safetensors_file.MOST_HEADER >> 20} MiB" in page
+    assert f"names of at most {checkpoint.LONGEST_NAME:,} characters" in page
     for name in ("SNNCC_CACHE_DIR", "SNNCC_LAVA_PYTHON", "SNN002", "SNN011", "SNN015"):
         assert name in page
     assert zipfile.ZIP_DEFLATED == 8, "the factor is deflate's"

@@ -66,6 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "runtime/image_files.py": ("image_files", "image_commands"),
     "runtime/image_folder.py": ("image_files", "image_commands"),
     "runtime/kernel_choice.py": ("dense_kernels",),
+    "runtime/label_checks.py": ("label_checks", "judged_by_labels"),
     "runtime/kernel_inspection.py": ("kernel_inspection",),
     "runtime/kernel_timing.py": ("dense_kernels", "dense_onnx"),
     "runtime/lava_executor.py": ("run_on_lava",),

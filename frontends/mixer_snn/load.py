@@ -16,13 +16,14 @@ from snncc.frontends.mixer_snn.config import (
 from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.frontends.mixer_snn.neuron import NeuronOptions
 from snncc.frontends.weights.fit import load_weights
-from snncc.frontends.weights.names import base_of, without_wrappers
+from snncc.frontends.weights.names import base_of
+from snncc.frontends.weights.network_part import network_part
 from snncc.frontends.weights.reparametrised import plain_weights
 
 
 def recognise(state: Mapping[str, torch.Tensor]) -> bool:
     """Whether a state_dict is that of a Mixer-SNN, of any variant, under names of any wrapper."""
-    names, _ = without_wrappers(state, is_mixer_name)
+    names, _ = network_part(state, is_mixer_name, "the file")
     return is_mixer({base_of(name) or name: tensor for name, tensor in names.items()})
 
 
@@ -49,7 +50,7 @@ def load_mixer(
         SnnccError: SNN012, SNN013, SNN020 or SNN025; see `infer_config` and `load_weights`.
     """
     name = checkpoint.path.name
-    state, taken_off = without_wrappers(checkpoint.state, is_mixer_name)
+    state, told = network_part(checkpoint.state, is_mixer_name, name)
     state, computed = plain_weights(state, is_mixer_name, name)
     state = plain_keys(state)
     config = infer_config(state)
@@ -68,7 +69,7 @@ def load_mixer(
     learned = ", tau learned" if config.learned_tau else ""
     notes = (
         *checkpoint.notes,
-        *[f"names of tensors: {taken_off} taken off"] * bool(taken_off),
+        *told,
         *[f"weights computed: {text}" for text in computed],
         *fitted,
         f"neurons {source}: {own}{learned}",

@@ -80,13 +80,31 @@ def neuron_options(given: Mapping[str, str] | None) -> NeuronOptions | None:
             ) from error
     options = NeuronOptions(**values)
     rest = options.v_reset or 0.0
-    if not (math.isfinite(options.tau) and options.tau >= 1.0):
-        raise SnnccError("SNN001", f"tau {options.tau:g} is below 1, the membrane would oscillate")
+    for name, value in (
+        ("tau", options.tau),
+        ("v_threshold", options.v_threshold),
+        ("v_reset", rest),
+    ):
+        if not math.isfinite(value):
+            raise SnnccError(
+                "SNN001",
+                f"--neuron {name}={value:g} is no finite number",
+                why="a membrane that never leaks, fires or rests is no neuron of this network",
+                help=f"give {ALLOWED[name]}",
+            )
+    if options.tau < 1.0:
+        raise SnnccError(
+            "SNN001",
+            f"--neuron tau={options.tau:g} is below 1",
+            why="the membrane would oscillate",
+            help=f"give {ALLOWED['tau']}",
+        )
     if not options.v_threshold > rest:
         raise SnnccError(
             "SNN001",
             f"the threshold {options.v_threshold:g} is not above the reset {rest:g}",
             why="such neurons fire without input at every step",
+            help="give --neuron v_threshold=... above v_reset",
         )
     return options
 

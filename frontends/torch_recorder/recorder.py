@@ -31,7 +31,7 @@ from snncc.frontends.torch_recorder.unknown_neurons import (
 from snncc.frontends.torch_recorder.writes import Writes
 from snncc.ir import Loc, Op
 from snncc.ir import traced_ops as ops
-from snncc.ir.names import as_name
+from snncc.ir.names import as_name, numbered
 from snncc.ir.traced_ops import COMPLEX
 
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
@@ -366,7 +366,7 @@ class Recorder(TorchFunctionMode):
         taken = {step.name for step in self.steps}
         name, number = stem, 2
         while name in taken:
-            name, number = f"{stem}_{number}", number + 1
+            name, number = numbered(stem, number), number + 1
         inputs = tuple(source.step for source in sources)
         self.steps.append(Step(name, inputs, dims, build, self.place(call)))
         if self.beyond.intersection(inputs):

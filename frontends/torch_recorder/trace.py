@@ -26,6 +26,8 @@ from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
 EXAMPLE_BATCH = 2
+EXAMPLE, FRESH = 0, 1
+"""Seeds of the example, and of what the replay is given."""
 MOST_VALUES = 1 << 28
 """Of one image over all time steps."""
 
@@ -37,10 +39,12 @@ class Trace:
     Attributes:
         graph: in the traced dialect, verified; with `Foreign` nodes for what is not known.
         findings: everything that cannot be compiled, foreign operations included.
+        notes: sentences for the user: what the replay saw and took.
     """
 
     graph: Graph
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
 
 def trace_model(
@@ -48,7 +52,6 @@ def trace_model(
     input_shape: tuple[int, ...],
     steps: int,
     layout: str = "auto",
-    seed: int = 0,
 ) -> Trace:
     """Records one run of a copy of the model, in float64 and evaluation mode.
 
@@ -58,7 +61,6 @@ def trace_model(
         steps: T, the number of time steps.
         layout: "sequence" when the model takes [T, B, *input_shape]; "frame" when it takes
             [B, *input_shape] and is called once per step or repeats the frame inside; "auto".
-        seed: of the example.
 
     Raises:
         SnnccError: the model fails on the example (SNN028), cannot be copied (SNN025), its axes
@@ -71,7 +73,7 @@ def trace_model(
     failures: list[SnnccError] = []
     for choice in _layouts(model, layout):
         try:
-            return _trace(model, input_shape, steps, choice == "sequence", seed, starts)
+            return _trace(model, input_shape, steps, choice == "sequence", starts)
         except SnnccError as error:
             if error.code != "SNN028":
                 raise
@@ -105,7 +107,6 @@ def _trace(
     input_shape: tuple[int, ...],
     steps: int,
     sequence: bool,
-    seed: int,
     starts: Starts,
 ) -> Trace:
     solver = AxisSolver()
@@ -115,7 +116,7 @@ def _trace(
     )
     lead: tuple[int, ...] = (time, batch) if sequence else (batch,)
     dims: tuple[Dim, ...] = tuple((a,) for a in (*lead, *axes))
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(EXAMPLE)
     image = torch.randn(EXAMPLE_BATCH, *input_shape, dtype=torch.float64, generator=generator)
     example = torch.stack([image] * steps) if sequence else image
     recorder = Recorder(model, solver, time, batch, starts)
@@ -140,9 +141,10 @@ def _trace(
     findings = _findings(recorder, built)
     if built.graph is None:
         raise SnnccError.of(findings)
+    notes: tuple[str, ...] = ()
     if not findings:
-        _replay(recorder, model, built.graph, input_shape, sequence, seed + 1)
-    return Trace(built.graph, findings)
+        notes = _replay(recorder, model, built.graph, input_shape, sequence)
+    return Trace(built.graph, findings, notes)
 
 
 def _findings(recorder: Recorder, built: Built) -> tuple[Finding, ...]:
@@ -161,12 +163,11 @@ def _replay(
     graph: Graph,
     input_shape: tuple[int, ...],
     sequence: bool,
-    seed: int,
-) -> None:
+) -> tuple[str, ...]:
     """Raises SnnccError when the graph is not the model: for what was written in place, if any."""
     try:
         with in_double(), np.errstate(all="ignore"):
-            replay(model, graph, input_shape, sequence, seed, recorder.starts)
+            return replay(model, graph, input_shape, sequence, FRESH, recorder.starts)
     except SnnccError as error:
         if not recorder.writes.causes:
             raise

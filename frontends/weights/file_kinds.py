@@ -26,7 +26,7 @@ _OTHERS: Sequence[tuple[bytes, str, str]] = (
 )
 
 
-def kind_of(path: Path) -> str:
+def format_of(path: Path) -> str:
     """One of "zip", "safetensors", "pickle", "other"."""
     with path.open("rb") as file:
         lead = file.read(LEAD)

@@ -10,7 +10,8 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.raised import reason_of
-from snncc.frontends.weights.names import shared_levels, without_wrappers
+from snncc.frontends.weights.names import shared_levels
+from snncc.frontends.weights.network_part import network_part
 from snncc.frontends.weights.reparametrised import plain_weights
 
 COUNTER = "num_batches_tracked"
@@ -35,12 +36,13 @@ def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor], name: str)
 
     Raises:
         SnnccError: SNN012 with every missing, unexpected and wrongly shaped tensor, and every one
-            of another kind of number; SNN034 where a value overflows the network's own type.
+            of another kind of number; SNN090 where it is not clear which tensors are the
+            network's; SNN034 where a value overflows the network's own type.
     """
     own = model.state_dict()
-    given, taken_off = without_wrappers(state, own.__contains__)
+    given, told = network_part(state, own.__contains__, name)
     given, computed = plain_weights(given, own.__contains__, name)
-    notes = [f"names of tensors: {taken_off} taken off"] * bool(taken_off)
+    notes = [*told]
     notes += [f"weights computed: {_some(computed)}"] * bool(computed)
     given, findings = _completed(model, own, given, name)
     findings += _differences(own, given, name)

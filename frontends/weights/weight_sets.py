@@ -37,7 +37,12 @@ class WeightSet:
     @property
     def averaged(self) -> bool:
         """Whether its name says that it is a moving average of the weights."""
-        return _AVERAGED.search(self.key.lower()) is not None
+        return is_average(self.key)
+
+
+def is_average(key: str) -> bool:
+    """Whether a name says that what it stands for is a moving average."""
+    return _AVERAGED.search(key.lower()) is not None
 
 
 def choose_weights(content: object, wanted: str | None, name: str) -> tuple[WeightSet, list[str]]:
@@ -53,6 +58,15 @@ def choose_weights(content: object, wanted: str | None, name: str) -> tuple[Weig
     """
     sets = list(_sets_of(content))
     if not sets:
+        arrays = _arrays_of(content)
+        if arrays:
+            raise SnnccError(
+                "SNN010",
+                f"{name} holds NumPy arrays and no tensors",
+                why=f"they are under {shown(arrays)}; a state_dict maps names to tensors",
+                help="save {key: torch.from_numpy(array) for key, array in arrays.items()} with "
+                "torch.save, or as .safetensors",
+            )
         raise SnnccError(
             "SNN010",
             f"{name} holds no state_dict",
@@ -81,7 +95,7 @@ def choose_weights(content: object, wanted: str | None, name: str) -> tuple[Weig
     elif chosen.averaged:
         notes.append(f"the weights are a moving average ({chosen.key}), the only ones in the file")
     if chosen.beside:
-        notes.append(f"beside the weights, not used: {_shown(chosen.beside)}")
+        notes.append(f"beside the weights, not used: {shown(chosen.beside)}")
     return chosen, notes
 
 
@@ -89,7 +103,7 @@ def _wanted(sets: list[WeightSet], wanted: str, name: str) -> WeightSet:
     """The set that --weights names: by its key, else by what kind it is."""
     named = [s for s in sets if s.key == wanted]
     kinds = {EMA: [s for s in sets if s.averaged], PLAIN: [s for s in sets if not s.averaged]}
-    found = named or kinds.get(wanted, [])
+    found = named or kinds.get(wanted, []) or _under(sets, wanted)
     if len(found) == 1:
         return found[0]
     if found:
@@ -106,6 +120,23 @@ def _wanted(sets: list[WeightSet], wanted: str, name: str) -> WeightSet:
         why=f"its weights are under {where}",
         help="give one of these keys, or leave --weights out",
     )
+
+
+def _under(sets: list[WeightSet], wanted: str) -> list[WeightSet]:
+    """The tensors of a set that stand under a prefix, or under the one of an average."""
+    found: list[WeightSet] = []
+    for each in sets:
+        firsts = dict.fromkeys(name.partition(".")[0] for name in each.tensors)
+        averages = [first for first in firsts if is_average(first)]
+        for prefix in averages if wanted == EMA else [wanted]:
+            inner = {
+                name.removeprefix(f"{prefix}."): tensor
+                for name, tensor in each.tensors.items()
+                if name.startswith(f"{prefix}.")
+            }
+            if inner:
+                found.append(WeightSet(prefix, inner))
+    return found
 
 
 def _sets_of(content: object) -> Iterator[WeightSet]:
@@ -150,6 +181,20 @@ def _holds_numbers(value: object) -> bool:
     return is_tensor(value) or isinstance(value, torch.Tensor)
 
 
+def _arrays_of(content: object, path: str = "", levels: int = MOST_LEVELS) -> tuple[str, ...]:
+    """Where NumPy arrays stand in mappings, by the dotted keys that lead to them."""
+    if not isinstance(content, dict) or not levels:
+        return ()
+    found: list[str] = []
+    for key, value in dict[object, object](content).items():  # pyright: ignore[reportUnknownArgumentType]
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Made) and value.name.rpartition(".")[0].startswith("numpy"):
+            found += [here] * value.name.endswith(("._reconstruct", "._frombuffer"))
+        else:
+            found += _arrays_of(value, here, levels - 1)
+    return tuple(found)
+
+
 def _keys_of(content: object) -> str:
     """What the file's first level holds, in words."""
     if isinstance(content, Made):
@@ -157,14 +202,14 @@ def _keys_of(content: object) -> str:
     if not isinstance(content, dict):
         return f"one {type(content).__name__}"
     keys = [str(key) for key in dict[object, object](content)]
-    return f"the keys {_shown(tuple(keys))}" if keys else "no keys"
+    return f"the keys {shown(tuple(keys))}" if keys else "no keys"
 
 
 def _listed(sets: list[WeightSet]) -> str:
-    return _shown(tuple(s.key or "the first level" for s in sets))
+    return shown(tuple(s.key or "the first level" for s in sets))
 
 
-def _shown(keys: tuple[str, ...]) -> str:
+def shown(keys: tuple[str, ...]) -> str:
     """The first keys, in a form that a terminal shows as text."""
     text = ", ".join(key[:80].encode("unicode_escape").decode() for key in keys[:SHOWN])
     return f"{text} and {len(keys) - SHOWN} more" if len(keys) > SHOWN else text

@@ -1,7 +1,8 @@
 """What Python callers give, as the compiler takes it; errors in the words of the Python API."""
 
+import ast
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.api.checks import mapping, real, whole, wrong
 from snncc.diagnostics import Finding, SnnccError
 from snncc.runtime.data_files import open_images
 from snncc.runtime.image_folder import ImageFolder
+from snncc.runtime.label_checks import whole_labels
 
 Images = Any
 """uint8 [n, *shape of one image]: an array, a tensor, a list; "file.npz:KEY", a file, a folder."""
@@ -40,11 +43,11 @@ def in_words_of_python() -> Generator[None]:
 
 
 def _reworded(finding: Finding) -> Finding:
-    message, why, help_ = map(_argument_names, (finding.message, finding.why, finding.help))
+    message, why, help_ = map(argument_names, (finding.message, finding.why, finding.help))
     return replace(finding, message=message, why=why, help=help_)
 
 
-def _argument_names(text: str) -> str:
+def argument_names(text: str) -> str:
     """The text with arguments in place of options; commands, which stand in `...`, stay."""
     parts = text.split("`")
     return "`".join(part if i % 2 else _OPTION.sub(_argument, part) for i, part in enumerate(parts))
@@ -57,6 +60,8 @@ def _argument(found: re.Match[str]) -> str:
 def images_of(given: Images, what: str) -> NDArray[Any] | ImageFolder:
     """Images from an array, something that NumPy takes as one, or a path.
 
+    Integers from 0 to 255 in lists become uint8; an array has the type that it has.
+
     Raises:
         SnnccError: SNN015 when a file cannot be read; SNN016 when this is no array.
     """
@@ -64,10 +69,13 @@ def images_of(given: Images, what: str) -> NDArray[Any] | ImageFolder:
         return open_images(str(given))
     try:
         array = np.asarray(given)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # what turns itself into an array may raise any
         raise _no_images(what, f"{type(error).__name__}: {error}") from error
     if array.dtype.kind not in "buif":
         raise _no_images(what, f"{type(given).__name__} of type {array.dtype}")
+    in_lists = isinstance(given, list | tuple) and array.dtype.kind in "iu" and array.size > 0
+    if in_lists and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.uint8)
     return array
 
 
@@ -77,17 +85,16 @@ def classes_of(given: object) -> NDArray[np.int64]:
     Raises:
         SnnccError: SNN016 when they are not one integer for each image.
     """
-    labels = np.asarray(given)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.dtype} {list(labels.shape)}",
-            help="give one integer for each image",
-        )
-    return labels.astype(np.int64)
+    try:
+        labels = np.asarray(given)
+    except Exception as error:  # as for images
+        why = f"{type(error).__name__}: {error}"
+        help_ = "give one integer for each image"
+        raise SnnccError("SNN016", "labels are no array", why=why, help=help_) from error
+    return whole_labels(labels)
 
 
-def normalization_of(given: tuple[Numbers, Numbers] | None) -> Any:
+def normalization_of(given: object) -> Any:
     """(mean, std), each a number or one a channel, as two tuples.
 
     Raises:
@@ -96,46 +103,85 @@ def normalization_of(given: tuple[Numbers, Numbers] | None) -> Any:
     if given is None:
         return None
     try:
-        mean, std = given
+        mean, std = cast("tuple[Numbers, Numbers]", given)
         return _numbers(mean), _numbers(std)
-    except (TypeError, ValueError) as error:
-        raise SnnccError(
-            "SNN001",
-            f"normalize={given!r}",
-            why="a pixel enters as (x / 255 - mean) / std",
-            help="give (mean, std): two numbers, or two sequences with one number a channel",
-        ) from error
+    except (TypeError, ValueError, SnnccError) as error:
+        help_ = "give (mean, std): two numbers, or two sequences with one number a channel"
+        why = "a pixel enters as (x / 255 - mean) / std"
+        raise wrong("normalize", given, help_, why) from error
 
 
 def shape_of(given: object) -> tuple[int, ...] | None:
     """The shape of one image as a tuple.
 
     Raises:
-        SnnccError: SNN001 when it is no sequence.
+        SnnccError: SNN001 when it is no sequence of whole numbers.
     """
     if given is None:
         return None
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise SnnccError("SNN001", f"input_shape={given!r}", help="give (channels, height, width)")
-    return tuple(cast("Sequence[int]", given))
+    help_ = "give (channels, height, width)"
+    listed = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    if not listed and not (isinstance(given, np.ndarray) and given.ndim == 1):
+        raise wrong("input_shape", given, help_)
+    return tuple(whole("input_shape", each, help_) for each in cast("Sequence[object]", given))
 
 
-def texts_of(given: Mapping[str, object] | None) -> dict[str, str]:
-    """Values as the command line would give them; what a factory reads back as the same value.
+def bits_of(given: object) -> tuple[tuple[str, int], ...]:
+    """Bits by pattern of layer names. Raises SnnccError (SNN001) for anything else."""
+    found = mapping("layer_bits", given)
+    return tuple((key, whole(f"layer_bits[{key!r}]", bits)) for key, bits in found.items())
+
+
+def neuron_of(given: object) -> dict[str, str] | None:
+    """Parameters of neurons as the command line gives them, None for none.
+
+    Raises:
+        SnnccError: SNN001 for values that no parameter can have.
+    """
+    found = mapping("neuron", given)
+    texts = {k: v if isinstance(v, str) else _literal(k, v) for k, v in found.items()}
+    return {key: each.lower() for key, each in texts.items()} or None
+
+
+def texts_of(given: object) -> dict[str, str]:
+    """Values as the command line would give them, which a factory reads back as the same values.
 
     Raises:
         SnnccError: SNN001 for a value that has no such form.
     """
-    plain = (bool, int, float, str, tuple, list, type(None))
-    for key, value in (given or {}).items():
-        if not isinstance(value, plain):
-            raise SnnccError(
-                "SNN001",
-                f"{key}={value!r} is a {type(value).__name__}",
-                why="arguments of a named factory are recorded as text",
-                help="call the factory yourself and give the module it returns",
-            )
-    return {key: v if isinstance(v, str) else repr(v) for key, v in (given or {}).items()}
+    return {key: _read_back(key, value) for key, value in mapping("arguments", given).items()}
+
+
+def _read_back(key: str, value: object) -> str:
+    if isinstance(value, str) and _value(value) is value:
+        return value
+    found = _literal(key, value)
+    if isinstance(_value(found), str) and not isinstance(value, str):  # a list of modules, nan
+        raise _no_text(key, value)
+    return found
+
+
+def _value(text: str) -> object:
+    """What a factory gets for a text."""
+    try:
+        return cast("object", ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _literal(key: str, value: object) -> str:
+    plain = cast("Any", value).item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool | int | float | str | tuple | list | None):
+        try:
+            return repr(cast("object", plain))
+        except Exception as error:  # of what a list holds; an int of too many digits
+            raise _no_text(key, value) from error
+    raise _no_text(key, value)
+
+
+def _no_text(key: str, value: object) -> SnnccError:
+    why = "arguments of a named factory are recorded as text"
+    return wrong(key, value, "call the factory yourself and give the module it returns", why)
 
 
 def progress_of(given: Callable[[int, int], None] | None) -> Callable[[int, int], None] | None:
@@ -145,14 +191,14 @@ def progress_of(given: Callable[[int, int], None] | None) -> Callable[[int, int]
         SnnccError: SNN001 when it cannot be called.
     """
     if given is not None and not callable(given):
-        raise SnnccError("SNN001", f"progress={given!r}", help="give a function of (done, total)")
+        raise wrong("progress", given, "give a function of (done, total)")
     return given
 
 
 def _numbers(given: Numbers) -> tuple[float, ...]:
     if isinstance(given, int | float | np.number):
-        return (float(given),)
-    return tuple(float(number) for number in given)
+        return (real("normalize", given),)
+    return tuple(real("normalize", number) for number in given)
 
 
 def _no_images(what: str, why: str) -> SnnccError:

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from snncc.api.arguments import (
     Images,
     Numbers,
+    argument_names,
+    bits_of,
     classes_of,
     images_of,
     in_words_of_python,
+    neuron_of,
     normalization_of,
     progress_of,
     shape_of,
     texts_of,
 )
+from snncc.api.checks import choice, mapping, path_of, real, text, whole
 from snncc.api.programs import Program
+from snncc.artifact.paths import is_there
 from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
-from snncc.compiler.options import CompileOptions, check_options
+from snncc.compiler.options import CompileOptions, check_options, choices
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec
 from snncc.frontends.registry import read_model
@@ -86,22 +91,25 @@ def compile(
     Raises:
         SnnccError: with every finding, each with a code, a place, the reason and what to do.
     """
+    allowed = choices()
     with in_words_of_python():
         options = CompileOptions(
             input_shape=shape_of(input_shape),
             normalize=normalization_of(normalize),
-            steps=steps,
+            steps=None if steps is None else whole("steps", steps),
             weight_bits=_bits(weight_bits),
-            gain=gain,
-            encoding=encoding,
-            profile=profile,
-            layout=layout,
-            decay=decay,
-            neuron={key: text.lower() for key, text in texts_of(neuron).items()} or None,
-            layer_bits=tuple((layer_bits or {}).items()),
+            gain=None if gain is None else choice("gain", gain, allowed["gain"]),
+            encoding=choice("encoding", encoding, allowed["encoding"]),
+            profile=choice("profile", profile, allowed["profile"]),
+            layout=choice("layout", layout, allowed["layout"]),
+            decay=choice("decay", decay, allowed["decay"]),
+            neuron=neuron_of(neuron),
+            layer_bits=bits_of(layer_bits),
             agreement=_agreement(weight_bits, agreement),
-            preprocess=preprocess,
-            weights=weights,
+            preprocess=None
+            if preprocess is None
+            else choice("preprocess", preprocess, allowed["preprocess"]),
+            weights=None if weights is None else text("weights", weights),
         )
         check_options(options)
         calibration = None if calibrate is None else images_of(calibrate, "calibrate")
@@ -109,19 +117,20 @@ def compile(
         truth = None if labels is None else classes_of(labels)
         judged = {"calibration": calibration, "evaluation": evaluation, "labels": truth}
         compiled = _compiled(model, checkpoint, arguments, options, judged, progress_of(progress))
-    return Program(compiled.program, compiled.notes)
+    return Program(compiled.program, [argument_names(note) for note in compiled.notes])
 
 
-def _bits(weight_bits: int | str) -> int | None:
-    """A number of bits; None for a search. What is no number, `check_options` refuses."""
-    given: Any = weight_bits
-    return None if given == FEWEST else given
+def _bits(weight_bits: object) -> int | None:
+    """A number of bits; None for a search."""
+    if isinstance(weight_bits, str) and weight_bits == FEWEST:
+        return None
+    return whole("weight_bits", weight_bits, f"give an int, or {FEWEST!r}")
 
 
-def _agreement(weight_bits: int | str, agreement: float | None) -> float | None:
-    if weight_bits == FEWEST and agreement is None:
-        return 0.99
-    return agreement
+def _agreement(weight_bits: object, agreement: object) -> float | None:
+    if agreement is not None:
+        return real("agreement", agreement)
+    return 0.99 if _bits(weight_bits) is None else None
 
 
 def _compiled(
@@ -133,11 +142,12 @@ def _compiled(
     progress: Callable[[int, int], None] | None,
 ) -> Compiled:
     """From the kinds of model that `compile` takes; `judged` are images and labels by name."""
+    weights = None if checkpoint is None else path_of("checkpoint", checkpoint)
     if isinstance(model, str | Path):
         factory = _factory(model)
         if factory is None and checkpoint is not None:
             raise _unexpected("checkpoint", f"{model} is a checkpoint itself")
-        path = Path(model) if factory is None else None if checkpoint is None else Path(checkpoint)
+        path = path_of("model", model) if factory is None else weights
         return compile_checkpoint(
             path,
             options,
@@ -149,20 +159,19 @@ def _compiled(
         )
     source = read_model(ModelSpec(module=model))
     for name, given in (
-        ("checkpoint", checkpoint),
-        ("arguments", arguments),
+        ("checkpoint", weights),
+        ("arguments", mapping("arguments", arguments)),
         ("neuron", options.neuron),
         ("weights", options.weights),
     ):
-        if given:
+        if given is not None and given != {}:
             raise _unexpected(name, "model is a module, which holds its weights and parameters")
     return compile_module(source, options, **judged, observe=None, progress=progress, called=CALLED)
 
 
 def _factory(model: str | Path) -> str | None:
     """The factory's name, when this is no path."""
-    text = str(model)
-    return text if isinstance(model, str) and ":" in text and not Path(text).exists() else None
+    return model if isinstance(model, str) and ":" in model and not is_there(Path(model)) else None
 
 
 def _unexpected(name: str, why: str) -> SnnccError:

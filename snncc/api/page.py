@@ -24,9 +24,8 @@ def program_page(graph: Graph, report: Mapping[str, Any], verdict: Verdict) -> s
     ]
     rest = len(populations) - len(rows)
     more = f"<p>and {rest} more populations</p>" if rest > 0 else ""
-    free = "NOT multiplication-free" if verdict.level == "none" else "multiplication-free"
     head = (
-        f"<b>{escape(str(report.get('network', 'program')))}</b>: {free}, level "
+        f"<b>{escape(str(report.get('network', 'program')))}</b>: {verdict.headline}, level "
         f"{escape(verdict.level)}; {graph.steps} time steps, "
         f"{escape(str(report.get('weight_bits', '?')))}-bit weights"
     )

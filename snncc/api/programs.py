@@ -8,10 +8,11 @@ import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
+from snncc.api.checks import choice, flag, path_of, several, whole
 from snncc.api.page import program_page
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
-from snncc.artifact import program_digest
+from snncc.artifact import computation_digest
 from snncc.artifact.kinds import EMPTY, PROGRAM, kind_of
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -19,6 +20,7 @@ from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Pixels
 from snncc.runtime.answers import predictions_of
+from snncc.runtime.data_specs import check_no_key
 from snncc.runtime.execution import Execution
 from snncc.runtime.image_arrays import images_for, require_images
 from snncc.runtime.image_folder import ImageFolder
@@ -32,6 +34,9 @@ KERNELS = ("event", "dense", "auto")
 
 class Program:
     """An integer program: compiled by `snncc.compile`, or read by `snncc.load`.
+
+    Two are equal when they compute the same by the same nodes, whatever their checkpoints are
+    called and whatever `report` says.
 
     Attributes:
         graph: the integer program itself, node by node.
@@ -48,8 +53,8 @@ class Program:
 
     @property
     def digest(self) -> str:
-        """The sha256 that the program's file carries."""
-        return program_digest(self._program)
+        """The sha256 of nodes and constants: what is computed, not where it comes from."""
+        return computation_digest(self._program)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,16 +72,18 @@ class Program:
         return tuple(node.name for node in self.graph.select(IntegerPopulation))
 
     def save(self, path: str | Path) -> str:
-        """Writes the program; equal programs give equal bytes.
+        """Writes the program and its report; if both are equal, so are the bytes.
 
         Returns:
-            The sha256 over its content.
+            The sha256 over its content, the report included; `digest` is of the computation alone.
 
         Raises:
             SnnccError: SNN002 when the file cannot be written, or there is a checkpoint, data or
                 another file of a known kind that is no program.
         """
-        kind = kind_of(Path(path))
+        target = path_of("path", path)
+        check_no_key("path", target)
+        kind = kind_of(target)
         if kind not in ("", EMPTY, PROGRAM):
             raise SnnccError(
                 "SNN002",
@@ -85,7 +92,7 @@ class Program:
                 help="give another path, such as net.snncc",
             )
         with in_words_of_python():
-            return artifact.save_program(Path(path), self._program)
+            return artifact.save_program(target, self._program)
 
     def run(
         self,
@@ -147,11 +154,10 @@ class Program:
         """
         from snncc.mfi import ALLOWANCES, Level, Policy, prove
 
-        _require_choice("level", level, LEVELS)
-        for each in allow:
-            _require_choice("allow", each, tuple(ALLOWANCES))
+        wanted = Level.parse(choice("level", level, LEVELS))
+        allowed = several("allow", allow, tuple(ALLOWANCES))
         proof = prove(self.graph)
-        judgement = Policy(Level.parse(level), frozenset(allow)).judge(proof)
+        judgement = Policy(wanted, allowed).judge(proof)
         return Verdict.of(proof, judgement, level)
 
     def export(self, target: str, directory: str | Path, *, force: bool = False) -> None:
@@ -168,9 +174,11 @@ class Program:
         """
         from snncc.targets.registry import exporter, that_export
 
-        _require_choice("target", target, that_export())
+        choice("target", target, that_export())
+        folder, replaces = path_of("directory", directory), flag("force", force)
+        check_no_key("directory", folder)
         with in_words_of_python():
-            exporter(target)(self._program, Path(directory), force)
+            exporter(target)(self._program, folder, replaces)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.digest == other.digest
@@ -208,10 +216,11 @@ class Program:
         from snncc.runtime.kernel_choice import known_rates
         from snncc.runtime.simulator import Simulator
 
-        _require_choice("executor", executor, EXECUTORS)
-        _require_choice("kernels", kernels, KERNELS)
-        if threads is not None and (isinstance(threads, bool) or threads < 1):
-            raise SnnccError("SNN001", f"threads={threads!r}", help="give at least 1")
+        choice("executor", executor, EXECUTORS)
+        choice("kernels", kernels, KERNELS)
+        threads = None if threads is None else whole("threads", threads)
+        if threads is not None and threads < 1:
+            raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
         if executor == "interpreter" and (kernels != "event" or threads is not None):
             raise SnnccError(
                 "SNN001",
@@ -225,8 +234,8 @@ class Program:
                 self._executors[key] = executor_of(self.graph, executor)
             else:
                 rates = known_rates(self.report)
-                choice: Any = kernels
-                self._executors[key] = running(Simulator(self.graph, threads, choice, rates))
+                known: Any = kernels
+                self._executors[key] = running(Simulator(self.graph, threads, known, rates))
         return self._executors[key]
 
     def _rates(self, execution: Execution, images: int) -> dict[str, float]:
@@ -257,11 +266,6 @@ def load(path: str | Path) -> Program:
     from snncc.runtime.interpreter import VALUE
 
     with in_words_of_python():
-        program = artifact.load_program(Path(path))
+        program = artifact.load_program(path_of("path", path))
         VALUE.require(program.graph)
         return Program(program)
-
-
-def _require_choice(name: str, given: object, choices: tuple[str, ...]) -> None:
-    if given not in choices:
-        raise SnnccError("SNN001", f"{name}={given!r}", help=f"one of: {', '.join(choices)}")

@@ -1,8 +1,9 @@
 """What `Program.verify` gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from snncc.mfi import Judgement, OpVerdict
+from snncc.api.arguments import argument_names
+from snncc.mfi import Judgement, OpVerdict, headline
 from snncc.mfi import Verdict as Proof
 
 
@@ -20,6 +21,7 @@ class Verdict:
         refused: the operations above the wanted level.
         current_bits: bits that hold every current, for any input.
         membrane_bits: bits that hold every membrane, for any input.
+        headline: "multiplication-free", or "NOT multiplication-free".
     """
 
     holds: bool
@@ -31,6 +33,7 @@ class Verdict:
     refused: tuple[OpVerdict, ...]
     current_bits: int
     membrane_bits: int
+    headline: str
 
     @classmethod
     def of(cls, proof: Proof, judgement: Judgement, wanted: str) -> "Verdict":
@@ -41,16 +44,27 @@ class Verdict:
             wanted,
             proof.encoding,
             proof.readout,
-            proof.ops,
-            judgement.refused,
+            tuple(map(_reworded, proof.ops)),
+            tuple(map(_reworded, judgement.refused)),
             proof.current_bits,
             proof.membrane_bits,
+            headline(proof, judgement),
         )
 
     def __bool__(self) -> bool:
         return self.holds
 
     def __repr__(self) -> str:
-        free = "NOT multiplication-free" if self.level == "none" else "multiplication-free"
         answer = "holds" if self.holds else "does not hold"
-        return f"<Verdict: {free}, level {self.level}; {self.wanted} {answer}>"
+        return f"<Verdict: {self.headline}, level {self.level}; {self.wanted} {answer}>"
+
+
+def _reworded(op: OpVerdict) -> OpVerdict:
+    """With names of arguments in place of the command line's options."""
+    need = replace(
+        op.need,
+        reason=argument_names(op.need.reason),
+        help=argument_names(op.need.help),
+        rewrite=argument_names(op.need.rewrite),
+    )
+    return replace(op, need=need)

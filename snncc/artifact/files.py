@@ -8,6 +8,7 @@ as other numbers.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from snncc.artifact.program import (
     from_manifest,
     to_manifest,
 )
+from snncc.artifact.reading import bytes_of
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 from snncc.ir import Array, LimitError, VerifyError, verify
@@ -82,18 +84,11 @@ def load_program(path: Path) -> Program:
 
 
 def _content(path: Path) -> bytes:
-    try:
+    with suppress(OSError):  # reading it says what is wrong
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise _damaged(path, f"it is {size} bytes long")
-        return path.read_bytes()
-    except OSError as error:
-        raise SnnccError(
-            "SNN015",
-            f"{path} cannot be read",
-            why=error.strerror or str(error),
-            help="give a file that `snncc compile` wrote",
-        ) from error
+    return bytes_of(path, "give a file that `snncc compile` wrote")
 
 
 OTHERS = {

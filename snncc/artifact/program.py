@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from snncc.ir import DIALECTS, Array, Graph, Node
@@ -139,6 +139,8 @@ def program_digest(program: Program) -> str:
 def computation_digest(program: Program) -> str:
     """The sha256 of nodes and constants alone: what a program computes, not where it comes from.
 
-    Files that differ only in names of checkpoints, options or figures have the same.
+    Files that differ only in names of checkpoints, options, figures or lines of the model's source
+    have the same.
     """
-    return program_digest(Program(program.graph, {}))
+    nodes = tuple(replace(node, locs=()) for node in program.graph.nodes)
+    return program_digest(Program(replace(program.graph, nodes=nodes), {}))

@@ -75,6 +75,7 @@ def check(program: bytes, certificate: bytes) -> Json:
     """
     try:
         wanted, given = expected(program), json.loads(certificate, object_pairs_hook=once)
+        demand(given["program"] == wanted["program"], "it is the certificate of another program")
         for mine, theirs in zip(wanted["nodes"], given["nodes"], strict=True):
             wrong = [key for key in mine if mine[key] != theirs[key]]
             demand(not wrong, f"{mine['name']}: the certificate is wrong about {wrong}")

@@ -9,6 +9,7 @@ from snncc.artifact import Program, program_digest
 from snncc.artifact.files import require_program_file
 from snncc.artifact.kinds import JSON, kind_of
 from snncc.artifact.program import canonical
+from snncc.artifact.reading import bytes_of
 from snncc.artifact.writing import write_atomically
 from snncc.checker import Rejected, check
 from snncc.cli.output import print_json, say
@@ -83,12 +84,4 @@ def _no_certificate(path: Path, content: bytes) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SnnccError(
-            "SNN015",
-            f"{path} cannot be read",
-            why=error.strerror or str(error),
-            help="give a program and what `snncc verify --certificate` wrote for it",
-        ) from error
+    return bytes_of(path, "give a program and what `snncc verify --certificate` wrote for it")

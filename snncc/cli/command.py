@@ -49,13 +49,13 @@ class Command(click.Command):
             SnnccError: SNN001 for every option that would have no effect, SNN002 for outputs that
                 are inputs.
         """
-        check_options(self, ctx)
+        refuse_options_in_vain(self, ctx)
         check_order(ctx.params)
         check_places(self, ctx.params)
         return super().invoke(ctx)
 
 
-def check_options(command: Command, ctx: click.Context) -> None:
+def refuse_options_in_vain(command: Command, ctx: click.Context) -> None:
     """Raises SnnccError (SNN001) with every option that the call gives in vain."""
     from snncc.diagnostics import Finding, SnnccError
 
@@ -85,7 +85,12 @@ def is_given(ctx: click.Context, name: str) -> bool:
 def say_limit(limit: int | None, there_are: int) -> None:
     """Says on stderr when a limit that the user gave is above the number of images."""
     ctx = click.get_current_context(silent=True)
-    given = ctx is None or is_given(ctx, "limit")
-    if limit is not None and given and limit > there_are:
+    if ctx is None or is_given(ctx, "limit"):
+        say_fewer("--limit", limit, there_are)
+
+
+def say_fewer(option: str, wanted: int | None, there_are: int) -> None:
+    """Says on stderr when an option asks for more images than there are."""
+    if wanted is not None and wanted > there_are:
         images = "there is 1 image" if there_are == 1 else f"there are {there_are:,} images"
-        say(f"note: --limit {limit:,}: {images}", err=True)
+        say(f"note: {option} {wanted:,}: {images}", err=True)

@@ -16,7 +16,7 @@ from snncc.artifact.paths import is_folder
 from snncc.cli.output import say
 from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
 from snncc.diagnostics import Finding, SnnccError
-from snncc.runtime.data_specs import split_spec
+from snncc.runtime.data_specs import check_no_key, split_spec
 
 FOREIGN = frozenset(
     {".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".npz", ".npy", ".snncc", ".json", ".py"}
@@ -42,6 +42,9 @@ def check_places(command: click.Command, given: Mapping[str, Any]) -> None:
     ]
     if findings:
         raise SnnccError.of(findings)
+    for place in found:
+        if place.writes:
+            check_no_key(place.option, place.path)
     for param in command.params:
         value = given.get(param.name or "")
         if isinstance(param.type, OutputFile) and value is not None:

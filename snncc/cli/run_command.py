@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from snncc.cli.command import Command, say_limit
+from snncc.cli.command import Command, say_fewer, say_limit
 from snncc.cli.output import print_json, progress
 from snncc.cli.path_types import DataPath, InputPath, InterpreterPath, KeyOrDataPath, OutputFile
 from snncc.cli.registered import Registered
@@ -262,6 +262,7 @@ def _cross_check(
 
     from snncc.runtime.cross_check import cross_check
 
+    say_fewer("--cross-check", count, len(images))
     return asdict(cross_check(graph, images[0 : min(count, len(images))], simulator, names))
 
 

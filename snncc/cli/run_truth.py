@@ -18,21 +18,12 @@ def labels_of(
 ) -> NDArray[np.int64]:
     from snncc.cli.labels import read_all_labels
     from snncc.runtime.data_specs import beside
+    from snncc.runtime.label_checks import require_known_classes, require_label_each
 
     labels: NDArray[np.int64] = read_all_labels(spec, given, data, classes)[:limit]
-    if len(labels) != count:
-        raise SnnccError(
-            "SNN016",
-            f"{len(labels)} labels for {count} images: {beside(spec, data)}",
-            help=f"give one for each image of {data}, in its order",
-        )
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise SnnccError(
-            "SNN016",
-            f"labels are {labels.min()}..{labels.max()}, the program has classes 0..{classes - 1}: "
-            f"{beside(spec, data)}",
-            help="give the labels that the network was trained with",
-        )
+    where = beside(spec, data)
+    require_label_each(labels, count, where)
+    require_known_classes(labels, classes, "program", where)
     return labels
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from snncc.cli.output import say
 from snncc.diagnostics import Finding, printable
-from snncc.mfi import Judgement, Level, OpVerdict, Policy, Verdict
+from snncc.mfi import Judgement, Level, OpVerdict, Policy, Verdict, headline
 
 MEANING = {
     Level.STRICT: "It only selects stored numbers, adds or subtracts them, compares sums with "
@@ -38,7 +38,7 @@ def print_verdict(
     explain: bool = False,
 ) -> None:
     """The whole verdict on stdout."""
-    say(f"{_headline(verdict, judgement)}: level {judgement.level.label}")
+    say(f"{headline(verdict, judgement)}: level {judgement.level.label}")
     if verdict.unjudged:
         number = f"{len(verdict.unjudged)} operation{'s' if len(verdict.unjudged) > 1 else ''}"
         say(f"not judged: {number}, of which nothing is known; that counts as level none")
@@ -60,15 +60,6 @@ def print_verdict(
     _print_rewrites(verdict)
     _print_findings(verdict.above(Level.STRICT))
     _print_refusals(judgement, policy, findings)
-
-
-def _headline(verdict: Verdict, judgement: Judgement) -> str:
-    """What the level says; where only what is not known decides it, not that it multiplies."""
-    if judgement.level <= Level.BIT_SERIAL:
-        return "multiplication-free"
-    known = any(op.need.judged for op in verdict.above(Level.BIT_SERIAL))
-    host = verdict.encoding_level > Level.BIT_SERIAL
-    return "NOT multiplication-free" if known or host else "not shown to be multiplication-free"
 
 
 def _print_refusals(judgement: Judgement, policy: Policy, findings: Sequence[Finding]) -> None:

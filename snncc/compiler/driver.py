@@ -9,7 +9,13 @@ from typing import Any
 from snncc import __version__
 from snncc.artifact import Program
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
-from snncc.compiler.data_checks import Labels, check_labels, labels_for, normalisation_notes
+from snncc.compiler.data_checks import (
+    Labels,
+    check_labels,
+    labels_for,
+    naming_normalisation,
+    normalisation_notes,
+)
 from snncc.compiler.fidelity import measure_fidelity, some_images
 from snncc.compiler.folding import (
     before_thresholds,
@@ -39,7 +45,7 @@ from snncc.quantize.calibration import (
     round_with_images,
 )
 from snncc.quantize.units import Bits
-from snncc.runtime.cross_check import CrossCheck, check_compiled, few_enough
+from snncc.runtime.cross_check import CrossCheck, check_compiled
 from snncc.targets.profile import LoweringPass
 from snncc.targets.registry import profile_named
 
@@ -111,6 +117,22 @@ def compile_module(
     labels: Labels | None = None,
 ) -> Compiled:
     """Traces, folds, rounds and lowers one model."""
+    with naming_normalisation(options):
+        return _compiled(
+            source, options, calibration, evaluation, observe, progress, called, labels
+        )
+
+
+def _compiled(
+    source: Source,
+    options: CompileOptions,
+    calibration: Images | None,
+    evaluation: Images | None,
+    observe: Observer | None,
+    progress: Callable[[int, int], None] | None,
+    called: tuple[str, str],
+    labels: Labels | None,
+) -> Compiled:
     profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
@@ -123,7 +145,7 @@ def compile_module(
     evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(labels, images if evaluated is None else evaluated)
     trace = source.trace(shape, steps, options.layout)
-    notes += doubtful_constants(trace.graph)
+    notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
 
     def watch(event: PassEvent) -> None:
@@ -175,7 +197,7 @@ def compile_module(
         by = "evaluation" if evaluated is not None else "calibration"
         found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
-        checked = check_compiled(integer, judged[: few_enough(integer, len(judged))])
+        checked = check_compiled(integer, judged)
         notes.append(_checked(checked))
     scales = scales_of(chosen, profile.storage)
     before = before_thresholds(spiking, events)
@@ -187,7 +209,7 @@ def compile_module(
 def _checked(found: CrossCheck | None) -> str:
     """A sentence for the user: whether the simulator was seen to do what the program means."""
     if found is None:
-        return "simulator and interpreter are not compared: it would take long (run --cross-check)"
+        return "`snncc run --cross-check N` compares simulator and interpreter; here it takes long"
     return (
         f"simulator and interpreter agree on {found.images} images, in all of {found.spikes:,} "
         "spikes and membranes"
@@ -257,7 +279,7 @@ def trace_checkpoint(
     shape, steps = shape_and_steps(source, options)
     trace = source.trace(shape, steps, options.layout)
     if tell is not None:
-        for note in doubtful_constants(trace.graph):
+        for note in (*trace.notes, *doubtful_constants(trace.graph)):
             tell(note)
     return trace, source.network
 

@@ -1,6 +1,6 @@
 """What rounding costs: the integer program beside the real-valued network, neuron by neuron."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -67,9 +67,13 @@ class Fidelity:
     reference_accuracy: float | None = None
 
     def record(self) -> dict[str, Any]:
-        """In JSON form, with six digits, so that the last bits of a sum do not matter."""
+        """In JSON form, with six digits, so that the last bits of a sum do not matter.
+
+        Accuracies are no sums: they stay the quotients that they are.
+        """
+        exact = {"accuracy": self.accuracy, "reference_accuracy": self.reference_accuracy}
         whole = asdict(self) | {"populations": [_rounded(asdict(p)) for p in self.populations]}
-        return _rounded({k: v for k, v in whole.items() if v is not None})
+        return {k: v for k, v in (_rounded(whole) | exact).items() if v is not None}
 
 
 def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
@@ -88,7 +92,6 @@ def measure_fidelity(
     spiking: Graph,
     program: Graph,
     images: ImageSource,
-    progress: Callable[[int, int], None] | None = None,
     labels: NDArray[np.int64] | None = None,
 ) -> Fidelity:
     """Runs both on images.
@@ -97,7 +100,6 @@ def measure_fidelity(
         spiking: the folded network, spiking dialect.
         program: what it was lowered to; populations have the same names.
         images: in order; read in parts.
-        progress: called with images done and their total.
         labels: of the images, for accuracies.
 
     Raises:
@@ -113,8 +115,6 @@ def measure_fidelity(
         execution = simulator.run(part, list(tallies))
         wanted.append(_walk(spiking, part, execution.spikes, tallies))
         got.append(execution.logits)
-        if progress is not None:
-            progress(min(len(images), start + each), len(images))
     real, integer = np.concatenate(wanted), np.concatenate(got)
     total = sum(t.sites for t in tallies.values())
     original, rounded = predictions_of(real), predictions_of(integer)

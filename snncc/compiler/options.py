@@ -11,6 +11,22 @@ from snncc.targets.registry import PROFILES, profile_named, unknown
 
 WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
+BEYOND = 1e100
+"""No mean, standard deviation or normalised pixel is larger, and no deviation so much smaller."""
+OPTIONAL = ("preprocess", "gain")
+"""Choices that may be None."""
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """What options allow, by their names."""
+    return {
+        "preprocess": tuple(PRESETS),
+        "gain": ("shift-add", "unshared"),
+        "encoding": ("bit-planes", "host"),
+        "profile": tuple(PROFILES),
+        "layout": ("auto", "sequence", "frame"),
+        "decay": ("approximate", "by-step"),
+    }
 
 
 @dataclass(frozen=True)
@@ -106,15 +122,9 @@ def check_options(options: CompileOptions) -> None:
         )
     if options.profile in PROFILES:
         profile_named(options.profile).check(options)
-    for what, value, allowed in (
-        ("preprocess", options.preprocess, (None, *PRESETS)),
-        ("gain", options.gain, (None, "shift-add", "unshared")),
-        ("encoding", options.encoding, ("bit-planes", "host")),
-        ("profile", options.profile, tuple(PROFILES)),
-        ("layout", options.layout, ("auto", "sequence", "frame")),
-        ("decay", options.decay, ("approximate", "by-step")),
-    ):
-        if value not in allowed:
+    for what, allowed in choices().items():
+        value = getattr(options, what)
+        if value not in allowed and not (value is None and what in OPTIONAL):
             raise unknown(what, value, allowed)
 
 
@@ -151,6 +161,21 @@ def _check_normalisation(options: CompileOptions) -> None:
                     why="a pixel enters as (x / 255 - mean) / standard deviation",
                     help="give finite numbers, standard deviations above 0",
                 )
+    if options.normalize is None:
+        return
+    ends = [*options.pixel_bounds, *means, *stds, *(1.0 / value for value in stds)]
+    if max(map(abs, ends)) > BEYOND:
+        raise SnnccError(
+            "SNN001",
+            f"--normalize {_listed(means)} {_listed(stds)} is beyond what is computed with",
+            why="a pixel enters as (x / 255 - mean) / standard deviation; float64 has room to "
+            f"multiply what lies between {1.0 / BEYOND:g} and {BEYOND:g}",
+            help="give mean and standard deviation of pixels / 255, mostly between 0 and 1",
+        )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
 
 
 def _check_search(options: CompileOptions, agreement: float) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from snncc.ir.loc import Loc
-from snncc.ir.names import as_name
+from snncc.ir.names import as_name, numbered
 from snncc.ir.op import Array, Context, Op, Param
 from snncc.ir.types import ValueType
 
@@ -195,6 +195,6 @@ def _fresh(stem: str, taken: Mapping[str, object]) -> str:
     if stem not in taken:
         return stem
     number = 2
-    while f"{stem}_{number}" in taken:
+    while (name := numbered(stem, number)) in taken:
         number += 1
-    return f"{stem}_{number}"
+    return name

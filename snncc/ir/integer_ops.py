@@ -195,6 +195,10 @@ class IntegerPopulation(Op):
         return membranes.Law(self.leak, self.decay[0], self.decay_offset, hard, at_least)
 
 
+LARGEST_UNIT = 2.0**900
+"""Of a readout: times any integer of a program, 62 bits, it is a finite float64."""
+
+
 @dataclass(frozen=True)
 class IntegerReadout(Op):
     """What the network answers: y[k] = sum over t of x[t, k] + offset[k]; logits = unit * y.
@@ -213,6 +217,7 @@ class IntegerReadout(Op):
         require(current.kind is Kind.CURRENT, f"a readout sums a current, not {current}")
         require(current.range is not None, f"{current} has no integer range")
         require(0.0 < self.unit < math.inf, f"unit {self.unit} is not positive and finite")
+        require(self.unit <= LARGEST_UNIT, f"unit {self.unit} is beyond 2^900: infinite answers")
         low, high = current.range or (0, 0)
         low, high = low * context.steps, high * context.steps
         if self.offset is not None:

@@ -15,9 +15,20 @@ def is_axis_name(text: str) -> bool:
 
 
 def as_name(text: str) -> str:
-    """The nearest text that can name a node or a constant; "" for none."""
+    """The nearest text that can name a node or a constant; "" for none.
+
+    What can be a name stays as it is: passes find nodes by the names that earlier passes gave.
+    """
+    if is_name(text):
+        return text
     cut = text[: LONGEST_NAME - 32]  # room for a number, and for what a node's constants are called
     return cut if _can_stand(cut) else "".join(c if _can_stand(c) else "_" for c in cut)
+
+
+def numbered(stem: str, number: int) -> str:
+    """A name with a number behind it, no longer than names can be."""
+    end = f"_{number}"
+    return stem[: LONGEST_NAME - len(end)] + end
 
 
 def _can_stand(text: str) -> bool:

@@ -4,7 +4,7 @@ from snncc.mfi.analysis import domains_of
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome, standing
-from snncc.mfi.policy import ALLOWANCES, Judgement, Policy
+from snncc.mfi.policy import ALLOWANCES, Judgement, Policy, headline
 from snncc.mfi.prover import OpVerdict, Verdict, prove
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Values",
     "Verdict",
     "domains_of",
+    "headline",
     "prove",
     "standing",
 ]

@@ -53,3 +53,12 @@ class Policy:
         level = max(inside, outside)
         refused = tuple(op for op in counted if op.need.level > self.level)
         return Judgement(level <= self.level, level, refused, outside > self.level >= inside)
+
+
+def headline(verdict: Verdict, judgement: Judgement) -> str:
+    """What the level says; where only what is not known decides it, not that it multiplies."""
+    if judgement.level <= Level.BIT_SERIAL:
+        return "multiplication-free"
+    known = any(op.need.judged for op in verdict.above(Level.BIT_SERIAL))
+    host = verdict.encoding_level > Level.BIT_SERIAL
+    return "NOT multiplication-free" if known or host else "not shown to be multiplication-free"

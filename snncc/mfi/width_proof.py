@@ -13,7 +13,7 @@ from snncc.mfi.widths import Bounds, before_shift, before_shift_of, bounds_of, m
 from snncc.mfi.witnesses import Witness, membrane_witness, sum_witness
 
 BEFORE_SHIFT = "before shift"
-MOST_ELEMENTS = 1 << 28
+MOST_PROVED = 1 << 28
 """Of all values at one step; 8 times those of the largest network that we know."""
 
 
@@ -57,11 +57,11 @@ def prove_widths(graph: Graph) -> Iterator[Width]:
             ops that have no bounds.
     """
     elements = sum(node.type.neurons for node in graph.nodes)
-    if elements > MOST_ELEMENTS:
+    if elements > MOST_PROVED:
         raise SnnccError(
             "SNN004",
             f"bounds of {elements:,} elements, one by one, are too many",
-            why=f"each takes 16 bytes; {MOST_ELEMENTS:,} elements are the most",
+            why=f"each takes 16 bytes; {MOST_PROVED:,} elements are the most",
             help="leave --widths out: the verdict's widths hold for all elements together",
         )
     bounds = bounds_of(graph)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -212,6 +212,15 @@ class Lowering:
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         step = float(unit.array.reshape(-1)[0])
+        if not 0.0 < step <= LARGEST_UNIT:
+            raise SnnccError(
+                "SNN033",
+                f"{node.name}: one step of the answer would stand for {step:g}",
+                node.locs[0] if node.locs else None,
+                why="the network's last weights are so large, or so small, that its answers are "
+                "not finite or all 0",
+                help="look at the weights and norms before the answer",
+            )
         offset = self.rewriter.named(op.offset, 0.0)
         stored = None
         if offset.array.any():

@@ -1,6 +1,6 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from snncc.ir.projections import Contract, Convolve
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real
+
+Decide = Callable[[Node, Real, Real], Real]
+"""Neurons, the current that they read and the spikes they give: what their readers get instead."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,16 @@ def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
     return {node.name: value for node, value in walk_traced(graph, inputs)}
 
 
-def walk_traced(graph: Graph, inputs: Real) -> Iterator[tuple[Node, Real]]:
+def walk_traced(
+    graph: Graph, inputs: Real, decide: Decide | None = None
+) -> Iterator[tuple[Node, Real]]:
     """Each node with its value, in order; holds no value longer than something reads it."""
     values: dict[str, Real] = {}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
         values[node.name] = VALUE(At(graph, node, sources, inputs), node)
+        if decide is not None and isinstance(node.op, ops.Lif):
+            values[node.name] = decide(node, sources[0], values[node.name])
         yield node, values[node.name]
         for name in graph.last_uses.get(node.name, ()):
             del values[name]
@@ -105,7 +112,7 @@ def batchnorm(at: At, op: ops.BatchNorm) -> Real:
 
 @VALUE.of(ops.Lif)
 def lif(at: At, op: ops.Lif) -> Real:
-    return _lif(at.graph, at.node, op, at.x)
+    return fire(at.graph, at.node, op, at.x)[0]
 
 
 @VALUE.of(ops.Add)
@@ -177,16 +184,32 @@ def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
     return _plus(graph, y, op.bias, node)
 
 
-def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
-    """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
+def fire(
+    graph: Graph, node: Node, op: ops.Lif, x: Real, given: Real | None = None
+) -> tuple[Real, Real]:
+    """In the order of SpikingJelly's own operations, so that ties mostly fall as they do there.
+
+    Args:
+        graph: holds the constants.
+        node: the neurons.
+        op: what the node holds.
+        x: their current.
+        given: spikes after which membranes are reset, in place of their own.
+
+    Returns:
+        Spikes, and by how much membranes exceed the threshold where it is compared, both
+        [batch, *axes of the node].
+    """
     current = over_steps(x, graph[node.inputs[0]].type.names, graph.steps)
+    time = 1 + node.type.names.index(TIME)
+    resets = None if given is None else np.moveaxis(given, time, 1)
     level: Real | float = op.v_threshold
     if op.threshold is not None:
         names = tuple(n for n in node.type.names if n != TIME)
         level = spread(_constant(graph, op.threshold), op.threshold.axes, names)
     rest = op.rest
     v = np.full((current.shape[0], *current.shape[2:]), rest if op.start is None else op.start)
-    spikes = np.empty(current.shape)
+    spikes, excess = np.empty(current.shape), np.empty(current.shape)
     for t in range(graph.steps):
         if op.tau is None:
             v = v + current[:, t]
@@ -194,7 +217,10 @@ def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
             v = v + (current[:, t] - (v - rest)) / op.tau
         else:
             v = v - (v - rest) / op.tau + current[:, t]
+        excess[:, t] = v - level
         fires = v - level >= 0 if op.compare == "ge" else v > level
         spikes[:, t] = fires
+        if resets is not None:
+            fires = resets[:, t] != 0
         v = v - level * fires if op.v_reset is None else np.where(fires, rest, v)
-    return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))
+    return np.moveaxis(spikes, 1, time), np.moveaxis(excess, 1, time)

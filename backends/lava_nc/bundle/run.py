@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
+PREFIX, SUFFIX = ".lava-", ".tmp"
+"""Of files under construction; whoever writes one holds a lock on it."""
 STOP_SECONDS = 20.0
 """Lava stops within a tenth of a second, or a few where a hundred processes share a core."""
 
@@ -79,9 +83,14 @@ def run(manifest: dict, images: np.ndarray, arguments: argparse.Namespace) -> No
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Under a temporary name, which is renamed when all is written."""
+    """Under a temporary name, which is renamed when all is written.
+
+    The lock goes with the process, however that ends: the next run that writes into the folder
+    removes what nobody holds.
+    """
     path = path.resolve()  # a link stays, and what it leads to is replaced
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".lava-", suffix=".tmp")
+    clear_stale(path.parent)
+    handle, temporary = locked_file(path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, **arrays)
@@ -89,6 +98,30 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def locked_file(folder: Path) -> tuple[int, str]:
+    """A new file with our lock on it; another if somebody cleared it before it was locked."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=PREFIX, suffix=SUFFIX)
+        with contextlib.suppress(OSError):  # where a file system has no locks, nothing is cleared
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(name):
+            return handle, name
+        os.close(handle)
+
+
+def clear_stale(folder: Path) -> None:
+    """Removes what killed runs of this user left in a folder."""
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        with contextlib.suppress(OSError):  # a lock that somebody holds, a file that is gone
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if os.fstat(handle).st_uid == os.geteuid():
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+            finally:
+                os.close(handle)
 
 
 def raise_file_limit() -> None:
