@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from snncc.backends.cpu.encoding import UnitPlan
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Array, Graph
 from snncc.runtime.dense_kernels import DenseLayer
 from snncc.runtime.unit_runner import Memory, Runner

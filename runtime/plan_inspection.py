@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.checking import PlanFault, check_plan
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.kernel_choice import projections_of_spikes

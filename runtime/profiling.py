@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.encoding import UnitPlan
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Contract, Convolve

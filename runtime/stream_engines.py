@@ -41,7 +41,7 @@ class UnitEngine:
             runner.readout(memory, 1),
             {n: self._only_step(runner.spikes(memory, n), n) for n in sorted(plan.records)},
             {n: self._level(n) for n in sorted(plan.records)},
-            {n: int(c) for n, c in zip(plan.names, counts, strict=True) if n in plan.spikes},
+            {name: int(counts[kept.unit]) for name, kept in plan.populations.items()},
         )
 
     def membranes(self) -> dict[str, Ints]:

@@ -9,7 +9,8 @@ from test_units import Net
 
 from snncc.artifact import Program, load_program, save_program
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph

@@ -21,7 +21,8 @@ from generators.saturation import Driven, reached, saturated
 from generators.shrink import shrunk
 from random_programs import program_images, random_program
 
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph, verify
 from snncc.runtime import ALL, Execution, interpret
 

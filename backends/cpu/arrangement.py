@@ -52,6 +52,16 @@ class Arrangement:
         return dict(zip(self.rows, grids, strict=True))
 
 
+@dataclass(frozen=True)
+class Image:
+    """A source that is the image: its pixels in the order of its axes, not rows of lanes."""
+
+
+IMAGE = Image()
+Source = Arrangement | Image
+"""How lies what a projection reads."""
+
+
 def arrange(kind: ValueType, lane: str) -> Arrangement:
     """A value with the given axis as lanes and the others in the order of its type."""
     rest = [axis for axis in kind.axes if axis.name not in (TIME, lane)]

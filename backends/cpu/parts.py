@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.arrangement import Arrangement, Image, NotExpressible, Places, Source
 from snncc.backends.cpu.bounds import sum_bounds
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count
@@ -54,43 +54,42 @@ class Part:
     inputs: int = 1
 
 
-def lane_of(graph: Graph, node: Node, source: Arrangement | None) -> str:
-    """The lanes that a projection gives best; source None for pixels.
+def lane_of(graph: Graph, node: Node, source: Source) -> str:
+    """The lanes that a projection gives best.
 
     Raises:
         NotExpressible: there is no part for it.
     """
     op = node.op
     if isinstance(op, Convolve):
-        if source is None or source.lane == op.channel:
+        if isinstance(source, Image) or source.lane == op.channel:
             return op.out_channel
         if source.lane in (op.height, op.width):
             raise NotExpressible(f"{node.name} convolves along its source's lanes")
         return source.lane
     if not isinstance(op, Contract):
         raise TypeError(op.mnemonic)
-    if source is None or source.lane in (*op.into, *op.summed):
+    if isinstance(source, Image) or source.lane in (*op.into, *op.summed):
         if not op.out:
             raise NotExpressible(f"{node.name} has no output axis")
         return op.out[-1]
     return source.lane
 
 
-def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement) -> list[Part]:
+def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> list[Part]:
     """The parts of a projection, each with its shift: a part for every plane of pixels.
 
     Raises:
         NotExpressible: it has more inputs than can be listed.
     """
     taps, weights, kind = selection_of(graph, node, source, unit)
-    pixels = source is None
-    inputs = source.lanes if source is not None and kind == f.EVENTS else 1
+    inputs = source.lanes if isinstance(source, Arrangement) and kind == f.EVENTS else 1
     begins = taps[..., 1] // _padded(unit) if kind == f.MASKED_LANES else taps[..., 1]
     low, high = sum_bounds(begins, weights, inputs)
     narrow = weights.dtype == np.int8
     fits = narrow and low >= -SHORT - 1 and high <= SHORT
     in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
-    words = int(in_order) if source is None else source.words
+    words = int(in_order) if isinstance(source, Image) else source.words
     reach = max(-low, high)
     whole = Part(
         kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach, inputs=inputs
@@ -100,7 +99,7 @@ def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrange
         and int(taps[..., 1].max(initial=0)) + 64 * max(1, words) > MOST_INPUTS
     ):
         raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
-    if pixels:
+    if isinstance(source, Image):
         return [replace(whole, plane=bit) for bit in range(8)]
     if narrow and not fits and kind == f.EVENTS:
         return _split(whole)
@@ -186,7 +185,7 @@ def _padded(unit: Arrangement) -> int:
 
 
 def selection_of(
-    graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
+    graph: Graph, node: Node, source: Source, unit: Arrangement
 ) -> tuple[Array, Array, int]:
     """Taps [rows, taps, 2], weights [steps or 1, weight rows, lanes] and the kind of part."""
     view = _View(graph, node, source, unit)
@@ -196,9 +195,7 @@ def selection_of(
 class _View:
     """A projection as weights over [steps, kept axes, lane of the result, contracted axes]."""
 
-    def __init__(
-        self, graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
-    ) -> None:
+    def __init__(self, graph: Graph, node: Node, source: Source, unit: Arrangement) -> None:
         op = node.op
         self.node, self.source, self.unit = node, source, unit
         self.shape = graph[node.inputs[0]].type
@@ -215,9 +212,9 @@ class _View:
             raise TypeError(op.mnemonic)
         if TIME not in self.axes:
             self.weight, self.axes = self.weight[None], (TIME, *self.axes)
-        lane = "" if source is None else source.lane
+        lane = source.lane if isinstance(source, Arrangement) else ""
         self.by_lane = _depthwise(node, source)
-        self.kept = source is not None and (
+        self.kept = isinstance(source, Arrangement) and (
             self.by_lane or (_IN + lane not in into and lane not in self.summed)
         )
         if self.kept and unit.lane != lane and not self.by_lane:
@@ -230,7 +227,7 @@ class _View:
 
     @property
     def kind(self) -> int:
-        if self.source is None:
+        if isinstance(self.source, Image):
             return f.PLANE
         if not self.kept:
             return f.EVENTS
@@ -242,7 +239,7 @@ class _View:
         lane = [self.unit.lane] if self.kind != f.MASKED and self.unit.lane in self.axes else []
         fixed = [n for n in self.axes if n not in (TIME, *lane) and not n.startswith(_IN)]
         inner = []
-        if self.kind == f.EVENTS and self.source is not None:
+        if self.kind == f.EVENTS and isinstance(self.source, Arrangement):
             inner = [_IN + self.source.lane]
         return [*fixed, *self.taps_over, *inner], lane
 
@@ -277,7 +274,7 @@ class _View:
     def _tapped(self, place: Mapping[str, Places], tap: Mapping[str, Places]) -> Places:
         """The row of the source, or the pixel, that each tap of each row reads; -1 for none."""
         where = {**place, **_source_places(self.node, place, tap)}
-        if self.source is not None:
+        if isinstance(self.source, Arrangement):
             names, sizes = self.source.rows, self.source.sizes
         else:
             names, sizes = self.shape.names, self.shape.shape
@@ -291,7 +288,9 @@ class _View:
 
     def _weight_rows(self, place: Mapping[str, Places]) -> Places:
         rows, _ = self._order()
-        inner = _IN + self.source.lane if self.source and self.kind == f.EVENTS else ""
+        inner = ""
+        if self.kind == f.EVENTS and isinstance(self.source, Arrangement):
+            inner = _IN + self.source.lane
         first: Places = np.zeros((1, 1), np.int64)
         for name in rows:
             first = first * self._size(name)
@@ -302,7 +301,7 @@ class _View:
         return first
 
     def _summed_rows(self) -> tuple[str, ...]:
-        lane = "" if self.source is None else self.source.lane
+        lane = self.source.lane if isinstance(self.source, Arrangement) else ""
         return tuple(n for n in self.summed if n != lane)
 
 
@@ -310,9 +309,9 @@ _IN = "<"
 """Before the name of an axis of the source that the weight contracts."""
 
 
-def _depthwise(node: Node, source: Arrangement | None) -> bool:
+def _depthwise(node: Node, source: Source) -> bool:
     op = node.op
-    if source is None or not isinstance(op, Convolve) or source.lane != op.channel:
+    if isinstance(source, Image) or not isinstance(op, Convolve) or source.lane != op.channel:
         return False
     return op.groups == source.lanes == node.type.size(op.out_channel) and op.groups > 1
 

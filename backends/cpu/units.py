@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
+from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
 from snncc.backends.cpu.dense import DenseSum, dense_sum
 from snncc.backends.cpu.parts import Part, can_stack, lane_of, parts_of, stacked
-from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 
@@ -86,12 +86,14 @@ class Units:
         units: in order of execution.
         spikes: how the spikes of every population lie.
         stored: how every stored current lies.
+        types: of all of these.
         slices: stored currents that lie within the one of a concat: (concat, first element).
     """
 
     units: tuple[Unit, ...]
     spikes: dict[str, Arrangement]
     stored: dict[str, Arrangement]
+    types: dict[str, ValueType]
     slices: dict[str, tuple[str, int]]
 
 
@@ -117,6 +119,7 @@ class _Splitter:
         self.units: list[Unit] = []
         self.spikes: dict[str, Arrangement] = {}
         self.stored: dict[str, Arrangement] = {}
+        self.types: dict[str, ValueType] = {}
         self.slices: dict[str, tuple[str, int]] = {}
         self.uses: dict[str, int] = {}
         for node in graph.nodes:
@@ -134,7 +137,7 @@ class _Splitter:
                 self._need(self.graph[node.inputs[0]])
             elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
                 raise NotExpressible(f"{node.name} puts spikes side by side")
-        return Units(tuple(self.units), self.spikes, self.stored, self.slices)
+        return Units(tuple(self.units), self.spikes, self.stored, self.types, self.slices)
 
     def _population(self, node: Node, op: IntegerPopulation) -> None:
         low, high = op.membrane
@@ -148,7 +151,7 @@ class _Splitter:
         self._emit(unit, current, 0, 0, False)
         unit.ops.append(Op(f.FIRE, 0, node=node.name))
         self._add(unit)
-        self.spikes[node.name] = unit.arrangement
+        self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _add(self, unit: Unit) -> None:
         """Projections that follow each other into one register become one where they may."""
@@ -197,8 +200,10 @@ class _Splitter:
         renamed = [op.out if a == b else a for a, b in zip(lanes, op.along, strict=True)]
         return max(renamed, key=renamed.count)
 
-    def _source(self, node: Node) -> Arrangement | None:
-        return self.spikes.get(node.inputs[0])
+    def _source(self, node: Node) -> Source:
+        """How lies what a projection reads."""
+        source = self.graph[node.inputs[0]]
+        return IMAGE if source.type.kind is Kind.PIXEL else self.spikes[source.name]
 
     def _is_stored(self, node: Node, unit: Unit) -> bool:
         if isinstance(node.op, Concat) or self.uses[node.name] > 1:
@@ -298,7 +303,7 @@ class _Splitter:
 
     def _store(self, unit: Unit, node: Node, register: int) -> None:
         unit.ops.append(Op(f.STORE, register, node=node.name))
-        self.stored[node.name] = unit.arrangement
+        self.stored[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _need_concat(self, node: Node, op: Concat) -> None:
         """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
@@ -315,9 +320,10 @@ class _Splitter:
             unit = Unit(copy, arrangement, node.type.temporal)
             unit.ops += [Op(f.LOAD, 0, node=name), Op(f.STORE, 0, node=copy)]
             self.units.append(unit)
-            self.stored[copy] = arrangement
+            self.stored[copy], self.types[copy] = arrangement, source.type
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
+        self.types[node.name] = node.type
 
     def _unused(self, name: str) -> str:
         """A name that no node has: the program's own names are any text."""

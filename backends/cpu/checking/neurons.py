@@ -35,10 +35,15 @@ def require_same(found: Numbers, meant: Value, names: tuple[str, ...], arrangeme
         first_step: of the program, at which `found` begins.
         what: is compared.
     """
+    arrays = (arranged(a, names, arrangement) for a in (meant.probe, meant.low, meant.high))
+    require_equal(found, Value(*arrays), first_step, what)
+
+
+def require_equal(found: Numbers, meant: Value, first_step: int, what: str) -> None:
+    """The same where both have the same axes, the first of them the steps."""
     steps = len(found.probe)
     for number, own in enumerate((found.probe, found.low, found.high)):
-        array = (meant.probe, meant.low, meant.high)[number]
-        wanted = arranged(array, names, arrangement)
+        wanted = (meant.probe, meant.low, meant.high)[number]
         at = np.minimum(np.arange(first_step, first_step + steps), len(wanted) - 1)
         have = np.broadcast_to(own, found.probe.shape)
         if number == 0:
