@@ -10,7 +10,7 @@ from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.runtime.execution import Images, Ints
-from snncc.runtime.interpreter import value_of
+from snncc.runtime.interpreter import evaluate
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Cone:
         if name not in self.values:
             node = self.graph[name]
             sources = [self.value(each) for each in node.inputs]
-            self.values[name] = value_of(self.graph, node, sources, self.images)
+            self.values[name] = evaluate(self.graph, node, sources, self.images).value
         return self.values[name]
 
     def variance(self, name: str) -> Array:
@@ -129,10 +129,10 @@ class _Cone:
                 graph = replace(self.graph, constants={**self.graph.constants, weight.name: ones})
                 source = self.value(node.inputs[0])
                 if self.graph[node.inputs[0]].type.kind is not Kind.PIXEL:
-                    return value_of(graph, node, [source], self.images).astype(np.float64)
+                    return evaluate(graph, node, [source], self.images).value.astype(np.float64)
                 squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
                 low, high = (
-                    value_of(graph, node, [part.astype(np.uint8)], self.images)
+                    evaluate(graph, node, [part.astype(np.uint8)], self.images).value
                     for part in (squares & 255, squares >> 8)
                 )
                 return low + 256.0 * high

@@ -34,7 +34,7 @@ def reach(
     if before_shift and isinstance(node.op, Gain):
         half = (1 << node.op.shift) >> 1
         node = replace(node, op=replace(node.op, shift=0))
-    value, levels = evaluate(graph, node, sources)
+    value, levels, _ = evaluate(graph, node, sources)
     names = node.type.names
     if isinstance(node.op, IntegerPopulation) and levels is not None:
         threshold = graph.constants[node.op.threshold.name].astype(np.int64)
@@ -54,5 +54,4 @@ def _value(graph: Graph, name: str, inputs: Mapping[str, Array]) -> Array:
     if name in inputs:
         return inputs[name]
     node = graph[name]
-    value, _ = evaluate(graph, node, [_value(graph, source, inputs) for source in node.inputs])
-    return value
+    return evaluate(graph, node, [_value(graph, n, inputs) for n in node.inputs]).value

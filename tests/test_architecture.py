@@ -12,17 +12,21 @@ from snncc.diagnostics import CODES
 ALLOWED = {
     "snncc.ir": {"snncc.ir"},
     "snncc.diagnostics": {"snncc.ir", "snncc.diagnostics"},
-    "snncc.semantics": {"snncc.ir", "snncc.semantics"},
+    "snncc.meaning": {"snncc.ir", "snncc.diagnostics"},
+    "snncc.semantics": {"snncc.ir", "snncc.meaning", "snncc.semantics"},
     "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
     "snncc.quantize": {
         *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.quantize"),
     },
-    "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.mfi"},
+    "snncc.mfi": {"snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.mfi"},
     "snncc.checker": {"snncc.checker"},
     "snncc.artifact": {"snncc.ir", "snncc.diagnostics", "snncc.artifact"},
-    "snncc.backends": {"snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends"},
+    "snncc.backends": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.backends"),
+    },
     "snncc.runtime": {
-        *("snncc.ir", "snncc.diagnostics", "snncc.artifact", "snncc.backends", "snncc.runtime"),
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact"),
+        *("snncc.backends", "snncc.runtime"),
     },
     "snncc.frontends": {
         *("snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes", "snncc.frontends"),

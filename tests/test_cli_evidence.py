@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from snncc.cli.main import run
-from snncc.runtime import interpreter, kernel_inspection
+from snncc.runtime import kernel_inspection
+from snncc.runtime.interpreter import neurons
 from snncc.runtime.kernel_inspection import KernelProof
 from snncc.runtime.llvm_products import Offence
 
@@ -52,7 +53,7 @@ def test_a_run_that_multiplies_is_answered_with_no(
     def multiplying(x: Any, _: object) -> Any:
         return x * 3
 
-    monkeypatch.setattr(interpreter, "_times", multiplying)
+    monkeypatch.setattr(neurons, "times", multiplying)
     arguments = ["verify", program, "--run", images, "--limit", "1"]
     assert run(arguments) == 1
     assert "NO: to_patch_embedding_lif.0 asked for multiply" in capsys.readouterr().out
@@ -68,7 +69,7 @@ def test_a_run_with_other_bits_is_answered_with_no(
     def doubling(x: Any, _: object) -> Any:
         return x << 1
 
-    monkeypatch.setattr(interpreter, "_times", doubling)
+    monkeypatch.setattr(neurons, "times", doubling)
     assert run(["verify", program, "--run", images, "--limit", "1"]) == 1
     assert "OTHER BITS THAN the simulator" in capsys.readouterr().out
 

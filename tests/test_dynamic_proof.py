@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from random_networks import random_images, random_network
 from test_executors import lowered
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder, verify
+from snncc.ir import Graph, GraphBuilder, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.mfi import prove
-from snncc.runtime import ALL, interpret, interpreter
+from snncc.runtime import ALL, interpret
 from snncc.runtime.dynamic_proof import Counts, DynamicProof, prove_by_running
+from snncc.runtime.interpreter import VALUE, At, Computed, currents, neurons, projections
 from snncc.runtime.refusing_arrays import ArithmeticRefused, RefusingArray, Tally
 
 
@@ -217,19 +219,28 @@ def test_only_data_is_counted() -> None:
 Planted = Callable[..., Any]
 
 
-PLANTED: dict[str, tuple[str, Planted]] = {
-    "a leak or gain that multiplies": ("_times", lambda x, _: x * 3),
-    "a leak or gain in floats": ("_times", lambda x, _: x.astype(np.float64)),
+PLANTED: dict[str, tuple[ModuleType, str, Planted]] = {
+    "a gain that multiplies": (currents, "times", lambda x, _: x * 3),
+    "a gain in floats": (currents, "times", lambda x, _: x.astype(np.float64)),
+    "a leak that multiplies": (neurons, "times", lambda x, _: x * 3),
+    "a leak in floats": (neurons, "times", lambda x, _: x.astype(np.float64)),
     "a matrix product": (
+        projections,
         "_select_and_add",
         lambda bits, weight: bits.reshape(bits.shape[0], -1).astype(np.int64) @ weight,
     ),
-    "an einsum": ("_select_and_add", lambda bits, weight: np.einsum("rai,io->ro", bits, weight)),
+    "an einsum": (
+        projections,
+        "_select_and_add",
+        lambda bits, weight: np.einsum("rai,io->ro", bits, weight),
+    ),
     "a product with the spikes": (
+        projections,
         "_select_and_add",
         lambda bits, weight: (bits[:, :, :, None] * weight).sum(axis=1),
     ),
     "plain arrays": (
+        projections,
         "_select_and_add",
         lambda bits, weight: np.asarray(bits).sum(axis=1) @ np.asarray(weight),
     ),
@@ -240,16 +251,36 @@ PLANTED: dict[str, tuple[str, Planted]] = {
 def test_an_interpreter_that_multiplies_is_refused(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, planted = PLANTED[what]
-    monkeypatch.setattr(interpreter, name, planted)
+    family, name, planted = PLANTED[what]
+    monkeypatch.setattr(family, name, planted)
     with pytest.raises(ArithmeticRefused) as caught:
         prove_by_running(small(), np.array([[5, 1]], np.uint8))
     assert caught.value.node in ("current", "scaled", "fire")
 
 
-def test_a_value_from_elsewhere_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_value", lambda *_: np.zeros((1, 1), np.int64))
-    with pytest.raises((TypeError, ArithmeticRefused), match=r"refusing arrays|plain array"):
+@pytest.mark.parametrize("node", ["current", "scaled", "total", "fire", "readout"])
+def test_a_product_in_any_op_is_refused(node: str) -> None:
+    """Whatever an op gives, three times as much of it is not select and add."""
+
+    def thrice(at: At, op: Op) -> Computed:
+        found = meant(at, op)
+        return found._replace(value=found.value * 3)
+
+    graph = small()
+    with (
+        VALUE.replaced(type(graph[node].op), thrice) as meant,
+        pytest.raises(ArithmeticRefused) as caught,
+    ):
+        prove_by_running(graph, np.array([[5, 1]], np.uint8))
+    assert caught.value.node == node
+    prove_by_running(graph, np.array([[5, 1]], np.uint8))
+
+
+@pytest.mark.parametrize("op", [IntegerReadout, Contract])
+def test_a_value_from_elsewhere_is_no_proof(op: type[Op]) -> None:
+    plain = Computed(np.zeros((1, 2 if op is Contract else 1), np.int64))
+    refused = pytest.raises((TypeError, ArithmeticRefused), match=r"refusing arrays|plain array")
+    with VALUE.replaced(op, lambda *_: plain), refused:
         prove_by_running(small(), np.array([[5, 1]], np.uint8))
 
 

@@ -1,16 +1,42 @@
 """The spiking dialect in real numbers: a float64 executor, node by node."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.meaning import Meaning
 from snncc.semantics.arrays import Real, convolve
+
+
+@dataclass(frozen=True)
+class At:
+    """A node whose value is asked for.
+
+    Attributes:
+        graph: spiking dialect.
+        node: one of it.
+        inputs: values of what it reads, [batch, *axes of their types].
+        images: uint8, [batch, *axes of the image]; None where no image is read.
+    """
+
+    graph: Graph
+    node: Node
+    inputs: list[Real]
+    images: NDArray[np.uint8] | None
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """Axes of every input."""
+        return [self.graph[name].type.names for name in self.node.inputs]
+
+
+VALUE: Meaning[At, Real] = Meaning("the spiking dialect in real numbers", SPIKING)
 
 
 def run_spiking(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Real]:
@@ -24,33 +50,61 @@ def run_spiking(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Real]:
 def evaluate(
     graph: Graph, node: Node, inputs: list[Real], images: NDArray[np.uint8] | None = None
 ) -> Real:
-    """The value of one node from those of its inputs."""
-    names = [graph[n].type.names for n in node.inputs]
-    match node.op:
-        case Pixels():
-            if images is None:
-                raise ValueError("an image is needed")
-            return images.astype(np.float64)
-        case Contract():
-            return contract(node.op, constant(graph, node.op.weight), inputs[0], names[0], node)
-        case Convolve():
-            return convolution(node.op, constant(graph, node.op.weight), inputs[0], names[0], node)
-        case Concat(along=along, out=out):
-            return concat(inputs, names, along, out, node)
-        case Sum():
-            return add(inputs, names, node)
-        case Affine(scale=scale, offset=offset):
-            y = align(inputs[0], names[0], node.type.names)
-            if scale is not None:
-                y = y * spread(graph, scale, node)
-            return y if offset is None else y + spread(graph, offset, node)
-        case Population():
-            return population(graph, node, node.op, inputs[0], names[0])
-        case Readout(offset=offset):
-            total: Real = over_steps(inputs[0], names[0], graph.steps).sum(axis=1)
-            return total if offset is None else total + spread(graph, offset, node)
-        case _:
-            raise TypeError(f"{node.op.mnemonic} is not an op of the spiking dialect")
+    """The value of one node from those of its inputs. Raises SnnccError (SNN040): none is known."""
+    return VALUE(At(graph, node, inputs, images), node)
+
+
+@VALUE.of(Pixels)
+def pixels(at: At, op: Pixels) -> Real:
+    if at.images is None:
+        raise ValueError("an image is needed")
+    return at.images.astype(np.float64)
+
+
+@VALUE.of(Contract)
+def contracted(at: At, op: Contract) -> Real:
+    return contract(op, constant(at.graph, op.weight), at.inputs[0], at.names[0], at.node)
+
+
+@VALUE.of(Convolve)
+def convolved(at: At, op: Convolve) -> Real:
+    return convolution(op, constant(at.graph, op.weight), at.inputs[0], at.names[0], at.node)
+
+
+@VALUE.of(Concat)
+def side_by_side(at: At, op: Concat) -> Real:
+    return concat(at.inputs, at.names, op.along, op.out, at.node)
+
+
+@VALUE.of(Sum)
+def added(at: At, op: Sum) -> Real:
+    return add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(Affine)
+def affine(at: At, op: Affine) -> Real:
+    y = align(at.inputs[0], at.names[0], at.node.type.names)
+    if op.scale is not None:
+        y = y * spread(at.graph, op.scale, at.node)
+    return y if op.offset is None else y + spread(at.graph, op.offset, at.node)
+
+
+@VALUE.of(Population)
+def spikes(at: At, op: Population) -> Real:
+    return population(at.graph, at.node, op, at.inputs[0], at.names[0])
+
+
+@VALUE.of(Readout)
+def readout(at: At, op: Readout) -> Real:
+    total: Real = over_steps(at.inputs[0], at.names[0], at.graph.steps).sum(axis=1)
+    return total if op.offset is None else total + spread(at.graph, op.offset, at.node)
+
+
+VALUE.refuses(
+    Opaque,
+    "it stands for a function that no pass lowers, so that nothing says what it computes",
+    "`snncc verify --model` names the function and what to do instead",
+)
 
 
 def constant(graph: Graph, param: Param) -> Real:

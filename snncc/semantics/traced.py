@@ -1,22 +1,54 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import TIME, Graph, Node, Param
+from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.projections import Contract, Convolve
+from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real
+
+
+@dataclass(frozen=True)
+class At:
+    """A node whose value is asked for.
+
+    Attributes:
+        graph: traced dialect.
+        node: one of it.
+        inputs: values of what it reads, [batch, *axes of their types].
+        given: what the network is given, [batch, *axes of its input].
+    """
+
+    graph: Graph
+    node: Node
+    inputs: list[Real]
+    given: Real
+
+    @property
+    def x(self) -> Real:
+        """The value of the first input."""
+        return self.inputs[0]
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """Axes of every input."""
+        return [self.graph[name].type.names for name in self.node.inputs]
+
+
+VALUE: Meaning[At, Real] = Meaning("the traced dialect in real numbers", TRACED)
 
 
 def run_traced(graph: Graph, inputs: Real) -> dict[str, Real]:
     """Every value by name, [batch, *axes], for inputs [batch, *axes of the input].
 
     Raises:
-        TypeError: the graph holds an op without real-valued meaning here (`Foreign`).
+        SnnccError: SNN040 where the graph holds an op without real-valued meaning (`Foreign`).
     """
     return {node.name: value for node, value in walk_traced(graph, inputs)}
 
@@ -26,86 +58,93 @@ def walk_traced(graph: Graph, inputs: Real) -> Iterator[tuple[Node, Real]]:
     values: dict[str, Real] = {}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
-        values[node.name] = inputs if isinstance(node.op, ops.Input) else _one(graph, node, sources)
+        values[node.name] = VALUE(At(graph, node, sources, inputs), node)
         yield node, values[node.name]
         for name in graph.last_uses.get(node.name, ()):
             del values[name]
 
 
-def _one(graph: Graph, node: Node, inputs: list[Real]) -> Real:
-    names = [graph[n].type.names for n in node.inputs]
-    match node.op:
-        case ops.Linear(weight=weight, into=into, out=out, bias=bias):
-            map_ = Contract(weight, into, out)
-            y = spiking.contract(map_, _constant(graph, weight), inputs[0], names[0], node)
-            return _plus(graph, y, bias, node)
-        case ops.Conv():
-            c = node.op
-            op = Convolve(
-                c.weight,
-                c.channel,
-                c.height,
-                c.width,
-                c.out_channel,
-                c.out_height,
-                c.out_width,
-                c.stride,
-                c.padding,
-                c.dilation,
-                c.groups,
-            )
-            kernel = _constant(graph, c.weight)
-            y = spiking.convolution(op, kernel, inputs[0], names[0], node)
-            return _plus(graph, y, c.bias, node)
-        case ops.BatchNorm():
-            return _batchnorm(graph, node, node.op, inputs[0])
-        case ops.Lif():
-            return _lif(graph, node, node.op, inputs[0])
-        case ops.Add():
-            return spiking.add(inputs, names, node)
-        case ops.Scale(scale=scale, offset=offset):
-            y = inputs[0] if scale is None else inputs[0] * _spread(graph, scale, node)
-            return _plus(graph, y, offset, node)
-        case ops.TracedConcat(along=along, out=out):
-            return concat(inputs, names, along, out, node)
-        case ops.Rearrange(order=order):
-            return inputs[0].transpose([0, *(1 + names[0].index(n) for n in order)])
-        case ops.Repeat():
-            x = inputs[0]
-            return np.repeat(x[:, None], graph.steps, axis=1)
-        case ops.Mean(axes=axes):
-            mean: Real = inputs[0].mean(axis=tuple(1 + names[0].index(n) for n in axes))
-            return mean
-        case ops.Total(axes=axes):
-            total: Real = inputs[0].sum(axis=tuple(1 + names[0].index(n) for n in axes))
-            return total
-        case _:
-            raise TypeError(f"{node.op.mnemonic} has no real-valued meaning")
+@VALUE.of(ops.Input)
+def network_input(at: At, op: ops.Input) -> Real:
+    return at.given
 
 
-def _constant(graph: Graph, param: Param) -> Real:
-    return np.asarray(graph.constants[param.name], np.float64)
+@VALUE.of(ops.Linear)
+def linear(at: At, op: ops.Linear) -> Real:
+    map_, weight = Contract(op.weight, op.into, op.out), _constant(at.graph, op.weight)
+    return _plus(at, spiking.contract(map_, weight, at.x, at.names[0], at.node), op.bias)
 
 
-def _spread(graph: Graph, param: Param, node: Node) -> Real:
-    return spread(_constant(graph, param), param.axes, node.type.names)
+@VALUE.of(ops.Conv)
+def conv(at: At, op: ops.Conv) -> Real:
+    map_ = Convolve(
+        op.weight,
+        op.channel,
+        op.height,
+        op.width,
+        op.out_channel,
+        op.out_height,
+        op.out_width,
+        op.stride,
+        op.padding,
+        op.dilation,
+        op.groups,
+    )
+    kernel = _constant(at.graph, op.weight)
+    return _plus(at, spiking.convolution(map_, kernel, at.x, at.names[0], at.node), op.bias)
 
 
-def _plus(graph: Graph, y: Real, param: Param | None, node: Node) -> Real:
-    return y if param is None else y + _spread(graph, param, node)
-
-
-def _batchnorm(graph: Graph, node: Node, op: ops.BatchNorm, x: Real) -> Real:
-    deviation = np.sqrt(_spread(graph, op.var, node) + op.eps)
-    y: Real = (x - _spread(graph, op.mean, node)) / deviation
+@VALUE.of(ops.BatchNorm)
+def batchnorm(at: At, op: ops.BatchNorm) -> Real:
+    deviation = np.sqrt(_spread(at, op.var) + op.eps)
+    y: Real = (at.x - _spread(at, op.mean)) / deviation
     if op.weight is not None:
-        y = y * _spread(graph, op.weight, node)
-    return _plus(graph, y, op.bias, node)
+        y = y * _spread(at, op.weight)
+    return _plus(at, y, op.bias)
 
 
-def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
+@VALUE.of(ops.Add)
+def add(at: At, op: ops.Add) -> Real:
+    return spiking.add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(ops.Scale)
+def scale(at: At, op: ops.Scale) -> Real:
+    return _plus(at, at.x if op.scale is None else at.x * _spread(at, op.scale), op.offset)
+
+
+@VALUE.of(ops.TracedConcat)
+def side_by_side(at: At, op: ops.TracedConcat) -> Real:
+    return concat(at.inputs, at.names, op.along, op.out, at.node)
+
+
+@VALUE.of(ops.Rearrange)
+def rearrange(at: At, op: ops.Rearrange) -> Real:
+    return at.x.transpose([0, *(1 + at.names[0].index(n) for n in op.order)])
+
+
+@VALUE.of(ops.Repeat)
+def repeat(at: At, op: ops.Repeat) -> Real:
+    return np.repeat(at.x[:, None], at.graph.steps, axis=1)
+
+
+@VALUE.of(ops.Mean)
+def mean(at: At, op: ops.Mean) -> Real:
+    mean: Real = at.x.mean(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
+    return mean
+
+
+@VALUE.of(ops.Total)
+def total(at: At, op: ops.Total) -> Real:
+    total: Real = at.x.sum(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
+    return total
+
+
+@VALUE.of(ops.Lif)
+def lif(at: At, op: ops.Lif) -> Real:
     """In the order of SpikingJelly's own operations, so that ties fall as they do there."""
-    current = over_steps(x, graph[node.inputs[0]].type.names, graph.steps)
+    graph, node = at.graph, at.node
+    current = over_steps(at.x, at.names[0], graph.steps)
     level: Real | float = op.v_threshold
     if op.threshold is not None:
         names = tuple(n for n in node.type.names if n != TIME)
@@ -124,3 +163,22 @@ def _lif(graph: Graph, node: Node, op: ops.Lif, x: Real) -> Real:
         spikes[:, t] = fires
         v = v - level * fires if op.v_reset is None else np.where(fires, rest, v)
     return np.moveaxis(spikes, 1, 1 + node.type.names.index(TIME))
+
+
+VALUE.refuses(
+    ops.Foreign,
+    "nothing is known of the function that was called there",
+    "`snncc verify --model` names the function and what to do instead",
+)
+
+
+def _constant(graph: Graph, param: Param) -> Real:
+    return np.asarray(graph.constants[param.name], np.float64)
+
+
+def _spread(at: At, param: Param) -> Real:
+    return spread(_constant(at.graph, param), param.axes, at.node.type.names)
+
+
+def _plus(at: At, y: Real, param: Param | None) -> Real:
+    return y if param is None else y + _spread(at, param)

@@ -1,0 +1,100 @@
+"""Whole programs and single nodes, by the table of ops."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from snncc.ir import Array, Graph, Node
+from snncc.ir.integer_ops import IntegerPopulation
+from snncc.runtime.execution import (
+    Execution,
+    Images,
+    Ints,
+    check_images,
+    readout_of,
+    recorded_names,
+)
+from snncc.runtime.interpreter.table import VALUE, At, Computed
+
+NO_IMAGES: Images = np.zeros(0, np.uint8)
+
+
+def interpret(graph: Graph, images: Images, record: Collection[str] | None = None) -> Execution:
+    """Runs a program.
+
+    Args:
+        graph: integer dialect.
+        images: uint8, [batch, *axes of the image].
+        record: populations whose spikes and membranes are kept; None for none, `ALL` for all.
+
+    Raises:
+        SnnccError: SNN016 when the images are not what the program takes; SNN040 for every op of
+            the program that the interpreter does not know.
+    """
+    images = check_images(graph, images)
+    wanted = recorded_names(graph, record)
+    unit = readout_of(graph).unit
+    values, membranes, counts = run_nodes(graph, images, wanted)
+    readout = values[graph.output]
+    logits = readout.astype(np.float64) * unit
+    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+
+
+def run_nodes(
+    graph: Graph,
+    images: Images,
+    wanted: frozenset[str],
+    before: Callable[[Node], None] = lambda _: None,
+) -> tuple[dict[str, Array], dict[str, Ints], dict[str, int]]:
+    """The values that remain at the end (output, wanted populations), membranes, spike counts.
+
+    Args:
+        graph: integer dialect.
+        images: what `check_images` gives.
+        wanted: populations whose spikes and membranes are kept.
+        before: called before each node is computed.
+
+    Raises:
+        SnnccError: SNN040 for every op that the interpreter does not know.
+    """
+    VALUE.require(graph)
+    values: dict[str, Array] = {}
+    membranes: dict[str, Ints] = {}
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        before(node)
+        found = evaluate(graph, node, [values[name] for name in node.inputs], images)
+        values[node.name] = found.value
+        if isinstance(node.op, IntegerPopulation):
+            counts[node.name] = int(np.count_nonzero(found.value))
+        if found.membranes is not None and node.name in wanted:
+            membranes[node.name] = found.membranes
+        for name in set(graph.last_uses.get(node.name, ())) - wanted:
+            del values[name]
+    return values, membranes, counts
+
+
+def evaluate(
+    graph: Graph,
+    node: Node,
+    sources: Sequence[Array],
+    images: Images = NO_IMAGES,
+    state: Ints | None = None,
+) -> Computed:
+    """One node by itself, from given inputs and, of a population, from given membranes.
+
+    The steps are the graph's. A part of a program's steps is the graph cut to them, with the state
+    that the part before left: then values and membranes are those of a run without a stop.
+
+    Args:
+        graph: integer dialect; only the node, its inputs' types and its constants are read.
+        node: the node.
+        sources: values of its inputs, [batch, *axes of their types].
+        images: uint8, [batch, *axes of the image]; for `pixels`.
+        state: membranes before the first step, [batch, *axes of one step] in the order of the
+            node's type; None for those at which the program starts.
+
+    Raises:
+        SnnccError: SNN040 for an op that the interpreter does not know.
+    """
+    return VALUE(At(graph, node, sources, images, state), node)
