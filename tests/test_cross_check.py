@@ -195,7 +195,7 @@ def test_verify_prints_one_line_on_plans(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program, _ = files
-    monkeypatch.setattr("snncc.runtime.kernel_inspection.inspect_program", lambda _: ())
+    monkeypatch.setattr("snncc.runtime.kernel_inspection.inspect_kernels", lambda: ())
     assert run(["verify", str(program), "--kernels"]) == 0
     assert "lifetimes of 4 plans hold, checked apart from the planner" in capsys.readouterr().out
     assert run(["verify", str(program), "--kernels", "--json"]) == 0

@@ -6,14 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.backends.cpu.fields import GROUP
+from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, ValueType
 from snncc.ir.arrays import count
 
 Places = NDArray[np.int64]
 
 
-class NotExpressible(Exception):
-    """A program needs what the compiled units do not have; the reason is the message."""
+class NotExpressible(SnnccError):
+    """A program has no plan.
+
+    Args:
+        reason: why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "SNN040",
+            "the simulator has no plan for this program",
+            why=reason,
+            help="run it with the interpreter (--executor interpreter), which takes every program",
+        )
 
 
 @dataclass(frozen=True)

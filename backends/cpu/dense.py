@@ -95,7 +95,7 @@ def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> De
     """A projection as matrix products, or None where it has not this form."""
     if isinstance(source, Image) or not isinstance(node.op, Contract | Convolve):
         return None
-    if node.type.range is None or not node.type.temporal:
+    if node.type.range is None or not graph[node.inputs[0]].type.temporal:
         return None
     if lane_of(graph, node, source) != unit.lane:
         return None

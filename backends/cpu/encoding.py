@@ -5,15 +5,18 @@ from collections.abc import Collection
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.arrangement import Arrangement, Places
 from snncc.backends.cpu.currents import layout_of
 from snncc.backends.cpu.dense import DenseSum, DenseUnit
-from snncc.backends.cpu.parts import Part
+from snncc.backends.cpu.host import HostUnit, Relay, elements, program_of, scratch_of
+from snncc.backends.cpu.part import Part
+from snncc.backends.cpu.places import Form, Place
 from snncc.backends.cpu.placing import place_values
 from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
+from snncc.backends.cpu.unit import Op, Unit, Units
 from snncc.backends.cpu.unit_plan import UnitPlan
-from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
-from snncc.ir import TIME, Array, Graph, Param
+from snncc.backends.cpu.units import units_of
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
@@ -45,16 +48,15 @@ def plan_units(
         both: whether these can also be computed from events.
 
     Raises:
-        NotExpressible: units cannot compute it.
+        NotExpressible: its numbers or addresses fit no table; no program of a size that runs.
     """
-    return _Encoder(graph, units_of(graph, dense, both), steps, record, stateful).plan()
+    return _Encoder(units_of(graph, dense, both), steps, record, stateful).plan()
 
 
 class _Encoder:
-    def __init__(
-        self, graph: Graph, units: Units, steps: int, record: frozenset[str], stateful: bool
-    ) -> None:
-        self.graph, self.units, self.steps = graph, units, steps
+    def __init__(self, units: Units, steps: int, record: frozenset[str], stateful: bool) -> None:
+        self.graph, self.units, self.steps = units.graph, units, steps
+        graph = units.graph
         self.block: list[bytes] = []
         self.length = 0
         self.known: dict[tuple[str, bytes], int] = {}
@@ -91,6 +93,10 @@ class _Encoder:
             steps=self.steps,
             dense={number: self._dense(unit, unit.dense)
                    for number, unit in enumerate(self.units.units) if unit.dense is not None},
+            host={number: self._host(unit.host)
+                  for number, unit in enumerate(self.units.units) if unit.host is not None},
+            relays={number: self._relay(unit)
+                    for number, unit in enumerate(self.units.units) if unit.copies},
         )  # fmt: skip
 
     # ---- tables
@@ -131,7 +137,7 @@ class _Encoder:
         tile = tile_of(arrangement.lanes)
         expected = sum(inputs) * steps * 2 // 10
         block = max(1, min(64, -(-arrangement.row_count // 8), BLOCK_BYTES // max(1, expected)))
-        rows = arrangement.row_count if unit.parts or unit.dense is None else 0
+        rows = arrangement.row_count if unit.is_compiled else 0
         self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
                   first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
         lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
@@ -194,16 +200,28 @@ class _Encoder:
             tuple(result.strides.get(axis, 0) for axis in (TIME, *own.rows, own.lane)),
         )
 
+    def _host(self, node: Node) -> HostUnit:
+        kept = self.placed.populations.get(node.name)
+        return HostUnit(
+            program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
+            self.values[node.name], kept and kept.record, kept and kept.state,
+            scratch_of(self.graph, node, self.steps), self.units.host[node.name],
+        )  # fmt: skip
+
+    def _relay(self, unit: Unit) -> Relay:
+        source = self.values[unit.copies]
+        return Relay(source, self.values[unit.name], 8 * elements(source.type, self.steps))
+
+    def _place(self, name: str) -> Place:
+        kind = self.graph[name].type
+        return Place(kind, Form.IMAGE) if kind.kind is Kind.PIXEL else self.values[name]
+
     def _gain(self, unit: Unit, name: str) -> int:
         node = self.graph[name]
         op = node.op
         if not isinstance(op, Gain):
             raise TypeError(op.mnemonic)
-        low, high = self.graph[node.inputs[0]].type.range or (0, 0)
         mantissa = self.graph.constants[op.mantissa.name].astype(np.int64)
-        largest = int(np.abs(mantissa).max(initial=0))
-        if max(-low, high) * largest + (1 << op.shift) > INT32:
-            raise NotExpressible(f"the gain {name} needs more than 32 bits before its shift")
         arrangement, axes = unit.arrangement, op.mantissa.axes
         over = [n for n in arrangement.rows if n in axes]
         sizes = [n for n in arrangement.sizes]
@@ -220,8 +238,6 @@ class _Encoder:
         grids = arrangement.coordinates()
         for axis in over:
             row = row * sizes[arrangement.rows.index(axis)] + grids[axis]
-        if high > 31:
-            raise NotExpressible(f"the gain {name} has mantissas of more than 32 bits")
         rows = exactly(row * lanes * stored.itemsize, np.int32, f"the gain {name}")
         step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
         return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),

@@ -7,7 +7,7 @@ the lanes that spike (`MASKED`). Pixels are taken bit by bit (`PLANE`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,95 +15,61 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, Image, NotExpressible, Places, Source
 from snncc.backends.cpu.bounds import sum_bounds
+from snncc.backends.cpu.listing import MOST_INPUTS, shares_to_list
+from snncc.backends.cpu.part import Part
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 
-MOST_INPUTS = (1 << 16) - 64
-"""Weight rows are listed as 16-bit numbers."""
 SHORT = (1 << 15) - 1
 TRIALS = 8
 """How many numbers of shares of about equal size are tried."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One projection's sum, or a share of it, for every row of a unit.
-
-    Attributes:
-        kind: EVENTS, PLANE, MASKED or MASKED_LANES.
-        source: name of the value that selects.
-        taps: int32 [rows, taps, 2]: source row (for PLANE the pixel) and weight row; -1 is none.
-        weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
-        first_word, words: which 64-bit words of a source row; of PLANE, 1 when the weight rows of
-            the taps follow each other.
-        wide: whether sums need more than 16 bits, or weights more than 8.
-        reach: no partial sum is larger, of either sign.
-        inputs: how many weight rows a tap selects from.
-    """
-
-    kind: int
-    source: str
-    taps: Array
-    weights: Array
-    words: int
-    first_word: int = 0
-    plane: int = 0
-    wide: bool = False
-    reach: int = 0
-    inputs: int = 1
-
-
 def lane_of(graph: Graph, node: Node, source: Source) -> str:
-    """The lanes that a projection gives best.
+    """The lanes that a projection gives best; "" for a single one, where it makes no axis.
 
-    Raises:
-        NotExpressible: there is no part for it.
+    A convolution's source has no lanes along height or width: a relay sees to that.
     """
     op = node.op
     if isinstance(op, Convolve):
         if isinstance(source, Image) or source.lane == op.channel:
             return op.out_channel
-        if source.lane in (op.height, op.width):
-            raise NotExpressible(f"{node.name} convolves along its source's lanes")
         return source.lane
     if not isinstance(op, Contract):
         raise TypeError(op.mnemonic)
     if isinstance(source, Image) or source.lane in (*op.into, *op.summed):
-        if not op.out:
-            raise NotExpressible(f"{node.name} has no output axis")
-        return op.out[-1]
+        return op.out[-1] if op.out else ""
     return source.lane
 
 
 def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> list[Part]:
-    """The parts of a projection, each with its shift: a part for every plane of pixels.
-
-    Raises:
-        NotExpressible: it has more inputs than can be listed.
-    """
+    """The parts of a projection, each with its shift: a part for every plane of pixels."""
     taps, weights, kind = selection_of(graph, node, source, unit)
     inputs = source.lanes if isinstance(source, Arrangement) and kind == f.EVENTS else 1
-    begins = taps[..., 1] // _padded(unit) if kind == f.MASKED_LANES else taps[..., 1]
-    low, high = sum_bounds(begins, weights, inputs)
-    narrow = weights.dtype == np.int8
-    fits = narrow and low >= -SHORT - 1 and high <= SHORT
     in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
     words = int(in_order) if isinstance(source, Image) else source.words
-    reach = max(-low, high)
-    whole = Part(
-        kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach, inputs=inputs
-    )
-    if (
-        kind in (f.EVENTS, f.PLANE)
-        and int(taps[..., 1].max(initial=0)) + 64 * max(1, words) > MOST_INPUTS
-    ):
-        raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
-    if isinstance(source, Image):
-        return [replace(whole, plane=bit) for bit in range(8)]
-    if narrow and not fits and kind == f.EVENTS:
-        return _split(whole)
-    return [whole]
+    whole = Part(kind, node.inputs[0], taps, weights, words, inputs=inputs)
+    found: list[Part] = []
+    for share in shares_to_list(whole):
+        part = _measured(share, unit)
+        if isinstance(source, Image):
+            found += [replace(part, plane=bit) for bit in range(8)]
+        elif part.wide and weights.dtype == np.int8 and kind == f.EVENTS:
+            found += _split(part)
+        else:
+            found.append(part)
+    return found
+
+
+def _measured(part: Part, unit: Arrangement) -> Part:
+    """The part, with how large its sums become and whether they need more than 16 bits."""
+    begins = part.taps[..., 1]
+    if part.kind == f.MASKED_LANES:
+        begins = begins // _padded(unit)
+    low, high = sum_bounds(begins, part.weights, part.inputs)
+    fits = part.weights.dtype == np.int8 and low >= -SHORT - 1 and high <= SHORT
+    return replace(part, wide=not fits, reach=max(-low, high))
 
 
 def _split(part: Part) -> list[Part]:
@@ -163,7 +129,8 @@ def _share(part: Part, one: bool, a: int, b: int) -> Part:
     if one:
         taps, inputs = part.taps.copy(), min(64 * (b - a), part.inputs - 64 * a)
         taps[..., 1] += 64 * a
-        share = replace(part, taps=taps, first_word=a, words=b - a, wide=False, inputs=inputs)
+        share = replace(part, taps=taps, words=b - a, wide=False, inputs=inputs)
+        share = replace(share, first_word=part.first_word + a)
     else:
         taps = np.ascontiguousarray(part.taps[:, a:b])
         share = replace(part, taps=taps, wide=False)
@@ -219,7 +186,7 @@ class _View:
         )
         if self.kept and unit.lane != lane and not self.by_lane:
             raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
-        if not self.kept and unit.lane not in self.axes:
+        if not self.kept and unit.lane not in ("", *self.axes):
             raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
         self.taps_over = tuple(n for n in into if self.kept or n != _IN + lane)
         if self.by_lane:

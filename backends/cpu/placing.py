@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from snncc.backends.cpu.arrangement import Arrangement
 from snncc.backends.cpu.currents import bytes_of, layout_of, root_of
+from snncc.backends.cpu.hosting import membrane_bytes
 from snncc.backends.cpu.memory import place_buffers
 from snncc.backends.cpu.places import Form, Place, Population, bits_at, lanes_at
-from snncc.backends.cpu.units import Units
+from snncc.backends.cpu.unit import Units
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
 
@@ -42,10 +43,10 @@ def place_values(
     buffers = _Buffers(graph, units, steps)
     for name, lay in populations.items():
         if name in record:
-            buffers.keep(f"record {name}", steps * _lanes(lay))
+            buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
             buffers.fixed.append(f"spikes {name}")
         if stateful:
-            buffers.keep(f"state {name}", _lanes(lay))
+            buffers.keep(f"state {name}", _lanes(graph, name, lay))
     places, memory = buffers.places(stateful)
     values = {
         key: bits_at(units.types[key], places[f"spikes {key}"], lay)
@@ -59,18 +60,19 @@ def place_values(
     numbers = {unit.name: number for number, unit in enumerate(units.units)}
     kept: dict[str, Population] = {}
     for name, lay in populations.items():
-        kind = graph[name].type
-        levels = lanes_at(kind, places[f"record {name}"], lay, 4) if name in record else None
-        state = None
+        kind, size = graph[name].type, membrane_bytes(graph[name])
+        levels = state = None
+        if name in record:
+            levels = lanes_at(kind, places[f"record {name}"], lay, size)
         if stateful:
-            state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, 4)
+            state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
         kept[name] = Population(numbers[name], values[name], levels, state)
     return Placed(values, kept, memory)
 
 
-def _lanes(lay: Arrangement) -> int:
+def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:
     """Bytes of the membranes of one step."""
-    return 4 * lay.row_count * lay.padded
+    return membrane_bytes(graph[name]) * lay.row_count * lay.padded
 
 
 class _Buffers:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from snncc.backends.cpu.dense import DenseUnit
+from snncc.backends.cpu.host import HostUnit, Relay
 from snncc.backends.cpu.places import Place, Population
 from snncc.ir import Array
 
@@ -23,6 +24,8 @@ class UnitPlan:
         readout: the current that is read out.
         steps: how many steps are computed in one call.
         dense: by number, the units that are matrix products.
+        host: by number, the units that the host computes.
+        relays: by number, the units in which the host copies spikes.
     """
 
     units: Array
@@ -41,6 +44,13 @@ class UnitPlan:
     readout: Place
     steps: int
     dense: dict[int, DenseUnit]
+    host: dict[int, HostUnit]
+    relays: dict[int, Relay]
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """The nodes that the host computes, and why."""
+        return {unit.node.name: unit.reason for unit in self.host.values()}
 
     @property
     def records(self) -> dict[str, Place]:

@@ -14,6 +14,7 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
+from snncc.backends.cpu.checking.hosted import computed_by_host, copied
 from snncc.backends.cpu.checking.meaning import PLANES, Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
     arranged,
@@ -28,6 +29,8 @@ from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
+from snncc.backends.cpu.host import HostUnit
+from snncc.backends.cpu.places import Place
 from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
@@ -81,7 +84,7 @@ class _Walk:
                 ("record", self.plan.records, self.plan.steps),
             ):
                 if name in places:
-                    self._keep(f"{what} {name}", name, places[name].at, steps)
+                    self._keep(f"{what} {name}", name, places[name], steps)
         for first in range(0, self.graph.steps, self.plan.steps):
             self.span, self.fired = Span(first, self.plan.steps), []
             for number, unit in enumerate(self.units):
@@ -93,9 +96,10 @@ class _Walk:
             require(sorted(self.fired) == sorted(populations), "populations do not fire once each")
             self._answer()
 
-    def _keep(self, key: str, name: str, place: int, steps: int) -> None:
+    def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
+        place, wide = kept.at, kept.size
         arrangement = self.plan.populations[name].spikes.arrangement
-        size = 4 * steps * arrangement.row_count * arrangement.padded
+        size = wide * steps * arrangement.row_count * arrangement.padded
         self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
 
     def _answer(self) -> None:
@@ -110,9 +114,9 @@ class _Walk:
             own = spikes.arrangement
             size = 8 * own.words * own.row_count * self.plan.steps
             self.shadow.require_bits(spikes.at, size, f"recorded spikes of {name}")
-            self._keep(f"record {name}", name, self.plan.records[name].at, self.plan.steps)
+            self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
         for name, place in self.plan.states.items():
-            self._keep(f"state {name}", name, place.at, 1)
+            self._keep(f"state {name}", name, place, 1)
 
     def _unit(self, number: int, unit: Row) -> None:
         rows, lanes, tile = unit[f.U_ROWS], unit[f.U_LANES], unit[f.U_TILE]
@@ -129,6 +133,26 @@ class _Walk:
                 self._op(unit, op, registers, (steps, rows, lanes))
         if number in self.plan.dense:
             multiplied(self.plan.dense[number], self.shadow, self.span)
+        if number in self.plan.host:
+            self._host(self.plan.host[number])
+        if number in self.plan.relays:
+            copied(self.plan.relays[number], self.shadow, self.span)
+
+    def _host(self, unit: HostUnit) -> None:
+        """A node that the host computes; of a population, what it leaves besides its spikes."""
+        name = unit.node.name
+        computed_by_host(self.graph, unit, self.meaning, self.shadow, self.span)
+        kept = self.plan.populations.get(name)
+        if kept is None:
+            require(unit.record is None and unit.state is None, "it records what does not fire")
+            return
+        right = (unit.writes, unit.record, unit.state) == (kept.spikes, kept.record, kept.state)
+        require(right, "spikes or membranes are not written where they are read")
+        self.fired.append(name)
+        if unit.record is not None:
+            self._keep(f"record {name}", name, unit.record, self.plan.steps)
+        if unit.state is not None:
+            self._keep(f"state {name}", name, unit.state, 1)
 
     def _scratch(self, unit: Row, steps: int) -> None:
         """Room for constants, registers and lists of active inputs, as the kernel lays it out."""
@@ -244,9 +268,9 @@ class _Walk:
         }
         if name in self.plan.records:
             wanted |= {f.N_RECORD_ROW: wide, f.N_RECORD_STEP: wide * own.row_count}
-            self._keep(f"record {name}", name, self.plan.records[name].at, self.plan.steps)
+            self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
         if name in self.plan.states:
             wanted |= {f.N_STATE_ROW: wide}
-            self._keep(f"state {name}", name, self.plan.states[name].at, 1)
+            self._keep(f"state {name}", name, self.plan.states[name], 1)
         right = all(neuron[column] == value for column, value in wanted.items())
         require(right, "spikes or membranes are not written where they are read")
