@@ -112,7 +112,8 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
     )
     blocks = [block for unit in plan.dense.values() for block in unit.sum.blocks]
     dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)
-    on_host = (*plan.host.values(), *plan.relays.values())
+    on_host = [unit.scratch for unit in plan.host.values()]
+    on_host += [relay.scratch for relay in plan.relays.values()]
     units = len(plan.units)
     sizes = [count(graph[name].type.shape) for name in plan.records]
     return MemoryUse(
@@ -124,7 +125,7 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
         answer=2 * CELL * count(graph[graph.output].type.shape),
         recorded=recorded_bytes(graph, plan.records),
         unpacking=max(sizes, default=0),
-        hosting=max((unit.scratch for unit in on_host), default=0),
+        hosting=max(on_host, default=0),
     )
 
 

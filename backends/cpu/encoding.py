@@ -204,7 +204,8 @@ class _Encoder:
         kept = self.placed.populations.get(node.name)
         return HostUnit(
             program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
-            self.values[node.name], kept and kept.record, kept and kept.state,
+            self.values[node.name],
+            None if kept is None else kept.record, None if kept is None else kept.state,
             scratch_of(self.graph, node, self.steps), self.units.host[node.name],
         )  # fmt: skip
 

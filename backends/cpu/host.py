@@ -1,9 +1,10 @@
 """Units of a plan that the host computes, in the plan's memory, between compiled ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snncc.backends.cpu.places import Place
-from snncc.ir import TIME, Graph, Node, ValueType, params_of
+from snncc.ir import TIME, Graph, Node, Op, ValueType, params_of
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat
 
@@ -74,7 +75,7 @@ def _cut(kind: ValueType, steps: int) -> ValueType:
     return replace(kind, axes=axes)
 
 
-BYTES = {IntegerPopulation: 72, Gain: 72, Concat: 8}
+BYTES: Mapping[type[Op], int] = {IntegerPopulation: 72, Gain: 72, Concat: 8}
 """Bytes of NumPy arrays that live at once for every element of a node's value, at most."""
 MOST_BYTES = 48
 """Likewise for every other op."""

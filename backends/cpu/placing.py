@@ -61,7 +61,8 @@ def place_values(
     kept: dict[str, Population] = {}
     for name, lay in populations.items():
         kind, size = graph[name].type, membrane_bytes(graph[name])
-        levels = state = None
+        levels: Place | None = None
+        state: Place | None = None
         if name in record:
             levels = lanes_at(kind, places[f"record {name}"], lay, size)
         if stateful:

@@ -118,7 +118,7 @@ def _bits(place: Place, shadow: Shadow, span: Span) -> Ints:
     """Probes of spikes, [steps, *axes without time]."""
     lay, steps = place.arrangement, span.count if place.type.temporal else 1
     require(lay.lanes <= 64 * lay.words, "rows of spikes are shorter than what is read of them")
-    found = []
+    found: list[Ints] = []
     for step in range(steps):
         rows = place.at + step * place.step + np.arange(lay.row_count) * place.row
         words = rows[:, None] + 8 * np.arange(lay.words)
