@@ -35,7 +35,7 @@ from snncc.runtime import simulator  # noqa: E402
 SATURATED = 4
 """One program in so many is saturated."""
 EVERY = 20
-"""One in so many also runs as "auto" chooses, which measures, and node by node."""
+"""One in so many also runs as "auto" chooses, which measures."""
 
 
 class Soak:
@@ -75,9 +75,9 @@ class Soak:
         rare: bool = False,
         expressible: bool = False,
     ) -> None:
-        found = tried(graph, given, seed, nodes=rare, auto=rare)
+        found = tried(graph, given, seed, auto=rare)
         if expressible:
-            self.seen["reached compiled units"] += not found.general
+            self.seen["without host units"] += not found.host
         self.seen["with matrix products"] += found.dense
         if not found.differences:
             return
@@ -85,7 +85,7 @@ class Soak:
         print(f"{label}: {'; '.join(map(str, found.differences))}", flush=True)
 
         def wrong(smaller: Graph, pictures: np.ndarray) -> bool:
-            return bool(tried(smaller, pictures, seed, nodes=rare).differences)
+            return bool(tried(smaller, pictures, seed).differences)
 
         small, few = shrunk(graph, given, wrong)
         self.folder.mkdir(parents=True, exist_ok=True)

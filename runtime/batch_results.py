@@ -43,9 +43,5 @@ class BatchResults:
             readout += spread(constant, op.offset.axes, graph[graph.output].type.names)
         logits = readout.astype(np.float64)
         logits *= op.unit
-        counts = {
-            name: int(spikes)
-            for name, spikes in zip(plan.names, self._counts, strict=True)
-            if name in plan.spikes
-        }
+        counts = {name: int(self._counts[kept.unit]) for name, kept in plan.populations.items()}
         return Execution(readout, logits, self._spikes, self._membranes, counts)

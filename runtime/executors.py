@@ -3,13 +3,27 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from snncc.ir import Graph
+from snncc.ir import Graph, Kind
+from snncc.ir.arrays import count
 from snncc.runtime.execution import Execution, Images
 from snncc.runtime.interpreter import interpret
 from snncc.runtime.recording import Execute
 
 if TYPE_CHECKING:
     from snncc.runtime.simulator import Simulator
+
+
+CHUNK_BYTES = 1 << 28
+"""Values of images that the interpreter takes at once may take about so much memory."""
+
+
+def images_of_interpreter(graph: Graph) -> int:
+    """How many images a caller who reads files should give to the interpreter at once."""
+    widest = 1
+    for node in graph.nodes:
+        bytes_each = 1 if node.type.kind in (Kind.SPIKE, Kind.PIXEL) else 8
+        widest = max(widest, count(node.type.shape) * bytes_each)
+    return max(1, min(256, CHUNK_BYTES // (4 * widest)))
 
 
 def executor_of(graph: Graph, name: str, threads: int | None = None) -> Execute:

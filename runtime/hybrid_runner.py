@@ -1,24 +1,28 @@
-"""Runs a plan of which some units are matrix products, between the compiled ones."""
+"""Runs a plan of which some units are matrix products or the host's, between the compiled ones."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
-from snncc.backends.cpu.encoding import UnitPlan
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Array, Graph
 from snncc.runtime.dense_kernels import DenseLayer
+from snncc.runtime.host_layers import HostLayer
 from snncc.runtime.unit_runner import Memory, Runner
 
 
 class HybridRunner(Runner):
-    """Compiled units up to a dense one, its product, compiled units again.
+    """Compiled units up to one that is not, that one, compiled units again.
 
     Args:
         graph: the program.
-        plan: of it, made with `dense`.
+        plan: of it.
     """
 
     def __init__(self, graph: Graph, plan: UnitPlan) -> None:
         super().__init__(graph, plan)
         self.layers = {number: DenseLayer(unit) for number, unit in plan.dense.items()}
+        self.host = {number: HostLayer(unit) for number, unit in plan.host.items()}
+        self._places = sorted({*self.layers, *self.host, *plan.relays})
 
     def run(
         self,
@@ -29,22 +33,45 @@ class HybridRunner(Runner):
         steps: tuple[int, int] | None = None,
         units: tuple[int, int] | None = None,
     ) -> None:
-        """As `Runner.run`. Threads share the steps of a product, and its end is waited for."""
+        """As `Runner.run`. Threads share the steps of a product; the first does the host's units.
+
+        The end of each is waited for.
+        """
         first, last = units or (0, len(self.plan.units))
         begin, end = steps or (0, self.plan.steps)
         edges = [begin + (end - begin) * i // threads for i in range(threads + 1)]
         own = edges[thread], edges[thread + 1]
-        places = [number for number in sorted(self.layers) if first <= number < last]
+        places = [number for number in self._places if first <= number < last]
         for at, number in pairwise([first - 1, *places]):
             super().run(memory, image, thread, threads, (begin, end), (at + 1, number))
-            self._product(memory, number, own, begin)
+            if number in self.layers:
+                _together(memory, lambda n=number: self._product(memory, n, own, begin))
+            elif thread == 0:
+                _together(memory, lambda n=number: self._on_host(memory, n, image, begin, end))
+            else:
+                memory.meeting.wait()
         rest = (places[-1] + 1 if places else first, last)
         super().run(memory, image, thread, threads, (begin, end), rest)
 
     def _product(self, memory: Memory, number: int, own: tuple[int, int], begin: int) -> None:
-        try:
-            self.layers[number].run(memory.values, *own, begin)
-        except BaseException:
-            memory.meeting.abort()  # the other threads wait for this one
-            raise
-        memory.meeting.wait()
+        self.layers[number].run(memory.values, *own, begin)
+
+    def _on_host(self, memory: Memory, number: int, image: Array, begin: int, end: int) -> None:
+        if number in self.host:
+            spikes = self.host[number].run(memory.values, image, begin, end, begin)
+            memory.counts[0, number] += spikes
+            return
+        relay = self.plan.relays[number]
+        if begin < end or (begin == 0 and not relay.reads.type.temporal):
+            value = relay.reads.read(memory.values, image, 0, end - begin)
+            relay.writes.write(memory.values, value, 0, end - begin)
+
+
+def _together(memory: Memory, work: Callable[[], None]) -> None:
+    """Works, then waits for the other threads; when the work fails none of them waits on."""
+    try:
+        work()
+    except BaseException:
+        memory.meeting.abort()
+        raise
+    memory.meeting.wait()

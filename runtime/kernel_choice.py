@@ -80,9 +80,6 @@ def fastest(graph: Graph, rates: Mapping[str, float]) -> frozenset[str]:
 
     Times are measured on this machine, once for every shape: a product's does not depend on the
     spikes, that of event kernels grows linearly with them.
-
-    Raises:
-        NotExpressible: the program has no compiled units.
     """
     candidates = projections_of_spikes(graph)
     times = KernelTimes(graph, candidates)
@@ -91,7 +88,7 @@ def fastest(graph: Graph, rates: Mapping[str, float]) -> frozenset[str]:
         if unit.dense is None:
             continue
         time = times.of(unit.name, unit.dense)
-        if time.product < MARGIN * time.events(rates[unit.dense.source]):
+        if time.product < MARGIN * time.events(rates[graph[unit.name].inputs[0]]):
             found.add(unit.name)
     times.save()
     return frozenset(found)

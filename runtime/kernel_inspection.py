@@ -1,24 +1,19 @@
 """Proof that the simulator's machine code multiplies no data: its kernels' LLVM IR is read.
 
 Independent of the static verdict and of the interpreter: what is looked at is the optimised code
-that the machine code is made from, for exactly the argument types that a program uses.
+that the machine code is made from, for exactly the argument types that programs use.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numba as nb
-import numpy as np
 
-from snncc.ir import Graph
-from snncc.ir.projections import Pixels
-from snncc.runtime import kernels, unit_compiler
+from snncc.runtime import unit_compiler
 from snncc.runtime.llvm_products import Offence, walk
 from snncc.runtime.shipped_code import shipped_text
-from snncc.runtime.simulator import Simulator
 
 Dispatcher = Any  # numba's; it comes without types
 
@@ -46,34 +41,14 @@ class KernelProof:
         return not self.offences
 
 
-def compiled_functions(module: ModuleType) -> dict[str, Dispatcher]:
-    """The functions of a module that are compiled to machine code, by name."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if hasattr(value, "py_func") and hasattr(value, "inspect_llvm")
-    }
+def inspect_kernels() -> tuple[KernelProof, ...]:
+    """Inspects the compiled units' kernel, which is the same for every program.
 
-
-def inspect_program(graph: Graph) -> tuple[KernelProof, ...]:
-    """Inspects every kernel that a program uses, for the argument types it uses them with.
-
-    A run on one black image compiles them. Types that earlier runs of this process used are
-    inspected too; types that differ in being read-only give the same code and are inspected once.
+    As Numba makes it here, and as the package ships it. What the host computes between compiled
+    units is the interpreter's own code, which the dynamic proof covers.
     """
-    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    simulator = Simulator(graph)
-    simulator.run(np.zeros((1, *shape), np.uint8))
-    chosen = {
-        (name, _text(signature)): (function, signature)
-        for name, function in compiled_functions(kernels).items()
-        for signature in function.signatures
-    }
-    if not simulator.general or unit_compiler.run_units.signatures:
-        signature = unit_compiler.SIGNATURE
-        chosen["run_units", _text(signature)] = (unit_compiler.run_units, signature)
-    proofs = [inspect_kernel(*each) for each in chosen.values()]
-    if not simulator.general and (text := shipped_text()):
+    proofs = [inspect_kernel(unit_compiler.run_units, unit_compiler.SIGNATURE)]
+    if text := shipped_text():
         proofs.append(_proof("run_units", "as the package ships it", text))
     return tuple(proofs)
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.arrays import count
@@ -36,6 +37,7 @@ class MemoryUse:
         answer: readout and logits of one image.
         recorded: spikes and membranes of one image, where they are kept.
         unpacking: for a moment, while recorded spikes are put where they are kept.
+        hosting: for a moment, while the host computes a unit of one image.
     """
 
     program: int
@@ -46,6 +48,7 @@ class MemoryUse:
     answer: int
     recorded: int
     unpacking: int
+    hosting: int
 
     def running(self, images: int, threads: int) -> int:
         """What a batch takes at its peak, beyond the program and its plan."""
@@ -62,7 +65,8 @@ class MemoryUse:
         They take an image each; when there are fewer images they share the rows of one.
         """
         at_once = threads if images >= threads else 1
-        return at_once * (self.values + self.unpacking) + threads * self.scratch
+        moment = max(self.unpacking, self.hosting)
+        return at_once * (self.values + moment) + threads * self.scratch
 
     def peak(self, images: int, threads: int) -> int:
         """The most that there is at any time, planning included.
@@ -82,7 +86,7 @@ def memory_use(graph: Graph, record: frozenset[str] = frozenset()) -> MemoryUse:
         record: populations whose spikes and membranes are kept.
 
     Raises:
-        NotExpressible: the program runs node by node, where this is not known.
+        NotExpressible: the program has no plan.
         SnnccError: SNN040 for ops that nothing can run.
     """
     VALUE.require(graph)
@@ -111,6 +115,8 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
     )
     blocks = [block for unit in plan.dense.values() for block in unit.sum.blocks]
     dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)
+    on_host = [unit.scratch for unit in plan.host.values()]
+    on_host += [relay.scratch for relay in plan.relays.values()]
     units = len(plan.units)
     sizes = [count(graph[name].type.shape) for name in plan.records]
     return MemoryUse(
@@ -122,6 +128,7 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
         answer=2 * CELL * count(graph[graph.output].type.shape),
         recorded=recorded_bytes(graph, plan.records),
         unpacking=max(sizes, default=0),
+        hosting=max(on_host, default=0),
     )
 
 

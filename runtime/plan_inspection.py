@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.checking import PlanFault, check_plan
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime.interpreter import VALUE
@@ -23,6 +23,7 @@ class PlanProof:
         plan: what it is for.
         units, sums: how many units it has, and how many sums with a format of their own.
         products: how many units are matrix products.
+        host: how many units the host computes, copies of spikes included.
         faults: what is wrong; empty is the proof.
     """
 
@@ -30,6 +31,7 @@ class PlanProof:
     units: int
     sums: int
     products: int
+    host: int
     faults: tuple[PlanFault, ...]
 
     @property
@@ -40,29 +42,25 @@ class PlanProof:
 def inspect_plans(graph: Graph) -> tuple[PlanProof, ...]:
     """Checks every kind of plan that the simulator makes: widths, taps, weights and lifetimes.
 
-    Returns:
-        One for each; none where the program runs node by node, without a plan.
-
     Raises:
         SnnccError: SNN004 when the check does not fit into memory; SNN040 for ops that nothing
-            can run.
+            can run, and when there is no plan.
     """
     VALUE.require(graph)
     every = frozenset(node.name for node in graph.select(IntegerPopulation))
     dense = projections_of_spikes(graph)
-    try:
-        plans = {
-            "a batch": plan_units(graph, graph.steps),
-            "a batch, recorded": plan_units(graph, graph.steps, every),
-            "a stream": plan_units(graph, 1, every, stateful=True),
-            "matrix products": plan_units(graph, graph.steps, dense=dense),
-        }
-    except NotExpressible:
-        return ()
+    plans = {
+        "a batch": plan_units(graph, graph.steps),
+        "a batch, recorded": plan_units(graph, graph.steps, every),
+        "a stream": plan_units(graph, 1, every, stateful=True),
+        "matrix products": plan_units(graph, graph.steps, dense=dense),
+    }
     require_memory("plans", 1, SHADOW * max(plan.memory for plan in plans.values()))
     return tuple(_proof(graph, name, plan) for name, plan in plans.items())
 
 
 def _proof(graph: Graph, name: str, plan: UnitPlan) -> PlanProof:
     sums = len(plan.parts) + len(plan.gains) + len(plan.accesses) + len(plan.neurons)
-    return PlanProof(name, len(plan.units), sums, len(plan.dense), check_plan(graph, plan))
+    host = len(plan.host) + len(plan.relays)
+    faults = check_plan(graph, plan)
+    return PlanProof(name, len(plan.units), sums, len(plan.dense), host, faults)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.encoding import UnitPlan
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Contract, Convolve
@@ -34,10 +34,12 @@ class UnitProfile:
         name: of the population or the current.
         shape: of one step.
         kind: how its projections find active inputs; "product" when they are matrix products,
-            "currents" when it has none.
+            "currents" when it has none, "host" when the interpreter computes it, "relay" when
+            spikes are copied into other lanes.
         spikes: that come in, over all steps; of an image, bits that are set.
         operations: synaptic operations: additions of a weight.
         seconds: median.
+        why: of a host unit, the reason; "" otherwise.
     """
 
     name: str
@@ -46,6 +48,7 @@ class UnitProfile:
     spikes: int
     operations: int
     seconds: float
+    why: str = ""
 
     @property
     def rate(self) -> float:
@@ -72,20 +75,22 @@ def profile(simulator: Simulator, image: Images, runs: int = RUNS) -> Profile:
     """Times every unit on one image, all steps, on one thread.
 
     Args:
-        simulator: of a program that runs in compiled units: `simulator.general` is "".
+        simulator: of the program.
         image: uint8, [*axes of the image].
         runs: the medians are of so many.
 
     Raises:
-        ValueError: the program runs node by node.
         SnnccError: SNN016 when the image is not what the program takes.
     """
-    if simulator.general:
-        raise ValueError(f"the program runs node by node: {simulator.general}")
     graph, runner = simulator.graph, simulator.runner(frozenset())
     counts = count_operations(graph, image[None])
     projections = {p.name: p for p in counts.projections}
     owners = _projections_of_units(graph, runner.plan.names)
+    for host in runner.plan.host.values():
+        digits = [name for name in host.node.inputs if name not in graph.by_name]
+        if digits:  # of a projection that is compiled digit by digit: the host only adds them up
+            owners[digits[0]] += owners[host.node.name]
+            owners[host.node.name] = []
     times = _times(runner, image, runs)
     units: list[UnitProfile] = []
     for u, name in enumerate(runner.plan.names):
@@ -99,6 +104,7 @@ def profile(simulator: Simulator, image: Images, runs: int = RUNS) -> Profile:
                 sum(sources.values()),
                 sum(p.accumulates for p in own),
                 times.units[u],
+                runner.plan.reasons.get(name, ""),
             )
         )
     return Profile(tuple(units), runs, times.whole)
@@ -156,6 +162,8 @@ def _projections_of_units(graph: Graph, names: tuple[str, ...]) -> dict[str, lis
 
 def _shape(graph: Graph, plan: UnitPlan, unit: int) -> tuple[int, ...]:
     name = plan.names[unit]
+    if unit in plan.relays:
+        return plan.relays[unit].reads.type.without(TIME).shape
     if name in graph.by_name:
         return graph[name].type.without(TIME).shape
     return int(plan.units[unit, f.U_ROWS]), int(plan.units[unit, f.U_LANES])
@@ -164,6 +172,10 @@ def _shape(graph: Graph, plan: UnitPlan, unit: int) -> tuple[int, ...]:
 def _kind(plan: UnitPlan, unit: int) -> str:
     if unit in plan.dense:
         return "product"
+    if unit in plan.host:
+        return "host"
+    if unit in plan.relays:
+        return "relay"
     first, parts = int(plan.units[unit, f.U_PART]), int(plan.units[unit, f.U_PARTS])
     kinds = [int(kind) for kind in plan.parts[first : first + parts, f.P_KIND]]
     return ", ".join(dict.fromkeys(KINDS.get(kind, "other") for kind in kinds)) or "currents"

@@ -1,16 +1,14 @@
-"""The event simulator: runs a program on this machine, with compiled units where they fit."""
+"""The event simulator: runs a program on this machine, in compiled units and host units."""
 
 import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snncc.artifact import Program, program_digest
-from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.encoding import plan_units
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
@@ -26,13 +24,10 @@ from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.interpreter import VALUE
 from snncc.runtime.kernel_choice import KernelChoice, Kernels
 from snncc.runtime.memory_use import memory_of, require_memory
-from snncc.runtime.stream_engines import NodeEngine, UnitEngine
+from snncc.runtime.stream_engines import UnitEngine
 from snncc.runtime.stream_state import StreamState, check_state
-from snncc.runtime.streaming import Engine, Stream
+from snncc.runtime.streaming import Stream
 from snncc.runtime.unit_runner import Memory, Runner, run_together
-
-if TYPE_CHECKING:
-    from snncc.runtime.node_simulator import NodeSimulator
 
 WORTH = 1 << 21
 """Neuron updates that are worth another thread, which takes about a millisecond to start."""
@@ -60,8 +55,8 @@ class Simulator:
         rates: for "auto", shares of neurons that spike at a step, by population; without them
             the first image that is run says.
 
-    Attributes:
-        general: why the program runs node by node instead of in compiled units, or "".
+    Raises:
+        SnnccError: SNN040 when the program has no plan: its tables would take gigabytes.
     """
 
     def __init__(
@@ -76,26 +71,24 @@ class Simulator:
         readout_of(graph)  # raises when the program does not answer
         available = threads_here()
         self.threads = max(1, min(threads or available, available))
-        self.general = ""
-        self._nodes: NodeSimulator | None = None
         self._runners: dict[tuple[frozenset[str], bool], Runner] = {}
-        try:
-            self.kernels = KernelChoice(graph, kernels, rates)
-            self.runner(frozenset())
-        except NotExpressible as reason:
-            self.general = str(reason)
-            self.kernels = KernelChoice(graph, "event")
-            self._nodes = _node_by_node(graph, threads)
+        self.kernels = KernelChoice(graph, kernels, rates)
+        self.runner(frozenset())
+
+    @property
+    def host_units(self) -> dict[str, str]:
+        """The nodes that the host computes between compiled units, each with the reason."""
+        return self.runner(frozenset()).plan.reasons
 
     @property
     def images_at_once(self) -> int:
         """How many images a caller who reads files should give to `run`."""
-        return self._nodes.plan.images if self._nodes else AT_ONCE
+        return AT_ONCE
 
     @property
     def dense_layers(self) -> tuple[str, ...]:
         """Projections that run as matrix products; "auto" may know only after the first run."""
-        if self._nodes is not None or not self.kernels.dense:
+        if not self.kernels.dense:
             return ()
         plan = self.runner(frozenset()).plan
         return tuple(plan.names[number] for number in plan.dense)
@@ -122,7 +115,7 @@ class Simulator:
                 if np.array_equal(other.plan.block, plan.block):
                     plan = replace(plan, block=other.plan.block)
                     break
-            made = HybridRunner if plan.dense else Runner
+            made = HybridRunner if plan.dense or plan.host or plan.relays else Runner
             self._runners[key] = made(self.graph, plan)
         return self._runners[key]
 
@@ -156,10 +149,8 @@ class Simulator:
             engine.resume(state.membranes)
         return Stream(self.graph, image, self.digest, engine, state.done, state.readout)
 
-    def _engine(self, image: Images, record: Collection[str] | None) -> Engine:
+    def _engine(self, image: Images, record: Collection[str] | None) -> UnitEngine:
         wanted = recorded_names(self.graph, record)
-        if self._nodes is not None:
-            return NodeEngine(self.graph, image, self._nodes.threads, wanted)
         return UnitEngine(self.runner(wanted, stream=True), image, self._threads_for(1, 1))
 
     def _threads_for(self, images: int, steps: int) -> int:
@@ -185,8 +176,6 @@ class Simulator:
             SnnccError: SNN016 when the images are not what the program takes; SNN001 for a name
                 that no population has; SNN004 when the results do not fit into memory.
         """
-        if self._nodes is not None:
-            return self._nodes.run(images, record, progress)
         images = np.ascontiguousarray(check_images(self.graph, images))
         if self.kernels.dense is None and len(images) > 0:
             self.kernels.choose(self.runner(frozenset()), images[0])
@@ -244,9 +233,3 @@ def _sharing_images(
     with ThreadPoolExecutor(threads) as pool:
         for memory in pool.map(share, range(threads)):
             results.count(memory)
-
-
-def _node_by_node(graph: Graph, threads: int | None) -> "NodeSimulator":
-    from snncc.runtime.node_simulator import NodeSimulator  # with Numba: 0.4 s
-
-    return NodeSimulator(graph, threads)

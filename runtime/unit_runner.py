@@ -9,14 +9,17 @@ from typing import Literal
 
 import numpy as np
 
-from snncc.backends.cpu.encoding import UnitPlan, aligned
-from snncc.ir import TIME, Array, Graph, ValueType
+from snncc.backends.cpu.encoding import aligned
+from snncc.backends.cpu.unit_plan import UnitPlan
+from snncc.ir import TIME, Array, Graph
 from snncc.runtime.execution import Ints
 from snncc.runtime.machine_code import Executable, code_file, load, save
 from snncc.runtime.shipped_code import shipped
 from snncc.runtime.trust import tell, why_not
 
 REMEDY = "chmod go-w it, or set SNNCC_CACHE_DIR to a folder of your own"
+NO_IMAGE = np.zeros(0, np.uint8)
+"""For what lies in the working memory."""
 _one_at_a_time = threading.Lock()
 
 
@@ -151,49 +154,28 @@ class Runner:
 
     def readout(self, memory: Memory, steps: int) -> Ints:
         """The sum of the current that is read out, [*axes of the output]; no offset."""
-        place, size, arrangement, timed = self.plan.readout
-        dtype = np.int16 if size == 2 else np.int32
-        count = arrangement.row_count * arrangement.lanes * (self.plan.steps if timed else 1)
-        each = memory.values[place : place + size * count].view(dtype)
-        grid = each.reshape(-1, *arrangement.sizes, arrangement.lanes).astype(np.int64)
-        total = grid.sum(axis=0) if timed else grid[0] * steps
-        names = (*arrangement.rows, arrangement.lane)
-        return _ordered(total, names, self.graph[self.graph.output].type)
+        place, kind = self.plan.readout, self.graph[self.graph.output].type
+        each = place.view(memory.values, 0, self.plan.steps).astype(np.int64)
+        names = place.type.names
+        if place.type.temporal:
+            total: Ints = each.sum(axis=names.index(TIME))
+        else:
+            total = each * steps
+        left = [name for name in names if name != TIME]
+        return total.transpose([left.index(name) for name in kind.names])
 
     def spikes(self, memory: Memory, name: str) -> Array:
         """Recorded spikes of a population, uint8 [*axes of its type]."""
-        place, arrangement = self.plan.spikes[name]
-        row = 8 * arrangement.words
-        size = self.plan.steps * arrangement.row_count * row
-        packed = memory.values[place : place + size].reshape(-1, row)
-        bits = np.unpackbits(packed, axis=1, count=arrangement.lanes, bitorder="little")
-        return self._grid(bits, name)
+        place = self.plan.populations[name].spikes
+        return place.read(memory.values, NO_IMAGE, 0, self.plan.steps)
 
     def membranes(self, memory: Memory, name: str) -> Array:
-        """A view of recorded membranes of a population, int32 [*axes of its type]."""
-        place, arrangement = self.plan.records[name], self.plan.spikes[name][1]
-        rows = self.plan.steps * arrangement.row_count
-        return self._grid(self._lanes(memory, place, rows, name), name)
+        """A view of recorded membranes of a population, [*axes of its type]."""
+        return self.plan.records[name].view(memory.values, 0, self.plan.steps)
 
     def state(self, memory: Memory, name: str) -> Array:
-        """A view of the membranes between calls, int32 [*axes of its type but time]."""
-        arrangement = self.plan.spikes[name][1]
-        rows = self._lanes(memory, self.plan.states[name], arrangement.row_count, name)
-        names = (*arrangement.rows, arrangement.lane)
-        grid = rows.reshape(*arrangement.sizes, arrangement.lanes)
-        return _ordered(grid, names, self.graph[name].type.without(TIME))
-
-    def _lanes(self, memory: Memory, place: int, rows: int, name: str) -> Array:
-        arrangement = self.plan.spikes[name][1]
-        padded = arrangement.padded
-        whole = memory.values[place : place + 4 * rows * padded].view(np.int32)
-        return whole.reshape(rows, padded)[:, : arrangement.lanes]
-
-    def _grid(self, rows: Array, name: str) -> Array:
-        arrangement = self.plan.spikes[name][1]
-        grid = rows.reshape(self.plan.steps, *arrangement.sizes, arrangement.lanes)
-        names = (TIME, *arrangement.rows, arrangement.lane)
-        return _ordered(grid, names, self.graph[name].type)
+        """A view of the membranes between calls, [*axes of its type but time]."""
+        return self.plan.states[name].view(memory.values, 0, 1)
 
 
 def run_together(
@@ -219,10 +201,3 @@ def run_together(
     ]
     for call in calls:
         call.result()
-
-
-def _ordered(grid: Array, names: tuple[str, ...], kind: ValueType) -> Array:
-    """An array with the axes of a type in its order; the nameless lane of a scalar goes."""
-    if "" in names:
-        grid, names = grid[..., 0], names[:-1]
-    return grid.transpose([names.index(name) for name in kind.names])

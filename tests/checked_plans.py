@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from snncc.backends.cpu.checking import check_plan
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 
 LARGEST = 1 << 23

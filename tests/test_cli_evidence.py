@@ -79,7 +79,7 @@ def test_offences_in_kernels_are_answered_with_no(
 ) -> None:
     """What finds them is tested beside; here only what is told."""
     bad = KernelProof("fire", "int64", 900, 7, (Offence("body", "%3 = fmul", "floating point"),))
-    monkeypatch.setattr(kernel_inspection, "inspect_program", lambda _: (bad,))
+    monkeypatch.setattr(kernel_inspection, "inspect_kernels", lambda: (bad,))
     assert run(["verify", program, "--kernels"]) == 1
     text = capsys.readouterr().out
     assert "kernels NO" in text
@@ -93,7 +93,7 @@ def test_clean_kernels_are_told(
     program: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = KernelProof("fire", "int64", 1900, 7, ())
-    monkeypatch.setattr(kernel_inspection, "inspect_program", lambda _: (good,))
+    monkeypatch.setattr(kernel_inspection, "inspect_kernels", lambda: (good,))
     assert run(["verify", program, "--kernels"]) == 0
     text = capsys.readouterr().out
     assert "no floating point, no multiplication of data: 1,900 LLVM instructions of fire" in text

@@ -9,7 +9,8 @@ from test_units import Net
 
 from snncc.artifact import Program, load_program, save_program
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -194,7 +195,7 @@ def test_verify_prints_one_line_on_plans(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program, _ = files
-    monkeypatch.setattr("snncc.runtime.kernel_inspection.inspect_program", lambda _: ())
+    monkeypatch.setattr("snncc.runtime.kernel_inspection.inspect_kernels", lambda: ())
     assert run(["verify", str(program), "--kernels"]) == 0
     assert "lifetimes of 4 plans hold, checked apart from the planner" in capsys.readouterr().out
     assert run(["verify", str(program), "--kernels", "--json"]) == 0

@@ -24,7 +24,7 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL, Execution, dense_kernels, interpret, kernel_choice, products
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.kernel_choice import known_rates, projections_of_spikes
-from snncc.runtime.kernel_inspection import inspect_program
+from snncc.runtime.kernel_inspection import inspect_kernels
 from snncc.runtime.kernel_timing import KernelTimes, LayerTimes, cache_file, machine
 from snncc.runtime.simulator import Simulator
 from snncc.runtime.unit_runner import Memory
@@ -100,7 +100,7 @@ def test_most_random_networks_have_dense_layers() -> None:
     counts = []
     for seed in range(16):
         simulator = Simulator(small(seed, (4, 8)[seed % 2])[0], 1, "dense")
-        counts.append(0 if simulator.general else len(simulator.dense_layers))
+        counts.append(len(simulator.dense_layers))
     assert np.mean(np.array(counts) > 0) > 0.6
     assert sum(counts) > 30
 
@@ -220,8 +220,6 @@ def test_one_step_at_a_time_is_the_whole() -> None:
     seen = 0
     for seed in range(12):
         graph, images = small(seed, 4)
-        if Simulator(graph).general:
-            continue
         wanted = Simulator(graph).run(images[:1]).readout
         plan = plan_units(graph, 1, stateful=True, dense=projections_of_spikes(graph))
         runner, memory = HybridRunner(graph, plan), Memory(plan)
@@ -258,13 +256,13 @@ def test_a_product_that_fails_stops_every_thread(monkeypatch: pytest.MonkeyPatch
         simulator.run(np.zeros((1, 64), np.uint8))
 
 
-def test_masked_layers_and_general_programs_stay_event_driven() -> None:
+def test_masked_layers_and_wide_currents_stay_event_driven() -> None:
     graph = wide(2**40)
     simulator = Simulator(graph, 2, "dense")
-    assert simulator.general != ""
-    assert simulator.dense_layers == ()
+    assert "fire" in simulator.host_units
+    assert simulator.dense_layers == ("contract",)  # what reads the spikes is narrow
     images = np.random.default_rng(0).integers(0, 256, (4, 3)).astype(np.uint8)
-    same(interpret(graph, images, ALL), simulator.run(images, ALL), "general")
+    same(interpret(graph, images, ALL), simulator.run(images, ALL), "wide")
 
 
 # ---- auto
@@ -315,13 +313,17 @@ def test_auto_without_rates_looks_at_the_first_image(monkeypatch: pytest.MonkeyP
     assert nothing.run(np.zeros((0, 64), np.uint8)).readout.shape == (0, 2)
 
 
-def test_auto_of_general_programs_is_event_driven() -> None:
+def test_auto_with_host_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are asked for what reads the host's spikes; what the host computes has none."""
     graph = wide(2**40)
     images = np.random.default_rng(0).integers(0, 256, (4, 3)).astype(np.uint8)
-    for rates in (None, {"fire": 0.9}):
-        simulator = Simulator(graph, 2, "auto", rates)
-        same(interpret(graph, images, ALL), simulator.run(images, ALL), rates)
-        assert simulator.dense_layers == ()
+    for crossover, wanted in ((1.1, ()), (0.0, ("contract",))):
+        asked = fake_times(monkeypatch, crossover)
+        for rates in (None, {"fire": 0.9}):
+            simulator = Simulator(graph, 2, "auto", rates)
+            same(interpret(graph, images, ALL), simulator.run(images, ALL), rates)
+            assert simulator.dense_layers == wanted
+        assert set(asked) == {"contract"}
 
 
 def test_times_are_measured_once_and_kept(tmp_path: Path) -> None:
@@ -424,4 +426,4 @@ def test_the_interpreter_has_no_kernels(
 def test_event_kernels_alone_are_what_verify_inspects(program: Path) -> None:
     graph = load_program(program).graph
     assert Simulator(graph).kernels.dense == frozenset()
-    assert all(proof.holds for proof in inspect_program(graph))
+    assert all(proof.holds for proof in inspect_kernels())

@@ -159,7 +159,7 @@ def test_only_as_many_images_are_read_as_run_at_once(
 ) -> None:
     whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
     assert run(["run", program, str(folder), "-o", str(whole)]) == 0
-    monkeypatch.setattr("snncc.backends.cpu.plan._images_at_once", lambda _: 3)
+    monkeypatch.setattr("snncc.runtime.executors.images_of_interpreter", lambda _: 3)
     monkeypatch.setattr("snncc.runtime.simulator.AT_ONCE", 3)
     read: list[int] = []
     take = ImageFiles.__getitem__

@@ -9,16 +9,21 @@ import pytest
 from executions import images_of
 from programs import lowered
 from test_executors import wide
+from test_units import Net
 
-from snncc.backends.cpu.arrangement import NotExpressible
+from snncc.backends.cpu.encoding import plan_units
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.projections import Concat, Pixels, Sum
 from snncc.runtime import ALL, memory_use
+from snncc.runtime.host_layers import HostLayer
+from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.memory_use import MemoryUse, free_memory, megabytes, require_memory
 from snncc.runtime.recording import run_recorded
 from snncc.runtime.simulator import Simulator
+from snncc.runtime.unit_runner import Memory
 
 MB = 1 << 20
 
@@ -199,6 +204,41 @@ def test_sizes_have_about_three_digits() -> None:
     ]
 
 
-def test_programs_that_run_node_by_node_say_so() -> None:
-    with pytest.raises(NotExpressible):
-        memory_use.memory_use(wide(2**40))
+def wide_layer(neurons: int) -> Graph:
+    """Membranes of more than 32 bits in a layer that is larger than what NumPy takes by itself."""
+    net = Net(3)
+    first = net.fire(net.dense(net.image(y=20, x=3), "x", "c", neurons), "first")
+    far = net.b.add(Sum((30, 0)), [net.dense(first, "c", "d", n) for n in (neurons, neurons)])
+    return net.finish(net.fire(far, "second", decay=(3, 2), reset="soft"))
+
+
+def beside() -> Graph:
+    """Spikes of two populations side by side."""
+    net = Net(3)
+    image = net.image(y=20, x=3)
+    parts = [net.fire(net.dense(image, "x", "c", 300), name) for name in ("one", "two")]
+    joined = net.b.add(Concat(("c", "c"), "c"), parts)
+    return net.finish(net.fire(net.dense(joined, "c", "d", 40), "last"))
+
+
+@pytest.mark.parametrize("make", [lambda: wide(2**24), lambda: wide_layer(200), beside])
+def test_host_units_take_what_was_said(make: Callable[[], Graph]) -> None:
+    """NumPy's arrays of one unit at a time; what is said holds and is not far too much."""
+    graph = make()
+    shape = next(n.type.shape for n in graph.select(Pixels))
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    plan = plan_units(graph, graph.steps, everything(graph))
+    assert plan.host
+    memory = Memory(plan)
+    HybridRunner(graph, plan).run(memory, image)
+    for unit in plan.host.values():
+        layer = HostLayer(unit)
+        seen = peak_of(lambda run=layer.run: run(memory.values, image, 0, graph.steps, 0) + 1)
+        assert seen <= unit.scratch + 12_000, (unit.node.name, seen, unit.scratch)
+        assert unit.scratch <= 8 * seen, (unit.node.name, seen, unit.scratch)
+    simulator = Simulator(graph, 1)
+    simulator.run(image[None], ALL)
+    use = memory_use.memory_use(graph, everything(graph))
+    assert use.hosting == max(unit.scratch for unit in plan.host.values())
+    seen = peak_of(lambda: simulator.run(image[None], ALL))
+    assert seen <= 1.1 * use.running(1, 1) + 20_000

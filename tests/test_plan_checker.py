@@ -10,7 +10,8 @@ from test_units import STEPS, Net
 from snncc.backends.cpu import bounds, parts, units
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking import check_plan
-from snncc.backends.cpu.encoding import UnitPlan, plan_units
+from snncc.backends.cpu.encoding import plan_units
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
@@ -210,24 +211,24 @@ def test_buffers_that_overlap_while_both_live() -> None:
 
 def test_memory_that_is_given_away_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lifetimes that end a unit early: places are used again while somebody still reads."""
-    from snncc.backends.cpu import encoding, memory
+    from snncc.backends.cpu import memory, placing
 
     def early(sizes: dict, lives: dict, fixed: list) -> tuple[dict[str, int], int]:
         ends = {n: (a, max(a, b - 1)) for n, (a, b) in lives.items()}
         return memory.place_buffers(sizes, ends, fixed)
 
-    monkeypatch.setattr(encoding, "place_buffers", early)
+    monkeypatch.setattr(placing, "place_buffers", early)
     graph = busy()
     assert check_plan(graph, plan_units(graph, STEPS)) != ()
 
 
 def test_what_stays_from_step_to_step_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
-    from snncc.backends.cpu import encoding, memory
+    from snncc.backends.cpu import memory, placing
 
     def none_fixed(sizes: dict, lives: dict, fixed: list) -> tuple[dict[str, int], int]:
         return memory.place_buffers(sizes, {**{n: (0, 0) for n in fixed}, **lives}, [])
 
-    monkeypatch.setattr(encoding, "place_buffers", none_fixed)
+    monkeypatch.setattr(placing, "place_buffers", none_fixed)
     graph = busy()
     every = frozenset(node.name for node in graph.select(IntegerPopulation))
     assert check_plan(graph, plan_units(graph, 1, every, stateful=True)) != ()

@@ -18,18 +18,8 @@ from snncc.ir import TIME, Graph, params_of
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.simulator import Simulator
-from snncc.runtime.stream_engines import NodeEngine
 from snncc.runtime.stream_state import StreamState, load_state, save_state
-from snncc.runtime.streaming import Answer, Stream
-
-
-def node_stream(simulator: Simulator, image: np.ndarray, record: object = None) -> Stream:
-    """A stream node by node, for a program that compiled units could run."""
-    graph = simulator.graph
-    wanted = frozenset(n.name for n in graph.select(IntegerPopulation)) if record else frozenset()
-    none = np.zeros(graph[graph.output].type.shape, np.int64)
-    engine = NodeEngine(graph, image, 1, wanted)
-    return Stream(graph, image, simulator.digest, engine, 0, none)
+from snncc.runtime.streaming import Answer
 
 
 def check_against(graph: Graph, whole: Execution, place: int, answers: list[Answer]) -> None:
@@ -53,14 +43,13 @@ def test_single_steps_are_the_batch_run(seed: int) -> None:
     simulator = Simulator(graph, 1 + seed % 2)
     for place, image in enumerate(images):
         check_against(graph, whole, place, list(simulator.stream(image, ALL)))
-        check_against(graph, whole, place, list(node_stream(simulator, image, ALL)))
 
 
 @pytest.mark.parametrize("weight", [2**20, 2**24, 2**40])
-def test_wide_programs_stream_node_by_node(weight: int) -> None:
+def test_wide_programs_stream_with_host_units(weight: int) -> None:
     graph = wide(weight)
     simulator = Simulator(graph)
-    assert simulator.general != ""
+    assert "fire" in simulator.host_units
     images = np.random.default_rng(0).integers(0, 256, (3, 3)).astype(np.uint8)
     whole = interpret(graph, images, ALL)
     for place, image in enumerate(images):
@@ -91,7 +80,6 @@ def test_every_kind_of_neuron_streams(rule: dict[str, object]) -> None:
     simulator = Simulator(graph)
     for place, image in enumerate(images):
         check_against(graph, whole, place, list(simulator.stream(image, ALL)))
-        check_against(graph, whole, place, list(node_stream(simulator, image, ALL)))
 
 
 def weights_by_step(graph: Graph) -> bool:
@@ -138,13 +126,7 @@ def test_a_stream_goes_on_from_every_step(seed: int, tmp_path: Path) -> None:
         for threads in (1, 2):
             rest = list(Simulator(graph, threads).resume(load_state(path), ALL))
             check_against(graph, whole, 0, answers[:done] + rest)
-        simulator = Simulator(graph)
-        other = NodeEngine(graph, image, 1, frozenset())
-        other.resume(load_state(path).membranes)
-        resumed = Stream(graph, image, simulator.digest, other, done, state.readout)
-        final = [a.readout for a in resumed][-1:]
-        assert all(np.array_equal(r, whole.readout[0]) for r in final)
-        again = simulator.resume(load_state(path)).state()
+        again = Simulator(graph).resume(load_state(path)).state()
         assert np.array_equal(again.readout, state.readout)
         for name, membranes in state.membranes.items():
             assert np.array_equal(again.membranes[name], membranes)
@@ -185,7 +167,7 @@ def digits(root: Path, folder: Path) -> tuple[Graph, np.ndarray]:
 
 def test_later_steps_do_not_change_a_state() -> None:
     graph, image = lowered(1), images_of(1)[0]
-    for stream in (Simulator(graph).stream(image), node_stream(Simulator(graph), image)):
+    for stream in (Simulator(graph).stream(image), Simulator(graph, 2).stream(image)):
         stream.step()
         state = stream.state()
         before = {name: values.copy() for name, values in state.membranes.items()}

@@ -24,7 +24,7 @@ def test_rows_are_shared_by_more_threads_than_there_are_rows_and_cores(
     """The barrier between units, hundreds of times; a unit of one row leaves the others waiting."""
     graph = lowered(seed)
     simulator = Simulator(graph, 1)
-    assert simulator.general == "", "choose another seed"
+    assert simulator.host_units == {}, "choose another seed"
     everything = frozenset(node.name for node in graph.select(IntegerPopulation))
     runner = simulator.runner(everything)
     assert int(runner.plan.units[:, 0].min()) < threads

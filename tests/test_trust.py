@@ -1,4 +1,4 @@
-"""Kept machine code and Numba's cache are used only where nobody else can have put them."""
+"""Kept machine code is used only where nobody else can have put it."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from programs import lowered
 
 from snncc.artifact import Program, save_program
 from snncc.diagnostics.notices import Notice
-from snncc.runtime import machine_code, numba_cache, unit_runner
+from snncc.runtime import machine_code, unit_runner
 from snncc.runtime.kernel_timing import KernelTimes, cache_file, machine
 from snncc.runtime.machine_code import ARGUMENTS, Executable, MachineCode, code_file, load, save
 from snncc.runtime.object_symbols import why_unusable
@@ -190,66 +190,6 @@ def test_the_command_says_whose_the_cache_is(cache: Path, tmp_path: Path, root: 
     assert sorted(cache.iterdir()) == kept
     with np.load(tmp_path / "o.npz") as file:
         assert np.array_equal(file["logits"], expected)
-
-
-# Numba.
-
-
-def kernel(x: int) -> int:
-    return x
-
-
-@pytest.fixture
-def numba_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "numba"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setattr(numba_cache, "cache_of", lambda _: folder)
-    return folder
-
-
-@pytest.mark.parametrize("what", ["folder", "file"])
-@pytest.mark.parametrize(("change", "reason"), WAYS)
-def test_numba_unpickles_nothing_that_others_may_write(
-    what: str, change: Callable[[Path], None], reason: str, numba_folder: Path
-) -> None:
-    file = numba_folder / "kernels.kernel-1.py311.nbi"
-    file.write_bytes(b"a pickle")
-    file.chmod(0o644)
-    assert numba_cache.may_cache(kernel)
-    change(file if what == "file" else numba_folder)
-    with pytest.warns(Notice, match=rf"Numba's cache is not used: .*: {reason} \("):
-        assert not numba_cache.may_cache(kernel)
-    assert file.read_bytes() == b"a pickle"
-
-
-def test_numba_s_new_folder_is_closed_whatever_the_umask(numba_folder: Path) -> None:
-    numba_folder.chmod(0o775)
-    assert numba_cache.may_cache(kernel)
-    assert numba_folder.stat().st_mode & 0o777 == 0o755
-
-
-def test_numba_s_cache_beside_the_package_is_trusted_as_the_package_is(tmp_path: Path) -> None:
-    package = tmp_path / "package"
-    folder = package / "__pycache__"
-    folder.mkdir(parents=True)
-    (folder / "k.nbi").write_bytes(b"a pickle")
-    for mode, inner, trusted in (
-        (0o755, 0o755, True),
-        (0o775, 0o775, True),
-        (0o755, 0o775, False),
-        (0o775, 0o777, False),
-    ):
-        package.chmod(mode)
-        folder.chmod(inner)
-        reason = numba_cache._why_not(folder, package)
-        assert (reason == "") is trusted, (oct(mode), oct(inner), reason)
-    if os.geteuid() == 0:
-        package.chmod(0o755)
-        folder.chmod(0o755)
-        os.chown(folder, OTHER, OTHER)
-        assert "belongs to user" in numba_cache._why_not(folder, package)
-        os.chown(package, OTHER, OTHER)  # a checkout of another user's, run by root
-        assert numba_cache._why_not(folder, package) == ""
 
 
 def test_nobody_distrusts_the_superuser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import NotExpressible
+from snncc.backends.cpu.checking import check_plan
 from snncc.backends.cpu.encoding import plan_units
 from snncc.backends.cpu.units import units_of
 from snncc.ir import Graph, GraphBuilder, Param
@@ -65,7 +65,7 @@ def equal(graph: Graph, count: int = 3, seed: int = 0) -> dict[str, int]:
     shape = next(n.type.shape for n in graph.select(Pixels))
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
     slow, simulator = interpret(graph, images, ALL), Simulator(graph, 2)
-    assert simulator.general == ""
+    assert simulator.host_units == {}
     for part in (simulator.run(images, ALL), simulator.run(images[:1], ALL)):
         n = len(part.readout)
         assert np.array_equal(slow.readout[:n], part.readout)
@@ -223,16 +223,42 @@ def test_parts_that_meet_are_one_sum() -> None:
     equal(graph)
 
 
-def test_what_units_do_not_have_is_said() -> None:
+@pytest.mark.parametrize("what", ["lanes", "pixels", "taps"])
+def test_more_inputs_than_sixteen_bits_list_are_several_lists(what: str) -> None:
+    """65,472 weight rows at most have numbers; a sum of more is a sum of shares."""
     net = Net(5)
-    first = net.fire(net.dense(net.image(x=3), "x", "c", 66_000, top=2), "first")
-    graph = net.finish(first)
-    with pytest.raises(NotExpressible, match="more than 65,472 inputs"):
-        plan_units(graph, STEPS)
-    images = np.random.default_rng(0).integers(0, 256, (2, 3)).astype(np.uint8)
-    simulator = Simulator(graph)
-    assert "inputs" in simulator.general
-    assert np.array_equal(simulator.run(images).readout, interpret(graph, images).readout)
+    if what == "pixels":
+        graph = net.finish(net.fire(net.dense(net.image(x=70_000), "x", "c", 5, top=2), "first"))
+    elif what == "lanes":
+        graph = net.finish(net.fire(net.dense(net.image(x=3), "x", "c", 66_000, top=2), "first"))
+    else:
+        image = net.image(y=4, x=3)
+        first = net.fire(net.dense(image, "x", "c", 30_000, top=2), "first")
+        w = net.constant(net.weights(5, 4, 30_000), "d", "y", "c")
+        second = net.fire(net.b.add(Contract(w, ("y", "c"), ("d",)), [first]), "second")
+        graph = net.finish(second)
+    plan = plan_units(graph, STEPS)
+    rows = plan.parts[:, f.P_INPUTS]
+    assert rows.max() <= 65_472 < rows.sum()
+    if what != "pixels":
+        assert check_plan(graph, plan) == ()
+    equal(graph, 2)
+
+
+def test_sums_that_are_nested_deeper_than_there_are_registers() -> None:
+    net = Net(6)
+    first = net.fire(net.dense(net.image(x=6), "x", "c", 33), "first")
+    current = net.dense(first, "c", "d", 9, top=3)
+    for each in range(9):
+        gain = Gain(net.constant(net.rng.integers(1, 3, (9,)), "d"), 1)
+        scaled = net.b.add(gain, [current])
+        terms = [net.dense(first, "c", "d", 9, top=3), scaled]
+        current = net.b.add(Sum((1, 0)) if each % 2 else Sum(), terms)
+    graph = net.finish(net.fire(current, "second"))
+    plan = plan_units(graph, STEPS)
+    assert plan.ops[:, f.O_DST].max() == f.REGISTERS - 1
+    assert check_plan(graph, plan) == ()
+    equal(graph)
 
 
 def test_places_in_memory_are_used_again() -> None:

@@ -6,14 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.backends.cpu.fields import GROUP
+from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, ValueType
 from snncc.ir.arrays import count
 
 Places = NDArray[np.int64]
 
 
-class NotExpressible(Exception):
-    """A program needs what the compiled units do not have; the reason is the message."""
+class NotExpressible(SnnccError):
+    """A program has no plan.
+
+    Args:
+        reason: why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "SNN040",
+            "the simulator has no plan for this program",
+            why=reason,
+            help="run it with the interpreter (--executor interpreter), which takes every program",
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,16 @@ class Arrangement:
         """For every row its place along each axis."""
         grids = np.indices(self.sizes).reshape(len(self.sizes), self.row_count)
         return dict(zip(self.rows, grids, strict=True))
+
+
+@dataclass(frozen=True)
+class Image:
+    """A source that is the image: its pixels in the order of its axes, not rows of lanes."""
+
+
+IMAGE = Image()
+Source = Arrangement | Image
+"""How lies what a projection reads."""
 
 
 def arrange(kind: ValueType, lane: str) -> Arrangement:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from snncc.backends.cpu.units import INT32, Units
+from snncc.backends.cpu.hosting import INT32, is_wide
+from snncc.backends.cpu.unit import Units
 from snncc.ir import TIME, Graph
 from snncc.ir.projections import Concat
 
@@ -26,6 +27,8 @@ class Layout:
 
 def bytes_of(graph: Graph, root: str) -> int:
     """Bytes of an element of a stored current, from its proved range."""
+    if is_wide(graph[root]):
+        return 8
     low, high = graph[root].type.range or (-INT32, INT32)
     return 2 if low >= -(1 << 15) and high < 1 << 15 else 4
 

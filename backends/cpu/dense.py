@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.arrangement import Arrangement, Image, Source
 from snncc.backends.cpu.parts import lane_of, selection_of
 from snncc.ir import Array, Graph, Node
 from snncc.ir.projections import Contract, Convolve
@@ -91,13 +91,11 @@ class DenseUnit:
     strides: tuple[int, ...]
 
 
-def dense_sum(
-    graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
-) -> DenseSum | None:
+def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> DenseSum | None:
     """A projection as matrix products, or None where it has not this form."""
-    if source is None or not isinstance(node.op, Contract | Convolve):
+    if isinstance(source, Image) or not isinstance(node.op, Contract | Convolve):
         return None
-    if node.type.range is None or not node.type.temporal:
+    if node.type.range is None or not graph[node.inputs[0]].type.temporal:
         return None
     if lane_of(graph, node, source) != unit.lane:
         return None

@@ -1,19 +1,22 @@
 """Units as tables of numbers and one block of constants: what the compiled executor takes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
-from snncc.backends.cpu.currents import bytes_of, layout_of, root_of
+from snncc.backends.cpu.arrangement import Arrangement, Places
+from snncc.backends.cpu.currents import layout_of
 from snncc.backends.cpu.dense import DenseSum, DenseUnit
-from snncc.backends.cpu.memory import place_buffers
-from snncc.backends.cpu.parts import Part
+from snncc.backends.cpu.host import HostUnit, Relay, elements, program_of, scratch_of
+from snncc.backends.cpu.part import Part
+from snncc.backends.cpu.places import Form, Place
+from snncc.backends.cpu.placing import place_values
 from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
-from snncc.backends.cpu.units import INT32, Op, Unit, Units, units_of
-from snncc.ir import TIME, Array, Graph, Param
+from snncc.backends.cpu.unit import Op, Unit, Units
+from snncc.backends.cpu.unit_plan import UnitPlan
+from snncc.backends.cpu.units import units_of
+from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
@@ -24,45 +27,6 @@ LINE = 64
 """Bytes of a cache line."""
 SLACK = 512
 """Vectors may be read past the end of a buffer."""
-
-
-@dataclass(frozen=True)
-class UnitPlan:
-    """A program for the compiled executor.
-
-    Attributes:
-        units: int64 tables, in the order of `fields`; rows are described there.
-        parts, ops, accesses, gains, constants, neurons: likewise.
-        block: the plan's constants: weights, taps, thresholds; bytes.
-        memory: bytes of working memory that one image takes.
-        scratch: bytes that each thread takes besides.
-        names: of every unit.
-        spikes: place, arrangement and steps of every population's bits.
-        records: place of recorded membranes, by population.
-        states: place of the membranes between calls, by population.
-        readout: place, bytes of an element, arrangement and whether it is timed, of the current
-            that is read out.
-        steps: how many steps are computed in one call.
-        dense: by number, the units that are matrix products.
-    """
-
-    units: Array
-    parts: Array
-    ops: Array
-    accesses: Array
-    gains: Array
-    constants: Array
-    neurons: Array
-    block: Array
-    memory: int
-    scratch: int
-    names: tuple[str, ...]
-    spikes: dict[str, tuple[int, Arrangement]]
-    records: dict[str, int]
-    states: dict[str, int]
-    readout: tuple[int, int, Arrangement, bool]
-    steps: int
-    dense: dict[int, DenseUnit]
 
 
 def plan_units(
@@ -84,17 +48,15 @@ def plan_units(
         both: whether these can also be computed from events.
 
     Raises:
-        NotExpressible: units cannot compute it.
+        NotExpressible: its numbers or addresses fit no table; no program of a size that runs.
     """
-    return _Encoder(graph, units_of(graph, dense, both), steps, record, stateful).plan()
+    return _Encoder(units_of(graph, dense, both), steps, record, stateful).plan()
 
 
 class _Encoder:
-    def __init__(
-        self, graph: Graph, units: Units, steps: int, record: frozenset[str], stateful: bool
-    ) -> None:
-        self.graph, self.units, self.steps = graph, units, steps
-        self.record, self.stateful = record, stateful
+    def __init__(self, units: Units, steps: int, record: frozenset[str], stateful: bool) -> None:
+        self.graph, self.units, self.steps = units.graph, units, steps
+        graph = units.graph
         self.block: list[bytes] = []
         self.length = 0
         self.known: dict[tuple[str, bytes], int] = {}
@@ -103,7 +65,8 @@ class _Encoder:
             for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
         }
         self.readout = graph[graph[graph.output].inputs[0]]
-        self.places, self.memory = self._place()
+        self.placed = place_values(graph, units, steps, record, stateful)
+        self.values = self.placed.values
 
     def plan(self) -> UnitPlan:
         scratch = 0
@@ -118,62 +81,23 @@ class _Encoder:
             name: np.array(rows, np.int64).reshape(len(rows), sizes[name])
             for name, rows in self.tables.items()
         }
-        populations = self.units.spikes
-        root, _, _ = root_of(self.graph, self.units, self.readout.name)
         return UnitPlan(
             **tables,
             block=self._joined(),
-            memory=self.memory + SLACK,
+            memory=self.placed.memory + SLACK,
             scratch=scratch + SLACK,
             names=tuple(unit.name for unit in self.units.units),
-            spikes={n: (self.places[f"spikes {n}"], a) for n, a in populations.items()},
-            records={n: self.places[f"record {n}"] for n in self.record},
-            states={n: self.places[f"state {n}"] for n in populations} if self.stateful else {},
-            readout=(self.places[f"current {root}"], bytes_of(self.graph, root),
-                     self.units.stored[root], self.readout.type.temporal),
+            values=self.values,
+            populations=self.placed.populations,
+            readout=self.values[self.readout.name],
             steps=self.steps,
             dense={number: self._dense(unit, unit.dense)
                    for number, unit in enumerate(self.units.units) if unit.dense is not None},
+            host={number: self._host(unit.host)
+                  for number, unit in enumerate(self.units.units) if unit.host is not None},
+            relays={number: self._relay(unit)
+                    for number, unit in enumerate(self.units.units) if unit.copies},
         )  # fmt: skip
-
-    # ---- memory
-
-    def _place(self) -> tuple[dict[str, int], int]:
-        sizes: dict[str, int] = {}
-        lives: dict[str, tuple[int, int]] = {}
-        fixed: list[str] = []
-
-        def touch(name: str, at: int) -> None:
-            first, _ = lives.get(name, (at, at))
-            lives[name] = (first, at)
-
-        last = len(self.units.units)
-        for at, unit in enumerate(self.units.units):
-            for name in (*unit.reads, *unit.writes):
-                if name in self.units.spikes:
-                    touch(f"spikes {name}", at)
-                elif name in self.units.stored:
-                    touch(f"current {root_of(self.graph, self.units, name)[0]}", at)
-        touch(f"current {root_of(self.graph, self.units, self.readout.name)[0]}", last)
-        for name, arrangement in self.units.spikes.items():
-            rows = arrangement.row_count
-            sizes[f"spikes {name}"] = self.steps * rows * 8 * arrangement.words
-            padded = arrangement.padded
-            if name in self.record:
-                sizes[f"record {name}"] = self.steps * rows * padded * 4
-                fixed += [f"record {name}", f"spikes {name}"]
-            if self.stateful:
-                sizes[f"state {name}"] = rows * padded * 4
-                fixed.append(f"state {name}")
-        for name in (n for n in lives if n.startswith("current ")):
-            node = self.graph[name.removeprefix("current ")]
-            steps = self.steps if node.type.temporal else 1
-            sizes[name] = steps * node.type.neurons * bytes_of(self.graph, node.name)
-            if self.stateful and not node.type.temporal:
-                fixed.append(name)
-        for name in sizes:
-            lives.setdefault(name, (0, last))
-        return place_buffers(sizes, lives, fixed)
 
     # ---- tables
 
@@ -213,7 +137,7 @@ class _Encoder:
         tile = tile_of(arrangement.lanes)
         expected = sum(inputs) * steps * 2 // 10
         block = max(1, min(64, -(-arrangement.row_count // 8), BLOCK_BYTES // max(1, expected)))
-        rows = arrangement.row_count if unit.parts or unit.dense is None else 0
+        rows = arrangement.row_count if unit.is_compiled else 0
         self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
                   first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
         lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
@@ -224,10 +148,8 @@ class _Encoder:
         step = row = 0
         place = 0
         if part.kind != f.PLANE:
-            source = self.units.spikes[part.source]
-            row = 8 * source.words
-            step = row * source.row_count
-            place = self.places[f"spikes {part.source}"] + 8 * part.first_word
+            source = self.values[part.source]
+            row, step, place = source.row, source.step, source.at + 8 * part.first_word
         dtype = np.int32 if part.wide else np.int8
         weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
         if part.kind == f.MASKED_LANES:
@@ -262,34 +184,45 @@ class _Encoder:
         rows: Places = np.full(unit.arrangement.row_count, layout.start, np.int64)
         for axis, grid in unit.arrangement.coordinates().items():
             rows = rows + grid * layout.strides.get(axis, 0)
-        place = self.places[f"current {layout.root}"]
+        place = self.values[layout.root].at
         table = self._keep("rows", exactly(rows, np.int32, f"the place of {name}"))
         lane = layout.strides.get(unit.arrangement.lane, 0)
         return self._add("accesses", place, layout.strides[TIME], table, lane, layout.size)
 
     def _dense(self, unit: Unit, dense: DenseSum) -> DenseUnit:
-        source, arrangement = self.units.spikes[dense.source], unit.arrangement
-        layout = layout_of(self.graph, self.units, unit.name)
-        axes = (TIME, *arrangement.rows, arrangement.lane)
+        source, result, own = self.values[dense.source], self.values[unit.name], unit.arrangement
         return DenseUnit(
             dense,
-            (self.places[f"spikes {dense.source}"], 8 * source.words),
-            self.places[f"current {layout.root}"] + layout.start,
-            layout.size,
-            (*arrangement.sizes, arrangement.lanes),
-            tuple(layout.strides[axis] for axis in axes),
+            (source.at, source.row),
+            result.at,
+            result.size,
+            (*own.sizes, own.lanes),
+            tuple(result.strides.get(axis, 0) for axis in (TIME, *own.rows, own.lane)),
         )
+
+    def _host(self, node: Node) -> HostUnit:
+        kept = self.placed.populations.get(node.name)
+        return HostUnit(
+            program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
+            self.values[node.name],
+            None if kept is None else kept.record, None if kept is None else kept.state,
+            scratch_of(self.graph, node, self.steps), self.units.host[node.name],
+        )  # fmt: skip
+
+    def _relay(self, unit: Unit) -> Relay:
+        source = self.values[unit.copies]
+        return Relay(source, self.values[unit.name], 8 * elements(source.type, self.steps))
+
+    def _place(self, name: str) -> Place:
+        kind = self.graph[name].type
+        return Place(kind, Form.IMAGE) if kind.kind is Kind.PIXEL else self.values[name]
 
     def _gain(self, unit: Unit, name: str) -> int:
         node = self.graph[name]
         op = node.op
         if not isinstance(op, Gain):
             raise TypeError(op.mnemonic)
-        low, high = self.graph[node.inputs[0]].type.range or (0, 0)
         mantissa = self.graph.constants[op.mantissa.name].astype(np.int64)
-        largest = int(np.abs(mantissa).max(initial=0))
-        if max(-low, high) * largest + (1 << op.shift) > INT32:
-            raise NotExpressible(f"the gain {name} needs more than 32 bits before its shift")
         arrangement, axes = unit.arrangement, op.mantissa.axes
         over = [n for n in arrangement.rows if n in axes]
         sizes = [n for n in arrangement.sizes]
@@ -306,8 +239,6 @@ class _Encoder:
         grids = arrangement.coordinates()
         for axis in over:
             row = row * sizes[arrangement.rows.index(axis)] + grids[axis]
-        if high > 31:
-            raise NotExpressible(f"the gain {name} has mantissas of more than 32 bits")
         rows = exactly(row * lanes * stored.itemsize, np.int32, f"the gain {name}")
         step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
         return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),
@@ -331,16 +262,15 @@ class _Encoder:
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = arrangement.padded
-        row = 8 * arrangement.words
-        recorded = name in self.record
+        own = self.placed.populations[name]
         return self._add(
             "neurons", first, polar, any(t[2] for t in tables), any(t[1] for t in tables),
             shift, self._keep("digits", digits), len(digits), op.decay_offset, op.reset == "soft",
             op.compare == "gt", toward_zero, usual,
-            self.places[f"spikes {name}"], row * arrangement.row_count, row,
-            self.places[f"record {name}"] if recorded else -1,
+            own.spikes.at, own.spikes.step, own.spikes.row,
+            -1 if own.record is None else own.record.at,
             4 * padded * arrangement.row_count, 4 * padded,
-            self.places[f"state {name}"] if self.stateful else -1, 4 * padded,
+            -1 if own.state is None else own.state.at, 4 * padded,
             len(self.tables["units"]),
         )  # fmt: skip
 

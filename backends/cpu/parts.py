@@ -7,104 +7,69 @@ the lanes that spike (`MASKED`). Pixels are taken bit by bit (`PLANE`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, Places
+from snncc.backends.cpu.arrangement import Arrangement, Image, NotExpressible, Places, Source
 from snncc.backends.cpu.bounds import sum_bounds
+from snncc.backends.cpu.listing import MOST_INPUTS, shares_to_list
+from snncc.backends.cpu.part import Part
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 
-MOST_INPUTS = (1 << 16) - 64
-"""Weight rows are listed as 16-bit numbers."""
 SHORT = (1 << 15) - 1
 TRIALS = 8
 """How many numbers of shares of about equal size are tried."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One projection's sum, or a share of it, for every row of a unit.
+def lane_of(graph: Graph, node: Node, source: Source) -> str:
+    """The lanes that a projection gives best; "" for a single one, where it makes no axis.
 
-    Attributes:
-        kind: EVENTS, PLANE, MASKED or MASKED_LANES.
-        source: name of the value that selects.
-        taps: int32 [rows, taps, 2]: source row (for PLANE the pixel) and weight row; -1 is none.
-        weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
-        first_word, words: which 64-bit words of a source row; of PLANE, 1 when the weight rows of
-            the taps follow each other.
-        wide: whether sums need more than 16 bits, or weights more than 8.
-        reach: no partial sum is larger, of either sign.
-        inputs: how many weight rows a tap selects from.
-    """
-
-    kind: int
-    source: str
-    taps: Array
-    weights: Array
-    words: int
-    first_word: int = 0
-    plane: int = 0
-    wide: bool = False
-    reach: int = 0
-    inputs: int = 1
-
-
-def lane_of(graph: Graph, node: Node, source: Arrangement | None) -> str:
-    """The lanes that a projection gives best; source None for pixels.
-
-    Raises:
-        NotExpressible: there is no part for it.
+    A convolution's source has no lanes along height or width: a relay sees to that.
     """
     op = node.op
     if isinstance(op, Convolve):
-        if source is None or source.lane == op.channel:
+        if isinstance(source, Image) or source.lane == op.channel:
             return op.out_channel
-        if source.lane in (op.height, op.width):
-            raise NotExpressible(f"{node.name} convolves along its source's lanes")
         return source.lane
     if not isinstance(op, Contract):
         raise TypeError(op.mnemonic)
-    if source is None or source.lane in (*op.into, *op.summed):
-        if not op.out:
-            raise NotExpressible(f"{node.name} has no output axis")
-        return op.out[-1]
+    if isinstance(source, Image) or source.lane in (*op.into, *op.summed):
+        return op.out[-1] if op.out else ""
     return source.lane
 
 
-def parts_of(graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement) -> list[Part]:
-    """The parts of a projection, each with its shift: a part for every plane of pixels.
-
-    Raises:
-        NotExpressible: it has more inputs than can be listed.
-    """
+def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> list[Part]:
+    """The parts of a projection, each with its shift: a part for every plane of pixels."""
     taps, weights, kind = selection_of(graph, node, source, unit)
-    pixels = source is None
-    inputs = source.lanes if source is not None and kind == f.EVENTS else 1
-    begins = taps[..., 1] // _padded(unit) if kind == f.MASKED_LANES else taps[..., 1]
-    low, high = sum_bounds(begins, weights, inputs)
-    narrow = weights.dtype == np.int8
-    fits = narrow and low >= -SHORT - 1 and high <= SHORT
+    inputs = source.lanes if isinstance(source, Arrangement) and kind == f.EVENTS else 1
     in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
-    words = int(in_order) if source is None else source.words
-    reach = max(-low, high)
-    whole = Part(
-        kind, node.inputs[0], taps, weights, words, wide=not fits, reach=reach, inputs=inputs
-    )
-    if (
-        kind in (f.EVENTS, f.PLANE)
-        and int(taps[..., 1].max(initial=0)) + 64 * max(1, words) > MOST_INPUTS
-    ):
-        raise NotExpressible(f"{node.name} has more than {MOST_INPUTS:,} inputs")
-    if pixels:
-        return [replace(whole, plane=bit) for bit in range(8)]
-    if narrow and not fits and kind == f.EVENTS:
-        return _split(whole)
-    return [whole]
+    words = int(in_order) if isinstance(source, Image) else source.words
+    whole = Part(kind, node.inputs[0], taps, weights, words, inputs=inputs)
+    found: list[Part] = []
+    for share in shares_to_list(whole):
+        part = _measured(share, unit)
+        if isinstance(source, Image):
+            found += [replace(part, plane=bit) for bit in range(8)]
+        elif part.wide and weights.dtype == np.int8 and kind == f.EVENTS:
+            found += _split(part)
+        else:
+            found.append(part)
+    return found
+
+
+def _measured(part: Part, unit: Arrangement) -> Part:
+    """The part, with how large its sums become and whether they need more than 16 bits."""
+    begins = part.taps[..., 1]
+    if part.kind == f.MASKED_LANES:
+        begins = begins // _padded(unit)
+    low, high = sum_bounds(begins, part.weights, part.inputs)
+    fits = part.weights.dtype == np.int8 and low >= -SHORT - 1 and high <= SHORT
+    return replace(part, wide=not fits, reach=max(-low, high))
 
 
 def _split(part: Part) -> list[Part]:
@@ -164,7 +129,8 @@ def _share(part: Part, one: bool, a: int, b: int) -> Part:
     if one:
         taps, inputs = part.taps.copy(), min(64 * (b - a), part.inputs - 64 * a)
         taps[..., 1] += 64 * a
-        share = replace(part, taps=taps, first_word=a, words=b - a, wide=False, inputs=inputs)
+        share = replace(part, taps=taps, words=b - a, wide=False, inputs=inputs)
+        share = replace(share, first_word=part.first_word + a)
     else:
         taps = np.ascontiguousarray(part.taps[:, a:b])
         share = replace(part, taps=taps, wide=False)
@@ -186,7 +152,7 @@ def _padded(unit: Arrangement) -> int:
 
 
 def selection_of(
-    graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
+    graph: Graph, node: Node, source: Source, unit: Arrangement
 ) -> tuple[Array, Array, int]:
     """Taps [rows, taps, 2], weights [steps or 1, weight rows, lanes] and the kind of part."""
     view = _View(graph, node, source, unit)
@@ -196,9 +162,7 @@ def selection_of(
 class _View:
     """A projection as weights over [steps, kept axes, lane of the result, contracted axes]."""
 
-    def __init__(
-        self, graph: Graph, node: Node, source: Arrangement | None, unit: Arrangement
-    ) -> None:
+    def __init__(self, graph: Graph, node: Node, source: Source, unit: Arrangement) -> None:
         op = node.op
         self.node, self.source, self.unit = node, source, unit
         self.shape = graph[node.inputs[0]].type
@@ -215,14 +179,14 @@ class _View:
             raise TypeError(op.mnemonic)
         if TIME not in self.axes:
             self.weight, self.axes = self.weight[None], (TIME, *self.axes)
-        lane = "" if source is None else source.lane
+        lane = source.lane if isinstance(source, Arrangement) else ""
         self.by_lane = _depthwise(node, source)
-        self.kept = source is not None and (
+        self.kept = isinstance(source, Arrangement) and (
             self.by_lane or (_IN + lane not in into and lane not in self.summed)
         )
         if self.kept and unit.lane != lane and not self.by_lane:
             raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
-        if not self.kept and unit.lane not in self.axes:
+        if not self.kept and unit.lane not in ("", *self.axes):
             raise NotExpressible(f"{node.name} cannot have {unit.lane} as lanes")
         self.taps_over = tuple(n for n in into if self.kept or n != _IN + lane)
         if self.by_lane:
@@ -230,7 +194,7 @@ class _View:
 
     @property
     def kind(self) -> int:
-        if self.source is None:
+        if isinstance(self.source, Image):
             return f.PLANE
         if not self.kept:
             return f.EVENTS
@@ -242,7 +206,7 @@ class _View:
         lane = [self.unit.lane] if self.kind != f.MASKED and self.unit.lane in self.axes else []
         fixed = [n for n in self.axes if n not in (TIME, *lane) and not n.startswith(_IN)]
         inner = []
-        if self.kind == f.EVENTS and self.source is not None:
+        if self.kind == f.EVENTS and isinstance(self.source, Arrangement):
             inner = [_IN + self.source.lane]
         return [*fixed, *self.taps_over, *inner], lane
 
@@ -277,7 +241,7 @@ class _View:
     def _tapped(self, place: Mapping[str, Places], tap: Mapping[str, Places]) -> Places:
         """The row of the source, or the pixel, that each tap of each row reads; -1 for none."""
         where = {**place, **_source_places(self.node, place, tap)}
-        if self.source is not None:
+        if isinstance(self.source, Arrangement):
             names, sizes = self.source.rows, self.source.sizes
         else:
             names, sizes = self.shape.names, self.shape.shape
@@ -291,7 +255,9 @@ class _View:
 
     def _weight_rows(self, place: Mapping[str, Places]) -> Places:
         rows, _ = self._order()
-        inner = _IN + self.source.lane if self.source and self.kind == f.EVENTS else ""
+        inner = ""
+        if self.kind == f.EVENTS and isinstance(self.source, Arrangement):
+            inner = _IN + self.source.lane
         first: Places = np.zeros((1, 1), np.int64)
         for name in rows:
             first = first * self._size(name)
@@ -302,7 +268,7 @@ class _View:
         return first
 
     def _summed_rows(self) -> tuple[str, ...]:
-        lane = "" if self.source is None else self.source.lane
+        lane = self.source.lane if isinstance(self.source, Arrangement) else ""
         return tuple(n for n in self.summed if n != lane)
 
 
@@ -310,9 +276,9 @@ _IN = "<"
 """Before the name of an axis of the source that the weight contracts."""
 
 
-def _depthwise(node: Node, source: Arrangement | None) -> bool:
+def _depthwise(node: Node, source: Source) -> bool:
     op = node.op
-    if source is None or not isinstance(op, Convolve) or source.lane != op.channel:
+    if isinstance(source, Image) or not isinstance(op, Convolve) or source.lane != op.channel:
         return False
     return op.groups == source.lanes == node.type.size(op.out_channel) and op.groups > 1
 

@@ -6,93 +6,18 @@ reader's is not, or that lies in other lanes than its reader, is stored once and
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
+from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
 from snncc.backends.cpu.dense import DenseSum, dense_sum
-from snncc.backends.cpu.parts import Part, can_stack, lane_of, parts_of, stacked
-from snncc.ir import TIME, Graph, Kind, Node
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.backends.cpu.hosting import hosted
+from snncc.backends.cpu.narrow_projections import narrowed
+from snncc.backends.cpu.parts import can_stack, lane_of, parts_of, stacked
+from snncc.backends.cpu.unit import Op, Unit, Units
+from snncc.ir import TIME, Graph, Kind, Node, ValueType
+from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-
-INT32 = (1 << 31) - 1
-MOST_SHIFT = 31
-"""Of a register of 32 bits; what a machine does with more differs."""
-
-
-@dataclass(frozen=True)
-class Op:
-    """One op on a unit's registers.
-
-    Attributes:
-        kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
-        register: which it changes or reads.
-        what: PROJECT: number of the first part; SUM: the other register.
-        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
-        shift: the value is shifted left by this.
-        adds: whether it is added to the register, or replaces what is there.
-        parts: PROJECT: how many parts with one matrix it adds up.
-    """
-
-    kind: int
-    register: int
-    what: int = 0
-    node: str = ""
-    shift: int = 0
-    adds: bool = False
-    parts: int = 1
-
-
-@dataclass
-class Unit:
-    """What is computed together.
-
-    Attributes:
-        name: the population, or the current that is stored.
-        arrangement: of everything in it.
-        timed: whether it differs from step to step.
-        parts: its projections.
-        ops: in order, for every row, tile and step.
-        dense: the whole of it as matrix products; without parts it can only be computed so.
-    """
-
-    name: str
-    arrangement: Arrangement
-    timed: bool
-    parts: list[Part] = field(default_factory=list[Part])
-    ops: list[Op] = field(default_factory=list[Op])
-    dense: DenseSum | None = None
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Spikes and stored currents that it needs."""
-        loads = (op.node for op in self.ops if op.kind == f.LOAD)
-        sources = [part.source for part in self.parts]
-        if self.dense is not None:
-            sources.append(self.dense.source)
-        return tuple(dict.fromkeys((*sources, *loads)))
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        return tuple(op.node for op in self.ops if op.kind in (f.STORE, f.FIRE))
-
-
-@dataclass(frozen=True)
-class Units:
-    """A program taken apart.
-
-    Attributes:
-        units: in order of execution.
-        spikes: how the spikes of every population lie.
-        stored: how every stored current lies.
-        slices: stored currents that lie within the one of a concat: (concat, first element).
-    """
-
-    units: tuple[Unit, ...]
-    spikes: dict[str, Arrangement]
-    stored: dict[str, Arrangement]
-    slices: dict[str, tuple[str, int]]
 
 
 def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Units:
@@ -104,20 +29,44 @@ def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> U
         both: whether these units can also be computed from events, to compare the two.
 
     Raises:
-        NotExpressible: it needs what units do not have, such as 64-bit currents.
+        NotExpressible: its axes have names that mean something else here.
     """
-    return _Splitter(graph, dense, both).split()
+    _require_axes(graph)
+    program = narrowed(graph)
+    stored: set[str] = set()
+    while True:
+        try:
+            return _Splitter(program, dense, both, stored).split()
+        except _TooDeep as deep:
+            stored.add(deep.node)
+
+
+def host_units(graph: Graph) -> dict[str, str]:
+    """The nodes of a program that the host computes, each with the reason."""
+    return hosted(narrowed(graph))
+
+
+class _TooDeep(Exception):
+    """A unit has no register left for a current, which must be stored before it."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
 
 
 class _Splitter:
-    def __init__(self, graph: Graph, dense: Collection[str], both: bool) -> None:
-        self.graph = graph
+    def __init__(
+        self, graph: Graph, dense: Collection[str], both: bool, apart: Collection[str]
+    ) -> None:
+        self.graph, self.host, self.apart = graph, hosted(graph), apart
         self.dense, self.both = frozenset(dense), both
         self.sums: dict[str, DenseSum | None] = {}
         self.units: list[Unit] = []
         self.spikes: dict[str, Arrangement] = {}
         self.stored: dict[str, Arrangement] = {}
+        self.types: dict[str, ValueType] = {}
         self.slices: dict[str, tuple[str, int]] = {}
+        self.copies: dict[tuple[str, str], str] = {}
         self.uses: dict[str, int] = {}
         for node in graph.nodes:
             for name in node.inputs:
@@ -125,30 +74,26 @@ class _Splitter:
 
     def split(self) -> Units:
         for node in self.graph.nodes:
-            _require_units(node)
-            if isinstance(node.op, IntegerPopulation):
-                self._population(node, node.op)
-            elif isinstance(node.op, IntegerReadout):
-                if node.name != self.graph.output:
-                    raise NotExpressible(f"{node.name} answers beside {self.graph.output}")
+            if node.name in self.host:
+                if node.type.kind is not Kind.CURRENT:
+                    self._host(node)
+            elif isinstance(node.op, IntegerPopulation):
+                self._population(node)
+            elif node.name == self.graph.output:
                 self._need(self.graph[node.inputs[0]])
-            elif isinstance(node.op, Concat) and node.type.kind is not Kind.CURRENT:
-                raise NotExpressible(f"{node.name} puts spikes side by side")
-        return Units(tuple(self.units), self.spikes, self.stored, self.slices)
+        return Units(
+            self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.types,
+            self.slices,
+        )  # fmt: skip
 
-    def _population(self, node: Node, op: IntegerPopulation) -> None:
-        low, high = op.membrane
-        factor, shift = op.decay
-        reach = max(-low, high) * (factor if factor > 1 else 1) + op.decay_offset
-        if reach > INT32 or shift > MOST_SHIFT:
-            raise NotExpressible(f"membranes of {node.name} need more than 32 bits")
+    def _population(self, node: Node) -> None:
         current = self.graph[node.inputs[0]]
         unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
         unit.ops.append(Op(f.FIRE, 0, node=node.name))
         self._add(unit)
-        self.spikes[node.name] = unit.arrangement
+        self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _add(self, unit: Unit) -> None:
         """Projections that follow each other into one register become one where they may."""
@@ -179,6 +124,8 @@ class _Splitter:
         fitting = [lane for lane in found if lane in names]
         if fitting:
             return max(fitting, key=fitting.count)
+        if isinstance(node.op, Contract | Convolve):
+            return found[0]  # a single lane
         return names[-1] if names else ""
 
     def _lanes(self, node: Node, found: list[str]) -> None:
@@ -186,6 +133,8 @@ class _Splitter:
             found.append(lane_of(self.graph, node, self._source(node)))
         elif node.name in self.stored:
             found.append(self.stored[node.name].lane)
+        elif node.name in self.host:
+            found.append(self._host_lane(node))
         elif isinstance(node.op, Concat):
             found.append(self._concat_lane(node, node.op))
         else:
@@ -197,11 +146,57 @@ class _Splitter:
         renamed = [op.out if a == b else a for a, b in zip(lanes, op.along, strict=True)]
         return max(renamed, key=renamed.count)
 
-    def _source(self, node: Node) -> Arrangement | None:
-        return self.spikes.get(node.inputs[0])
+    def _source(self, node: Node) -> Source:
+        """How lies what a projection reads."""
+        source = self.graph[node.inputs[0]]
+        return IMAGE if source.type.kind is Kind.PIXEL else self.spikes[self._read_by(node)]
+
+    def _read_by(self, node: Node) -> str:
+        """What a projection reads: its source, or a copy of it in lanes that suit it better."""
+        name, op = node.inputs[0], node.op
+        if self.graph[name].type.kind is Kind.PIXEL or not isinstance(op, Convolve):
+            return name
+        if self.spikes[name].lane not in (op.height, op.width):
+            return name
+        wanted = (name, op.channel)
+        if wanted not in self.copies:
+            copy = self._unused(f"{name} along {op.channel}")
+            kind = self.graph[name].type
+            self.spikes[copy], self.types[copy] = arrange(kind, op.channel), kind
+            self.units.append(Unit(copy, self.spikes[copy], kind.temporal, copies=name))
+            self.copies[wanted] = copy
+        return self.copies[wanted]
+
+    def _host(self, node: Node) -> None:
+        """The interpreter computes this node, from what is stored, into what is stored."""
+        if node.name in self.types:
+            return
+        for name in node.inputs:
+            if self.graph[name].type.kind is Kind.CURRENT:
+                self._need(self.graph[name])
+        unit = Unit(node.name, arrange(node.type, self._host_lane(node)), node.type.temporal)
+        unit.host = node
+        self.units.append(unit)
+        lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
+        lies[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _host_lane(self, node: Node) -> str:
+        """The lanes of what the host computes: those of a source, where that axis remains."""
+        names = [n for n in node.type.names if n != TIME]
+        along = node.op.along if isinstance(node.op, Concat) else ("",) * len(node.inputs)
+        for name, axis in zip(node.inputs, along, strict=True):
+            known = self.spikes.get(name) or self.stored.get(name)
+            lane = "" if known is None else known.lane
+            if isinstance(node.op, Concat) and lane == axis:
+                lane = node.op.out
+            if lane in names:
+                return lane
+        return names[-1] if names else ""
 
     def _is_stored(self, node: Node, unit: Unit) -> bool:
         if isinstance(node.op, Concat) or self.uses[node.name] > 1:
+            return True
+        if node.name in self.host or node.name in self.apart:
             return True
         if node.type.temporal != unit.timed:
             return True
@@ -211,11 +206,12 @@ class _Splitter:
         return False
 
     def _dense(self, node: Node) -> DenseSum | None:
-        if node.name not in self.dense:
+        if node.name not in self.dense or not isinstance(node.op, Contract | Convolve):
             return None
         if node.name not in self.sums:
             unit = arrange(node.type, self._lane(node))
-            self.sums[node.name] = dense_sum(self.graph, node, self._source(node), unit)
+            made = dense_sum(self.graph, node, self._source(node), unit)
+            self.sums[node.name] = made and replace(made, source=self._read_by(node))
         return self.sums[node.name]
 
     def _emit(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
@@ -227,7 +223,7 @@ class _Splitter:
             self._need(node)
             unit.ops.append(Op(f.LOAD, register, node=node.name, shift=shift, adds=adds))
             return
-        own = self._free(register) if adds or shift else register
+        own = self._free(register, node) if adds or shift else register
         self._compute(unit, node, own, 0, False)
         self._store(unit, node, own)
         if own != register:
@@ -237,6 +233,8 @@ class _Splitter:
         """Whether a current that is to be stored can be computed within a unit."""
         return (
             node.name not in self.stored
+            and node.name not in self.host
+            and node.name not in self.apart
             and not isinstance(node.op, Concat)
             and self._dense(node) is None
             and node.type.temporal == unit.timed
@@ -253,16 +251,17 @@ class _Splitter:
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
 
-    def _free(self, register: int) -> int:
+    def _free(self, register: int, node: Node) -> int:
         if register + 1 >= f.REGISTERS:
-            raise NotExpressible(f"sums are nested deeper than {f.REGISTERS}")
+            raise _TooDeep(node.name)
         return register + 1
 
     def _compute(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
         match node.op:
             case Contract() | Convolve():
                 for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
-                    unit.parts.append(part)
+                    own_source = replace(part, source=self._read_by(node))
+                    unit.parts.append(own_source)
                     number, plane = len(unit.parts) - 1, part.plane
                     unit.ops.append(Op(f.PROJECT, register, number, shift=shift + plane, adds=adds))
                     adds = True
@@ -271,17 +270,20 @@ class _Splitter:
                     self._emit(unit, self.graph[name], register, shift + own, adds)
                     adds = True
             case Gain():
-                own = self._free(register) if adds or shift else register
+                own = self._free(register, node) if adds or shift else register
                 self._emit(unit, self.graph[node.inputs[0]], own, 0, False)
                 unit.ops.append(Op(f.SCALE, own, node=node.name))
                 if own != register:
                     unit.ops.append(Op(f.SUM, register, what=own, shift=shift, adds=adds))
             case _:
-                raise NotExpressible(f"{node.name} is a {node.op.mnemonic} within a current")
+                raise TypeError(f"{node.name} is a {node.op.mnemonic} within a current")
 
     def _need(self, node: Node) -> None:
         """Sees to it that a current is stored."""
         if node.name in self.stored:
+            return
+        if node.name in self.host:
+            self._host(node)
             return
         if isinstance(node.op, Concat):
             self._need_concat(node, node.op)
@@ -298,7 +300,7 @@ class _Splitter:
 
     def _store(self, unit: Unit, node: Node, register: int) -> None:
         unit.ops.append(Op(f.STORE, register, node=node.name))
-        self.stored[node.name] = unit.arrangement
+        self.stored[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _need_concat(self, node: Node, op: Concat) -> None:
         """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
@@ -315,30 +317,20 @@ class _Splitter:
             unit = Unit(copy, arrangement, node.type.temporal)
             unit.ops += [Op(f.LOAD, 0, node=name), Op(f.STORE, 0, node=copy)]
             self.units.append(unit)
-            self.stored[copy] = arrangement
+            self.stored[copy], self.types[copy] = arrangement, source.type
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
+        self.types[node.name] = node.type
 
     def _unused(self, name: str) -> str:
         """A name that no node has: the program's own names are any text."""
-        while name in self.graph.by_name or name in self.stored:
+        while name in self.graph.by_name or name in self.types:
             name += "'"
         return name
 
 
-def _require_units(node: Node) -> None:
-    """Refuses what units would compute otherwise than the program means it.
-
-    A register of 32 bits adds and shifts left modulo 2^32, so what passes through it on the way
-    does not matter: only what it holds in the end, when it is stored, scaled or taken by neurons.
-    These are currents, whose declared ranges hold every sum of their contributions.
-    """
-    op, low, high = node.op, *(node.type.range or (-INT32 - 1, INT32 + 1))
-    if node.type.kind is Kind.CURRENT and not -INT32 <= low <= high <= INT32:
-        raise NotExpressible(f"the current of {node.name} needs more than 32 bits")
-    if isinstance(op, Sum) and max(op.shifts, default=0) > MOST_SHIFT:
-        raise NotExpressible(f"{node.name} shifts by more than {MOST_SHIFT}")
-    if any(not name or name.startswith("<") for name in node.type.names):
-        raise NotExpressible(f"{node.name} has an axis whose name has another meaning here")
-    if isinstance(op, Contract) and TIME in (*op.into, *op.summed):
-        raise NotExpressible(f"{node.name} adds up time steps")
+def _require_axes(graph: Graph) -> None:
+    """Refuses axes whose names mean something else here; no program that is verified has them."""
+    for node in graph.nodes:
+        if any(not name or name.startswith("<") for name in node.type.names):
+            raise NotExpressible(f"{node.name} has an axis whose name has another meaning here")

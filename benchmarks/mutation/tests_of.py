@@ -39,7 +39,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "fold_proof",
     ),
     "snncc/checker": ("certificate", "widths"),
-    "backends/cpu": ("units", "executors", "streaming", "dense_kernels", "memory", "soak"),
+    "backends/cpu": (
+        *("units", "host_units", "executors", "streaming", "dense_kernels", "memory", "soak"),
+    ),
     "backends/lava_nc": (
         "loihi_synapses", "lava_schedule", "export_command", "run_on_lava", "targets",
         "loihi_profile",
@@ -61,7 +63,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "runtime/execution.py": ("executors", "image_commands"),
     "runtime/executors.py": ("recordings", "compare"),
     "runtime/fan_out.py": ("operation_counts",),
-    "runtime/gains.py": ("executors", "units", "operation_counts"),
+    "runtime/host_layers.py": ("host_units", "soak"),
     "runtime/hybrid_runner.py": ("dense_kernels", "soak"),
     "runtime/image_files.py": ("image_files", "image_commands"),
     "runtime/image_folder.py": ("image_files", "image_commands"),

@@ -77,7 +77,6 @@ def command(making: Path | None, lava_python: Path | None, as_json: bool) -> int
         "packages": {name: _version(name) for name in PACKAGES},
         "threads": _threads(),
         "unit_cache": _unit_cache(),
-        "kernel_cache": _kernel_cache(),
         "python310": str(find_python() or "") or None,
         "lava": _lava(search),
     }
@@ -96,12 +95,12 @@ def _version(package: str) -> str | None:
 
 
 def _threads() -> int | None:
-    """Threads of the simulator; None without numba."""
+    """Threads of the simulator; None where it lacks a package."""
     try:
-        import numba
+        from snncc.runtime.simulator import threads_here
     except ImportError:
         return None
-    return int(numba.get_num_threads())
+    return threads_here()
 
 
 def _unit_cache() -> str | None:
@@ -110,15 +109,6 @@ def _unit_cache() -> str | None:
 
     folder = cache_folder()
     return None if folder is None else str(folder)
-
-
-def _kernel_cache() -> str | None:
-    """Where numba keeps kernels that run node by node; None where it can write nowhere."""
-    from snncc.runtime.executors import executor_of
-    from snncc.runtime.numba_cache import cache_of
-
-    folder = cache_of(executor_of)
-    return str(folder) if folder is not None and os.access(folder, os.W_OK) else None
 
 
 def _lava(search: "Search") -> dict[str, Any]:
@@ -145,13 +135,9 @@ def _print(record: dict[str, Any], search: "Search") -> None:
     for name, note in PACKAGES.items():
         missing = f"not installed ({note})" if note else "not installed"
         facts.append((name, record["packages"][name] or missing))
-    caches = (
-        ("kernel cache", "unit_cache", "SNNCC_CACHE_DIR"),
-        ("numba cache", "kernel_cache", "NUMBA_CACHE_DIR"),
-    )
-    for title, key, variable in caches:
-        nowhere = f"nowhere: set {variable} to a writable folder"
-        facts.append((title, shown(Path(record[key])) if record[key] else nowhere))
+    nowhere = "nowhere: set SNNCC_CACHE_DIR to a writable folder"
+    kept = record["unit_cache"]
+    facts.append(("kernel cache", shown(Path(kept)) if kept else nowhere))
     base = record["python310"]
     facts.append(("Python 3.10", shown(Path(base)) if base else "not found"))
     found = search.found

@@ -71,10 +71,10 @@ def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
 
 def kernels_record(graph: "Graph") -> dict[str, Any]:
     """What the LLVM IR of the simulator's kernels holds, and whether its plans compute this."""
-    from snncc.runtime.kernel_inspection import inspect_program
+    from snncc.runtime.kernel_inspection import inspect_kernels
     from snncc.runtime.plan_inspection import inspect_plans
 
-    proofs, plans = inspect_program(graph), inspect_plans(graph)
+    proofs, plans = inspect_kernels(), inspect_plans(graph)
     return {
         "holds": all(p.holds for p in proofs) and all(p.holds for p in plans),
         "kernels": [asdict(p) for p in proofs],
@@ -126,9 +126,7 @@ def print_kernels(record: dict[str, Any]) -> None:
 def _print_plans(plans: list[dict[str, Any]]) -> None:
     """One line: that number formats, taps and lifetimes were checked; and what was found."""
     faults = [(plan["plan"], fault) for plan in plans for fault in plan["faults"]]
-    if not plans:
-        say("  plans   none: the program runs node by node, in 64 bits")
-    elif not faults:
+    if not faults:
         sums = sum(plan["sums"] for plan in plans)
         say(
             f"  plans   widths of {sums:,} sums, currents and membranes, all taps and weights, and "

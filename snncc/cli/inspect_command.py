@@ -63,6 +63,7 @@ def command(
     if node is not None:
         _one(graph, node, as_json)
         return
+    from snncc.backends.cpu.units import host_units
     from snncc.ir.integer_ops import IntegerPopulation
     from snncc.mfi.prover import bits
 
@@ -89,6 +90,7 @@ def command(
         "neurons": sum(int(p["neurons"]) for p in populations),
         "constants": constants,
         "memory": _memory(graph, batch, threads),
+        "host_units": host_units(graph),
         "populations": populations,
         "provenance": dict(loaded.provenance),
     }
@@ -117,6 +119,7 @@ def _print(record: dict[str, Any]) -> None:
             ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
             ("memory", _of_memory(record["memory"])),
+            *_of_host(record["host_units"]),
         ]
     )
     say()
@@ -167,7 +170,7 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     try:
         use = memory_use(graph)
     except NotExpressible as reason:
-        return {"unknown": str(reason)}
+        return {"unknown": reason.findings[0].why}
     everything = [node.name for node in graph.select(IntegerPopulation)]
     each_thread = use.running(2, 2) - use.running(2, 1)
     return asdict(use) | {
@@ -183,7 +186,7 @@ def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
     from snncc.runtime.memory_use import megabytes
 
     if "unknown" in found:
-        return f"not known: it runs node by node, for {found['unknown']}"
+        return f"not known: {found['unknown']}"
     batch, threads = found["batch"], found["threads"]
     images = "one image" if batch == 1 else f"{batch:,} images"
     on = "one thread" if threads == 1 else f"{threads} threads"
@@ -194,6 +197,13 @@ def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
         f"a further thread {megabytes(found['further_thread'])}, a further image "
         f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
     )
+
+
+def _of_host(found: dict[str, str]) -> list[tuple[str, str | tuple[str, ...]]]:
+    """What the interpreter computes between compiled units, and why; nothing where all is."""
+    if not found:
+        return []
+    return [("host units", tuple(f"{name}: {reason}" for name, reason in found.items()))]
 
 
 def _widths(origin: dict[str, Any]) -> str:

@@ -267,14 +267,14 @@ def _cross_check(
 
 
 def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
-    """What was asked for, the layers that are matrix products, and of which library."""
+    """What was asked for, the layers that are matrix products, and what the host computes."""
     found: dict[str, Any] = {"asked": asked or "event", "dense": list(simulator.dense_layers)}
     if found["dense"]:
         from snncc.runtime.products import library
 
         found["library"] = library()
-    if asked is not None and simulator.general:
-        found["reason"] = simulator.general
+    if simulator.host_units:
+        found["host_units"] = simulator.host_units
     return found
 
 
@@ -284,10 +284,10 @@ def _execute(
     """Logits of every image and spikes of every population; reads as many images as run at once."""
     run: Callable[[Any], Execution]
     if simulator is None:
-        from snncc.backends.cpu import plan_for_cpu
+        from snncc.runtime.executors import images_of_interpreter
         from snncc.runtime.interpreter import interpret
 
-        size, run = plan_for_cpu(graph).images, partial(interpret, graph)
+        size, run = images_of_interpreter(graph), partial(interpret, graph)
     else:
         size, run = simulator.images_at_once, simulator.run
     logits: list[Any] = []

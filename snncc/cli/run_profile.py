@@ -56,9 +56,6 @@ def show_profile(
     image = stages.time("reading the image", lambda: images(loaded)[0:1][0])
     stages.time("machine code", compile_ahead)
     simulator = stages.time("plan", lambda: simulator_of(loaded))
-    if simulator.general:
-        _refuse(simulator.general, as_json)
-        return
     stages.time("first run", lambda: simulator.run(image[None]))
     found = profile(simulator, image)
     if as_json:
@@ -67,19 +64,13 @@ def show_profile(
         _print(found, stages.seconds)
 
 
-def _refuse(reason: str, as_json: bool) -> None:
-    if as_json:
-        print_json({"schema": 1, "units": None, "why": reason})
-        return
-    say(f"no profile: the program runs node by node, which is not timed layer by layer ({reason})")
-
-
 def _record(found: "Profile", stages: dict[str, float]) -> dict[str, Any]:
     units = [asdict(unit) | {"additions_a_second": unit.rate} for unit in found.units]
     return {
         "schema": 1,
         "runs": found.runs,
         "units": units,
+        "host_units": {unit.name: unit.why for unit in found.units if unit.why},
         "units_seconds": sum(unit.seconds for unit in found.units),
         "image_seconds": found.image,
         "start_seconds": stages,
@@ -114,5 +105,8 @@ def _print(found: "Profile", stages: dict[str, float]) -> None:
         f"one image, one thread, all time steps; medians of {found.runs} runs, unit by unit; in "
         f"one call {1e3 * found.image:.3f} ms"
     )
+    for unit in found.units:
+        if unit.why:
+            say(f"host: the interpreter computes {unit.name}, for {unit.why}")
     say()
     print_facts([(stage, f"{1e3 * seconds:.0f} ms, once") for stage, seconds in stages.items()])

@@ -18,8 +18,8 @@ def command(program: Path | None, as_json: bool) -> None:
     """Make the simulator's machine code now, so that the first run need not.
 
     The code is the same for every program and kept for this machine and this version; run it once
-    after installing. With PROGRAM, a black image runs too: that makes what a program needs that
-    runs node by node.
+    after installing. With PROGRAM, a black image runs too, which says how long the first answer
+    takes.
     """
     start = time.perf_counter()
     from snncc.runtime.unit_runner import compile_ahead

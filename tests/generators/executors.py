@@ -12,9 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.kernel_choice import projections_of_spikes
-from snncc.runtime.node_simulator import NodeSimulator
 from snncc.runtime.simulator import Simulator
-from snncc.runtime.stream_engines import NodeEngine
 from snncc.runtime.streaming import Stream
 
 
@@ -39,19 +37,17 @@ class Tried:
     """What came of one program.
 
     Attributes:
-        general: why it ran node by node, or "".
+        host: the nodes that the host computed, and why.
         differences: none where all is right.
         dense: whether a layer ran as a matrix product.
     """
 
-    general: str
+    host: dict[str, str]
     differences: tuple[Difference, ...]
     dense: bool
 
 
-def tried(
-    graph: Graph, images: np.ndarray, seed: int = 0, nodes: bool = True, auto: bool = False
-) -> Tried:
+def tried(graph: Graph, images: np.ndarray, seed: int = 0, auto: bool = False) -> Tried:
     """Runs a program in every way.
 
     Event kernels, matrix products in all layers that can be one, and in a random choice of them, as
@@ -62,15 +58,10 @@ def tried(
         graph: integer dialect, verified.
         images: uint8 [n, *axes of the image], at least 2.
         seed: of what is drawn: which layers, where a stream is interrupted.
-        nodes: also node by node, where compiled units could run it.
         auto: also "auto" itself, which measures this machine for milliseconds a layer.
     """
     wanted = interpret(graph, images, ALL)
     simulator = Simulator(graph, 1)
-    if simulator.general:
-        found = [*_compare("nodes", wanted, simulator.run(images, ALL))]
-        found += _stream(wanted, simulator, images, seed)
-        return Tried(simulator.general, tuple(found), False)
     found = _batch("event", wanted, simulator, images, seed)
     found += _stream(wanted, simulator, images, seed)
     every = [name for name in sorted(projections_of_spikes(graph)) if _matrices(graph, name) <= 8]
@@ -85,9 +76,7 @@ def tried(
         dense = dense or bool(simulator.dense_layers)
     if auto:
         found += _batch("auto", wanted, Simulator(graph, 1, "auto"), images, seed)
-    if nodes:
-        found += _compare("nodes", wanted, NodeSimulator(graph, 1).run(images, ALL))
-    return Tried("", tuple(found), dense)
+    return Tried(simulator.host_units, tuple(found), dense)
 
 
 def _matrices(graph: Graph, name: str) -> int:
@@ -136,7 +125,7 @@ def _compare(way: str, wanted: Execution, got: Execution, first: int = 0) -> lis
 def _stream(
     wanted: Execution, simulator: Simulator, images: np.ndarray, seed: int
 ) -> list[Difference]:
-    """One image step by step, interrupted once; what is left is done by either engine."""
+    """One image step by step, interrupted once."""
     graph, place = simulator.graph, seed % len(images)
     simulator.threads = 1 + seed % 2
     stop = 1 + seed // 7 % graph.steps
@@ -147,15 +136,8 @@ def _stream(
         again = simulator.resume(state, ALL)
     except SnnccError as error:  # it holds what the program cannot reach
         return [Difference("resumed stream", str(error))]
-    ways = [("resumed stream", again)]
-    if not simulator.general and seed % 4 == 0:
-        engine = NodeEngine(graph, images[place], 1, frozenset(state.membranes))
-        engine.resume(state.membranes)
-        by_nodes = Stream(graph, images[place], simulator.digest, engine, state.done, state.readout)
-        ways.append(("stream resumed by nodes", by_nodes))
-    for way, each in ways:
-        for t in range(stop, graph.steps):
-            found += _step(graph, way, wanted, place, t, each)
+    for t in range(stop, graph.steps):
+        found += _step(graph, "resumed stream", wanted, place, t, again)
     simulator.threads = 1
     return found[:1]
 

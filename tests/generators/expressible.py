@@ -1,7 +1,7 @@
 """Which programs compiled units can express, said without asking them.
 
 Written from what units are (rows of lanes, 32-bit registers), not from the planner: a program that
-this calls expressible and that runs node by node all the same is one that the units should take.
+this calls expressible and in which the host computes something is one that the units should take.
 """
 
 from snncc.ir import TIME, Graph, Kind, Node
@@ -20,8 +20,6 @@ def why_not(graph: Graph) -> str:
         match node.op:
             case Concat() if node.type.kind is not Kind.CURRENT:
                 return "spikes side by side"
-            case Contract(out=()):
-                return "a map without an output axis"
             case Gain(shift=shift) if _before(graph, node) + (1 << shift) > INT32:
                 return "a gain of more than 32 bits before its shift"
             case IntegerPopulation() if _wide(graph, node.op):

@@ -14,19 +14,24 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
+from snncc.backends.cpu.checking.hosted import computed_by_host, copied
 from snncc.backends.cpu.checking.meaning import PLANES, Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
     arranged,
     check_constants,
     check_membranes,
+    require_equal,
     require_same,
 )
 from snncc.backends.cpu.checking.products import Span, multiplied
 from snncc.backends.cpu.checking.registers import Registers, load, scaled, spread, store
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
+from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
-from snncc.backends.cpu.encoding import UnitPlan
+from snncc.backends.cpu.host import HostUnit
+from snncc.backends.cpu.places import Place
+from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
 
@@ -91,34 +96,27 @@ class _Walk:
             require(sorted(self.fired) == sorted(populations), "populations do not fire once each")
             self._answer()
 
-    def _keep(self, key: str, name: str, place: int, steps: int) -> None:
-        _, arrangement = self.plan.spikes[name]
-        size = 4 * steps * arrangement.row_count * arrangement.padded
+    def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
+        place, wide = kept.at, kept.size
+        arrangement = self.plan.populations[name].spikes.arrangement
+        size = wide * steps * arrangement.row_count * arrangement.padded
         self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
 
     def _answer(self) -> None:
         """What is read after the last unit: the answer, recorded spikes and membranes."""
-        place, size, arrangement, timed = self.plan.readout
         current = self.graph[self.graph[self.graph.output].inputs[0]]
-        steps, rows, lanes = (
-            self.span.count if timed else 1,
-            arrangement.row_count,
-            arrangement.lanes,
-        )
-        require(size in (2, 4), f"an answer of {size} bytes an element")
-        require(timed == current.type.temporal, "the answer's steps are not the program's")
-        elements = np.arange(steps * rows * lanes).reshape(steps, rows, lanes)
-        found = self.shadow.load(place + size * elements, size)
-        names = names_of(current)
-        require_same(found, self.meaning.values[current.name], names, arrangement,
-                     self.span.first, "the answer")  # fmt: skip
+        place = self.plan.readout
+        require(place.type == current.type, "the answer is of another type than the program's")
+        found = loaded(place, self.shadow, self.span, "the answer")
+        require_equal(found, self.meaning.values[current.name], self.span.first, "the answer")
         for name in self.plan.records:
-            start, own = self.plan.spikes[name]
+            spikes = self.plan.populations[name].spikes
+            own = spikes.arrangement
             size = 8 * own.words * own.row_count * self.plan.steps
-            self.shadow.require_bits(start, size, f"recorded spikes of {name}")
+            self.shadow.require_bits(spikes.at, size, f"recorded spikes of {name}")
             self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
-        for name, start in self.plan.states.items():
-            self._keep(f"state {name}", name, start, 1)
+        for name, place in self.plan.states.items():
+            self._keep(f"state {name}", name, place, 1)
 
     def _unit(self, number: int, unit: Row) -> None:
         rows, lanes, tile = unit[f.U_ROWS], unit[f.U_LANES], unit[f.U_TILE]
@@ -135,6 +133,26 @@ class _Walk:
                 self._op(unit, op, registers, (steps, rows, lanes))
         if number in self.plan.dense:
             multiplied(self.plan.dense[number], self.shadow, self.span)
+        if number in self.plan.host:
+            self._host(self.plan.host[number])
+        if number in self.plan.relays:
+            copied(self.plan.relays[number], self.shadow, self.span)
+
+    def _host(self, unit: HostUnit) -> None:
+        """A node that the host computes; of a population, what it leaves besides its spikes."""
+        name = unit.node.name
+        computed_by_host(self.graph, unit, self.meaning, self.shadow, self.span)
+        kept = self.plan.populations.get(name)
+        if kept is None:
+            require(unit.record is None and unit.state is None, "it records what does not fire")
+            return
+        right = (unit.writes, unit.record, unit.state) == (kept.spikes, kept.record, kept.state)
+        require(right, "spikes or membranes are not written where they are read")
+        self.fired.append(name)
+        if unit.record is not None:
+            self._keep(f"record {name}", name, unit.record, self.plan.steps)
+        if unit.state is not None:
+            self._keep(f"state {name}", name, unit.state, 1)
 
     def _scratch(self, unit: Row, steps: int) -> None:
         """Room for constants, registers and lists of active inputs, as the kernel lays it out."""
@@ -216,8 +234,9 @@ class _Walk:
         return probes
 
     def _fire(self, name: str, neuron: Row, current: Numbers, shape: tuple[int, int, int]) -> None:
-        require(name in self.plan.spikes, "what fires is no population")
-        node, (place, arrangement) = self.graph[name], self.plan.spikes[name]
+        require(name in self.plan.populations, "what fires is no population")
+        spikes = self.plan.populations[name].spikes
+        node, place, arrangement = self.graph[name], spikes.at, spikes.arrangement
         source = self.graph[node.inputs[0]]
         same = shape == (self.span.count, arrangement.row_count, arrangement.lanes)
         require(same, "its rows, lanes or steps are not the population's")
@@ -237,14 +256,15 @@ class _Walk:
 
     def _layout(self, name: str, neuron: Row) -> None:
         """Whether spikes and membranes are written where they are read."""
-        place, own = self.plan.spikes[name]
+        kept = self.plan.populations[name]
+        own = kept.spikes.arrangement
         row_bytes, wide = 8 * own.words, 4 * own.padded
         wanted = {
-            f.N_SPIKES: place,
+            f.N_SPIKES: kept.spikes.at,
             f.N_SPIKES_ROW: row_bytes,
             f.N_SPIKES_STEP: row_bytes * own.row_count,
-            f.N_RECORD: self.plan.records.get(name, -1),
-            f.N_STATE: self.plan.states.get(name, -1),
+            f.N_RECORD: -1 if kept.record is None else kept.record.at,
+            f.N_STATE: -1 if kept.state is None else kept.state.at,
         }
         if name in self.plan.records:
             wanted |= {f.N_RECORD_ROW: wide, f.N_RECORD_STEP: wide * own.row_count}

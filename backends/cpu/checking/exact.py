@@ -11,15 +11,26 @@ DOUBLE = 1 << 53
 LONG = 1 << 62
 INT16 = (-(1 << 15), (1 << 15) - 1)
 INT32 = (-(1 << 31), (1 << 31) - 1)
+INT64 = (-(1 << 63), (1 << 63) - 1)
 
 
-def product(a: Ints, b: Ints) -> Ints:
-    """The matrix product; in floating point where no partial sum can be rounded."""
+def product(a: Ints, b: Ints, modulo: bool = False) -> Ints:
+    """The matrix product; in floating point where no partial sum can be rounded.
+
+    Args:
+        a: [..., n, k].
+        b: [..., k, m].
+        modulo: whether it may be taken modulo 2^64, as probes of wide programs are: they are
+            compared with others that were.
+    """
     widest = a.shape[-1] * largest(a) * largest(b)
     if widest < DOUBLE:
         rounded: NDArray[np.float64] = np.matmul(a.astype(np.float64), b.astype(np.float64))
         return rounded.astype(np.int64)
-    require(widest < LONG, "numbers are so large that they cannot be checked")
+    if widest >= LONG and not modulo:
+        reach = np.matmul(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64))
+        holds = float(reach.max(initial=0)) < LONG
+        require(holds, "numbers are so large that they cannot be checked")
     whole: Ints = np.matmul(a, b)
     return whole
 

@@ -5,6 +5,8 @@ is linear, so a plan that adds up another weight, another input, or one of them 
 number for these inputs (for a single difference always, for several with a chance of 2^-16 that
 they cancel in one element). The intervals are those of real inputs: each weight taken or not.
 
+Probes of wide programs are whole numbers modulo 2^64, on both sides.
+
 Nothing here is shared with the planner, the interpreter or the width proof.
 """
 
@@ -94,24 +96,27 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         if graph[node.inputs[0]].type.kind not in (Kind.SPIKE, Kind.PIXEL):
             raise Wrong(f"{node.name} selects with neither spikes nor pixels")
         mapped = [
-            _map(op, w, names[0], x, node, graph.steps)
-            for w, x in (
-                (weight, inputs[0].probe),
-                (np.minimum(weight, 0), inputs[0].high),
-                (np.maximum(weight, 0), inputs[0].high),
+            _map(op, w, names[0], x, node, graph.steps, modulo)
+            for w, x, modulo in (
+                (weight, inputs[0].probe, True),
+                (np.minimum(weight, 0), inputs[0].high, False),
+                (np.maximum(weight, 0), inputs[0].high, False),
             )
         ]
         return Value(*mapped)
     if isinstance(op, Sum):
         shifts = op.shifts or (0,) * len(inputs)
-        require(max(shifts) < 32, f"{node.name} shifts by more than 31")
+        for each, shift in zip(inputs, shifts, strict=True):
+            _require_room(each, shift)
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
     if isinstance(op, Gain):
         source = inputs[0]
         mantissa = over(graph, op.mantissa, target)
-        before = [_times(mantissa, x) for x in (source.probe, source.low, source.high)]
+        reach = largest(mantissa) * max(largest(source.low), largest(source.high))
+        require(reach < LONG, "a gain reaches numbers of more than 62 bits")
+        before = [mantissa * x for x in (source.probe, source.low, source.high)]
         half = (1 << op.shift) >> 1
         probe, *ends = [(x + half) >> op.shift for x in before]
         return Value(probe, np.minimum(*ends), np.maximum(*ends))
@@ -127,9 +132,10 @@ def _each(apply: Callable[..., Ints], inputs: list[Value]) -> Value:
     )
 
 
-def _times(mantissa: Ints, x: Ints) -> Ints:
-    require(largest(mantissa) * largest(x) < LONG, "a gain reaches numbers of more than 62 bits")
-    return mantissa * x
+def _require_room(value: Value, shift: int) -> None:
+    """Refuses what more than 62 bits hold when it is shifted."""
+    reach = max(largest(value.low), largest(value.high)) << shift
+    require(reach < LONG, "a sum reaches numbers of more than 62 bits")
 
 
 def over(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
@@ -147,7 +153,6 @@ def _add(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[st
          shifts: tuple[int, ...]) -> Ints:  # fmt: skip
     total = np.zeros([1] * len(target), np.int64)
     for part, axes, shift in zip(parts, names, shifts, strict=True):
-        require(largest(part) << shift < LONG, "a sum reaches numbers of more than 62 bits")
         total = total + (_placed(part, axes, target) << shift)
     return total
 
@@ -164,12 +169,12 @@ def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[s
 
 
 def _map(op: Contract | Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node,
-         steps: int) -> Ints:  # fmt: skip
+         steps: int, modulo: bool) -> Ints:  # fmt: skip
     if isinstance(op, Convolve):
         banks = weight if op.banks else weight[None]
         count = max(len(banks), len(x))
         parts = [
-            _convolve(op, banks[t % len(banks)], names[1:], x[t % len(x)], node)
+            _convolve(op, banks[t % len(banks)], names[1:], x[t % len(x)], node, modulo)
             for t in range(count)
         ]
         return np.stack(parts)
@@ -185,12 +190,13 @@ def _map(op: Contract | Convolve, weight: Ints, names: tuple[str, ...], x: Ints,
     outs = weight.shape[a : a + len(op.out)]
     flat = x.reshape(_count(sizes[:a]), _count(sizes[a:b]), _count(sizes[b:]))
     matrix = weight.reshape(flat.shape[0], _count(outs), flat.shape[2])
-    y = product(flat, matrix.transpose(0, 2, 1)).reshape(*sizes[:b], *outs)
+    y = product(flat, matrix.transpose(0, 2, 1), modulo).reshape(*sizes[:b], *outs)
     have = [*op.shared, *carried, *op.out]
     return y.transpose([have.index(n) for n in names_of(node)])
 
 
-def _convolve(op: Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node) -> Ints:
+def _convolve(op: Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node,
+              modulo: bool) -> Ints:  # fmt: skip
     image = (op.channel, op.height, op.width)
     carried = [n for n in names if n not in image]
     x = x.transpose([names.index(n) for n in (*carried, *image)])
@@ -206,7 +212,7 @@ def _convolve(op: Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node:
             top, left = p * op.dilation[0], q * op.dilation[1]
             seen = x[:, :, top :: op.stride[0], left :: op.stride[1]][:, :, :height, :width]
             seen = seen.reshape(len(x), groups, inputs, height * width)
-            total += product(weight[:, :, p, q].reshape(groups, each, inputs), seen)
+            total += product(weight[:, :, p, q].reshape(groups, each, inputs), seen, modulo)
     y = total.reshape(*lead, outputs, height, width)
     have = [*carried, op.out_channel, op.out_height, op.out_width]
     return y.transpose([have.index(n) for n in names_of(node)[1:]])

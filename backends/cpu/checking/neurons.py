@@ -35,10 +35,15 @@ def require_same(found: Numbers, meant: Value, names: tuple[str, ...], arrangeme
         first_step: of the program, at which `found` begins.
         what: is compared.
     """
+    arrays = (arranged(a, names, arrangement) for a in (meant.probe, meant.low, meant.high))
+    require_equal(found, Value(*arrays), first_step, what)
+
+
+def require_equal(found: Numbers, meant: Value, first_step: int, what: str) -> None:
+    """The same where both have the same axes, the first of them the steps."""
     steps = len(found.probe)
     for number, own in enumerate((found.probe, found.low, found.high)):
-        array = (meant.probe, meant.low, meant.high)[number]
-        wanted = arranged(array, names, arrangement)
+        wanted = (meant.probe, meant.low, meant.high)[number]
         at = np.minimum(np.arange(first_step, first_step + steps), len(wanted) - 1)
         have = np.broadcast_to(own, found.probe.shape)
         if number == 0:
@@ -105,8 +110,16 @@ def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> None:
     require(neuron[f.N_USUAL] == 0 or plain, "a neuron is taken for the usual one")
 
 
-def check_membranes(graph: Graph, node: Node, current: Value) -> None:
-    """Sees to it that 32 bits hold all that a membrane becomes, within any of the T steps.
+def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, int] = INT32,
+                    leaked: int = INT32[1]) -> None:  # fmt: skip
+    """Sees to it that its bits hold all that a membrane becomes, within any of the T steps.
+
+    Args:
+        graph: the program.
+        node: the population.
+        current: what it takes.
+        held: what a membrane's format holds.
+        leaked: what holds a membrane times the leak's numerator.
 
     Levels, membranes after the reset, what the leak shifts right. Currents, bias and offset are
     added modulo 2^32 on the way to a level; the level is what must fit.
@@ -133,11 +146,11 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
         )
         for v in (v_low, v_high):
             reach = largest(v) * op.decay[0] + op.decay_offset
-            require(reach <= INT32[1], f"a leak reaches {reach}, more than 32 bits hold")
+            require(reach <= leaked, f"a leak reaches {reach}, more than 32 bits hold")
         ends = s * (least + o) + b, s * (most + o) + b
         z_low = _leaked(op, v_low) + np.minimum(*ends)
         z_high = _leaked(op, v_high) + np.maximum(*ends)
-        within(z_low, z_high, INT32, f"a membrane of {node.name}")
+        within(z_low, z_high, held, f"a membrane of {node.name}")
         last = k - 1 if op.compare == "ge" else k  # the highest level without a spike
         quiet, fires = z_low <= last, z_high > last
         after_low: Ints = _chosen(fires, np.maximum(z_low, last + 1) - k, z_low)
@@ -146,7 +159,7 @@ def check_membranes(graph: Graph, node: Node, current: Value) -> None:
             after_low = after_high = _chosen(fires, np.zeros_like(z_low), z_low)
         v_low = _chosen(quiet, np.minimum(z_low, after_low), after_low)
         v_high = _chosen(quiet, np.maximum(np.minimum(z_high, last), after_high), after_high)
-        within(v_low, v_high, INT32, f"a membrane of {node.name} after its reset")
+        within(v_low, v_high, held, f"a membrane of {node.name} after its reset")
 
 
 def _chosen(flags: NDArray[np.bool_], yes: Ints, no: Ints) -> Ints:

@@ -39,7 +39,7 @@ def multiplied(unit: DenseUnit, shadow: Shadow, span: Span) -> None:
             ones = np.repeat((block.taps >= 0).astype(np.int64), unit.sum.source_lanes, axis=1)
             for end in range(2):
                 ends[end, s, block.rows] = product(ones, taken[end])
-            probe[s, block.rows] = product(_left(unit, block, shadow, s), bank)
+            probe[s, block.rows] = product(_left(unit, block, shadow, s), bank, modulo=True)
     require((times == 1).all(), "a row of a matrix product is computed not once")
     within(ends[0], ends[1], (-unit.sum.reach, unit.sum.reach), "a matrix product")
     require(unit.size in (2, 4), f"a product of {unit.size} bytes an element")

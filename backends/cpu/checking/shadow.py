@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from snncc.backends.cpu.checking.exact import Ints
 from snncc.backends.cpu.checking.wrong import Wrong, require
 
-SHORT, LONG_HEAD, LONG_TAIL, BITS, KEPT = range(5)
-KINDS = 5
+SHORT, LONG_HEAD, LONG_TAIL, WIDE_HEAD, WIDE_TAIL, BITS, KEPT = range(7)
+KINDS = 7
+HEADS = {2: SHORT, 4: LONG_HEAD, 8: WIDE_HEAD}
+"""What marks the first two bytes of an element of so many; what comes after a head, the rest."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +80,26 @@ class Shadow:
         self._mark[places] = mark
 
     def store(self, addresses: Ints, size: int, value: Numbers) -> None:
-        """Writes elements of 2 or 4 bytes, all shapes alike."""
+        """Writes elements of 2, 4 or 8 bytes, all shapes alike."""
         places = self._places(addresses, size, "a stored current")
         require(len(np.unique(places)) == places.size, "two elements are stored in one place")
         base = self._serial()
-        if size == 4:
-            self._write(places + 1, base + LONG_TAIL, "a stored current")
-        self._write(places, base + (LONG_HEAD if size == 4 else SHORT), "a stored current")
+        for tail in range(1, size // 2):
+            self._write(places + tail, base + HEADS[size] + 1, "a stored current")
+        self._write(places, base + HEADS[size], "a stored current")
         self._probe[places] = value.probe
         self._ends[0][places], self._ends[1][places] = value.low, value.high
 
     def load(self, addresses: Ints, size: int) -> Numbers:
-        """Reads elements of 2 or 4 bytes."""
+        """Reads elements of 2, 4 or 8 bytes."""
         places = self._places(addresses, size, "a current that is read")
         marks = self._mark[places]
-        whole = (marks >= 0) & (marks % KINDS == (LONG_HEAD if size == 4 else SHORT))
-        if size == 4:
-            whole &= self._mark[places + 1] == marks + (LONG_TAIL - LONG_HEAD)
+        whole = (marks >= 0) & (marks % KINDS == HEADS[size])
+        for tail in range(1, size // 2):
+            whole &= self._mark[places + tail] == marks + 1
         require(whole.all(), "it reads a current where none of this size lies (any more)")
-        self._read[places] = True
-        self._read[places + (size // 2 - 1)] = True
+        for each in range(size // 2):
+            self._read[places + each] = True
         return Numbers(self._probe[places], self._ends[0][places], self._ends[1][places])
 
     def put_bits(self, place: int, words: Ints, lanes: int) -> None:

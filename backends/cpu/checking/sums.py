@@ -130,4 +130,5 @@ def _sum(x: Ints, block: Ints, masked: bool) -> Ints:
         kept: Ints = np.einsum("rtl,tl->rl", x, block[:, 0])
         return kept
     taps, inputs = x.shape[1:]
-    return product(x.reshape(len(x), taps * inputs), block.reshape(-1, block.shape[-1]))
+    flat = block.reshape(-1, block.shape[-1])
+    return product(x.reshape(len(x), taps * inputs), flat, modulo=True)

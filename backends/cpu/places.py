@@ -1,0 +1,153 @@
+"""Where values lie: the one description that planner, runner, matrix products and host share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from snncc.backends.cpu.arrangement import Arrangement
+from snncc.ir import TIME, Array, ValueType
+
+
+class Form(StrEnum):
+    """What the elements of a value are in memory."""
+
+    IMAGE = "image"  # the image itself, outside the working memory
+    BITS = "bits"  # one bit each, in rows of 64-bit words
+    INTEGERS = "integers"  # signed, of 2, 4 or 8 bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """One value in the working memory.
+
+    Attributes:
+        type: of the value.
+        form: what its elements are.
+        at: bytes from the start of the working memory to the first element.
+        size: of integers, bytes of an element.
+        strides: in bytes; of integers by axis of the type, of bits of the steps and rows alone.
+            A value that is the same at every step has the stride 0 over time.
+        bits: how bits lie.
+    """
+
+    type: ValueType
+    form: Form
+    at: int = 0
+    size: int = 0
+    strides: Mapping[str, int] = field(default_factory=dict[str, int])
+    bits: Arrangement | None = None
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row of bits."""
+        return 8 * self.arrangement.words
+
+    @property
+    def step(self) -> int:
+        """Bytes from one step to the next; 0 where all steps are the same."""
+        return self.strides.get(TIME, 0)
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """How bits lie. Raises TypeError where the value is not of bits."""
+        if self.bits is None:
+            raise TypeError(f"a value of the form {self.form} has no bits")
+        return self.bits
+
+    def read(self, memory: Array, image: Array, first: int, last: int) -> Array:
+        """The value at some steps, [*axes of its type]: integers as they lie, a bit as 0 or 1.
+
+        Args:
+            memory: the working memory, uint8.
+            image: uint8, [*axes of the image].
+            first: the first step, counted from the one that lies first in the memory.
+            last: the one after the last; a value without time has one step.
+        """
+        if self.form is Form.IMAGE:
+            return image
+        if self.form is Form.INTEGERS:
+            return self.view(memory, first, last)
+        lay = self.arrangement
+        packed = self._rows(memory, first, last)
+        bits = np.unpackbits(packed, axis=1, count=lay.lanes, bitorder="little")
+        grid: Array = bits.reshape(*self._steps(first, last), *lay.sizes, *self._lane)
+        return grid.transpose([self._names.index(name) for name in self.type.names])
+
+    def write(self, memory: Array, value: Array, first: int, last: int) -> None:
+        """Puts a value, [*axes of its type], where `read` finds it."""
+        if self.form is Form.IMAGE:
+            raise TypeError("nothing writes to an image")
+        if self.form is Form.INTEGERS:
+            self.view(memory, first, last)[...] = value
+            return
+        packed = self._rows(memory, first, last)
+        grid = value.transpose([self.type.names.index(name) for name in self._names])
+        flat = grid.reshape(len(packed), self.arrangement.lanes)
+        bits = np.packbits(flat != 0, axis=1, bitorder="little")
+        packed[:, : bits.shape[1]] = bits
+        packed[:, bits.shape[1] :] = 0
+
+    def view(self, memory: Array, first: int, last: int) -> Array:
+        """Integers as they lie, [*axes of the type]: what is written there stays."""
+        shape = tuple(last - first if a.name == TIME else a.size for a in self.type.axes)
+        strides = tuple(self.strides[name] for name in self.type.names)
+        start = self.at + first * self.step
+        return np.ndarray(shape, f"i{self.size}", memory.data, start, strides)
+
+    def _rows(self, memory: Array, first: int, last: int) -> Array:
+        """Rows of bits of these steps, [steps * rows, bytes of a row]."""
+        rows, start = self.arrangement.row_count, self.at + first * self.step
+        steps = last - first if self.type.temporal else 1
+        return memory[start : start + steps * rows * self.row].reshape(-1, self.row)
+
+    def _steps(self, first: int, last: int) -> tuple[int, ...]:
+        return (last - first,) if self.type.temporal else ()
+
+    @property
+    def _lane(self) -> tuple[int, ...]:
+        """The length of the lanes, unless they are the single one of a value without lanes."""
+        return (self.arrangement.lanes,) if self.arrangement.lane else ()
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The axes in the order in which bits lie."""
+        lay = self.arrangement
+        time = (TIME,) if self.type.temporal else ()
+        return (*time, *lay.rows, *((lay.lane,) if lay.lane else ()))
+
+
+@dataclass(frozen=True)
+class Population:
+    """What a plan keeps of a population, besides what any value has.
+
+    Attributes:
+        unit: number of the unit that counts its spikes.
+        spikes: their place.
+        record: of recorded membranes, at every step; None where they are not kept.
+        state: of membranes between calls; None where they are not kept.
+    """
+
+    unit: int
+    spikes: Place
+    record: Place | None
+    state: Place | None
+
+
+def bits_at(type: ValueType, at: int, arrangement: Arrangement) -> Place:
+    """Spikes that begin at an address."""
+    row = 8 * arrangement.words
+    strides = {TIME: row * arrangement.row_count if type.temporal else 0}
+    return Place(type, Form.BITS, at, 0, strides, arrangement)
+
+
+def lanes_at(type: ValueType, at: int, arrangement: Arrangement, size: int) -> Place:
+    """Integers in rows of padded lanes, as compiled units keep membranes."""
+    strides = {arrangement.lane: size}
+    stride = size * arrangement.padded
+    for axis, length in reversed(list(zip(arrangement.rows, arrangement.sizes, strict=True))):
+        strides[axis] = stride
+        stride *= length
+    strides[TIME] = stride if type.temporal else 0
+    return Place(type, Form.INTEGERS, at, size, strides)
