@@ -49,7 +49,6 @@ from snncc.passes.pipeline import run_passes
 from snncc.runtime import ALL, interpret
 from snncc.runtime.cross_check import check_compiled
 from snncc.runtime.dynamic_proof import prove_by_running
-from snncc.runtime.kernel_inspection import inspect_program
 from snncc.runtime.layer_inputs import inputs_of
 from snncc.runtime.memory_use import memory_use
 from snncc.runtime.plan_inspection import inspect_plans
@@ -177,7 +176,6 @@ ENTRIES: dict[str, Callable[[Graph], object]] = {
     "dynamic proof": lambda g: prove_by_running(g, IMAGES),
     "count": lambda g: count_operations(g, IMAGES),
     "memory": memory_use,
-    "kernels": inspect_program,
     "plans": inspect_plans,
     "verdict": prove,
     "rules": prove_rules,
