@@ -1,6 +1,7 @@
 """Runs a plan of which some units are matrix products or the host's, between the compiled ones."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from snncc.backends.cpu.unit_plan import UnitPlan
@@ -45,9 +46,9 @@ class HybridRunner(Runner):
         for at, number in pairwise([first - 1, *places]):
             super().run(memory, image, thread, threads, (begin, end), (at + 1, number))
             if number in self.layers:
-                _together(memory, lambda n=number: self._product(memory, n, own, begin))
+                _together(memory, partial(self._product, memory, number, own, begin))
             elif thread == 0:
-                _together(memory, lambda n=number: self._on_host(memory, n, image, begin, end))
+                _together(memory, partial(self._on_host, memory, number, image, begin, end))
             else:
                 memory.meeting.wait()
         rest = (places[-1] + 1 if places else first, last)

@@ -1,7 +1,6 @@
 """Ops and locations as JSON-like values: one codec for the text form and for the artefact."""
 
 import dataclasses
-import functools
 import typing
 from collections.abc import Mapping
 from typing import Any, cast
@@ -12,6 +11,10 @@ from snncc.ir.types import Axis, Kind, ValueType
 
 Json = Any
 """None, bool, int, float, str, list of these, or dict from str to these."""
+
+
+HINTS: dict[type[Op], dict[str, Any]] = {}
+"""Annotations of the fields of ops that were decoded."""
 
 
 class CodecError(ValueError):
@@ -34,7 +37,9 @@ def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
     Raises:
         CodecError: a field is unknown, missing or of the wrong form.
     """
-    hints = _hints_of(cls)
+    if cls not in HINTS:
+        HINTS[cls] = typing.get_type_hints(cls)
+    hints = HINTS[cls]
     known = {f.name: f for f in dataclasses.fields(cls)}
     unknown = set(fields) - set(known)
     if unknown:
@@ -43,12 +48,6 @@ def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
     if missing:
         raise CodecError(f"{cls.mnemonic} lacks {missing}")
     return cls(**{name: _decode(fields[name], hints[name], name) for name in fields})
-
-
-@functools.cache
-def _hints_of(cls: type[Op]) -> dict[str, Any]:
-    """The annotations of an op's fields."""
-    return typing.get_type_hints(cls)
 
 
 def encode_value(value: object) -> Json:

@@ -133,8 +133,6 @@ def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, i
         one * default if param is None else over(graph, param, names)
         for param, default in ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
     )
-    for array in (threshold, bias, offset):
-        require(largest(array) < LONG >> 2, "a constant of more than 60 bits")
     source = names_of(graph[node.inputs[0]])
     order = [source.index(n) for n in names]
     x_low, x_high = current.low.transpose(order), current.high.transpose(order)
@@ -144,6 +142,9 @@ def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, i
         k, b, o, s, least, most = (
             a[min(t, len(a) - 1)] for a in (threshold, bias, offset, sign, x_low, x_high)
         )
+        added = largest(o) + largest(b) + max(largest(least), largest(most)) + largest(k)
+        reach = added + max(largest(v_low), largest(v_high))
+        require(reach < LONG << 1, "a membrane and what is added to it reach more than 64 bits")
         for v in (v_low, v_high):
             reach = largest(v) * op.decay[0] + op.decay_offset
             require(reach <= leaked, f"a leak reaches {reach}, more than 32 bits hold")
