@@ -120,8 +120,9 @@ def shape_of(given: object) -> tuple[int, ...] | None:
     if given is None:
         return None
     help_ = "give (channels, height, width)"
-    listed = isinstance(given, Sequence) and not isinstance(given, str | bytes)
-    if not listed and not (isinstance(given, np.ndarray) and given.ndim == 1):
+    value: Any = given
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if not listed and not (isinstance(value, np.ndarray) and value.ndim == 1):
         raise wrong("input_shape", given, help_)
     return tuple(whole("input_shape", each, help_) for each in cast("Sequence[object]", given))
 
@@ -170,7 +171,8 @@ def _value(text: str) -> object:
 
 
 def _literal(key: str, value: object) -> str:
-    plain = cast("Any", value).item() if isinstance(value, np.generic) else value
+    given: Any = value
+    plain: Any = cast("Any", given).item() if isinstance(given, np.generic) else given
     if isinstance(plain, bool | int | float | str | tuple | list | None):
         try:
             return repr(cast("object", plain))

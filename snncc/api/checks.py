@@ -27,7 +27,8 @@ def path_of(name: str, given: object) -> Path:
     Raises:
         SnnccError: SNN001 for anything else, and for an empty text.
     """
-    if isinstance(given, str | os.PathLike) and given != "":
+    value: Any = given
+    if isinstance(value, str | os.PathLike) and value != "":
         with suppress(TypeError, ValueError):  # a path of bytes; half of a surrogate pair
             path = Path(cast("str | os.PathLike[str]", given))
             if b"\0" not in os.fsencode(path):
@@ -53,7 +54,8 @@ def real(name: str, given: object) -> float:
     Raises:
         SnnccError: SNN001 for anything else.
     """
-    if isinstance(given, int | float | np.number) and not isinstance(given, bool):
+    value: Any = given
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         with suppress(TypeError, OverflowError):  # complex; an int beyond all floats
             return float(cast("float", given))
     raise wrong(name, given, "give a number")
@@ -68,9 +70,10 @@ def text(name: str, given: object) -> str:
 
 def flag(name: str, given: object) -> bool:
     """True or False. Raises SnnccError (SNN001) for anything else."""
-    if not isinstance(given, bool | np.bool_):
+    value: Any = given
+    if not isinstance(value, bool | np.bool_):
         raise wrong(name, given, "give True or False")
-    return bool(given)
+    return bool(cast("bool", value))
 
 
 def choice(name: str, given: object, choices: Collection[str]) -> str:
@@ -86,7 +89,8 @@ def several(name: str, given: object, choices: Collection[str]) -> frozenset[str
     Raises:
         SnnccError: SNN001 for anything else; a text alone is a collection of characters.
     """
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Collection):
+    value: Any = given
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection):
         example = f"give a collection of texts, such as ({next(iter(choices))!r},)"
         raise wrong(name, given, example)
     return frozenset(choice(name, each, choices) for each in cast("Collection[object]", given))
@@ -100,7 +104,8 @@ def mapping(name: str, given: object) -> dict[str, Any]:
     """
     if given is None:
         return {}
-    if isinstance(given, Mapping):
+    value: Any = given
+    if isinstance(value, Mapping):
         found = dict(cast("Mapping[object, Any]", given))
         if all(isinstance(key, str) for key in found):
             return cast("dict[str, Any]", found)

@@ -3,7 +3,11 @@
 from typing import Any
 
 from snncc.runtime.data_files import read_labels
+from snncc.runtime.data_specs import beside
 from snncc.runtime.image_folder import ImageFolder
+
+FOLDERS = "folders"
+"""Given as labels: the class folders of image files."""
 
 
 def read_all_labels(spec: str, given: Any, data: str, classes: int | None = None) -> Any:
@@ -19,6 +23,13 @@ def read_all_labels(spec: str, given: Any, data: str, classes: int | None = None
     Raises:
         SnnccError: SNN001, SNN015 or SNN016 when there are none there, or they are no labels.
     """
-    if spec == "folders" and isinstance(given, ImageFolder):
+    if spec == FOLDERS and isinstance(given, ImageFolder):
         return given.labels if classes is None else given.labels(classes)
     return read_labels(spec, data)
+
+
+def place_of_labels(spec: str, given: Any, data: str) -> str:
+    """Where labels come from, for messages; the arguments are those of `read_all_labels`."""
+    if spec == FOLDERS and isinstance(given, ImageFolder):
+        return f"the folders of {data}"
+    return beside(spec, data)

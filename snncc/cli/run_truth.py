@@ -16,12 +16,11 @@ def agreeing(one: Any, other: Any) -> float:
 def labels_of(
     spec: str, given: Any, data: str, limit: int | None, count: int, classes: int
 ) -> NDArray[np.int64]:
-    from snncc.cli.labels import read_all_labels
-    from snncc.runtime.data_specs import beside
+    from snncc.cli.labels import place_of_labels, read_all_labels
     from snncc.runtime.label_checks import require_known_classes, require_label_each
 
     labels: NDArray[np.int64] = read_all_labels(spec, given, data, classes)[:limit]
-    where = beside(spec, data)
+    where = place_of_labels(spec, given, data)
     require_label_each(labels, count, where)
     require_known_classes(labels, classes, "program", where)
     return labels
