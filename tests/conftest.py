@@ -5,10 +5,20 @@ from pathlib import Path
 import pytest
 from checked_plans import checked_plan
 from lava_environment import SKIPPED, lava_environment
+from slow_files import SLOW
 
 from snncc.backends.lava_nc.environment import LavaEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs Lava, and what is quick."""
+    for item in items:
+        if "lava" in getattr(item, "fixturenames", ()):
+            item.add_marker("lava")
+        elif item.path.stem.removeprefix("test_") not in SLOW:
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")

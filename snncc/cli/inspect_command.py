@@ -14,11 +14,20 @@ from snncc.diagnostics import SnnccError
 
 RULES = (
     Rule(("text",), lambda given: given["node"] is None, "--node shows one node, as text already"),
-    Rule(("as_json",), lambda given: not given["text"], "--text is the program's own form"),
+    Rule(
+        ("dot",),
+        lambda given: given["node"] is None and not given["text"],
+        "it draws the whole program; --node and --text show it otherwise",
+    ),
+    Rule(
+        ("as_json",),
+        lambda given: not given["text"] and not given["dot"],
+        "--text and --dot are forms of their own",
+    ),
     Rule(
         ("batch", "threads"),
-        lambda given: given["node"] is None and not given["text"],
-        "it is of memory's peak, which neither --node nor --text shows",
+        lambda given: given["node"] is None and not given["text"] and not given["dot"],
+        "it is of memory's peak, which --node, --text and --dot do not show",
     ),
 )
 
@@ -27,6 +36,7 @@ RULES = (
 @click.argument("program", type=InputPath())
 @click.option("--node", metavar="NAME", help="Everything about one node.")
 @click.option("--text", is_flag=True, help="The program's text form.")
+@click.option("--dot", is_flag=True, help="A drawing in Graphviz's language, for `dot -Tsvg`.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -45,19 +55,26 @@ RULES = (
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    program: Path, node: str | None, text: bool, batch: int, threads: int, as_json: bool
+    program: Path,
+    node: str | None,
+    text: bool,
+    dot: bool,
+    batch: int,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Show what a program consists of: populations, widths, memory, what became of every BatchNorm.
 
     The memory is the simulator's at its peak, with the program and without Python itself.
     """
     from snncc.artifact import computation_digest, load_program, program_digest
+    from snncc.ir.dot import dot_text
     from snncc.ir.text import print_graph
 
     loaded = load_program(program)
     graph = loaded.graph
-    if text:
-        for line in print_graph(graph).splitlines():
+    if text or dot:
+        for line in (print_graph(graph) if text else dot_text(graph)).splitlines():
             say(line)
         return
     if node is not None:
