@@ -94,7 +94,7 @@ def onto(g: Grown, target: dict[str, int]) -> str | None:
 
 
 def concat_spikes(g: Grown) -> str | None:
-    """Spikes side by side: the whole program then runs node by node."""
+    """Spikes side by side: a unit of the host puts them there."""
     source = g.draw.one(g.spikes)
     if not g.axes(source):
         return None
