@@ -111,7 +111,7 @@ class _Translation:
         w, weight = self.w, self.graph.constants[op.weight.name].astype(np.int64)
         if TIME in op.shared:
             source = w.repeat(source, TIME, self.graph.steps)
-        most = BYTE if self.graph[node.inputs[0]].type.kind is Kind.PIXEL else 1
+        most = BYTE if self.graph[node.inputs[0]].type.kind is Kind.COUNT else 1
         if op.summed:
             most *= product(lengths(op.summed, dict(zip(source.axes, source.sizes, strict=True))))
             source = w.total(w.cast(source, np.int32), op.summed)

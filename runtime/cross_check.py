@@ -11,7 +11,7 @@ import numpy as np
 
 from snncc.artifact import Program, program_digest
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, Kind
+from snncc.ir import Graph
 from snncc.ir.arrays import count
 from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
@@ -129,8 +129,7 @@ def additions(graph: Graph) -> int:
         else:
             continue
         steps = graph.steps if node.type.temporal else 1
-        planes = 8 if source.kind is Kind.PIXEL else 1
-        total += node.type.neurons * inputs * steps * planes
+        total += node.type.neurons * inputs * steps * len(source.planes)
     return total
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from snncc.ir import Graph, Kind
+from snncc.ir import Graph
 from snncc.ir.arrays import count
 from snncc.runtime.execution import Execution, Images
 from snncc.runtime.interpreter import interpret
@@ -21,7 +21,7 @@ def images_of_interpreter(graph: Graph) -> int:
     """How many images a caller who reads files should give to the interpreter at once."""
     widest = 1
     for node in graph.nodes:
-        bytes_each = 1 if node.type.kind in (Kind.SPIKE, Kind.PIXEL) else 8
+        bytes_each = 8 if node.type.domain is None else 1
         widest = max(widest, count(node.type.shape) * bytes_each)
     return max(1, min(256, CHUNK_BYTES // (4 * widest)))
 

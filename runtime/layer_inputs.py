@@ -9,6 +9,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Images, Ints
 from snncc.runtime.interpreter import evaluate
@@ -33,7 +34,7 @@ class LayerInputs:
 
 
 def sources_of(graph: Graph, node: Node) -> tuple[Node, ...]:
-    """The populations and pixels whose values reach a node through currents."""
+    """The populations and images whose values reach a node through currents."""
     found: dict[str, Node] = {}
     pending = list(node.inputs)
     seen: set[str] = set()
@@ -58,7 +59,7 @@ def inputs_of(
         graph: integer dialect.
         node: the population.
         spikes: of every population among `sources_of`, [batch, *axes of its type].
-        images: what was run; may be None where pixels are not among the sources.
+        images: what was run; may be None where the image is not among the sources.
     """
     cone = _Cone(graph, spikes, images)
     source = node.inputs[0]
@@ -155,15 +156,15 @@ def projection(at: Rounded, op: Op) -> Array:
         for param in params_of(op)
     }
     graph = replace(at.graph, constants={**at.graph.constants, **ones})
-    source, images = at.cone.value(at.node.inputs[0]), at.cone.images
-    if at.graph[at.node.inputs[0]].type.kind is not Kind.PIXEL:
-        return evaluate(graph, at.node, [source], images).value.astype(np.float64)
-    squares = source.astype(np.uint16) ** 2  # 16 bits: pixels are of 8, two times
-    low, high = (
-        evaluate(graph, at.node, [part.astype(np.uint8)], images).value
-        for part in (squares & 255, squares >> 8)
-    )
-    return low + 256.0 * high
+    value, source = at.cone.value(at.node.inputs[0]), at.graph[at.node.inputs[0]]
+    low, high = source.type.domain or BIT
+    squares = value if source.type.domain == BIT else value.astype(np.int64) ** 2
+    # Squares are counts of another domain than what is squared: the projection reads them as such.
+    domain = (0, max(low * low, high * high))
+    counts = replace(source, type=source.type.with_kind(Kind.COUNT, domain))
+    nodes = tuple(counts if node is source else node for node in graph.nodes)
+    squared = replace(graph, nodes=nodes)
+    return evaluate(squared, at.node, [squares], at.cone.images).value.astype(np.float64)
 
 
 @VARIANCE.of(Concat)

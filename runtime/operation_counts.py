@@ -8,14 +8,14 @@ class ProjectionCounts:
     """Synaptic operations of one projection, over all images and steps.
 
     Attributes:
-        source: "spike" or "pixel".
+        source: "spike", "pixel" or "count".
         synapses: connections that exist, at one step.
         dense: NeuroBench's Dense.
-        events: spikes that arrived; for pixels, bits that are set.
+        events: spikes that arrived; for pixels and counts, bits that are set.
         accumulates: synapses that events reached, zero weights included: what is executed.
         effective_acs: those with a nonzero weight.
-        effective_macs: pixels that are not 0 times synapses with a nonzero weight: what the layer
-            would cost with a multiplier. For spikes 0.
+        effective_macs: pixels and counts that are not 0 times synapses with a nonzero weight: what
+            the layer would cost with a multiplier. For spikes 0.
         by_host: computed outside the program ("host" encoding).
     """
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
 from snncc.ir.arrays import over_steps, spread, timed
-from snncc.ir.digits import set_bits, signed_digits
+from snncc.ir.digits import signed_digits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -94,7 +94,7 @@ def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
     """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
     values: dict[str, Array] = dict(run.spikes)
     for node in graph.nodes:
-        if node.name not in values and node.type.kind in (Kind.PIXEL, Kind.SPIKE):
+        if node.name not in values and node.type.domain is not None:
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(graph, node, sources, images).value
     return values
@@ -114,9 +114,12 @@ def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) ->
         each = each.transpose([kept.index(n) for n in fan.axes])
         return int(each.sum()), int((each * fan.synapses).sum()), int((each * fan.nonzero).sum())
 
-    if source.type.kind is not Kind.PIXEL:
+    if source.type.kind is Kind.SPIKE:
         return np.array([*reached(x != 0), 0], np.int64)
-    return np.array([*reached(set_bits(x)), reached(x != 0)[2]], np.int64)
+    ones: Array = np.zeros(x.shape, np.uint8)
+    for bit, _ in source.type.planes:
+        ones += ((x >> bit) & 1).astype(np.uint8)
+    return np.array([*reached(ones), reached(x != 0)[2]], np.int64)
 
 
 def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:
@@ -125,13 +128,12 @@ def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) 
     banks = TIME in fan.axes
     synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
     steps = graph.steps if source.temporal or banks else 1
-    pixel = source.kind is Kind.PIXEL
-    host = pixel and from_host(graph, node.inputs[0])
+    host = from_host(graph, node.inputs[0])
     events, accumulates, acs, macs = (int(n) for n in seen)
     return ProjectionCounts(
         node.name,
         node.locs[0].module_path if node.locs else "",
-        "pixel" if pixel else "spike",
+        "spike" if source.kind is Kind.SPIKE else source.word,
         synapses,
         synapses * steps * images,
         events,

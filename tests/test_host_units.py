@@ -44,7 +44,7 @@ def plans(graph: Graph) -> dict[str, UnitPlan]:
 
 def equal(graph: Graph, seed: int = 0) -> Simulator:
     """Every way to run a program gives the interpreter's bits, and every plan holds."""
-    shape = next(n.type.shape for n in graph.nodes if n.type.kind is Kind.PIXEL)
+    shape = next(n.type.shape for n in graph.nodes if n.type.kind is Kind.COUNT)
     images = np.random.default_rng(seed).integers(0, 256, (4, *shape)).astype(np.uint8)
     found = tried(graph, images, seed)
     assert found.differences == ()

@@ -56,7 +56,7 @@ def by_loops(graph: Graph, images: np.ndarray) -> dict[str, tuple[int, int, int,
     counts = {}
     for node in graph.select(Contract, Convolve):
         source = graph[node.inputs[0]]
-        pixel = source.type.kind is Kind.PIXEL
+        pixel = source.type.kind is Kind.COUNT
         assert not isinstance(source.op, Concat)
         array = images if pixel else run.spikes[source.name]
         names = source.type.names

@@ -50,7 +50,7 @@ def test_integers_come_back_through_padding_and_strides(size: int) -> None:
 
 
 def test_an_image_is_no_place_in_memory() -> None:
-    place = Place(ValueType(Kind.PIXEL, (Axis("x", 2),), (0, 255)), Form.IMAGE)
+    place = Place(ValueType(Kind.COUNT, (Axis("x", 2),), (0, 255)), Form.IMAGE)
     image = np.array([3, 9], np.uint8)
     assert np.array_equal(place.read(NO_IMAGE, image, 0, 1), image)
     with pytest.raises(TypeError):

@@ -19,7 +19,8 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import GraphBuilder, limits, names, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.op import TypeRuleError
-from snncc.ir.projections import Contract, Pixels, row_sums
+from snncc.ir.projections import Contract, Pixels
+from snncc.ir.selections import row_sums
 from snncc.mfi.rules import digits_of
 from snncc.mfi.width_proof import prove_widths
 from snncc.passes.pipeline import PassResult, run_passes

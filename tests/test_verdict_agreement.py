@@ -22,7 +22,8 @@ from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph, GraphBuilder, TooWide, TypeRuleError, VerifyError, verify
 from snncc.ir import traced_ops as ops
 from snncc.ir.dialect import DIALECTS
-from snncc.ir.projections import Contract, Pixels, row_sums
+from snncc.ir.projections import Contract, Pixels
+from snncc.ir.selections import row_sums
 from snncc.ir.spiking_ops import Opaque, Readout
 from snncc.mfi import Level, prove
 from snncc.passes.pipeline import run_passes

@@ -16,10 +16,11 @@ from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
 from snncc.backends.cpu.unit import Op, Unit, Units
 from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.backends.cpu.units import units_of
-from snncc.ir import TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import TIME, Array, Graph, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.projections import Pixels
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
@@ -214,8 +215,9 @@ class _Encoder:
         return Relay(source, self.values[unit.name], 8 * elements(source.type, self.steps))
 
     def _place(self, name: str) -> Place:
-        kind = self.graph[name].type
-        return Place(kind, Form.IMAGE) if kind.kind is Kind.PIXEL else self.values[name]
+        node = self.graph[name]
+        image = isinstance(node.op, Pixels)
+        return Place(node.type, Form.IMAGE) if image else self.values[name]
 
     def _gain(self, unit: Unit, name: str) -> int:
         node = self.graph[name]

@@ -22,6 +22,7 @@ from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 
 SHORT = (1 << 15) - 1
+MOST_OF_BYTE = (1 << 7) - 1
 TRIALS = 8
 """How many numbers of shares of about equal size are tried."""
 
@@ -44,7 +45,7 @@ def lane_of(graph: Graph, node: Node, source: Source) -> str:
 
 
 def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> list[Part]:
-    """The parts of a projection, each with its shift: a part for every plane of pixels."""
+    """The parts of a projection, each with its shift: a part for every plane of counts."""
     taps, weights, kind = selection_of(graph, node, source, unit)
     inputs = source.lanes if isinstance(source, Arrangement) and kind == f.EVENTS else 1
     in_order = bool((np.diff(taps[..., 1], axis=1) == 1).all())
@@ -54,12 +55,21 @@ def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> lis
     for share in shares_to_list(whole):
         part = _measured(share, unit)
         if isinstance(source, Image):
-            found += [replace(part, plane=bit) for bit in range(8)]
+            found += [_plane(part, *plane) for plane in graph[node.inputs[0]].type.planes]
         elif part.wide and weights.dtype == np.int8 and kind == f.EVENTS:
             found += _split(part)
         else:
             found.append(part)
     return found
+
+
+def _plane(part: Part, bit: int, negative: bool) -> Part:
+    """One bit of what is read; where it counts negatively, the weights are of the other sign."""
+    if not negative:
+        return replace(part, plane=bit)
+    weights = -part.weights.astype(np.int64)
+    fits = part.reach <= SHORT and int(weights.max(initial=0)) <= MOST_OF_BYTE
+    return replace(part, plane=bit, weights=weights, wide=part.wide or not fits)
 
 
 def _measured(part: Part, unit: Arrangement) -> Part:

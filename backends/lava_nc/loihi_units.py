@@ -15,9 +15,10 @@ from snncc.backends.lava_nc.registers import (
     LARGEST_STATE,
     on_bias_grid,
 )
-from snncc.ir import Graph, Kind, Node
-from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Sum
+from snncc.ir import Graph, Node
+from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Population
+from snncc.ir.types import BIT
 from snncc.passes.named import Named
 from snncc.quantize.units import Bits, Loss, Units, choose_units, rows_of
 
@@ -175,7 +176,7 @@ def _least_step(graph: Graph, node: Node, op: Population, threshold: float) -> f
 
 
 def _reach(graph: Graph, name: str) -> Interval:
-    """Least and largest that any element of a current can be, for any spikes and pixels."""
+    """Least and largest that any element of a current can be, for any spikes and counts."""
     node = graph[name]
     parts = [graph[source] for source in node.inputs]
     match node.op:
@@ -194,7 +195,8 @@ def _reach(graph: Graph, name: str) -> Interval:
             return min(end[0] for end in ends), max(end[1] for end in ends)
         case _:
             return _reach(graph, node.inputs[0])
-    most = again * (PIXEL_RANGE[1] if parts[0].type.kind is Kind.PIXEL else 1)
-    low = float(np.minimum(rows, 0.0).sum(axis=-1).min(initial=0.0))
-    high = float(np.maximum(rows, 0.0).sum(axis=-1).max(initial=0.0))
-    return most * low, most * high
+    least, most = (again * end for end in parts[0].type.domain or BIT)
+    negative, positive = np.minimum(rows, 0.0).sum(axis=-1), np.maximum(rows, 0.0).sum(axis=-1)
+    low = float((most * negative + least * positive).min(initial=0.0))
+    high = float((most * positive + least * negative).max(initial=0.0))
+    return low, high

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Kind, Node
+from snncc.ir import TIME, Node
 from snncc.ir.arrays import count, timed
 from snncc.ir.projections import Contract, Convolve
+from snncc.ir.types import BIT
 from snncc.runtime.execution import Ints
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 CHUNK = 1 << 22
 """Gathered weights at a time: bounds memory."""
-PIXEL_BITS = 8
 
 
 @VALUE.of(Contract)
@@ -30,7 +30,7 @@ def convolve(at: At, op: Convolve) -> Computed:
 
 
 def _projection(at: At, op: Contract | Convolve) -> Ints:
-    """Bit planes of pixels are projected one by one and shifted; spikes are one plane."""
+    """The planes of a value are projected one by one, shifted, and added or subtracted."""
     graph, node, source = at.graph, at.node, at.sources[0]
     weight = graph.constants[op.weight.name].astype(np.int64)
     kind = graph[node.inputs[0]].type
@@ -45,13 +45,16 @@ def _projection(at: At, op: Contract | Convolve) -> Ints:
             return _banks(op, weight, *timed(plane, names, graph.steps), node)
         return _convolve(op, weight, plane, names, node)
 
-    if kind.kind is not Kind.PIXEL:
+    if kind.domain == BIT:
         return apply(source != 0)
     total: Ints | None = None
-    for bit in range(PIXEL_BITS):
+    for bit, negative in kind.planes:
         current = apply((source >> bit) & 1 != 0) << bit
+        current = -current if negative else current
         total = current if total is None else total + current
-    return total if total is not None else np.zeros((), np.int64)
+    if total is None:
+        raise TypeError(f"{node.name} reads {kind}, which selects nothing")
+    return total
 
 
 def _contract(

@@ -97,15 +97,16 @@ def _print(counts: "OperationCounts") -> None:
     def mean(number: int) -> str:
         return f"{number / images:,.1f}"
 
-    pixels, spikes = counts.total("effective_acs", "pixel"), counts.total("effective_acs", "spike")
+    every, spikes = counts.total("effective_acs"), counts.total("effective_acs", "spike")
+    read = sorted({p.source for p in counts.projections if p.source != "spike"}) or ["pixel"]
     say(f"means over {images:,} images of {counts.steps} steps")
     print_facts(
         [
             ("dense", f"{mean(counts.total('dense'))} synaptic operations an image"),
-            ("effective", f"{mean(pixels + spikes)} accumulates, {_multiplied(counts, mean)}"),
+            ("effective", f"{mean(every)} accumulates, {_multiplied(counts, mean)}"),
             (
-                "  of pixels",
-                f"{mean(pixels)}, one for each set bit; "
+                "  of " + " and ".join(f"{word}s" for word in read),
+                f"{mean(every - spikes)}, one for each set bit; "
                 f"{mean(counts.total('effective_macs'))} with a multiplier",
             ),
             ("  of spikes", mean(spikes)),

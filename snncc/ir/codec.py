@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from snncc.ir.loc import Loc
 from snncc.ir.op import Op, Param
-from snncc.ir.types import Axis, Kind, ValueType
+from snncc.ir.types import Axis, ValueType, kind_of
 
 Json = Any
 """None, bool, int, float, str, list of these, or dict from str to these."""
@@ -113,7 +113,7 @@ def _is_union(hint: Any) -> bool:
 
 def encode_type(value: ValueType) -> dict[str, Json]:
     record: dict[str, Json] = {
-        "kind": value.kind.value,
+        "kind": value.word,
         "axes": [[a.name, a.size] for a in value.axes],
     }
     if value.range is not None:
@@ -126,10 +126,12 @@ def decode_type(record: Json) -> ValueType:
     try:
         axes = tuple(_axis(each) for each in record["axes"])
         bounds = record.get("range")
-        value = ValueType(Kind(record["kind"]), axes, None if bounds is None else _interval(bounds))
+        value = ValueType(
+            kind_of(record["kind"]), axes, None if bounds is None else _interval(bounds)
+        )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise CodecError(f"not a type: {shown(record)}") from error
-    if set(record) != set(encode_type(value)):
+    if set(record) != set(encode_type(value)) or record["kind"] != value.word:
         raise CodecError(f"not a type: {shown(record)}")
     return value
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from snncc.ir.graph import Graph, Node
 from snncc.ir.types import Kind
 
-SHAPES = {Kind.SPIKE: "box", Kind.CURRENT: "ellipse", Kind.PIXEL: "cds", Kind.READOUT: "house"}
+SHAPES = {Kind.SPIKE: "box", Kind.CURRENT: "ellipse", Kind.COUNT: "cds", Kind.READOUT: "house"}
 """Shapes of nodes by the kind of their values."""
 
 

@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from snncc.ir.op import (
     WIDEST,
     Array,
@@ -18,10 +16,8 @@ from snncc.ir.op import (
     require_narrow,
     require_room,
 )
-from snncc.ir.types import TIME, Axis, Kind, ValueType
-
-PIXEL_RANGE = (0, 255)
-SPIKE_RANGE = (0, 1)
+from snncc.ir.selections import selected_range
+from snncc.ir.types import BYTE, TIME, Axis, Kind, ValueType
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Contract(Op):
     `out` may hold a name that `into` holds too, and no axis of the source has two roles. A weight
     shared over the time axis is a bank for every step; a source without time is then the same at
     every step. Time has no other role: a step never reads another. In the integer dialect x is a
-    bit (or, for pixels, eight bits) and the product is a selection.
+    bit (or, for counts, several) and the product is a selection.
 
     Attributes:
         weight: axes are shared + out + into, in this order.
@@ -291,57 +287,6 @@ def join_axes(inputs: tuple[ValueType, ...]) -> tuple[Axis, ...]:
     return widest.axes
 
 
-def selected_range(rows: Array, source: ValueType, count: int) -> tuple[int, int]:
-    """Interval of a selection: each row sums any choice of its weights, `count` times each.
-
-    Args:
-        rows: integer weights, the last axis is what one neuron adds up.
-        source: type of what selects: a spike takes a weight once, a pixel up to 255 times.
-        count: how many source elements share one weight.
-
-    Raises:
-        TypeRuleError: the source is neither spikes nor pixels: that would be a multiplication.
-    """
-    if source.kind not in (Kind.PIXEL, Kind.SPIKE):
-        raise TypeRuleError(f"integer weights select with spikes or pixels, not with {source}")
-    most = (PIXEL_RANGE if source.kind is Kind.PIXEL else SPIKE_RANGE)[1]  # the least is 0
-    negative, positive = row_sums(rows)
-    return negative * most * count, positive * most * count
-
-
-ROW_CHUNK = 1 << 22
-"""Weights at a time."""
-FAR = 2.0**62.5
-"""A sum that float64 puts below this is below 2^63, so that 64 bits hold it exactly."""
-
-
-def row_sums(rows: Array) -> tuple[int, int]:
-    """The least sum of a row's negative integers and the largest of its positive ones, exactly.
-
-    Args:
-        rows: integers; the last axis is added up.
-
-    Raises:
-        TooWide: a sum needs more bits than a program may hold.
-    """
-    if rows.size == 0:
-        return 0, 0
-    length = rows.shape[-1]
-    flat = rows.reshape(-1, length)
-    least = most = 0
-    step = max(1, ROW_CHUNK // length)
-    for start in range(0, len(flat), step):
-        part = flat[start : start + step]
-        ends = int(part.min()), int(part.max())
-        signs = np.minimum(part, 0), np.maximum(part, 0)
-        if max(-ends[0], ends[1]) * length >= 1 << 62:
-            about = max(float(np.abs(sign.sum(axis=-1, dtype=np.float64)).max()) for sign in signs)
-            require_room(about < FAR, f"its weights add up to more than {WIDEST} bits hold")
-        negative, positive = (sign.sum(axis=-1, dtype=np.int64) for sign in signs)
-        least, most = min(least, int(negative.min())), max(most, int(positive.max()))
-    return least, most
-
-
 def hull(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
     """The smallest interval around all of them, or None if one is unknown."""
     known = [r for r in ranges if r is not None]
@@ -382,4 +327,4 @@ class Pixels(Op):
         _require_distinct(axes)
         require(TIME not in self.axes, "an image has no time axis: it is the same at every step")
         require(min(self.shape, default=1) >= 1, f"an image of shape {list(self.shape)} is empty")
-        return ValueType(Kind.PIXEL, axes, PIXEL_RANGE)
+        return ValueType(Kind.COUNT, axes, BYTE)

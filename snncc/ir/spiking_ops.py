@@ -11,7 +11,7 @@ from snncc.ir.types import TIME, Axis, Kind, ValueType
 class Affine(Op):
     """y = scale * x + offset, elementwise; what a BatchNorm is at inference.
 
-    Legal on currents and pixels. Each of the two may be absent, and may differ from step to step:
+    Legal on currents and counts. Each of the two may be absent, and may differ from step to step:
     the result then has a time axis though x may have none. Passes fold affines away; those that
     cannot be folded are lowered to gains.
     """
@@ -23,7 +23,7 @@ class Affine(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (source,) = inputs
         require(source.kind is not Kind.SPIKE, "a scaled spike is a projection, not an affine")
-        result = source.with_kind(Kind.REAL if source.kind is Kind.PIXEL else source.kind)
+        result = source.with_kind(Kind.REAL if source.kind is Kind.COUNT else source.kind)
         for param in (self.scale, self.offset):
             if param is not None and TIME in param.axes:
                 result = result.with_time(context.steps)

@@ -12,7 +12,7 @@ from snncc.ir.dialect import DIALECTS
 from snncc.ir.graph import Graph, Node
 from snncc.ir.loc import Loc
 from snncc.ir.op import Array
-from snncc.ir.types import Axis, Kind, ValueType
+from snncc.ir.types import Axis, ValueType, kind_of
 
 
 class ParseError(ValueError):
@@ -88,7 +88,7 @@ def _value(value: Any) -> str:
 def _print_type(value: ValueType) -> str:
     axes = ", ".join(f"{_word(a.name)}:{a.size}" for a in value.axes)
     bounds = "" if value.range is None else f"{{{value.range[0]}..{value.range[1]}}}"
-    return f"{value.kind.value}[{axes}]{bounds}"
+    return f"{value.word}[{axes}]{bounds}"
 
 
 def _print_loc(loc: Loc) -> str:
@@ -222,9 +222,12 @@ class _Scanner:
         if found is not None:
             bounds, self.at = (int(found[1]), int(found[2])), found.end()
         try:
-            return ValueType(Kind(kind), tuple(axes), bounds)
+            value = ValueType(kind_of(kind), tuple(axes), bounds)
         except ValueError as error:
             raise self.fail(f"unknown kind {kind!r}") from error
+        if value.word != kind:
+            raise self.fail(f"this is called {value}")
+        return value
 
     def axis(self) -> Axis:
         name = self.name()

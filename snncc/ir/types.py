@@ -8,10 +8,20 @@ TIME = "t"
 """Name of the time axis. A value without it is the same at every step."""
 
 
+BIT = (0, 1)
+"""Every spike is one of these."""
+BYTE = (0, 255)
+"""Every element of an 8-bit image."""
+PIXEL = "pixel"
+"""The word of texts and files for a count of 0..255."""
+Plane = tuple[int, bool]
+"""Which bit of an element, and whether it counts negatively."""
+
+
 class Kind(StrEnum):
     """What the elements of a value are."""
 
-    PIXEL = "pixel"  # unsigned 8-bit image element
+    COUNT = "count"  # a whole number of a declared interval, in units of exactly 1
     REAL = "real"  # any number: traced and spiking dialects only
     SPIKE = "spike"  # 0 or 1
     CURRENT = "current"  # what a population integrates
@@ -61,6 +71,36 @@ class ValueType:
         """Number of elements at one step."""
         return math.prod(axis.size for axis in self.axes if axis.name != TIME)
 
+    @property
+    def domain(self) -> tuple[int, int] | None:
+        """The interval of elements that select weights; None where they are none that do."""
+        return BIT if self.kind is Kind.SPIKE else self.range if self.kind is Kind.COUNT else None
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """The bits that an element consists of, from the lowest; none where it selects nothing.
+
+        A linear map of a value is the sum over its planes (b, negative) of the map of that bit,
+        shifted left by b, and subtracted where the plane is negative. Elements below 0 are in
+        two's complement: their top bit counts negatively.
+        """
+        if self.domain is None:
+            return ()
+        low, high = self.domain
+        top = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0)
+        unsigned = tuple((bit, False) for bit in range(top))
+        return (*unsigned, (top, True)) if low < 0 else unsigned
+
+    @property
+    def dtype(self) -> str:
+        """The type of arrays that hold spikes or counts: 8 bits, signed where a count can be."""
+        return "int8" if self.domain is not None and self.domain[0] < 0 else "uint8"
+
+    @property
+    def word(self) -> str:
+        """The kind in texts and files: one word for each kind and interval."""
+        return PIXEL if self.kind is Kind.COUNT and self.range == BYTE else self.kind.value
+
     def size(self, name: str) -> int:
         """Length of one axis. Raises KeyError when there is no such axis."""
         for axis in self.axes:
@@ -79,5 +119,10 @@ class ValueType:
         return replace(self, axes=tuple(axis for axis in self.axes if axis.name not in names))
 
     def __str__(self) -> str:
-        text = f"{self.kind.value}[{', '.join(map(str, self.axes))}]"
+        text = f"{self.word}[{', '.join(map(str, self.axes))}]"
         return text if self.range is None else f"{text}{{{self.range[0]}..{self.range[1]}}}"
+
+
+def kind_of(word: str) -> Kind:
+    """The kind of a word of texts and files. Raises ValueError for one that is none."""
+    return Kind.COUNT if word == PIXEL else Kind(word)

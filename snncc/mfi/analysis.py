@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from snncc.ir import Graph, Kind, Node
+from snncc.ir.types import BYTE
 from snncc.mfi import spiking_rules, traced_rules
 from snncc.mfi.domains import BIT, Domain, Values, integers
 
@@ -37,7 +38,5 @@ def _declared(node: Node) -> Domain:
     """What the verified type of an integer value says."""
     if node.type.kind is Kind.SPIKE:
         return BIT
-    low, high = node.type.range or (0, 255)
-    if node.type.kind is Kind.PIXEL:
-        return Domain(Values.PIXEL, low, high, 1)
-    return integers(low, high)
+    low, high = node.type.range or BYTE
+    return Domain(Values.PIXEL, low, high, 1) if node.type.domain else integers(low, high)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from snncc.ir import Graph, Kind, Node
+from snncc.ir import Graph, Node
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Affine, Opaque
 
@@ -41,6 +41,6 @@ def standing(graph: Graph) -> Outcome:
             left[node.name] = "no pass has folded it"
         if isinstance(node.op, Contract | Convolve):
             source = graph[node.inputs[0]]
-            if source.type.kind not in (Kind.SPIKE, Kind.PIXEL):
+            if source.type.domain is None:
                 currents[node.name] = f"it reads {source.name} ({source.op.mnemonic})"
     return Outcome(left, currents=currents, whole=not graph.select(Opaque))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op
+from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
@@ -84,24 +84,33 @@ def moved(at: At, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
 
 
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+def _by_planes(source: ValueType) -> Need:
+    """A count is read bit by bit."""
+    last, negative = source.planes[-1]
+    arithmetic = ("select", "add", *(("subtract",) if negative else ()), *(("shift",) * (last > 0)))
+    sums = f"the {NUMBERS[last]} sums are shifted and added"
+    sums += ", that of the sign bit subtracted" if negative else ""
+    reason = f"each bit of a {source.word} selects weights; {sums if last else 'they are added'}"
+    return Need(Level.STRICT, arithmetic, reason=reason)
+
+
 @NEED.each(Contract, Convolve)
 def projection(at: At, op: Op) -> Need:
     graph, node = at.graph, at.node
-    source = graph[node.inputs[0]].type.kind
-    if source is Kind.SPIKE:
-        return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
-    if source is Kind.PIXEL and not from_host(graph, node.inputs[0]):
-        return Need(
-            Level.STRICT,
-            ("select", "add", "shift"),
-            reason="each bit of a pixel selects weights; the eight sums are shifted and added",
-        )
-    if source is Kind.PIXEL:
+    source = graph[node.inputs[0]].type
+    if from_host(graph, node.inputs[0]):
         return Need(Level.STRICT, (), reason="computed by the host, outside the program")
+    if source.kind is Kind.SPIKE:
+        return Need(Level.STRICT, ("select", "add"), reason="a spike selects the weights to add")
+    if source.planes:
+        return _by_planes(source)
     return Need(
         Level.NONE,
         ("multiply",),
-        reason=f"weights meet {source.value}s, not bits",
+        reason=f"weights meet {source.kind.value}s, not bits",
         help="put a spiking neuron before it",
     )
 

@@ -15,19 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, ValueType
+from snncc.ir import INTEGER, TIME, Array, Graph, Node, ValueType
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import require_narrow
 from snncc.ir.projections import (
-    PIXEL_RANGE,
-    SPIKE_RANGE,
     Concat,
     Contract,
     Convolve,
     Pixels,
     Sum,
 )
+from snncc.ir.types import BIT, BYTE
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -140,12 +139,12 @@ def membrane_of(graph: Graph, node: Node, op: IntegerPopulation, current: Bounds
 
 @END.of(Pixels)
 def pixels(at: End, op: Pixels) -> Array:
-    return _same(at, PIXEL_RANGE)
+    return _same(at, BYTE)
 
 
 @END.of(IntegerPopulation)
 def spikes(at: End, op: IntegerPopulation) -> Array:
-    return _same(at, SPIKE_RANGE)
+    return _same(at, BIT)
 
 
 @END.of(Sum)
@@ -188,9 +187,9 @@ def readout(at: End, op: IntegerReadout) -> Array:
 def contract(at: End, op: Contract) -> Array:
     weight = at.graph.constants[op.weight.name]
     kept = (*op.shared, *op.out)
-    rows = _taken(weight.reshape(*weight.shape[: len(kept)], -1), at.upper)
-    again = math.prod(at.source.size(name) for name in op.summed) * _most(at)
-    total = exact(rows, largest(weight) * rows.shape[-1] * again).sum(axis=-1) * again
+    rows = weight.reshape(*weight.shape[: len(kept)], -1)
+    again = math.prod(at.source.size(name) for name in op.summed)
+    total = _taken(at, rows, rows.shape[-1] * again).sum(axis=-1) * again
     return spread(total, kept, at.names)
 
 
@@ -198,12 +197,11 @@ def contract(at: End, op: Contract) -> Array:
 def convolve(at: End, op: Convolve) -> Array:
     """Every position by itself: a kernel that hangs over the border takes less."""
     weight, source, made = at.graph.constants[op.weight.name], at.source, at.node.type
-    reach = largest(weight) * math.prod(weight.shape[-3:]) * _most(at)
-    taps = exact(_taken(weight, at.upper), reach).sum(axis=-3)
+    taps = _taken(at, weight, math.prod(weight.shape[-3:])).sum(axis=-3)
     taps = taps if op.banks else taps[None]
     rows = _meets(op, 0, source.size(op.height), made.size(op.out_height), taps.shape[2])
     columns = _meets(op, 1, source.size(op.width), made.size(op.out_width), taps.shape[3])
-    total = np.einsum("topq,pi,qj->tijo", taps, rows, columns) * _most(at)
+    total = np.einsum("topq,pi,qj->tijo", taps, rows, columns)
     return spread(total, (TIME, op.out_height, op.out_width, op.out_channel), at.names)
 
 
@@ -212,14 +210,18 @@ def _same(at: End, interval: tuple[int, int]) -> Ints:
     return np.full((1,) * len(at.names), interval[at.upper], np.int64)
 
 
-def _most(at: End) -> int:
-    """How often one input can take a weight."""
-    return (PIXEL_RANGE if at.source.kind is Kind.PIXEL else SPIKE_RANGE)[1]
+def _taken(at: End, weight: Array, terms: int) -> Array:
+    """What each weight adds where a sum of so many terms is at this end.
 
-
-def _taken(weight: Array, upper: bool) -> Array:
-    """The weights that bring a sum to this end: the others are left out."""
-    return np.maximum(weight, 0) if upper else np.minimum(weight, 0)
+    A positive weight is taken as often as the source's domain allows, or as seldom; a negative one
+    the other way round.
+    """
+    low, high = at.source.domain or BIT
+    wide = exact(weight, largest(weight) * max(-low, high) * terms)
+    if low == 0:
+        return (np.maximum(wide, 0) if at.upper else np.minimum(wide, 0)) * high
+    most, least = (high, low) if at.upper else (low, high)
+    return np.maximum(wide, 0) * most + np.minimum(wide, 0) * least
 
 
 def _meets(op: Convolve, axis: int, size: int, places: int, kernel: int) -> Ints:

@@ -1,6 +1,6 @@
 """Inputs that drive a number of a program to the end of its proved interval.
 
-A witness is given in what the number is made of: the pixels or spikes that its current selects
+A witness is given in what the number is made of: the counts or spikes that its current selects
 with, or, for a membrane, the population's currents over T steps. It claims nothing: a bound counts
 as attained only when running the witness reaches it (`snncc.runtime.witness`). Where several
 currents read the same spikes with opposite signs, interval analysis bounds more than any spikes can
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.widths import Bounds, axes_of_step
@@ -50,7 +51,7 @@ class Witness:
 def sum_witness(
     graph: Graph, node: Node, what: str, at: tuple[int, ...], upper: bool, bound: int
 ) -> Witness:
-    """Pixels and spikes that push a current, a gain or a readout to one end.
+    """Counts and spikes that push a current, a gain or a readout to one end.
 
     Every input gets its share in the number, over all ways that lead there; the inputs whose share
     has the right sign are taken. A readout adds up what every step gives.
@@ -72,9 +73,10 @@ def sum_witness(
         _follow(graph, node.name, {**index, TIME: at[0]}, 1.0, shares)
     inputs: dict[str, Array] = {}
     for name, share in shares.items():
-        most = PIXEL_RANGE[1] if graph[name].type.kind is Kind.PIXEL else 1
-        taken = np.where(share > 0.0 if upper else share < 0.0, most, 0).astype(np.uint8)
-        inputs[name] = _in_place(graph[name], taken)
+        kind = graph[name].type
+        low, high = kind.domain or BIT
+        taken = np.where(share > 0.0 if upper else share < 0.0, high, low)
+        inputs[name] = _in_place(graph[name], taken.astype(kind.dtype))
     return Witness(node.name, what, at[1:], upper, bound, inputs)
 
 
@@ -146,7 +148,7 @@ class Share:
         node: one of it.
         index: of the element, with the step; what has no time axis is the same at every step.
         factor: how often the number counts it.
-        shares: of pixels and spikes, to which those behind this element are added.
+        shares: of counts and spikes, to which those behind this element are added.
     """
 
     graph: Graph
@@ -168,7 +170,7 @@ SHARE: Meaning[Share, None] = Meaning("what leads back from a current", INTEGER)
 
 
 def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares) -> None:
-    """Adds to the shares of all pixels and spikes what they have in factor * (one element)."""
+    """Adds to the shares of all counts and spikes what they have in factor * (one element)."""
     SHARE(Share(graph, graph[name], index, factor, shares), graph[name])
 
 

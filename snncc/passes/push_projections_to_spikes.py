@@ -1,4 +1,4 @@
-"""Every projection reads spikes or pixels: linear maps are pushed through what stands between."""
+"""Every projection reads spikes or counts: linear maps are pushed through what stands between."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding
-from snncc.ir import Graph, Kind, Node
+from snncc.ir import Graph, Node
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Opaque
 from snncc.ir.types import TIME
@@ -91,7 +91,7 @@ class _Push:
         node = self.new[source]
         if isinstance(node.op, Concat):
             return self.concat(op, node, node.op)
-        if node.type.kind in (Kind.SPIKE, Kind.PIXEL):
+        if node.type.domain is not None:
             return self.rewriter.emit(self.site, op, source)
         self.through.append(node.op.mnemonic)
         self.passed.append(source)

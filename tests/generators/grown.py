@@ -104,7 +104,7 @@ class Grown:
 
     def times(self, source: str, *summed: str) -> int:
         """How often a sum can take one weight."""
-        pixel = 255 if self.kind(source).kind is Kind.PIXEL else 1
+        pixel = 255 if self.kind(source).kind is Kind.COUNT else 1
         return pixel * prod(self.sizes(self.axes(source), *summed))
 
     def contract(

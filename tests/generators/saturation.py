@@ -80,7 +80,7 @@ def drive(graph: Graph, width: Width, upper: bool, stored: bool) -> Driven | Non
         made[node.name] = b.add(node.op, (), (), node.name)
     on = _always_on(b, pixels[0])
     for name, value in witness.inputs.items():
-        if graph[name].type.kind is not Kind.PIXEL:
+        if graph[name].type.kind is not Kind.COUNT:
             made[name] = _given(b, graph[name], value, on)
     current = _copied(graph, b, witness.node, made)
     names = tuple(n for n in b[current].type.names if n != TIME)

@@ -15,7 +15,7 @@ from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
 from snncc.backends.cpu.checking.hosted import computed_by_host, copied
-from snncc.backends.cpu.checking.meaning import PLANES, Meaning, meaning_of, names_of
+from snncc.backends.cpu.checking.meaning import Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
     arranged,
     check_constants,
@@ -227,7 +227,7 @@ class _Walk:
         planes, plane = self.meaning.planes, part[f.P_PLANE]
         if planes is None:
             raise Wrong("it reads an image that the program has not")
-        require(0 <= plane < PLANES, f"a pixel has no bit {plane}")
+        require(0 <= plane < len(planes), f"what it reads has no bit {plane}")
         flat = planes[plane].reshape(-1)
         require(not places.size or int(places.max()) < len(flat), "it reads beyond the image")
         probes: Ints = flat[places][:, None]

@@ -1,6 +1,6 @@
 """What a program means, for the plan checker: probes through its linear maps, and intervals.
 
-Spikes are replaced by random numbers of 16 bits, the eight planes of pixels likewise. A projection
+Spikes are replaced by random numbers of 16 bits, the planes of counts likewise. A projection
 is linear, so a plan that adds up another weight, another input, or one of them twice gives another
 number for these inputs (for a single difference always, for several with a chance of 2^-16 that
 they cancel in one element). The intervals are those of real inputs: each weight taken or not.
@@ -21,7 +21,6 @@ from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 
-PLANES = 8
 PROBES = 1 << 16
 
 
@@ -67,20 +66,28 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
             continue
         if isinstance(node.op, Pixels):
             require(planes is None, "the program has two images")
-            planes = random.integers(1, PROBES, (PLANES, *sizes), np.int64)
-            probe = sum(plane << bit for bit, plane in enumerate(planes))
-            values[node.name] = _selector(np.asarray(probe, np.int64)[None], 255)
+            planes = random.integers(1, PROBES, (len(node.type.planes), *sizes), np.int64)
+            probe = sum(
+                (-plane if negative else plane) << bit
+                for plane, (bit, negative) in zip(planes, node.type.planes, strict=True)
+            )
+            values[node.name] = _selector(np.asarray(probe, np.int64)[None], node)
         elif isinstance(node.op, IntegerPopulation):
             steps = graph.steps if node.type.temporal else 1
-            values[node.name] = _selector(random.integers(1, PROBES, (steps, *sizes), np.int64), 1)
+            probe = random.integers(1, PROBES, (steps, *sizes), np.int64)
+            values[node.name] = _selector(probe, node)
         else:
             values[node.name] = _value(graph, node, [values[n] for n in node.inputs])
     return Meaning(values, planes)
 
 
-def _selector(probe: Ints, most: int) -> Value:
+def _selector(probe: Ints, node: Node) -> Value:
+    """Probes in place of spikes or counts, which lie in the interval of their type."""
+    if node.type.range is None:
+        raise Wrong(f"{node.name} has no interval")
     one = np.ones_like(probe[:1])
-    return Value(probe, one * 0, one * most)
+    low, high = node.type.range
+    return Value(probe, one * low, one * high)
 
 
 def names_of(node: Node) -> tuple[str, ...]:
@@ -93,16 +100,17 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
     target = names_of(node)
     if isinstance(op, Contract | Convolve):
         weight = graph.constants[op.weight.name].astype(np.int64)
-        if graph[node.inputs[0]].type.kind not in (Kind.SPIKE, Kind.PIXEL):
-            raise Wrong(f"{node.name} selects with neither spikes nor pixels")
-        mapped = [
-            _map(op, w, names[0], x, node, graph.steps, modulo)
-            for w, x, modulo in (
-                (weight, inputs[0].probe, True),
-                (np.minimum(weight, 0), inputs[0].high, False),
-                (np.maximum(weight, 0), inputs[0].high, False),
-            )
-        ]
+        if graph[node.inputs[0]].type.kind not in (Kind.SPIKE, Kind.COUNT):
+            raise Wrong(f"{node.name} selects with neither spikes nor counts")
+        probe, most, least = inputs[0].probe, inputs[0].high, inputs[0].low
+        mapped = [_map(op, weight, names[0], probe, node, graph.steps, True)]
+        for falls, rises in ((most, least), (least, most)):  # what is below 0 and what is above
+            ends = [
+                _map(op, w, names[0], x, node, graph.steps, False)
+                for w, x in ((np.minimum(weight, 0), falls), (np.maximum(weight, 0), rises))
+                if x.any()
+            ]
+            mapped.append(np.asarray(sum(ends), np.int64))
         return Value(*mapped)
     if isinstance(op, Sum):
         shifts = op.shifts or (0,) * len(inputs)
