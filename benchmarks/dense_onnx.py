@@ -29,7 +29,7 @@ from snncc.artifact import load_program
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import Param
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 READOUT = "readout"
 BYTE = 255
@@ -75,7 +75,7 @@ class _Translation:
 
     def node(self, node: Node, sources: list[Value]) -> Value:
         match node.op:
-            case Pixels(axes=axes, shape=shape):
+            case Frames(axes=axes, shape=shape):
                 return self.w.input(node.name, (BATCH, *axes), (self.batch, *shape), np.uint8)
             case Contract():
                 return self.contract(node, node.op, sources[0])

@@ -16,7 +16,7 @@ import numpy as np
 
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime.simulator import Simulator
 
 STEPS = 4
@@ -26,7 +26,7 @@ class _Network:
     def __init__(self, size: int) -> None:
         self.rng = np.random.default_rng(3)
         self.b = GraphBuilder("integer", STEPS, "exact")
-        self.image = self.b.add(Pixels(("c", "h", "w"), (3, size, size)), name="image")
+        self.image = self.b.add(Frames(("c", "h", "w"), (3, size, size)), name="image")
 
     def weight(self, outputs: int, inputs: int) -> np.ndarray:
         return self.rng.integers(-127, 128, (outputs, inputs, 3, 3)).astype(np.int8)

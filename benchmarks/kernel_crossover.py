@@ -12,7 +12,7 @@ import numpy as np
 
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.runtime.kernel_choice import projections_of_spikes
 from snncc.runtime.kernel_timing import Measurement
 from snncc.runtime.products import library
@@ -25,7 +25,7 @@ RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 def layer(rows: int, width: int) -> Graph:
     """Rows of spikes through a square matrix."""
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("r", "p"), (rows, 1)), name="image")
+    image = b.add(Frames(("r", "p"), (rows, 1)), name="image")
     threshold = b.constant("k", np.array(100))
 
     def fire(current: str, name: str) -> str:

@@ -18,7 +18,7 @@ from snncc.artifact.paths import is_folder
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
-from snncc.ir.projections import Pixels
+from snncc.ir.encodings import frames_of
 from snncc.runtime.array_files import read_entries, read_npy
 from snncc.runtime.data_specs import beside, keys_of, split_spec
 from snncc.runtime.image_arrays import images_for
@@ -116,8 +116,8 @@ def program_images(graph: Graph, spec: str) -> NDArray[np.uint8]:
     Raises:
         SnnccError: SNN015 or SNN016 when they cannot be read, do not fit, or are none.
     """
-    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    images = images_for(read_array(spec), shape, spec)
+    frames = frames_of(graph)
+    images = images_for(read_array(spec), frames.shape, spec, frames.domain)
     if len(images) == 0:
         raise SnnccError("SNN016", f"{spec} holds no images")
     return images

@@ -7,7 +7,7 @@ import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime.compared_layers import Pair, Side
 from snncc.runtime.divergence_causes import Cause, causes_of
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
@@ -126,7 +126,7 @@ def _first(differs: Array) -> Place:
 
 def _unseen(both: Pair, graph: Graph, node: Node) -> tuple[str, ...]:
     """Populations that reach a layer and are not compared."""
-    sources = [n for n in sources_of(graph, node) if not isinstance(n.op, Pixels)]
+    sources = [n for n in sources_of(graph, node) if not isinstance(n.op, Frames)]
     return tuple(n.name for n in sources if n.name not in both.kinds)
 
 
@@ -165,7 +165,7 @@ def _source_spikes(both: Pair, side: Side, graph: Graph, node: Node) -> dict[str
     """Spikes of what reaches a population, as an executor holds them; None where any lack."""
     found: dict[str, Array] = {}
     for source in sources_of(graph, node):
-        if isinstance(source.op, Pixels):
+        if isinstance(source.op, Frames):
             if both.images is None:
                 return None
             continue

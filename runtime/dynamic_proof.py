@@ -106,7 +106,7 @@ def prove_by_running(
         LayerCounts(
             node.name,
             node.locs[0].module_path if node.locs else "",
-            node.op.mnemonic,
+            node.op.word,
             Counts(**tally.counts[node.name]),
         )
         for node in graph.nodes

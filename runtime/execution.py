@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
+from snncc.runtime.image_arrays import require_domain
 
 Ints = NDArray[np.int64]
 Images = NDArray[np.uint8]
+"""Or int8, where numbers of the program's domain are below 0."""
 ALL: Collection[str] = ("*",)
 """Record every population."""
 
@@ -38,23 +41,25 @@ class Execution:
 
 
 def check_images(graph: Graph, images: NDArray[np.generic]) -> Images:
-    """The images, when they are what the program takes.
+    """The images, when they are what the program takes: uint8, or int8 of a domain below 0.
 
     Raises:
-        SnnccError: SNN016 saying what is expected and what came.
+        SnnccError: SNN016 saying what is expected and what came, or naming the first element that
+            the domain does not hold. Nothing is cut off.
     """
-    for node in graph.select(Pixels):
-        op = node.op
-        if not isinstance(op, Pixels):
+    for node in graph.select(Frames):
+        op, dtype = node.op, np.dtype(node.type.dtype)
+        if not isinstance(op, Frames):
             continue
-        wanted = f"uint8 [n, {', '.join(map(str, op.shape))}] ({', '.join(op.axes)})"
-        if images.dtype != np.uint8 or images.shape[1:] != op.shape:
+        wanted = f"{dtype} [n, {', '.join(map(str, op.shape))}] ({', '.join(op.axes)})"
+        if images.dtype != dtype or images.shape[1:] != op.shape:
             raise SnnccError(
                 "SNN016",
                 f"the program takes images {wanted}, not {images.dtype} {list(images.shape)}",
                 help="give 8-bit images as they are stored; normalisation is part of the program",
             )
-    return images.view(np.uint8)
+        require_domain(images, op.axes, op.domain)
+    return cast("Images", images)
 
 
 def readout_of(graph: Graph) -> IntegerReadout:

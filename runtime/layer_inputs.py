@@ -8,7 +8,7 @@ import numpy as np
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Images, Ints
@@ -43,7 +43,7 @@ def sources_of(graph: Graph, node: Node) -> tuple[Node, ...]:
         if name in seen:
             continue
         seen.add(name)
-        if isinstance(graph[name].op, IntegerPopulation | Pixels):
+        if isinstance(graph[name].op, IntegerPopulation | Frames):
             found[name] = graph[name]
         else:
             pending.extend(graph[name].inputs)
@@ -96,7 +96,7 @@ def contributions(
     for source in sources:
         kept = {n: a if n == source.name else np.zeros_like(a) for n, a in spikes.items()}
         pixels = images
-        if images is not None and not isinstance(source.op, Pixels):
+        if images is not None and not isinstance(source.op, Frames):
             pixels = np.zeros_like(images)
         found[source.name] = inputs_of(graph, node, kept, pixels).current
     return found
@@ -198,7 +198,7 @@ def gain(at: Rounded, op: Gain) -> Array:
 
 
 VARIANCE.refuses(
-    Pixels,
+    Frames,
     IntegerPopulation,
     IntegerReadout,
     why="pixels, spikes and answers are not rounded: what is estimated is a current",

@@ -6,7 +6,7 @@ import numpy as np
 
 from snncc.ir import Array, Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def constant_differences(
             continue
         seen.add((left.name, right.name))
         top = left is node_a
-        if not top and isinstance(left.op, IntegerPopulation | Pixels):
+        if not top and isinstance(left.op, IntegerPopulation | Frames):
             if left.name != right.name:
                 return None
             continue

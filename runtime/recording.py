@@ -193,8 +193,8 @@ def load_recording(path: Path) -> Recording:
     if PROGRAM in arrays and (arrays[PROGRAM].ndim or arrays[PROGRAM].dtype.kind != "U"):
         raise _wrong(path, "its program is not one text")
     images, readout = arrays.get(IMAGES), arrays.get(READOUT)
-    if images is not None and (images.dtype != np.uint8 or images.ndim < 1):
-        raise _wrong(path, "its images are not uint8")
+    if images is not None and (images.dtype not in (np.uint8, np.int8) or images.ndim < 1):
+        raise _wrong(path, "its images are not uint8 or int8")
     if readout is not None and not np.issubdtype(readout.dtype, np.integer):
         raise _wrong(path, "its readout are not integers")
     _check_batch(path, spikes, axes, images, readout)

@@ -12,7 +12,7 @@ from snncc.artifact import Program, program_digest, save_program
 from snncc.artifact.program import canonical
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.mfi.certificate import statement
 
 
@@ -34,7 +34,7 @@ def by_step() -> Graph:
     """Constants and weights of all kinds that differ from step to step, and a division by 3."""
     rng = np.random.default_rng(7)
     b = GraphBuilder("integer", 3, "exact")
-    image = b.add(Pixels(("c", "h", "w"), (2, 4, 4)), name="image")
+    image = b.add(Frames(("c", "h", "w"), (2, 4, 4)), name="image")
 
     def some(stem: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> Param:
         return b.constant(stem, rng.integers(-9, 10, shape), axes)
@@ -80,7 +80,7 @@ def hand_made(**change: object) -> Graph:
         **change,
     }
     b = GraphBuilder("integer", 5, "exact")
-    image = b.add(Pixels(("h", "w"), (2, 3)), name="image")
+    image = b.add(Frames(("h", "w"), (2, 3)), name="image")
     weight = np.array([[given["weight"], -2, 1], [4, 5, -6]])
     current = b.add(Contract(b.constant("w", weight, ("k", "w")), ("w",), ("k",)), [image])
     gain = Gain(b.constant("m", np.array(given["mantissa"]), ("k",)), given["shift"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from snncc.ir import Graph, GraphBuilder, Param, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 
 STEPS = 3
 
@@ -25,7 +25,7 @@ def weights(b: GraphBuilder, seed: int, *axes: str) -> Param:
 def three_paths(encoding: str = "bit-planes") -> Graph:
     """A current h that meets a path of one more projection, and then one of two more."""
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p",), (4,), encoding), (), (), "image")
+    image = b.add(Frames(("p",), (4,), encoding), (), (), "image")
     h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
     first = population(b, h, "first", 300)
     tok = b.add(Contract(weights(b, 2, "c", "c"), ("c",), ("c",)), (first,), (), "tok")
@@ -47,7 +47,7 @@ def odd_names() -> Graph:
     names = ["block.0.class", "block.0.class_", "a b", "1st", "Ünicode", "window", "STEPS", "x'\"y"]
     names += ["blockA.0.n", "blockA.0.m", "block_a.0.n", "block_a.0.m", "block a.0.n", "tail\\"]
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p",), (4,)), (), (), "run")
+    image = b.add(Frames(("p",), (4,)), (), (), "run")
     current = b.add(Contract(weights(b, 0, "c", "p"), ("p",), ("c",)), (image,), (), "net")
     for i, name in enumerate(names):
         spikes = population(b, current, name, 5 if i else 300)
@@ -59,7 +59,7 @@ def odd_names() -> Graph:
 def one_number(encoding: str = "bit-planes") -> Graph:
     """Populations of one neuron, over no axis but time."""
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p",), (4,), encoding), (), (), "image")
+    image = b.add(Frames(("p",), (4,), encoding), (), (), "image")
     one = b.add(Contract(weights(b, 1, "p"), ("p",), ()), (image,), (), "one")
     first = population(b, one, "first", 300)
     again = b.add(Contract(weights(b, 3), (), ()), (first,), (), "again")

@@ -10,7 +10,7 @@ from snncc.artifact import Program
 from snncc.artifact.program import to_manifest
 from snncc.ir import Axis, Graph, Kind, Node, Op, Param, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 Json = Any
 Arrays = dict[str, np.ndarray]
@@ -34,7 +34,7 @@ def node(name: str, op: Op, *inputs: str, type: ValueType) -> Node:
     return Node(name, op, inputs, type)
 
 
-IMAGE = node("image", Pixels(("c", "h"), (2, 3)), type=value(Kind.COUNT, 0, 255, c=2, h=3))
+IMAGE = node("image", Frames(("c", "h"), (2, 3)), type=value(Kind.COUNT, 0, 255, c=2, h=3))
 FIRST = node(
     "first", Contract(Param("w", ("k", "c")), ("c",), ("k",)), "image",
     type=current(-510, 765, k=2, h=3),
@@ -95,7 +95,7 @@ def convolved(**fields: Any) -> Lie:
     def make() -> tuple[Json, Arrays]:
         image = node(
             "image",
-            Pixels(("c", "h", "w"), (2, 3, 4)),
+            Frames(("c", "h", "w"), (2, 3, 4)),
             type=value(Kind.COUNT, 0, 255, c=2, h=3, w=4),
         )
         given: dict[str, Any] = dict(
@@ -144,7 +144,7 @@ def scaled(mantissa: int, shift: int, range: tuple[int, int]) -> Lie:
 
 def image_over_time() -> tuple[Json, Arrays]:
     """An axis called t that is not time, with weights that leave 64 bits when they are added."""
-    image = node("image", Pixels(("t", "c"), (100, 3)), type=value(Kind.COUNT, 0, 255, t=100, c=3))
+    image = node("image", Frames(("t", "c"), (100, 3)), type=value(Kind.COUNT, 0, 255, t=100, c=3))
     op = Contract(Param("w", ("o", "c")), ("c",), ("o",))
     reach = 3 * 255 * 2**51
     first = node("first", op, "image", type=current(0, reach, t=100, o=1))
@@ -200,7 +200,7 @@ def renamed_to_time() -> tuple[Json, Arrays]:
 
 def scalar_image() -> tuple[Json, Arrays]:
     """An image without axes: one number."""
-    image = replace(IMAGE, op=Pixels((), ()), type=value(Kind.COUNT, 0, 255))
+    image = replace(IMAGE, op=Frames((), ()), type=value(Kind.COUNT, 0, 255))
     op = Contract(Param("w", ("o",)), (), ("o",))
     first = node("first", op, "image", type=current(0, 510, o=2))
     answer = replace(ANSWER, inputs=("first",), type=value(Kind.READOUT, 0, 1530, o=2))
@@ -306,7 +306,7 @@ def nested(depth: int, twice: bool) -> Lie:
 
 def long_axis(size: int) -> Lie:
     def make() -> tuple[Json, Arrays]:
-        op = Pixels(("c", "h"), (2, size))
+        op = Frames(("c", "h"), (2, size))
         image = replace(IMAGE, op=op, type=value(Kind.COUNT, 0, 255, c=2, h=size))
         first = replace(FIRST, type=current(-510, 765, k=2, h=size))
         fire = replace(FIRE, type=spikes(t=STEPS, k=2, h=size))

@@ -21,7 +21,7 @@ from snncc.checker import Rejected, check
 from snncc.checker.certificate import expected
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Node
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.mfi import Level, prove
 from snncc.mfi.certificate import certify
 from snncc.runtime.execution import ALL, Execution
@@ -116,11 +116,12 @@ def _runs_differ(graph: Graph) -> str:
     """What two executors answer differently on dark, random and saturated images, or ""."""
     if sum(node.type.neurons for node in graph.nodes) * graph.steps > MOST_RUN:
         return ""
-    (image,) = graph.select(Pixels)
-    shape = image.type.shape
+    (image,) = graph.select(Frames)
+    shape, (low, high) = image.type.shape, image.type.domain or (0, 255)
     rng = np.random.default_rng(len(graph.nodes))
-    random = [rng.integers(0, 256, shape), rng.integers(0, 2, shape) * 255]
-    images = np.stack([np.full(shape, 255), np.zeros(shape), *random]).astype(np.uint8)
+    random = [rng.integers(low, high + 1, shape), rng.integers(0, 2, shape) * (high - low) + low]
+    images = np.stack([np.full(shape, high), np.full(shape, low), *random])
+    images = images.astype(image.type.dtype)
     wanted, got = interpret(graph, images, ALL), Simulator(graph, 1).run(images, ALL)
     return difference(wanted, got, graph.nodes)
 

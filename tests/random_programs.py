@@ -11,13 +11,14 @@ import numpy as np
 from snncc.ir import Graph, GraphBuilder, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import Op
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 IMAGE = (2, 3, 4)
 
 
 class _Program:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, domain: tuple[int, int]) -> None:
+        self.domain = domain
         self.rng = np.random.default_rng([seed, 5])
         self.steps = int(self.rng.integers(1, 5))
         self.b = GraphBuilder("integer", self.steps, "exact")
@@ -129,7 +130,7 @@ class _Program:
 
     def build(self) -> Graph:
         encoding = "host" if self.chance(0.3) else "bit-planes"
-        image = self.add(Pixels(("pc", "h", "w"), IMAGE, encoding), at="image")
+        image = self.add(Frames(("pc", "h", "w"), IMAGE, encoding, self.domain), at="image")
         for _ in range(int(self.rng.integers(1, 3))):
             if self.chance(0.5):
                 self.currents.append(self.convolve(image, "pc", self.chance(0.2)))
@@ -153,9 +154,9 @@ class _Program:
         return graph
 
 
-def random_program(seed: int) -> Graph:
-    """A verified program; its images are uint8 [n, 2, 3, 4]."""
-    return _Program(seed).build()
+def random_program(seed: int, domain: tuple[int, int] = (0, 255)) -> Graph:
+    """A verified program; its images are 8-bit integers of the domain, [n, 2, 3, 4]."""
+    return _Program(seed, domain).build()
 
 
 def program_images(seed: int, count: int) -> np.ndarray:
@@ -163,3 +164,13 @@ def program_images(seed: int, count: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 6])
     brightest = rng.choice([8, 64, 256], (count, 1, 1, 1))
     return (rng.random((count, *IMAGE)) * brightest).astype(np.uint8)
+
+
+def numbers_of(graph: Graph, seed: int, count: int) -> np.ndarray:
+    """Samples for any program: every number of its domain may occur, its ends in the first two."""
+    kind = next(node.type for node in graph.nodes if not node.inputs)
+    low, high = kind.domain or (0, 0)
+    rng = np.random.default_rng([seed, 7])
+    numbers = rng.integers(low, high + 1, (count, *kind.shape))
+    numbers[:2] = np.reshape([low, high][:count], (-1, *(1 for _ in kind.shape)))
+    return numbers.astype(kind.dtype)

@@ -23,7 +23,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import INTEGER, Array, Context, Graph, GraphBuilder, Kind, Op, ValueType, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.op import require
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.ir.text import parse_graph, print_graph
 from snncc.mfi import Level, certificate, prove, widths, witnesses
 from snncc.mfi import rules as needs
@@ -100,7 +100,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def program() -> Graph:
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("f",), (3,)), name="image")
+    image = b.add(Frames(("f",), (3,)), name="image")
     w = b.constant("w", np.array([[1, -2, 1], [-1, 3, 2]], np.int8), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     other = b.constant("x", np.array([[-1, 2, 0], [1, -3, 1]], np.int8), ("k", "f"))
@@ -136,7 +136,7 @@ def by_hand(graph: Graph, spikes: dict[str, Array]) -> Array:
 def test_every_table_has_an_answer() -> None:
     for name in TABLES:
         assert table(name).holes() == set(), name
-    assert set(rules.OPS) == set(INTEGER.ops)
+    assert set(rules.OPS) == INTEGER.words
 
 
 @pytest.mark.usefixtures("added")

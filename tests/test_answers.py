@@ -20,7 +20,7 @@ from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_modules import source_of
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.ir.spiking_ops import Readout
 from snncc.runtime import interpret
 from snncc.runtime.answers import class_axis, predictions_of
@@ -189,7 +189,7 @@ def test_the_classes_lie_on_the_only_long_axis() -> None:
 def of_two_axes(dialect: str) -> Graph:
     """A graph as no model gives it any more: what it answers lies over two axes."""
     b = GraphBuilder(dialect, 2, "exact" if dialect == "integer" else "")
-    image = b.add(Pixels(("h", "c"), (3, 2)), name="image")
+    image = b.add(Frames(("h", "c"), (3, 2)), name="image")
     whole = dialect == "integer"
     w = b.constant("w", np.array([[1, -2], [3, 1]], np.int8 if whole else float), ("k", "c"))
     current = b.add(Contract(w, ("c",), ("k",)), [image], name="head")
@@ -222,7 +222,7 @@ def test_a_program_with_an_axis_of_length_one_still_predicts(
 ) -> None:
     """As versions before this one made them: logits [n, 1, classes]."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("h", "c"), (1, 2)), name="image")
+    image = b.add(Frames(("h", "c"), (1, 2)), name="image")
     w = b.constant("w", np.array([[1, -2], [3, 1], [-1, 2]], np.int8), ("k", "c"))
     current = b.add(Contract(w, ("c",), ("k",)), [image], name="head")
     graph = b.finish(b.add(IntegerReadout(), [current], name="answer"))

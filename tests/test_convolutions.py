@@ -8,7 +8,7 @@ from test_executors import dense
 
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Convolve, Pixels
+from snncc.ir.projections import Contract, Convolve, Frames
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 
@@ -19,7 +19,7 @@ def network(stride: Pair, padding: Pair, dilation: Pair, groups: int, kernel: Pa
     """A plain first convolution and one of the given geometry, each with spiking neurons."""
     rng = np.random.default_rng(0)
     b = GraphBuilder("integer", 3, "exact")
-    image = b.add(Pixels(("c", "h", "w"), (4, 9, 10)), name="image")
+    image = b.add(Frames(("c", "h", "w"), (4, 9, 10)), name="image")
 
     def weight(parts: int) -> np.ndarray:
         return rng.integers(-9, 10, (4, 4 // parts, *kernel)).astype(np.int8)

@@ -17,7 +17,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Pixels
+from snncc.ir.projections import Concat, Contract, Frames
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -61,7 +61,7 @@ def wide_layers(inputs: int, outputs: int, level: int, weight: type = np.int8) -
     """Pixels that fire at a level, one wide layer behind them."""
     rng = np.random.default_rng(0)
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("p",), (inputs,)), name="image")
+    image = b.add(Frames(("p",), (inputs,)), name="image")
 
     def fire(current: str, threshold: int, name: str) -> str:
         k = b.constant("k", np.array(threshold))
@@ -139,7 +139,7 @@ def side_by_side() -> Graph:
     """
     rng = np.random.default_rng(3)
     b = GraphBuilder("integer", 3, "exact")
-    image = b.add(Pixels(("h", "w", "p"), (3, 2, 6)), name="image")
+    image = b.add(Frames(("h", "w", "p"), (3, 2, 6)), name="image")
 
     def fire(current: str, threshold: int, name: str) -> str:
         k = b.constant("k", np.array(threshold))

@@ -11,7 +11,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph, GraphBuilder, Kind
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -69,7 +69,7 @@ def test_every_kind_of_neuron(compare: str, reset: str, decay: tuple) -> None:
     rng = np.random.default_rng(5)
     for width in (7, 11, 19):
         b = GraphBuilder("integer", 4)
-        image = b.add(Pixels(("p",), (33,)), name="image")
+        image = b.add(Frames(("p",), (33,)), name="image")
         reach = 1 << width
         w = b.constant("w", rng.integers(-reach, reach, (9, 33)), ("n", "p"))
         current = b.add(Contract(w, ("p",), ("n",)), [image])

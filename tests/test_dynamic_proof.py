@@ -14,7 +14,7 @@ from random_networks import random_images, random_network
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.mfi import prove
 from snncc.runtime import ALL, interpret
 from snncc.runtime.dynamic_proof import Counts, DynamicProof, prove_by_running
@@ -62,7 +62,7 @@ def test_the_same_bits_and_every_node_within_its_static_verdict(seed: int) -> No
 def small() -> Graph:
     """Two pixels, two neurons, one answer; T = 2. Small enough to count by hand."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("f",), (2,)), name="image")
+    image = b.add(Frames(("f",), (2,)), name="image")
     w = b.constant("w", np.array([[1, -2], [3, 0]], np.int8), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     scaled = b.add(Gain(b.constant("g", np.array([3, 1]), ("k",)), 1), [current], name="scaled")

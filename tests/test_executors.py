@@ -13,7 +13,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 
@@ -51,7 +51,7 @@ def dense_node(
         return array.transpose([own.index(n) for n in axes if n in own]).reshape(shape)
 
     match op:
-        case Pixels():
+        case Frames():
             return images
         case Contract():
             weight_axes = [*op.shared, *(f"out {n}" for n in op.out), *op.into]
@@ -244,7 +244,7 @@ def test_wrong_images_are_refused() -> None:
 def wide(weight: int) -> Graph:
     """A chain whose numbers need more than 32 bits."""
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("f",), (3,)), name="image")
+    image = b.add(Frames(("f",), (3,)), name="image")
     w = b.constant("w", np.full((2, 3), weight, np.int64), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     gain = b.constant("g", np.array([5, -3]), ("k",))

@@ -14,7 +14,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Loc
 from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
@@ -356,7 +356,7 @@ def test_thresholds_are_rounded_so_that_integers_decide_alike() -> None:
 def test_the_membranes_bound_is_attained() -> None:
     """An input that drives a neuron exactly to both ends of its proved interval."""
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("f",), (2,)), name="image")
+    image = b.add(Frames(("f",), (2,)), name="image")
     weight = b.constant("w", np.array([[3, -2]], np.int16), ("k", "f"))
     current = b.add(Contract(weight, ("f",), ("k",)), [image], name="current")
     threshold = b.constant("k", np.array([766], np.int16), ("k",))

@@ -14,7 +14,7 @@ from snncc.cli.main import run
 from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
 from snncc.frontends.mixer_snn.untrained import untrained_mixer
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime import ALL, interpret
 from snncc.runtime.image_files import ImageFiles
 from snncc.runtime.image_folder import find_images
@@ -113,8 +113,8 @@ def test_both_encodings_and_both_executors_agree(
         out = compiled(checkpoint, tmp_path / encoding, *options)
         loaded = load_program(Path(out))
         assert loaded.provenance["preprocess"] == name
-        (entry,) = loaded.graph.select(Pixels)
-        assert isinstance(entry.op, Pixels)
+        (entry,) = loaded.graph.select(Frames)
+        assert isinstance(entry.op, Frames)
         assert (entry.op.encoding, entry.op.shape) == (encoding, (3, 224, 224))
         seen += [interpret(loaded.graph, pixels, ALL), Simulator(loaded.graph).run(pixels, ALL)]
     first = seen[0]

@@ -17,7 +17,7 @@ from random_programs import program_images, random_program
 from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime import interpret
 from snncc.runtime.simulator import Simulator
 
@@ -91,7 +91,7 @@ def test_the_trained_mixer_on_20_images(
     encoding: str,
 ) -> None:
     nodes = tuple(
-        replace(n, op=replace(n.op, encoding=encoding)) if isinstance(n.op, Pixels) else n
+        replace(n, op=replace(n.op, encoding=encoding)) if isinstance(n.op, Frames) else n
         for n in trained.nodes
     )
     graph, images = replace(trained, nodes=nodes), digits[0][:20]

@@ -26,7 +26,7 @@ from snncc.backends.lava_nc.process_network import ProcessNetwork
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Op, TypeRuleError
 from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels
+from snncc.ir.projections import Concat, Contract, Convolve, Frames
 
 
 def run_on_stand_in(
@@ -187,7 +187,7 @@ def with_ops(graph: Graph, ops: Mapping[str, Op]) -> Graph:
 def test_what_looks_at_several_steps_is_refused_all_at_once() -> None:
     """The type rule refuses it before; a backend that is handed it all the same says so too."""
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p",), (4,)), (), (), "image")
+    image = b.add(Frames(("p",), (4,)), (), (), "image")
     h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
     s = population(b, h, "s")
     over = Contract(weights(b, 2, "k", "c"), ("c",), ("k",))
@@ -248,7 +248,7 @@ def test_a_value_may_be_one_number(tmp_path: Path, encoding: str) -> None:
 
 def test_a_convolution_along_time_is_refused() -> None:
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Pixels(("p", "w", "x"), (4, 4, 4)), (), (), "image")
+    image = b.add(Frames(("p", "w", "x"), (4, 4, 4)), (), (), "image")
     h = b.add(Contract(weights(b, 1, "c", "p"), ("p",), ("c",)), (image,), (), "h")
     s = population(b, h, "s")
     kernel = b.constant("k", np.ones((2, 4, 1, 1), np.int64), ("o", "i", "kh", "kw"))

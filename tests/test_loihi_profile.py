@@ -23,7 +23,7 @@ from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import prove
 from snncc.mfi.fold_sites import Counted, Site, nearest_on_grid
@@ -62,7 +62,7 @@ def test_no_two_populations_share_a_current() -> None:
 
 def test_maps_that_read_the_same_spikes_alike_become_one() -> None:
     b = GraphBuilder("spiking", 2)
-    image = b.add(Pixels(("c",), (3,)), name="image")
+    image = b.add(Frames(("c",), (3,)), name="image")
     w = b.constant("w", np.arange(6.0).reshape(2, 3), ("k", "c"))
     first = b.add(Contract(w, ("c",), ("k",)), [image], name="first")
     second = b.add(Contract(w, ("c",), ("k",)), [image], name="second")
@@ -84,7 +84,7 @@ def test_maps_that_read_the_same_spikes_alike_become_one() -> None:
 
 def thresholds(values: list[float], **options: object) -> Graph:
     b = GraphBuilder("spiking", 3)
-    image = b.add(Pixels(("c",), (3,)), name="image")
+    image = b.add(Frames(("c",), (3,)), name="image")
     w = b.constant("w", np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]]), ("k", "c"))
     current = b.add(Contract(w, ("c",), ("k",)), [image], name="current")
     threshold = b.constant("threshold", np.array(values), ("k",))
@@ -238,7 +238,7 @@ IN_STEPS = Counted((), np.ones(()), 1, STORAGE)
 def biased(biases: list[float]) -> Graph:
     """The network that `broken` is the program of, with biases of its own."""
     b = GraphBuilder("spiking", 4)
-    image = b.add(Pixels(("c",), (2,)), name="image")
+    image = b.add(Frames(("c",), (2,)), name="image")
     weight = b.constant("w", np.full((3, 2), 100.0), ("k", "c"))
     current = b.add(Contract(weight, ("c",), ("k",)), [image], name="map")
     level, bias = b.constant("t", np.array(6401.0)), b.constant("b", np.array(biases), ("k",))
@@ -301,7 +301,7 @@ def broken(**change: object) -> Graph:
     """A program of one population that breaks what it is told to break."""
     given: dict[str, object] = {"weight": 100, "threshold": 6400, "bias": 64, "shift": 6, **change}
     b = GraphBuilder("integer", 4, registers.PROFILE)
-    image = b.add(Pixels(("c",), (2,)), name="image")
+    image = b.add(Frames(("c",), (2,)), name="image")
     weight = b.constant("w", np.full((3, 2), given["weight"]), ("k", "c"))
     current = b.add(Contract(weight, ("c",), ("k",)), [image], name="map")
     total = b.add(Sum((int(str(given["shift"])),)), [current], name="sum")

@@ -11,7 +11,7 @@ from snncc.backends.lava_nc.synapses import Synapses, synapses_into
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Node
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.runtime.interpreter import run_nodes
 
 NETWORKS = 40
@@ -61,7 +61,7 @@ def test_synapses_add_up_to_every_current() -> None:
 def two_maps(weight: int) -> Graph:
     """One population that reads the same spikes twice."""
     b = GraphBuilder("integer", 2, registers.PROFILE)
-    image = b.add(Pixels(("c",), (2,)), name="image")
+    image = b.add(Frames(("c",), (2,)), name="image")
     w = b.constant("w", np.full((2, 2), weight, np.int8), ("k", "c"))
     maps = [b.add(Contract(w, ("c",), ("k",)), [image]) for _ in range(2)]
     total = b.add(Sum((6, 6)), maps)
@@ -97,7 +97,7 @@ def test_what_reaches_a_population_has_one_age() -> None:
             for part, delay in zip(parts, waits, strict=True):
                 at = schedule.arrival[part.source] + delay + 1
                 assert at == schedule.listens[name]
-                pixels = isinstance(graph[part.source].op, Pixels)
+                pixels = isinstance(graph[part.source].op, Frames)
                 assert pixels or delay == 0 or (part.source, delay) in held
         relays += len(schedule.relays)
     assert relays > 5

@@ -38,7 +38,7 @@ from snncc.ir import (
     verify,
 )
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.meaning import Meaning
 from snncc.mfi import prove
 from snncc.mfi.analysis import domains_of
@@ -91,7 +91,7 @@ def test_every_op_is_known_or_refused_with_a_reason(name: str) -> None:
 
 
 def test_the_checker_knows_the_ops_of_the_integer_dialect() -> None:
-    assert set(OPS) == set(INTEGER.ops)
+    assert set(OPS) == INTEGER.words
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
 
 def program() -> Graph:
     b = GraphBuilder("integer", 3, "exact")
-    image = b.add(Pixels(("f",), (3,)), name="image")
+    image = b.add(Frames(("f",), (3,)), name="image")
     w = b.constant("w", np.array([[1, -2, 1], [3, 0, 2]], np.int8), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     spikes = [fires(b, current, level) for level in (300, 500)]
@@ -292,7 +292,7 @@ def test_a_table_alone_says_who_has_no_form(name: str) -> None:
 def known() -> Graph:
     """A program that everything knows."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("f",), (3,)), name="image")
+    image = b.add(Frames(("f",), (3,)), name="image")
     w = b.constant("w", np.array([[1, -2, 1], [3, 0, 2]], np.int8), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     scaled = b.add(Gain(b.constant("g", np.array([3, 1]), ("k",)), 1), [current], name="scaled")

@@ -16,7 +16,7 @@ from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Concat, Pixels, Sum
+from snncc.ir.projections import Concat, Frames, Sum
 from snncc.runtime import ALL, memory_use
 from snncc.runtime.host_layers import HostLayer
 from snncc.runtime.hybrid_runner import HybridRunner
@@ -225,7 +225,7 @@ def beside() -> Graph:
 def test_host_units_take_what_was_said(make: Callable[[], Graph]) -> None:
     """NumPy's arrays of one unit at a time; what is said holds and is not far too much."""
     graph = make()
-    shape = next(n.type.shape for n in graph.select(Pixels))
+    shape = next(n.type.shape for n in graph.select(Frames))
     image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     plan = plan_units(graph, graph.steps, everything(graph))
     assert plan.host

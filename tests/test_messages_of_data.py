@@ -17,7 +17,7 @@ from programs import lowered
 from snncc.artifact import Program, save_program
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime import array_files, memory_use
 from snncc.runtime.data_files import read_array, read_arrays
 from snncc.runtime.image_arrays import images_for, require_images
@@ -372,7 +372,7 @@ def test_a_flipped_byte_of_an_npz_never_gives_other_numbers(there: Path) -> None
 
 def test_pixels_are_what_is_meant(there: Path) -> None:
     """The program of these tests takes images that no other file here has the shape of."""
-    (node,) = lowered(SEED).select(Pixels)
+    (node,) = lowered(SEED).select(Frames)
     assert images_of(SEED).shape[1:] == node.op.shape  # type: ignore[union-attr]
     with np.load("d.npz") as file:
         assert json.dumps(sorted(file.files)) == '["columns", "x", "y"]'

@@ -13,7 +13,7 @@ from test_executors import dense_node
 
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels
+from snncc.ir.projections import Concat, Contract, Convolve, Frames
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.dynamic_proof import prove_by_running
 from snncc.runtime.operation_counts import OperationCounts, estimate_energy
@@ -164,7 +164,7 @@ def _busy(graph: Graph, node: Node, execution: Execution) -> int:
 def chain() -> Graph:
     """Three pixels -> two neurons -> one answer, T = 2."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("f",), (3,)), name="image")
+    image = b.add(Frames(("f",), (3,)), name="image")
     w = b.constant("w", np.array([[1, 0, 2], [0, 0, 5]], np.int8), ("k", "f"))
     current = b.add(Contract(w, ("f",), ("k",)), [image], name="current")
     op = IntegerPopulation(b.constant("k", np.array([7, 100]), ("k",)), decay=(1, 0))
@@ -209,7 +209,7 @@ def test_membrane_updates_compare_what_a_reset_leaves(reset: str) -> None:
     """One neuron, threshold 6, four steps at Z = 8, 2, 2, 8: spikes at the first and the last."""
     levels, spikes = np.array([[[8], [2], [2], [8]]]), np.array([[[1], [0], [0], [1]]])
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("f",), (1,)))
+    image = b.add(Frames(("f",), (1,)))
     current = b.add(Contract(b.constant("w", np.array([[1]]), ("k", "f")), ("f",), ("k",)), [image])
     op = IntegerPopulation(b.constant("k", np.array([6]), ("k",)), reset=reset)
     graph = b.finish(b.add(op, [current], name="fire"))
@@ -253,7 +253,7 @@ def test_chunks_do_not_change_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_host_computes_is_not_counted_as_the_programs() -> None:
     graph = chain()
     nodes = tuple(
-        replace(n, op=replace(n.op, encoding="host")) if isinstance(n.op, Pixels) else n
+        replace(n, op=replace(n.op, encoding="host")) if isinstance(n.op, Frames) else n
         for n in graph.nodes
     )
     counts = count_operations(replace(graph, nodes=nodes), np.array([[3, 9, 0]], np.uint8))

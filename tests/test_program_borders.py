@@ -12,7 +12,7 @@ from snncc.checker import Rejected
 from snncc.checker.certificate import expected
 from snncc.ir import Graph, GraphBuilder, TypeRuleError, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.mfi import Level, prove
 from snncc.mfi.certificate import certify
 
@@ -25,7 +25,7 @@ class Small:
 
     def __init__(self, steps: int = 1) -> None:
         self.b = GraphBuilder("integer", steps, "exact")
-        image = self.b.add(Pixels(("c",), (1,)), name="image")
+        image = self.b.add(Frames(("c",), (1,)), name="image")
         self.spike = self.fire(self.map(image, 1), threshold=100)
 
     def map(self, source: str, *weights: int) -> str:

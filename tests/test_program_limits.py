@@ -13,13 +13,14 @@ from structure_fuzzer import sealed
 from snncc.artifact import files, load_program
 from snncc.checker import Rejected, form, program_file, projections
 from snncc.checker.certificate import expected
-from snncc.checker.values import digits, row_ends
+from snncc.checker.selections import row_ends
+from snncc.checker.values import digits
 from snncc.compiler.options import CompileOptions, check_options
 from snncc.diagnostics import SnnccError
 from snncc.ir import GraphBuilder, limits, names, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.op import TypeRuleError
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.ir.selections import row_sums
 from snncc.mfi.rules import digits_of
 from snncc.mfi.width_proof import prove_widths
@@ -103,7 +104,7 @@ def test_sums_of_weights_are_exact_or_refused() -> None:
 def test_four_weights_of_2_to_the_60_do_not_wrap(tmp_path: Path) -> None:
     """16 of them, 255 times, are 0 in 64 bits: no table, no width proof and no checker says so."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("c",), (16,)), name="image")
+    image = b.add(Frames(("c",), (16,)), name="image")
     op = Contract(b.constant("w", np.full((1, 16), 2**60), ("k", "c")), ("c",), ("k",))
     with pytest.raises(TypeRuleError, match="62 bits"):
         b.add(op, [image])
@@ -119,7 +120,7 @@ def test_the_widest_membrane_that_fits_is_exact(tmp_path: Path) -> None:
     """One step more and it would need 63 bits."""
     steps = 4
     b = GraphBuilder("integer", steps, "exact")
-    image = b.add(Pixels(("c",), (1,)), name="image")
+    image = b.add(Frames(("c",), (1,)), name="image")
     weight = b.constant("w", np.array([[2**51]]), ("k", "c"))
     current = b.add(Contract(weight, ("c",), ("k",)), [image])
     op = IntegerPopulation(b.constant("t", np.array(2**61 - 1)), decay=(1, 0))
@@ -145,7 +146,7 @@ def test_a_pass_that_leaves_a_graph_beyond_a_limit_says_so(monkeypatch: pytest.M
             return PassResult(graph)
 
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("c",), (16,)), name="image")
+    image = b.add(Frames(("c",), (16,)), name="image")
     weight = b.constant("w", np.ones((1, 16), np.int8), ("k", "c"))
     graph = b.finish(b.add(IntegerReadout(), [b.add(Contract(weight, ("c",), ("k",)), [image])]))
     run_passes(graph, [Same()])
@@ -161,11 +162,11 @@ def test_a_module_s_odd_name_becomes_one_that_a_program_can_have() -> None:
     """Executors call their own things `cat[0]`; a user's module may be called so too."""
     b = GraphBuilder("integer", 2, "exact")
     made = [
-        b.add(Pixels(("c",), (1,)), name=name) for name in ("cat[0]", "cat[0]", "a b\n", "größe")
+        b.add(Frames(("c",), (1,)), name=name) for name in ("cat[0]", "cat[0]", "a b\n", "größe")
     ]
     assert made == ["cat_0_", "cat_0__2", "a b_", "größe"]
     assert all(map(names.is_name, made))
-    long = b.add(Pixels(("c",), (1,)), name="m." * 400)
+    long = b.add(Frames(("c",), (1,)), name="m." * 400)
     assert names.is_name(long)
     assert not names.is_axis_name("_")
 

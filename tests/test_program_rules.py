@@ -159,10 +159,10 @@ def wide_membranes(which: int) -> Graph:
     graph = hand_made(threshold=30, reset="hard", compare="ge")
     (old,) = graph.select(IntegerPopulation)
     from snncc.ir import GraphBuilder
-    from snncc.ir.projections import Contract, Pixels
+    from snncc.ir.projections import Contract, Frames
 
     b = GraphBuilder("integer", 2, "exact")
-    name = b.add(Pixels(("c",), (2,)), name="image")
+    name = b.add(Frames(("c",), (2,)), name="image")
     for number in range(3):
         weight = 1 << (20 if number == which else 2)
         param = b.constant("w", np.full((2, 2), weight), ("c", "c"))

@@ -5,7 +5,7 @@ import pytest
 
 from snncc.ir import GraphBuilder
 from snncc.ir.op import TypeRuleError
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from snncc.ir.projections import Contract, Pixels
 )
 def test_an_axis_is_contracted_once(into: tuple[str, ...], summed: tuple[str, ...]) -> None:
     b = GraphBuilder("integer", 1, "exact")
-    image = b.add(Pixels(("c", "d"), (3, 3)), name="image")
+    image = b.add(Frames(("c", "d"), (3, 3)), name="image")
     weight = b.constant("w", np.ones((2, *(3 for _ in into)), np.int8), ("k", *into))
     with pytest.raises(TypeRuleError, match="contracted twice"):
         b.add(Contract(weight, into, ("k",), (), summed), [image])
@@ -28,7 +28,7 @@ def test_different_axes_are(
     into: tuple[str, ...], summed: tuple[str, ...], axes: list[str]
 ) -> None:
     b = GraphBuilder("integer", 1, "exact")
-    image = b.add(Pixels(("c", "d"), (3, 3)), name="image")
+    image = b.add(Frames(("c", "d"), (3, 3)), name="image")
     weight = b.constant("w", np.ones((2, *(3 for _ in into)), np.int8), ("k", *into))
     made = b.add(Contract(weight, into, ("k",), (), summed), [image])
     assert list(b[made].type.names) == axes

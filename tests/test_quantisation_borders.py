@@ -5,7 +5,7 @@ import pytest
 
 from snncc.ir import GraphBuilder, TypeRuleError
 from snncc.ir.integer_ops import IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi.domains import Domain, Values
 from snncc.quantize.calibration import round_plainly
@@ -38,7 +38,7 @@ def test_a_finer_grid_still_holds_its_largest_weight(share: float) -> None:
     """A map smaller than the one that it meets gets a power of two that its bits can hold."""
     b = GraphBuilder("spiking", 2)
     rng = np.random.default_rng(0)
-    image = b.add(Pixels(("c",), (6,)), name="image")
+    image = b.add(Frames(("c",), (6,)), name="image")
     big = rng.uniform(-1, 1, (1, 6))
     big[0, 0] = 1.0
     small = big[:, ::-1] * share
@@ -63,7 +63,7 @@ def test_a_finer_grid_still_holds_its_largest_weight(share: float) -> None:
 def test_a_readout_counts_in_a_positive_unit(unit: float) -> None:
     """With a unit of 0 all logits were equal, with one below 0 the least were the largest."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("c",), (2,)), name="image")
+    image = b.add(Frames(("c",), (2,)), name="image")
     w = b.constant("w", np.array([[1, -2]], np.int8), ("k", "c"))
     current = b.add(Contract(w, ("c",), ("k",)), [image])
     with pytest.raises(TypeRuleError, match="not positive"):

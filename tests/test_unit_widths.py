@@ -16,7 +16,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.backends.cpu.units import units_of
 from snncc.ir import Graph, GraphBuilder, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.kernel_choice import projections_of_spikes
 from snncc.runtime.simulator import Simulator
@@ -37,7 +37,7 @@ class Full:
     def spikes(self, **axes: int) -> str:
         """A population that spikes where a pixel is at least 200."""
         names = tuple(axes)
-        image = self.b.add(Pixels(names, tuple(axes.values())), name="image")
+        image = self.b.add(Frames(names, tuple(axes.values())), name="image")
         last = names[-1]
         own = np.eye(axes[last], dtype=np.int8)
         return self.fire(self.map(image, own, last, last), 200, "first")
@@ -70,7 +70,7 @@ def same(wanted: Execution, got: Execution) -> None:
 
 def every_mode(graph: Graph, images: np.ndarray | None = None) -> Execution:
     """All kernels, one and two threads, whole and resumed streams: the interpreter's bits."""
-    shape = next(n.type.shape for n in graph.select(Pixels))
+    shape = next(n.type.shape for n in graph.select(Frames))
     if images is None:
         images = np.random.default_rng(0).integers(150, 256, (3, *shape)).astype(np.uint8)
         images[0] = 255
@@ -158,7 +158,7 @@ def test_maps_along_rows_at_the_border_of_sixteen_bits(extra: int) -> None:
 def test_planes_of_pixels_at_the_border_of_sixteen_bits(count: int) -> None:
     """Each of the eight planes is a sum of its own, shifted after it is widened."""
     net = Full.new()
-    image = net.b.add(Pixels(("h", "p"), (count, 1)), name="image")
+    image = net.b.add(Frames(("h", "p"), (count, 1)), name="image")
     current = net.map(image, np.full((33, 1), 127, np.int8), "o", "p", "h")
     last = net.fire(current, 4_000_000, "last")
     graph = net.read(net.map(last, np.ones((1, 33), np.int8), "c", "o"))
@@ -221,7 +221,7 @@ def on_host(graph: Graph, reason: str, steps: int = STEPS) -> None:
     assert any(reason in each for each in plan.reasons.values()), plan.reasons
     assert not [u for u in plan.host.values() if isinstance(u.node.op, Contract | Convolve)]
     assert check_plan(graph, plan) == ()
-    shape = next(n.type.shape for n in graph.select(Pixels))
+    shape = next(n.type.shape for n in graph.select(Frames))
     images = np.full((2, *shape), 255, np.uint8)
     simulator = Simulator(graph, 2)
     assert simulator.host_units == plan.reasons

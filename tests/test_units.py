@@ -9,7 +9,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.backends.cpu.units import units_of
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.verifier import verify
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
@@ -31,7 +31,7 @@ class Net:
         return self.rng.integers(-top, top + 1, shape).astype(dtype)
 
     def image(self, **axes: int) -> str:
-        return self.b.add(Pixels(tuple(axes), tuple(axes.values())), name="image")
+        return self.b.add(Frames(tuple(axes), tuple(axes.values())), name="image")
 
     def fire(self, current: str, name: str = "", **options: object) -> str:
         kind = self.b[current].type.without("t")
@@ -62,7 +62,7 @@ class Net:
 
 def equal(graph: Graph, count: int = 3, seed: int = 0) -> dict[str, int]:
     """Both executors give the same bits; returns how often each population spiked."""
-    shape = next(n.type.shape for n in graph.select(Pixels))
+    shape = next(n.type.shape for n in graph.select(Frames))
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
     slow, simulator = interpret(graph, images, ALL), Simulator(graph, 2)
     assert simulator.host_units == {}

@@ -22,7 +22,7 @@ from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph, GraphBuilder, TooWide, TypeRuleError, VerifyError, verify
 from snncc.ir import traced_ops as ops
 from snncc.ir.dialect import DIALECTS
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.ir.selections import row_sums
 from snncc.ir.spiking_ops import Opaque, Readout
 from snncc.mfi import Level, prove
@@ -264,7 +264,7 @@ def test_a_number_too_large_for_integers_is_told_before_compiling() -> None:
 def test_only_what_is_too_wide_is_told_as_that() -> None:
     """Weights that select with a current are no matter of bits: SNN033 would mislead."""
     b = GraphBuilder("spiking", 2)
-    x = b.add(Pixels(("f",), (2,)), name="image")
+    x = b.add(Frames(("f",), (2,)), name="image")
     for name in ("one", "two"):
         weight = b.constant(f"{name}.w", np.array([[1.0, -0.3], [0.4, 0.9]]), ("f", "f"))
         x = b.add(Contract(weight, ("f",), ("f",)), [x], name=name)

@@ -5,14 +5,14 @@ import pytest
 
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.mfi import prove
 
 
 def chain(*membranes: tuple[int, int], weights: tuple[int, ...] = ()) -> Graph:
     """Populations one behind the other, with declared membranes and given weights."""
     b = GraphBuilder("integer", 1, "exact")
-    value = b.add(Pixels(("c",), (1,)), name="image")
+    value = b.add(Frames(("c",), (1,)), name="image")
     for number, membrane in enumerate(membranes):
         size = weights[number] if weights else int(number > 0)
         weight = b.constant("w", np.array([[size]]), ("c", "c"))

@@ -14,7 +14,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, VerifyError, verify
 from snncc.ir.encodings import encodings_of
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import Level, Policy, prove
 from snncc.mfi.prover import prove_rules
@@ -26,7 +26,7 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 def spiking(*encodings: str) -> Graph:
     """Images of two elements, each with weights of its own; then neurons."""
     b, rng = GraphBuilder("spiking", 3), np.random.default_rng(0)
-    images = [b.add(Pixels(("f",), (2,), way), name=f"image{i}") for i, way in enumerate(encodings)]
+    images = [b.add(Frames(("f",), (2,), way), name=f"image{i}") for i, way in enumerate(encodings)]
 
     def dense(name: str, source: str) -> str:
         weight = rng.normal(size=(3, b[source].type.size("f")))

@@ -11,7 +11,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph, GraphBuilder, Kind, Node, ValueType, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Convolve, Pixels
+from snncc.ir.projections import Contract, Convolve, Frames
 from snncc.ir.spiking_ops import Population
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -64,7 +64,7 @@ def huge_weight(graph: Graph) -> Graph:
 def huge_gain(graph: Graph) -> Graph:
     """A product that needs more than 62 bits before it is shifted down again."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("f",), (2,)), name="image")
+    image = b.add(Frames(("f",), (2,)), name="image")
     current = b.add(
         Contract(b.constant("w", np.full((1, 2), 2**30), ("k", "f")), ("f",), ("k",)), [image]
     )

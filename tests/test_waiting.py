@@ -8,7 +8,7 @@ from generators.programs import program
 
 from snncc.backends.lava_nc.schedule import balance_delays, costs_a_step
 from snncc.backends.lava_nc.waiting import times_of_least_waiting
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 Reads = dict[str, list[str]]
 
@@ -69,7 +69,7 @@ def test_programs_hold_less_than_when_everything_listens_as_soon_as_it_can() -> 
         reads = {node.name: list(node.inputs) for node in graph.nodes}
         costs = {node.name: int(costs_a_step(graph, node)) for node in graph.nodes}
         widths = {
-            n.name: n.type.neurons * (8 if isinstance(n.op, Pixels) else 1) for n in graph.nodes
+            n.name: n.type.neurons * (8 if isinstance(n.op, Frames) else 1) for n in graph.nodes
         }
         earliest: dict[str, int] = {}
         for node, sources in reads.items():
@@ -89,7 +89,7 @@ def test_what_the_host_computes_is_sent_at_once() -> None:
     for seed in range(60):
         graph = program(seed)
         schedule = balance_delays(graph)
-        for image in graph.select(Pixels):
+        for image in graph.select(Frames):
             for reader in graph.readers[image.name] if image.op.encoding == "host" else ():
                 seen += 1
                 assert schedule.listens[reader.name] == schedule.arrival[reader.name] == 0

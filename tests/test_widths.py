@@ -15,7 +15,7 @@ from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph, GraphBuilder, Node, Param, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Contract, Convolve, Frames, Sum
 from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.mfi.widths import before_shift_of, bounds_of, membrane_of
@@ -187,7 +187,7 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
 
 def membrane(**given: object) -> tuple[Graph, str]:
     b = GraphBuilder("integer", 4, "exact")
-    image = b.add(Pixels(("f",), (2,)), name="image")
+    image = b.add(Frames(("f",), (2,)), name="image")
     first = b.add(
         Contract(b.constant("w", np.array([[3, -2]]), ("k", "f")), ("f",), ("k",)), [image]
     )
@@ -221,7 +221,7 @@ def test_membranes_reach_the_level_below_the_threshold_and_then_one_more_current
 def opposed() -> Graph:
     """Two currents read the same spike with weights 5 and -3, and meet: 5..-3 is never reached."""
     b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("f",), (1,)), name="image")
+    image = b.add(Frames(("f",), (1,)), name="image")
 
     def map_of(source: str, weight: int, stem: str) -> str:
         array = b.constant(stem, np.array([[weight]]), ("f", "f"))
@@ -247,7 +247,7 @@ def test_the_best_spikes_of_a_sum_are_the_best_of_all() -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
         b = GraphBuilder("integer", 1, "exact")
-        image = b.add(Pixels(("f",), (4,)), name="image")
+        image = b.add(Frames(("f",), (4,)), name="image")
         parts = [
             b.add(
                 Contract(b.constant("w", rng.integers(-9, 10, (1, 4)), ("k", "f")), ("f",), ("k",)),

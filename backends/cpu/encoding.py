@@ -20,7 +20,7 @@ from snncc.ir import TIME, Array, Graph, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
@@ -216,7 +216,7 @@ class _Encoder:
 
     def _place(self, name: str) -> Place:
         node = self.graph[name]
-        image = isinstance(node.op, Pixels)
+        image = isinstance(node.op, Frames)
         return Place(node.type, Form.IMAGE) if image else self.values[name]
 
     def _gain(self, unit: Unit, name: str) -> int:

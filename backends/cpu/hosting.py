@@ -9,19 +9,19 @@ their spikes in other lanes where the lanes do not suit them.
 from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import Op
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 INT32 = (1 << 31) - 1
 MOST_SHIFT = 31
 """Of a register of 32 bits; what a machine does with more differs."""
-COMPILED = (Pixels, Contract, Convolve, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+COMPILED = (Frames, Contract, Convolve, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
 
 
 def hosted(graph: Graph) -> dict[str, str]:
     """The nodes that the host computes, each with the reason in words."""
     found: dict[str, str] = {}
     for node in graph.nodes:
-        if isinstance(node.op, Pixels | Contract | Convolve | IntegerReadout):
+        if isinstance(node.op, Frames | Contract | Convolve | IntegerReadout):
             continue
         reason = _reason_against(graph, node)
         wide = [name for name in node.inputs if is_wide(graph[name])]

@@ -17,7 +17,7 @@ from snncc.backends.cpu.parts import can_stack, lane_of, parts_of, stacked
 from snncc.backends.cpu.unit import Op, Unit, Units
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 
 def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Units:
@@ -149,12 +149,12 @@ class _Splitter:
     def _source(self, node: Node) -> Source:
         """How lies what a projection reads."""
         source = self.graph[node.inputs[0]]
-        return IMAGE if isinstance(source.op, Pixels) else self.spikes[self._read_by(node)]
+        return IMAGE if isinstance(source.op, Frames) else self.spikes[self._read_by(node)]
 
     def _read_by(self, node: Node) -> str:
         """What a projection reads: its source, or a copy of it in lanes that suit it better."""
         name, op = node.inputs[0], node.op
-        if isinstance(self.graph[name].op, Pixels) or not isinstance(op, Convolve):
+        if isinstance(self.graph[name].op, Frames) or not isinstance(op, Convolve):
             return name
         if self.spikes[name].lane not in (op.height, op.width):
             return name

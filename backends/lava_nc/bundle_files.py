@@ -22,7 +22,7 @@ from snncc.backends.lava_nc.stock_network import build_stock
 from snncc.diagnostics import printable
 from snncc.ir import Array, Graph
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 SCHEMA = 1
 COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
@@ -81,8 +81,8 @@ def bundle_files(network: ProcessNetwork, sha: str) -> dict[str, bytes]:
 def _manifest(network: ProcessNetwork, sha: str, version: str) -> dict[str, Any]:
     graph, schedule = network.graph, network.schedule
     readout = graph[graph.output].op
-    image = next(node for node in graph.nodes if isinstance(node.op, Pixels))
-    encoding = image.op.encoding if isinstance(image.op, Pixels) else ""
+    image = next(node for node in graph.nodes if isinstance(node.op, Frames))
+    encoding = image.op.encoding if isinstance(image.op, Frames) else ""
     return {
         "schema": SCHEMA,
         "profile": graph.profile,

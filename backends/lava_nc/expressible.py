@@ -6,7 +6,8 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.types import BYTE
 from snncc.meaning import Meaning
 
 PROFILES = ("exact", registers.PROFILE)
@@ -55,7 +56,7 @@ def _finding(graph: Graph, node: Node) -> Finding | None:
 
 def _obstacle(graph: Graph, node: Node) -> str:
     """Why one node cannot be a process; "" if it can."""
-    pixels = any(isinstance(graph[name].op, Pixels) for name in node.inputs)
+    pixels = any(isinstance(graph[name].op, Frames) for name in node.inputs)
     if pixels and not isinstance(node.op, Contract | Convolve):
         return "only projections take an image's bit planes"
     own = OBSTACLE(At(graph, node), node)
@@ -74,9 +75,13 @@ def everywhere(at: At, op: Op) -> str:
     return ""
 
 
-@OBSTACLE.of(Pixels)
-def pixels(at: At, op: Pixels) -> str:
-    return "a bundle takes one image a sample" if len(at.graph.select(Pixels)) > 1 else ""
+@OBSTACLE.of(Frames)
+def frames(at: At, op: Frames) -> str:
+    if len(at.graph.select(Frames)) > 1:
+        return "a bundle takes one image a sample"
+    if op.domain != BYTE:
+        return f"a bundle's image has eight planes of 0..255, not of {op.domain[0]}..{op.domain[1]}"
+    return ""
 
 
 @OBSTACLE.of(Contract)

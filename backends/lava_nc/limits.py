@@ -9,7 +9,7 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
 CODE = "SNN036"
@@ -161,7 +161,7 @@ def convolve(at: Behind, op: Convolve) -> list[Finding]:
     return _synapses(at, op.weight)
 
 
-@CURRENT.each(Gain, Pixels, IntegerPopulation, IntegerReadout)
+@CURRENT.each(Gain, Frames, IntegerPopulation, IntegerReadout)
 def no_synapses(at: Behind, op: Op) -> list[Finding]:
     why = "synapses add weights: nothing scales what has been added up"
     said = f"a {op.mnemonic}", why, "weights of their own for every token or step"

@@ -10,7 +10,7 @@ from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
 IN_PORTS = 8
@@ -167,8 +167,8 @@ class Placed:
 PROCESS: Meaning[Placed, None] = Meaning("the Lava backend", INTEGER)
 
 
-@PROCESS.of(Pixels)
-def pixels(at: Placed, op: Pixels) -> None:
+@PROCESS.of(Frames)
+def frames(at: Placed, op: Frames) -> None:
     if op.encoding != "host":
         arguments = {"window": "net.window", "images": "net.images", "axes": at.axes}
         at.add("PixelPlanes", arguments, "s_out")
@@ -224,10 +224,10 @@ def _projection(at: Placed, op: Contract | Convolve) -> None:
     source = at.builder.graph[at.node.inputs[0]]
     arguments = {"weight": f"net.tensor({text(op.weight.name)})"}
     arguments["linear"] = _linear(op, source.type, at.node.type)
-    if isinstance(source.op, Pixels) and source.op.encoding == "host":
+    if isinstance(source.op, Frames) and source.op.encoding == "host":
         at.add("HostCurrent", {"window": "net.window", "images": "net.images", **arguments})
         return
-    if isinstance(source.op, Pixels):
+    if isinstance(source.op, Frames):
         arguments["planes"] = "True"
     at.add("Projection", {**at.builder.timing(at.node), **arguments})
     at.listen("s_in")

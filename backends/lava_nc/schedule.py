@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from snncc.backends.lava_nc.waiting import times_of_least_waiting
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Contract, Convolve, Pixels
+from snncc.ir.projections import Contract, Convolve, Frames
 
 PROJECTION_STEPS = 1
 """A projection sends in one step what it received in the step before, as Lava's Dense does."""
@@ -69,7 +69,7 @@ def costs_a_step(graph: Graph, node: Node) -> bool:
 def _is_of_host(graph: Graph, node: Node) -> bool:
     """Whether the host computes a node's value from the image and sends that."""
     sources = [graph[name].op for name in node.inputs]
-    return any(isinstance(op, Pixels) and op.encoding == "host" for op in sources)
+    return any(isinstance(op, Frames) and op.encoding == "host" for op in sources)
 
 
 def balance_delays(graph: Graph) -> Schedule:
@@ -98,7 +98,7 @@ def balance_delays(graph: Graph) -> Schedule:
 
 def _width(node: Node) -> int:
     """Numbers that its value holds at one step."""
-    planes = 8 if isinstance(node.op, Pixels) and node.op.encoding != "host" else 1
+    planes = 8 if isinstance(node.op, Frames) and node.op.encoding != "host" else 1
     return planes * node.type.neurons
 
 

@@ -16,7 +16,7 @@ from snncc.backends.lava_nc.synapses import Synapses, synapses_into
 from snncc.ir import Array, Graph, Node
 from snncc.ir.arrays import narrow, spread
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 PLANES = 8
 DENSE = 0.5
@@ -119,7 +119,7 @@ class _Builder:
             name = part.node if part.node != node.name else f"{part.node} synapses"
             self._keep(name, part, node.type.neurons, source.type.neurons)
             delay = wait(self.graph, self.schedule, part.source, node.name)
-            if not isinstance(source.op, Pixels):
+            if not isinstance(source.op, Frames):
                 before = late(part.source, delay) if delay else part.source
                 self._connect(self._projection(name, part, node), before, node)
             elif source.op.encoding == "host":

@@ -6,7 +6,7 @@ from snncc.backends.lava_nc.schedule import PROJECTION_STEPS, Relay, Schedule
 from snncc.backends.lava_nc.synapses import Synapses
 from snncc.ir import Graph
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 
 def schedule_stock(graph: Graph, into: dict[str, list[Synapses]]) -> Schedule:
@@ -32,7 +32,7 @@ def schedule_stock(graph: Graph, into: dict[str, list[Synapses]]) -> Schedule:
                 waits[part.source].add(
                     listens[node.name] - _cost(graph, part.source) - arrival[part.source]
                 )
-        elif node.inputs and not isinstance(node.op, Pixels):
+        elif node.inputs and not isinstance(node.op, Frames):
             listens[node.name] = max(arrival[name] for name in node.inputs)
         else:
             listens[node.name] = 0
@@ -41,7 +41,7 @@ def schedule_stock(graph: Graph, into: dict[str, list[Synapses]]) -> Schedule:
     for node in graph.nodes:
         before = 0
         for delay in sorted(waits[node.name] - {0}):
-            if not isinstance(node.op, Pixels):
+            if not isinstance(node.op, Frames):
                 relays.append(Relay(node.name, delay, before))
                 before = delay
     return Schedule(graph.steps, graph.steps, listens, arrival, tuple(relays))
@@ -55,4 +55,4 @@ def wait(graph: Graph, schedule: Schedule, source: str, reader: str) -> int:
 def _cost(graph: Graph, source: str) -> int:
     """Steps that synapses take; the host's currents take none."""
     op = graph[source].op
-    return 0 if isinstance(op, Pixels) and op.encoding == "host" else PROJECTION_STEPS
+    return 0 if isinstance(op, Frames) and op.encoding == "host" else PROJECTION_STEPS

@@ -14,7 +14,7 @@ from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -120,7 +120,7 @@ SYNAPSES.refuses(
     help="compile with --profile loihi-lava, which gives every synapse a weight of its own",
 )
 SYNAPSES.refuses(
-    Pixels,
+    Frames,
     IntegerPopulation,
     IntegerReadout,
     why="it is no current, so that nothing adds it up",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
 
@@ -105,7 +105,7 @@ def current(at: At, op: IntegerPopulation) -> list[Term]:
 
 
 TERMS.refuses(
-    Pixels,
+    Frames,
     Contract,
     Convolve,
     Gain,

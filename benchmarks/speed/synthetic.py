@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.runtime.simulator import Simulator
 
 PIXELS = 16
@@ -65,7 +65,7 @@ def synthetic(shape: Shape, images: int = 1, seed: int = 0) -> Synthetic:
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (images, shape.tokens, PIXELS)).astype(np.uint8)
     b = GraphBuilder("integer", shape.steps, "exact")
-    image = b.add(Pixels(("token", "p"), (shape.tokens, PIXELS)), name="image")
+    image = b.add(Frames(("token", "p"), (shape.tokens, PIXELS)), name="image")
     weight = rng.integers(-127, 128, (shape.width, PIXELS)).astype(np.int8)
     current = b.add(Contract(b.constant("w", weight, ("c0", "p")), ("p",), ("c0",)), [image])
     drive = (pixels[0].astype(np.float64) @ weight.T)[None].repeat(shape.steps, 0)

@@ -1,9 +1,9 @@
 """The interpreter's inputs: the images as they are."""
 
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 
-@VALUE.of(Pixels)
-def pixels(at: At, op: Pixels) -> Computed:
+@VALUE.of(Frames)
+def frames(at: At, op: Frames) -> Computed:
     return Computed(at.images)

@@ -17,12 +17,13 @@ from snncc.artifact.kinds import EMPTY, PROGRAM, kind_of
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
+from snncc.ir.encodings import frames_of
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.data_specs import check_no_key
 from snncc.runtime.execution import Execution
-from snncc.runtime.image_arrays import images_for, require_images
+from snncc.runtime.image_arrays import images_for, require_some
 from snncc.runtime.image_folder import ImageFolder
 from snncc.runtime.preprocessing import preset_of
 from snncc.runtime.recording import BATCH, Execute, run_recorded
@@ -59,7 +60,7 @@ class Program:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one image."""
-        return self._pixels.shape
+        return self._frames.shape
 
     @property
     def steps(self) -> int:
@@ -197,17 +198,17 @@ class Program:
         return program_page(self.graph, self.report, self.verify())
 
     @property
-    def _pixels(self) -> Pixels:
-        return next(n.op for n in self.graph.nodes if isinstance(n.op, Pixels))
+    def _frames(self) -> Frames:
+        return frames_of(self.graph)
 
     def _images(self, given: Images) -> Any:
-        """A uint8 array [n, *input_shape]."""
+        """An array [n, *input_shape] of 8-bit integers."""
         images = images_of(given, "images")
         if isinstance(images, ImageFolder):
             files = images.images(self.input_shape, preset_of(self.report))
             return files[0 : len(files)]
-        fitting = images_for(images, self.input_shape, "images")
-        require_images(fitting, "images")
+        fitting = images_for(images, self.input_shape, "images", self._frames.domain)
+        require_some(fitting, "images")
         return np.ascontiguousarray(fitting)
 
     def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:

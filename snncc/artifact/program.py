@@ -17,9 +17,11 @@ from snncc.ir.codec import (
     encode_type,
     shown,
 )
+from snncc.ir.projections import PIXELS, Frames
 
 Json = Any
-SCHEMA = 1
+SCHEMAS = (1, 2)
+"""Forms of manifests that are read. The first is written wherever it can hold the program."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,19 @@ def canonical(value: Json) -> str:
     )
 
 
+def schema_of(graph: Graph) -> int:
+    """The first form of manifests that has a word for everything in a program.
+
+    Schema 2 has frames of any domain; in schema 1 there are only pixels.
+    """
+    frames = [node.op for node in graph.select(Frames)]
+    return 2 if any(op.word != PIXELS for op in frames) else 1
+
+
 def to_manifest(program: Program) -> dict[str, Json]:
     graph = program.graph
     record = {
-        "schema": SCHEMA,
+        "schema": schema_of(graph),
         "dialect": graph.dialect,
         "steps": graph.steps,
         "profile": graph.profile,
@@ -53,7 +64,7 @@ def to_manifest(program: Program) -> dict[str, Json]:
         "nodes": [
             {
                 "name": node.name,
-                "op": node.op.mnemonic,
+                "op": node.op.word,
                 "fields": encode_op(node.op),
                 "inputs": list(node.inputs),
                 "type": encode_type(node.type),
@@ -83,9 +94,9 @@ def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
         CodecError: the manifest does not have the form of `to_manifest`.
     """
     record = cast("dict[str, Json]", manifest) if isinstance(manifest, dict) else {}
-    if record.get("schema") != SCHEMA:
-        found = record.get("schema")
-        raise CodecError(f"schema {shown(found)}, this version of snncc reads {SCHEMA}")
+    if record.get("schema") not in SCHEMAS:
+        found, known = record.get("schema"), " and ".join(map(str, SCHEMAS))
+        raise CodecError(f"schema {shown(found)}, this version of snncc reads {known}")
     wanted = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
     if set(record) != wanted:
         raise CodecError(f"fields {shown(sorted(set(record) ^ wanted))} are missing or unknown")
@@ -106,7 +117,9 @@ def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
 def _node(given: object, dialect: str) -> Node:
     record: Json = given
     try:
-        op = DIALECTS[dialect].ops[record["op"]]
+        op = DIALECTS[dialect].named(record["op"])
+        if op is None:
+            raise CodecError(f"not an op: {shown(record['op'])}")
         name, inputs = record["name"], record["inputs"]
         if not isinstance(name, str) or not all(isinstance(i, str) for i in inputs):
             raise CodecError(f"not a node: {shown(name)}")

@@ -53,7 +53,7 @@ def expected(content: bytes) -> Json:
     check_whole(manifest, values, constants)
     output = manifest["output"]
     (fields,) = (r["fields"] for r in manifest["nodes"] if r["name"] == output)
-    (image,) = (value.encoding for value in values.values() if value.kind == "pixel")
+    (image,) = (value.encoding for value in values.values() if value.encoding)
     return {
         "schema": 1,
         "program": sha,

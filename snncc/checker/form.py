@@ -45,7 +45,6 @@ def axis_name(value: Json) -> str:
 def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     """The form of the manifest, and constants that are named and are not too wide."""
     demand(set(manifest) == MANIFEST, "unknown form of program")
-    demand(whole(manifest["schema"]) == 1, "unknown schema")
     form = (manifest["dialect"], manifest["profile"])
     demand(form in [("integer", p) for p in PROFILES], f"unknown dialect or profile {short(form)}")
     whole(manifest["steps"], 1, MOST_STEPS)
@@ -54,6 +53,8 @@ def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     demand(is_record(manifest["provenance"]), "the provenance is no record")
     for record in manifest["nodes"]:
         demand(set(record) == RECORD and is_record(record["fields"]), "unknown form of a node")
+    schema = 2 if any(record["op"] == "frames" for record in manifest["nodes"]) else 1
+    demand(whole(manifest["schema"]) == schema, "unknown schema")
     for key, array in constants.items():
         name(key)
         narrow(f"constant {key}", int(array.min()), int(array.max()))
@@ -116,7 +117,7 @@ def check_whole(manifest: Json, values: dict[str, Value], constants: dict[str, A
     """One image, one readout, which is the output, and nothing that nobody reads."""
     nodes = manifest["nodes"]
     readouts = [r["name"] for r in nodes if r["op"] == "integer_readout"]
-    demand(sum(r["op"] == "pixels" for r in nodes) == 1, "a program has one image")
+    demand(sum(r["op"] in ("pixels", "frames") for r in nodes) == 1, "a program has one image")
     demand(readouts == [manifest["output"]], "the output is no readout, or there are several")
     read = {source for record in nodes for source in record["inputs"]}
     idle = [n for n in values if n not in read and n != manifest["output"]]

@@ -3,7 +3,8 @@
 import math
 
 from snncc.checker.program_file import Array, Json, demand, whole
-from snncc.checker.values import Axes, Found, Site, Value, row_ends, says
+from snncc.checker.selections import row_ends
+from snncc.checker.values import Axes, Found, Site, Value, says
 
 MOST_GEOMETRY = 2**12
 MOST_PADDED = 2**26
@@ -11,7 +12,7 @@ MOST_PADDED = 2**26
 
 def contract(site: Site) -> Found:
     """Selects: y[carried, shared, out] = sum of weight[shared, out, into] where the bit is 1."""
-    source = site.source("spike", "pixel")
+    source = site.source("spike", "pixel", "count")
     shared, out, into, summed = (tuple(site.fields[k]) for k in ("shared", "out", "into", "summed"))
     demand("t" not in (*out, *into, *summed), "a step would read another, or time would be made")
     source = source.timed(site.steps) if "t" in shared else source  # a bank for every step
@@ -36,7 +37,7 @@ def contract(site: Site) -> Found:
 def convolve(site: Site) -> Found:
     """As `contract`, for each place of a kernel; outside the image all bits are 0."""
     source, field, (axes, weight) = (
-        site.source("spike", "pixel"),
+        site.source("spike", "pixel", "count"),
         site.fields,
         site.constant("weight"),
     )
@@ -73,12 +74,14 @@ def pair(value: Json, least: int) -> tuple[int, int]:
 
 
 def selected(source: Value, axes: Axes, rows: Array, again: int) -> Found:
-    """Each row adds up any choice of its weights, `again` times each; only bits may choose."""
-    most = again * source.interval[1]
-    low, high = (end * most for end in row_ends(rows))
+    """Each row adds up its weights, as often as numbers of the source say; only bits may choose."""
+    least, most = source.interval
+    low, high = (again * end for end in row_ends(rows, least, most))
     value = Value("current", axes, (low, high))
     if source.kind == "spike":
         return value, says("spikes-select", "select add")
     if source.encoding == "host":
         return value, says("host-current")
-    return value, says("pixel-bits-select", "select add shift")
+    signed = " subtract" if least < 0 else ""  # the weights of the sign bit
+    moved = " shift" if most - least > 1 else ""  # more numbers than one bit tells apart
+    return value, says(f"{source.kind}-bits-select", f"select add{signed}{moved}")

@@ -6,7 +6,7 @@ docs/certificate.md states every rule in words.
 from collections.abc import Callable
 
 from snncc.checker.currents import add, concat, gain
-from snncc.checker.inputs import pixels
+from snncc.checker.inputs import frames, pixels
 from snncc.checker.neurons import population
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
@@ -19,6 +19,7 @@ NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_o
 OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default
     "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
+    "frames": (frames, "axes shape", {"encoding": "bit-planes", "domain": [0, 255]}),
     "contract": (contract, "weight", {"into": [], "out": [], "shared": [], "summed": []}),
     "convolve": (convolve, KERNEL, {"stride": ONE, "padding": NONE, "dilation": ONE, "groups": 1}),
     "concat": (concat, "along out", {}),

@@ -39,26 +39,6 @@ def ends(array: Array) -> Interval:
     return int(array.min(initial=0)), int(array.max(initial=0))
 
 
-def row_ends(rows: Array) -> Interval:
-    """Least sum of what is negative in a row, and largest of what is positive, block by block."""
-    low, high, count = 0, 0, max(1, BLOCK // rows.shape[-1])
-    for block in (rows[i : i + count] for i in range(0, len(rows), count)):
-        low = min(low, -largest_sum(block, -1))
-        high = max(high, largest_sum(block, 1))
-    return low, high
-
-
-def largest_sum(rows: Array, sign: int) -> int:
-    """The largest sum of a row's elements of one sign, from sums of their upper and lower bits."""
-    upper = lower = np.zeros(len(rows), np.int64)
-    for start in range(0, rows.shape[-1], BLOCK):
-        wide = np.maximum(sign * rows[:, start : start + BLOCK].astype(np.int64), 0)
-        upper, lower = upper + (wide >> 31).sum(axis=1), lower + (wide % 2**31).sum(axis=1)
-    upper, lower = upper + (lower >> 31), lower % 2**31
-    top = upper.max()
-    return (int(top) << 31) + int(lower[upper == top].max())
-
-
 def digits(constants: Array) -> int:
     """Most signed powers of two that make up one of the constants: non-adjacent forms."""
     most, flat = 0, constants.reshape(-1)

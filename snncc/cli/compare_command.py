@@ -127,16 +127,15 @@ def _sides(
 
 def _images(program: "Program", data: str | None, recorded: Any) -> Any:
     """The images that a program runs: the user's, or those of a recording."""
-    from snncc.ir.projections import Pixels
+    from snncc.ir.encodings import frames_of
     from snncc.runtime.data_files import read_array
     from snncc.runtime.image_arrays import images_for
 
     if data is None and recorded is None:
         raise click.UsageError("a program is run: give its images with --data NPZ[:KEY]")
     array = recorded if data is None else read_array(data)
-    select = program.graph.select(Pixels)
-    shape = next(node.op.shape for node in select if isinstance(node.op, Pixels))
-    images = images_for(array, shape, data or "what was recorded")
+    frames = frames_of(program.graph)
+    images = images_for(array, frames.shape, data or "what was recorded", frames.domain)
     if len(images) == 0:
         raise SnnccError("SNN016", f"{data or 'what was recorded'} holds no images")
     return images

@@ -224,17 +224,16 @@ def command(
 
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
     """Files as the program's preprocessing makes them, or an array that has its shape already."""
-    from snncc.ir.projections import Pixels
+    from snncc.ir.encodings import frames_of
     from snncc.runtime.image_arrays import images_for
     from snncc.runtime.image_folder import ImageFolder
     from snncc.runtime.preprocessing import preset_of
 
-    pixels = program.graph.select(Pixels)
-    shape = next(node.op.shape for node in pixels if isinstance(node.op, Pixels))
+    frames = frames_of(program.graph)
     if isinstance(given, ImageFolder):
         say_limit(limit, len(given.files))
-        return given.images(shape, preset_of(program.provenance), limit)
-    images = images_for(given, shape, data)
+        return given.images(frames.shape, preset_of(program.provenance), limit)
+    images = images_for(given, frames.shape, data, frames.domain)
     say_limit(limit, len(images))
     images = images[:limit]
     if len(images) == 0:

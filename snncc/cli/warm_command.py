@@ -61,11 +61,10 @@ def _first_answer(path: Path) -> float:
     import numpy as np
 
     from snncc.artifact import load_program
-    from snncc.ir.projections import Pixels
     from snncc.runtime.simulator import Simulator
 
     start = time.perf_counter()
     graph = load_program(path).graph
-    shape = next(n.op.shape for n in graph.select(Pixels) if isinstance(n.op, Pixels))
-    Simulator(graph).run(np.zeros((1, *shape), np.uint8))
+    entering = next(node.type for node in graph.nodes if not node.inputs)
+    Simulator(graph).run(np.zeros((1, *entering.shape), entering.dtype))
     return time.perf_counter() - start

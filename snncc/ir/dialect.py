@@ -25,6 +25,17 @@ class Dialect:
         """Whether an op is one of the table."""
         return self.ops.get(op.mnemonic) is type(op)
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of texts and files for ops: `named` has a class for each of them."""
+        known = projections.Frames.mnemonic in self.ops
+        return frozenset(self.ops) | frozenset((projections.PIXELS,) if known else ())
+
+    def named(self, word: str) -> type[Op] | None:
+        """The op class of a word of texts and files, or None."""
+        frames = projections.Frames.mnemonic
+        return self.ops.get(frames if word == projections.PIXELS else word)
+
 
 def _dialect(name: str, *ops: type[Op], integer: bool = False) -> Dialect:
     return Dialect(name, {op.mnemonic: op for op in ops}, integer)
@@ -49,7 +60,7 @@ TRACED = _dialect(
 
 SPIKING = _dialect(
     "spiking",
-    projections.Pixels,
+    projections.Frames,
     projections.Contract,
     projections.Convolve,
     projections.Concat,
@@ -62,7 +73,7 @@ SPIKING = _dialect(
 
 INTEGER = _dialect(
     "integer",
-    projections.Pixels,
+    projections.Frames,
     projections.Contract,
     projections.Convolve,
     projections.Concat,

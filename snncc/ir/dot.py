@@ -32,7 +32,7 @@ def _lines(graph: Graph, numbers: dict[str, str]) -> Iterator[str]:
 
 
 def _label(node: Node) -> tuple[str, ...]:
-    return node.name, node.op.mnemonic, str(node.type)
+    return node.name, node.op.word, str(node.type)
 
 
 def _quoted(*lines: str) -> str:

@@ -1,14 +1,19 @@
 """How images enter a program: what stands behind a value of pixels."""
 
 from snncc.ir.graph import Graph
-from snncc.ir.projections import Concat, Pixels
+from snncc.ir.projections import Concat, Frames
+
+
+def frames_of(graph: Graph) -> Frames:
+    """What enters a program. Raises StopIteration where nothing does."""
+    return next(node.op for node in graph.nodes if isinstance(node.op, Frames))
 
 
 def encodings_of(graph: Graph, name: str) -> frozenset[str]:
     """Encodings of every image that a value of pixels consists of; empty for other values."""
     node = graph[name]
     match node.op:
-        case Pixels(encoding=encoding):
+        case Frames(encoding=encoding):
             return frozenset((encoding,))
         case Concat():
             return frozenset[str]().union(*(encodings_of(graph, each) for each in node.inputs))

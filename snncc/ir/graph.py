@@ -132,7 +132,7 @@ class GraphBuilder:
             TypeRuleError: the op does not fit its inputs.
         """
         inputs = tuple(inputs)
-        stem = as_name(name or op.mnemonic)
+        stem = as_name(name or op.word)
         name = self.fresh(stem)
         self._stems[name] = stem
         result = op.infer(tuple(self._nodes[i].type for i in inputs), self.context)

@@ -65,6 +65,11 @@ class Op:
 
     mnemonic: ClassVar[str]
 
+    @property
+    def word(self) -> str:
+        """The op in texts and files: one word for each op and its fields."""
+        return self.mnemonic
+
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         """Type of the result. Raises TypeRuleError when the inputs do not fit."""
         raise NotImplementedError(self.mnemonic)

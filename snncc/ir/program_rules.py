@@ -14,7 +14,7 @@ from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.limits import Found
 from snncc.ir.names import is_axis_name, is_name
 from snncc.ir.op import WIDEST, Array, Op, Param
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 
 PROFILES = ("exact", "loihi-lava")
 DTYPES = tuple(map(np.dtype, (np.int8, np.int16, np.int32, np.int64)))
@@ -28,7 +28,7 @@ def program_problems(graph: Graph) -> Iterator[Found]:
         yield "", f"T is {graph.steps!r}, not an integer"
     if graph.profile not in PROFILES:
         yield "", f"unknown profile {shown(graph.profile)}"
-    images, readouts = graph.select(Pixels), graph.select(IntegerReadout)
+    images, readouts = graph.select(Frames), graph.select(IntegerReadout)
     if len(images) != 1:
         yield "", f"{len(images)} images enter, a program has one"
     if [node.name for node in readouts] != [graph.output]:

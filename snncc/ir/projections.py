@@ -19,6 +19,9 @@ from snncc.ir.op import (
 from snncc.ir.selections import selected_range
 from snncc.ir.types import BYTE, TIME, Axis, Kind, ValueType
 
+PIXELS = "pixels"
+"""The word for frames that are an 8-bit image."""
+
 
 @dataclass(frozen=True)
 class Contract(Op):
@@ -301,30 +304,43 @@ def _require_distinct(axes: list[Axis] | tuple[Axis, ...]) -> None:
 
 
 @dataclass(frozen=True)
-class Pixels(Op):
-    """The image: unsigned 8-bit elements, the same at every step.
+class Frames(Op):
+    """What enters: whole numbers of a domain, the same at every step.
 
-    `bit-planes`: every reader adds, for b = 0..7, its weights selected by bit b, shifted left by
-    b, which is exactly weight * pixel. `host`: the readers' currents are computed outside, with
-    the same integers.
+    `bit-planes`: every reader adds, for each bit b of an element, its weights selected by that
+    bit, shifted left by b, which is exactly weight * element; of a domain below 0 the sign bit's
+    are subtracted. `host`: the readers' currents are computed outside, with the same integers.
 
     Attributes:
-        axes: names of the image's axes, in the order of the user's array.
+        axes: names of the axes of one sample, in the order of the user's array.
         shape: their lengths.
         encoding: "bit-planes" or "host".
+        domain: the least and the largest number that an element can be; an image has 0..255.
     """
 
-    mnemonic: ClassVar[str] = "pixels"
+    mnemonic: ClassVar[str] = "frames"
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     encoding: str = "bit-planes"
+    domain: tuple[int, int] = BYTE
+
+    @property
+    def word(self) -> str:
+        """An 8-bit image is what texts and files have always called pixels."""
+        return PIXELS if self.domain == BYTE else self.mnemonic
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(not inputs, "an image has no source")
         require(len(self.axes) > 0, "an image needs an axis")
         require(self.encoding in ("bit-planes", "host"), f"unknown encoding {self.encoding!r}")
+        low, high = self.domain
+        require(low <= 0 <= high and low < high, f"a domain holds 0 and more, not {low}..{high}")
+        require(
+            high <= (255 if low == 0 else 127) and low >= -128,
+            f"numbers {low}..{high} need more than 8 bits",
+        )
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
         _require_distinct(axes)
         require(TIME not in self.axes, "an image has no time axis: it is the same at every step")
         require(min(self.shape, default=1) >= 1, f"an image of shape {list(self.shape)} is empty")
-        return ValueType(Kind.COUNT, axes, BYTE)
+        return ValueType(Kind.COUNT, axes, self.domain)

@@ -45,7 +45,7 @@ def print_node(node: Node) -> str:
     """One node: %name = op(%inputs) {fields} : type at places."""
     inputs = ", ".join(f"%{_word(name)}" for name in node.inputs)
     fields = ", ".join(f"{key} = {_value(value)}" for key, value in encode_op(node.op).items())
-    text = f"%{_word(node.name)} = {node.op.mnemonic}({inputs})"
+    text = f"%{_word(node.name)} = {node.op.word}({inputs})"
     text += f" {{{fields}}}" if fields else ""
     text += f" : {_print_type(node.type)}"
     return text + "".join(f" at {_print_loc(loc)}" for loc in node.locs)
@@ -167,7 +167,7 @@ class _Scanner:
         name = self.name("%")
         self.expect(" = ")
         mnemonic = self.name()
-        op = DIALECTS[dialect].ops.get(mnemonic)
+        op = DIALECTS[dialect].named(mnemonic)
         if op is None:
             raise self.fail(f"{mnemonic} is not an op of the {dialect} dialect")
         inputs = self.listed("(", ")", lambda: self.name("%"))
@@ -184,9 +184,12 @@ class _Scanner:
         if self.at != len(self.text):
             raise self.fail("unexpected text")
         try:
-            return Node(name, decode_op(op, fields), tuple(inputs), result, tuple(locs))
+            node = Node(name, decode_op(op, fields), tuple(inputs), result, tuple(locs))
         except CodecError as error:
             raise self.fail(str(error)) from error
+        if node.op.word != mnemonic:
+            raise self.fail(f"with these fields it is called {node.op.word}")
+        return node
 
     def listed(self, start: str, end: str, item: Any) -> list[Any]:
         self.expect(start)

@@ -18,8 +18,8 @@ def domains_of(graph: Graph, image: tuple[float, float] | None = None) -> dict[s
     known: dict[str, Domain] = {}
     for node in graph.nodes:
         domain = _domain(graph, node, known)
-        if image is not None and graph.dialect == "traced" and domain.values is Values.PIXEL:
-            domain = Domain(Values.PIXEL, *image) if not node.inputs else domain
+        if image is not None and graph.dialect == "traced" and domain.values is Values.FRAME:
+            domain = Domain(Values.FRAME, *image) if not node.inputs else domain
         known[node.name] = domain
     return known
 
@@ -39,4 +39,4 @@ def _declared(node: Node) -> Domain:
     if node.type.kind is Kind.SPIKE:
         return BIT
     low, high = node.type.range or BYTE
-    return Domain(Values.PIXEL, low, high, 1) if node.type.domain else integers(low, high)
+    return Domain(Values.FRAME, low, high, 1) if node.type.domain else integers(low, high)

@@ -10,7 +10,7 @@ from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 from snncc.mfi.prover import Verdict, prove_rules
@@ -61,7 +61,7 @@ def statement(graph: Graph, program: str, file: str) -> dict[str, Json]:
 
 
 def _encoding(graph: Graph) -> str:
-    found = {node.op.encoding for node in graph.select(Pixels) if isinstance(node.op, Pixels)}
+    found = {node.op.encoding for node in graph.select(Frames) if isinstance(node.op, Frames)}
     return found.pop() if len(found) == 1 else "none"
 
 
@@ -75,7 +75,7 @@ def _nodes(graph: Graph, verdict: Verdict) -> list[Mapping[str, Json]]:
     return [
         {
             "name": node.name,
-            "op": node.op.mnemonic,
+            "op": node.op.word,
             "rule": RULE(Judged(graph, node, found.need), node),
             "arithmetic": list(found.need.arithmetic),
             "level": found.need.level.label,
@@ -105,8 +105,8 @@ RULE: Meaning[Judged, str] = Meaning("the certificate", INTEGER)
 """Name of the rule that gave the level, as docs/certificate.md lists them."""
 
 
-@RULE.of(Pixels)
-def pixels(at: Judged, op: Pixels) -> str:
+@RULE.of(Frames)
+def frames(at: Judged, op: Frames) -> str:
     return "image"
 
 
@@ -137,9 +137,10 @@ def readout(at: Judged, op: IntegerReadout) -> str:
 
 @RULE.each(Contract, Convolve)
 def projection(at: Judged, op: Op) -> str:
-    if at.graph[at.node.inputs[0]].type.kind is Kind.SPIKE:
+    source = at.graph[at.node.inputs[0]].type
+    if source.kind is Kind.SPIKE:
         return "spikes-select"
-    return "pixel-bits-select" if at.need.arithmetic else "host-current"
+    return f"{source.word}-bits-select" if at.need.arithmetic else "host-current"
 
 
 def _before_shift(graph: Graph, node: Node) -> list[int] | None:

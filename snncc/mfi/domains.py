@@ -24,7 +24,7 @@ class Values(StrEnum):
     TERNARY = "ternary"  # -1, 0 or 1
     COUNT = "count"  # 0..k
     INTEGER = "integer"  # lo..hi
-    PIXEL = "pixel"  # an 8-bit image element, possibly normalised by constants
+    FRAME = "pixel"  # an element of what enters, possibly normalised by constants
     CURRENT = "current"  # a sum of bits, pixels or integers, each times a constant
     REAL = "real"  # any other number: an activation
 
@@ -74,8 +74,9 @@ class Domain:
         match self.values:
             case Values.BIT | Values.TERNARY:
                 return self.values.value
-            case Values.PIXEL:
-                return "pixel"
+            case Values.FRAME:
+                whole = self.step == 1 and (self.low, self.high) != (0, 255)
+                return f"count {self.low:g}..{self.high:g}" if whole else self.values.value
             case Values.COUNT | Values.INTEGER:
                 low, high = round(self.low / self.step), round(self.high / self.step)
                 factor = "" if self.step == 1 else f" x {self.step:.6g}"
@@ -112,8 +113,8 @@ def hull(domains: Sequence[Domain]) -> Domain:
     steps = {d.step for d in domains}
     if all(d.discrete for d in domains) and len(steps) == 1:
         return integers(low, high, steps.pop())
-    if all(d.values is Values.PIXEL for d in domains):
-        return Domain(Values.PIXEL, low, high, steps.pop() if len(steps) == 1 else 0.0)
+    if all(d.values is Values.FRAME for d in domains):
+        return Domain(Values.FRAME, low, high, steps.pop() if len(steps) == 1 else 0.0)
     return _mixed(domains, low, high)
 
 
@@ -157,7 +158,7 @@ def affine(source: Domain, scale: Array, offset: Array, *, paired: bool = False)
             return integers(low, high, step)
         if source.binary and {low, high} <= {-1.0, 0.0, 1.0}:
             return Domain(Values.TERNARY, -1, 1, 1)
-    if source.values is Values.PIXEL:
+    if source.values is Values.FRAME:
         return replace(source, low=low, high=high, step=0.0)
     return _mixed((source,), low, high)
 
@@ -202,8 +203,8 @@ def _mixed(domains: Sequence[Domain], low: float, high: float, *, grown: bool = 
     worst = max((d.values for d in domains), key=_ORDER.index)
     if worst is Values.REAL:
         return real(low, high)
-    alike = all(d.values is Values.PIXEL for d in domains) and len(domains) == 1 and not grown
-    return Domain(Values.PIXEL, low, high) if alike else current(low, high)
+    alike = all(d.values is Values.FRAME for d in domains) and len(domains) == 1 and not grown
+    return Domain(Values.FRAME, low, high) if alike else current(low, high)
 
 
 def _bounds(source: Domain, scale: Array, offset: Array) -> tuple[float, float]:

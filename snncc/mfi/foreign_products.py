@@ -86,7 +86,7 @@ def _square(x: Domain) -> Result:
 def scaled(operands: Operands) -> Result:
     """A value times a constant in a form that the recorder does not follow."""
     (x,) = operands.domains[:1]
-    if x.selects or x.values is Values.PIXEL:
+    if x.selects or x.values is Values.FRAME:
         return d.ANY_CURRENT, Need(Level.STRICT, ("select", "add"), reason="bits select constants")
     if x.values is Values.REAL:
         return d.ANY_REAL, Need(

@@ -9,7 +9,7 @@ from snncc.diagnostics import Finding
 from snncc.ir import DIALECTS, Graph, Loc, Node, VerifyError, verify
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels
+from snncc.ir.projections import Frames
 from snncc.meaning import Meaning
 from snncc.mfi import spiking_rules, traced_rules
 from snncc.mfi.analysis import domains_of
@@ -213,8 +213,8 @@ def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Call
 
 def _encodes(graph: Graph, node: Node, domains: Mapping[str, Domain]) -> bool:
     """Whether a node makes currents of an image that `encoding=host` leaves to the host."""
-    images = [name for name in node.inputs if domains[name].values is Values.PIXEL]
-    if not images or domains[node.name].values is Values.PIXEL:
+    images = [name for name in node.inputs if domains[name].values is Values.FRAME]
+    if not images or domains[node.name].values is Values.FRAME:
         return False
     return graph.dialect == "traced" or any(from_host(graph, name) for name in images)
 
@@ -230,7 +230,7 @@ def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
                 f"needs {' and '.join(dict.fromkeys(a for o in first for a in o.need.arithmetic))}"
             )
         return f"8-bit pixels into {names or 'nothing'}; {how}", level
-    images = [(n.name, n.op.encoding) for n in graph.select(Pixels) if isinstance(n.op, Pixels)]
+    images = [(n.name, n.op.encoding) for n in graph.select(Frames) if isinstance(n.op, Frames)]
     ways = list(dict.fromkeys(encoding for _, encoding in images))
     level = Level.NONE if set(ways) - {"bit-planes"} else Level.STRICT
     texts = {way: f"{way}, {ENCODINGS.get(way, 'unknown')}" for way in ways}

@@ -48,7 +48,7 @@ def projection(at: Judged, op: Op) -> Need:
             ("select", "add", "subtract"),
             reason="-1, 0 or 1 selects the weights to subtract, to leave or to add",
         )
-    if source.values is Values.PIXEL:
+    if source.values is Values.FRAME:
         return Need(
             Level.STRICT,
             ("select", "add", "shift"),

@@ -11,7 +11,7 @@ from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 
@@ -79,7 +79,7 @@ def digits_of(values: Array) -> Array:
     return digits
 
 
-@NEED.each(Pixels, Concat)
+@NEED.each(Frames, Concat)
 def moved(at: At, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
 

@@ -7,7 +7,7 @@ import numpy as np
 from snncc.ir import SPIKING, Graph, Kind, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
@@ -31,9 +31,9 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
     return DOMAIN(Read(graph, node, known), node) if SPIKING.has(node.op) else ANY_REAL
 
 
-@DOMAIN.of(Pixels)
-def pixels(at: Read, op: Pixels) -> Domain:
-    return Domain(Values.PIXEL, 0, 255, 1)
+@DOMAIN.of(Frames)
+def frames(at: Read, op: Frames) -> Domain:
+    return Domain(Values.FRAME, *op.domain, 1)
 
 
 @DOMAIN.of(Contract)
@@ -83,7 +83,7 @@ def summed_up(at: Read, op: Readout) -> Domain:
     return affine(repeated(at.inputs[0], at.graph.steps), np.ones(1), offset.reshape(-1))
 
 
-NEED.each(Pixels, Concat)(real_rules.moved)
+NEED.each(Frames, Concat)(real_rules.moved)
 NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
 NEED.of(Population)(real_rules.population)

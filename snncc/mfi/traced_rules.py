@@ -37,7 +37,7 @@ def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
 
 @DOMAIN.of(traced.Input)
 def network_input(at: Read, op: traced.Input) -> Domain:
-    return Domain(Values.PIXEL, 0, 1, 1 / 255)
+    return Domain(Values.FRAME, 0, 1, 1 / 255)
 
 
 @DOMAIN.of(traced.Linear)

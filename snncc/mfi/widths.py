@@ -23,10 +23,10 @@ from snncc.ir.projections import (
     Concat,
     Contract,
     Convolve,
-    Pixels,
+    Frames,
     Sum,
 )
-from snncc.ir.types import BIT, BYTE
+from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -137,9 +137,9 @@ def membrane_of(graph: Graph, node: Node, op: IntegerPopulation, current: Bounds
     return np.broadcast_to(low, shape), np.broadcast_to(high, shape)
 
 
-@END.of(Pixels)
-def pixels(at: End, op: Pixels) -> Array:
-    return _same(at, BYTE)
+@END.of(Frames)
+def frames(at: End, op: Frames) -> Array:
+    return _same(at, op.domain)
 
 
 @END.of(IntegerPopulation)

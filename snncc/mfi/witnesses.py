@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.mfi.drives import Moment, Rule, drive
@@ -237,7 +237,7 @@ def convolve(at: Share, op: Convolve) -> None:
 
 
 SHARE.refuses(
-    Pixels,
+    Frames,
     IntegerPopulation,
     IntegerReadout,
     why="a current is followed back to spikes and pixels, and no further",

@@ -8,7 +8,7 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -134,7 +134,7 @@ class _Conversion:
             return self.refuse(node, "a second image enters: a program has one", "SNN021")
         axes = tuple((n, s) for n, s in zip(op.axes, op.shape, strict=True) if n != TIME)
         names, shape = tuple(n for n, _ in axes), tuple(s for _, s in axes)
-        pixels = self.rewriter.emit(node, Pixels(names, shape, self.options.encoding), name="image")
+        pixels = self.rewriter.emit(node, Frames(names, shape, self.options.encoding), name="image")
         channels = shape[0]
         for what, values in (("means", self.options.means), ("stds", self.options.stds)):
             if len(values) not in (1, channels):

@@ -13,7 +13,7 @@ from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.op import WIDEST, TooWide
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, join
@@ -258,8 +258,8 @@ LOWERED: Meaning[Lowered, str] = Meaning("the lowering to integers", SPIKING)
 """Name of the integer value that a real one becomes."""
 
 
-@LOWERED.of(Pixels)
-def pixels(at: Lowered, op: Pixels) -> str:
+@LOWERED.of(Frames)
+def frames(at: Lowered, op: Frames) -> str:
     return at.lowering.rewriter.emit(at.node, op, *at.sources)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.meaning import Meaning
 from snncc.passes.named import Named
@@ -220,7 +220,7 @@ def _assign(graph: Graph, classes: _Classes) -> tuple[dict[str, Ids], dict[str, 
     return ids, axes
 
 
-@UNIT.each(Pixels, Population, Opaque)
+@UNIT.each(Frames, Population, Opaque)
 def without_unit(at: Elements, op: Op) -> None:
     """Bits and pixels are counted in ones."""
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.meaning import Meaning
 from snncc.semantics.arrays import Real, convolve
@@ -54,8 +54,8 @@ def evaluate(
     return VALUE(At(graph, node, inputs, images), node)
 
 
-@VALUE.of(Pixels)
-def pixels(at: At, op: Pixels) -> Real:
+@VALUE.of(Frames)
+def frames(at: At, op: Frames) -> Real:
     if at.images is None:
         raise ValueError("an image is needed")
     return at.images.astype(np.float64)

@@ -15,7 +15,7 @@ from generators.neurons import population
 from generators.projections import concat_spikes, convolve, many_equal_taps, map_axes
 from snncc.ir import TIME, Graph, verify
 from snncc.ir.integer_ops import Gain, IntegerReadout
-from snncc.ir.projections import Contract, Pixels, Sum
+from snncc.ir.projections import Contract, Frames, Sum
 
 MOVES: tuple[Callable[[Grown], str | None], ...] = (
     *(
@@ -65,7 +65,7 @@ def look(g: Grown) -> None:
     for _ in names:
         shape.append(draw.size(max(1, most // prod(shape))))
     encoding = "host" if draw.chance(0.3) else "bit-planes"
-    g.images.append(g.b.add(Pixels(tuple(names), tuple(shape), encoding), name="image"))
+    g.images.append(g.b.add(Frames(tuple(names), tuple(shape), encoding), name="image"))
 
 
 def answer(g: Grown) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from generators.draws import narrowest
 from snncc.ir import TIME, Array, Graph, GraphBuilder, Kind, Node, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Pixels
+from snncc.ir.projections import Contract, Frames
 from snncc.mfi.width_proof import Width, prove_widths
 from snncc.mfi.witnesses import Witness
 
@@ -74,7 +74,7 @@ def drive(graph: Graph, width: Width, upper: bool, stored: bool) -> Driven | Non
     witness = width.high if upper else width.low
     b = GraphBuilder("integer", graph.steps, graph.profile)
     b.share(graph)
-    pixels = [node for node in graph.nodes if isinstance(node.op, Pixels)]
+    pixels = [node for node in graph.nodes if isinstance(node.op, Frames)]
     made: dict[str, str] = {}
     for node in pixels:
         made[node.name] = b.add(node.op, (), (), node.name)

@@ -18,7 +18,7 @@ from snncc.backends.cpu.host import HostUnit, Relay
 from snncc.backends.cpu.places import Form, Place
 from snncc.ir import TIME, Graph, Node, params_of
 from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Pixels, Sum
+from snncc.ir.projections import Frames, Sum
 
 HELD = {2: INT16, 4: INT32, 8: INT64}
 
@@ -68,7 +68,7 @@ def _fed(
     kind = graph[name].type if name in graph.by_name else place.type
     require(place.type == kind, f"{what} is of another type")
     if place.form is Form.IMAGE:
-        require(isinstance(graph[name].op, Pixels), f"{what} is no image")
+        require(isinstance(graph[name].op, Frames), f"{what} is no image")
         value = meaning.values[name]
         return Numbers(value.probe, value.low, value.high)
     if place.form is Form.BITS:

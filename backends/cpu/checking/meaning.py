@@ -19,7 +19,7 @@ from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 PROBES = 1 << 16
 
@@ -64,7 +64,7 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
         sizes = [a.size for a in node.type.axes if a.name != TIME]
         if isinstance(node.op, IntegerReadout):
             continue
-        if isinstance(node.op, Pixels):
+        if isinstance(node.op, Frames):
             require(planes is None, "the program has two images")
             planes = random.integers(1, PROBES, (len(node.type.planes), *sizes), np.int64)
             probe = sum(
