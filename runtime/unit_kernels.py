@@ -148,8 +148,12 @@ def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any,
 
 @compiled
 def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first_row: Any,
-          last_row: Any, steps: Any, starts: Any, found: Any, taken: Any) -> None:  # fmt: skip
-    """Lists the active inputs of every row, step and part; `starts` has where each begins."""
+          last_row: Any, first_step: Any, steps: Any, starts: Any, found: Any,
+          taken: Any) -> None:  # fmt: skip
+    """Lists the active inputs of every row, step and part; `starts` has where each begins.
+
+    Spikes lie in memory from the first step on; an image has the frames of all steps, or one.
+    """
     count, end = cell(unit, f.U_PARTS), np.int64(0)
     v.store64(starts, end)
     for row in range(first_row, last_row):
@@ -161,7 +165,8 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
                     bits = memory + cell(part, f.P_SOURCE) + step * cell(part, f.P_STEP)
                     end += 2 * list_row(part, bits, taps, found + end)
                 elif cell(part, f.P_KIND) == f.PLANE:
-                    end += 2 * list_plane(part, pixels, taps, found + end, taken)
+                    frame = pixels + (first_step + step) * cell(part, f.P_STEP)
+                    end += 2 * list_plane(part, frame, taps, found + end, taken)
                 starts += 8
                 v.store64(starts, end)
 
@@ -177,8 +182,8 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
     registers = prepared + 3 * size
     starts = registers + f.REGISTERS * size
     found = starts + 8 * ((last_row - first_row) * steps * part_count + 1)
-    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, steps, starts, found,
-                prepared)  # fmt: skip
+    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, first_step, steps,
+                starts, found, prepared)  # fmt: skip
     spikes = np.int64(0)
     first = np.int64(0)
     while first < cell(unit, f.U_LANES):

@@ -17,8 +17,8 @@ IMAGE = (2, 3, 4)
 
 
 class _Program:
-    def __init__(self, seed: int, domain: tuple[int, int]) -> None:
-        self.domain = domain
+    def __init__(self, seed: int, domain: tuple[int, int], timed: bool = False) -> None:
+        self.domain, self.timed = domain, timed
         self.rng = np.random.default_rng([seed, 5])
         self.steps = int(self.rng.integers(1, 5))
         self.b = GraphBuilder("integer", self.steps, "exact")
@@ -130,7 +130,12 @@ class _Program:
 
     def build(self) -> Graph:
         encoding = "host" if self.chance(0.3) else "bit-planes"
-        image = self.add(Frames(("pc", "h", "w"), IMAGE, encoding, self.domain), at="image")
+        axes = ["pc", "h", "w"]
+        if self.timed:
+            encoding = "bit-planes"
+            axes.insert(int(self.rng.integers(4)), "t")
+        shape = tuple(self.sizes(*axes))
+        image = self.add(Frames(tuple(axes), shape, encoding, self.domain), at="image")
         for _ in range(int(self.rng.integers(1, 3))):
             if self.chance(0.5):
                 self.currents.append(self.convolve(image, "pc", self.chance(0.2)))
@@ -154,9 +159,15 @@ class _Program:
         return graph
 
 
-def random_program(seed: int, domain: tuple[int, int] = (0, 255)) -> Graph:
-    """A verified program; its images are 8-bit integers of the domain, [n, 2, 3, 4]."""
-    return _Program(seed, domain).build()
+def random_program(seed: int, domain: tuple[int, int] = (0, 255), timed: bool = False) -> Graph:
+    """A verified program; its images are 8-bit integers of the domain, [n, 2, 3, 4].
+
+    Args:
+        seed: of everything.
+        domain: of the numbers that enter.
+        timed: whether a frame enters at every step: then time is somewhere among the axes.
+    """
+    return _Program(seed, domain, timed).build()
 
 
 def program_images(seed: int, count: int) -> np.ndarray:

@@ -6,6 +6,7 @@ A third definition, with products, decides; the proved intervals hold, and are r
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +15,17 @@ from random_programs import numbers_of, random_program
 from test_executors import dense
 from test_host_units import plans
 
-from snncc.artifact import Program, load_program
+from snncc.artifact import Program, load_program, save_program
 from snncc.artifact.program import from_manifest, to_manifest
+from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking import check_plan
+from snncc.backends.lava_nc.bundle_files import network_of
 from snncc.checker import Rejected, check
 from snncc.checker.form import check_manifest
+from snncc.checker.inputs import frames
+from snncc.checker.values import Site
 from snncc.diagnostics import SnnccError
-from snncc.ir import Array, Graph, GraphBuilder, Kind, TypeRuleError, verify
+from snncc.ir import Array, Context, Graph, GraphBuilder, Kind, TypeRuleError, verify
 from snncc.ir.codec import CodecError
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Frames
@@ -35,13 +40,15 @@ from snncc.runtime.witness import reach
 
 DOMAINS = [(0, 1), (0, 3), (0, 15), (0, 100), (0, 255), (-1, 1), (-8, 7), (-128, 127), (-1, 0)]
 each_domain = pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: f"{d[0]}..{d[1]}")
+each_form = pytest.mark.parametrize("timed", [False, True], ids=["image", "frames"])
 SEEDS = range(3)
 
 
-def small(domain: tuple[int, int], **fields: object) -> Graph:
+def small(domain: tuple[int, int], timed: bool = False, profile: str = "exact") -> Graph:
     """Three numbers, two neurons of which one is opposed to the other, one answer; T = 2."""
-    b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Frames(("f",), (3,), domain=domain, **fields), (), (), "image")  # type: ignore[arg-type]
+    b = GraphBuilder("integer", 2, profile)
+    axes, shape = (("f", "t"), (3, 2)) if timed else (("f",), (3,))
+    image = b.add(Frames(axes, shape, domain=domain), (), (), "image")
     weight = b.constant("w", np.array([[1, 2, -3], [-127, 127, -128]], np.int8), ("n", "f"))
     current = b.add(Contract(weight, ("f",), ("n",)), [image], (), "current")
     op = IntegerPopulation(b.constant("k", np.array([3, 100]), ("n",)), decay=(1, 1))
@@ -54,10 +61,13 @@ def small(domain: tuple[int, int], **fields: object) -> Graph:
     return graph
 
 
+@each_form
 @each_domain
 @pytest.mark.parametrize("seed", SEEDS)
-def test_all_executors_give_the_bits_of_dense_products(domain: tuple[int, int], seed: int) -> None:
-    graph = random_program(seed, domain)
+def test_all_executors_give_the_bits_of_dense_products(
+    domain: tuple[int, int], seed: int, timed: bool
+) -> None:
+    graph = random_program(seed, domain, timed)
     numbers = numbers_of(graph, seed, 4)
     wanted, values = interpret(graph, numbers, ALL), dense(graph, numbers)
     assert np.array_equal(wanted.readout, values["readout"])
@@ -78,9 +88,10 @@ def test_all_executors_give_the_bits_of_dense_products(domain: tuple[int, int], 
             assert low <= values[node.name].min() <= values[node.name].max() <= high
 
 
+@each_form
 @each_domain
-def test_a_stream_goes_on_where_another_was_left(domain: tuple[int, int]) -> None:
-    graph = small(domain)
+def test_a_stream_goes_on_where_another_was_left(domain: tuple[int, int], timed: bool) -> None:
+    graph = small(domain, timed)
     numbers, simulator = numbers_of(graph, 1, 3), Simulator(graph, 1)
     wanted = interpret(graph, numbers)
     for image, readout in zip(numbers, wanted.readout, strict=True):
@@ -90,10 +101,13 @@ def test_a_stream_goes_on_where_another_was_left(domain: tuple[int, int]) -> Non
         assert np.array_equal(last.readout, readout)
 
 
+@each_form
 @each_domain
 @pytest.mark.parametrize("seed", SEEDS)
-def test_prover_and_checker_agree(domain: tuple[int, int], seed: int, tmp_path: Path) -> None:
-    graph = random_program(seed, domain)
+def test_prover_and_checker_agree(
+    domain: tuple[int, int], seed: int, timed: bool, tmp_path: Path
+) -> None:
+    graph = random_program(seed, domain, timed)
     program = file_of(graph, tmp_path)
     check(program, certificate_of(graph, program))
 
@@ -130,9 +144,10 @@ def test_what_a_certificate_says_of_planes(tmp_path: Path) -> None:
     assert said[-1, 0] == ("count-bits-select", ["select", "add", "subtract"])
 
 
+@each_form
 @each_domain
-def test_proved_ends_are_reached_by_their_witnesses(domain: tuple[int, int]) -> None:
-    for graph in (small(domain), random_program(1, domain)):
+def test_proved_ends_are_reached_by_their_witnesses(domain: tuple[int, int], timed: bool) -> None:
+    for graph in (small(domain, timed), random_program(1, domain, timed)):
         readers = {node.name for node in graph.readers["image"]}
         found = [width for width in prove_widths(graph) if width.node in readers]
         assert len(found) == len(readers)
@@ -144,9 +159,12 @@ def test_proved_ends_are_reached_by_their_witnesses(domain: tuple[int, int]) -> 
                 assert (least, most)[witness.upper] == width.proved[witness.upper]
 
 
+@each_form
 @each_domain
-def test_the_multiplication_free_run_gives_the_same_bits(domain: tuple[int, int]) -> None:
-    graph = small(domain)
+def test_the_multiplication_free_run_gives_the_same_bits(
+    domain: tuple[int, int], timed: bool
+) -> None:
+    graph = small(domain, timed)
     numbers = numbers_of(graph, 3, 4)
     proof, wanted = prove_by_running(graph, numbers, ALL), interpret(graph, numbers, ALL)
     assert np.array_equal(proof.execution.readout, wanted.readout)
@@ -207,12 +225,15 @@ def test_pixels_are_written_as_they_always_were(tmp_path: Path) -> None:
     assert same_graph(load_program(tmp_path / "program.snncc").graph, graph)
 
 
+@each_form
 @each_domain
-def test_any_domain_is_written_and_read(domain: tuple[int, int], tmp_path: Path) -> None:
-    graph = small(domain)
+def test_any_domain_is_written_and_read(
+    domain: tuple[int, int], timed: bool, tmp_path: Path
+) -> None:
+    graph = small(domain, timed)
     assert same_graph(parse_graph(print_graph(graph), graph.constants), graph)
     content = file_of(graph, tmp_path)
-    assert (b'"schema\\":2' in content) == (domain != (0, 255))
+    assert (b'"schema\\":2' in content) == (timed or domain != (0, 255))
     assert same_graph(load_program(tmp_path / "program.snncc").graph, graph)
 
 
@@ -278,3 +299,81 @@ def test_a_program_has_one_schema(domain: tuple[int, int]) -> None:
             from_manifest(changed, graph.constants)
         with pytest.raises(Rejected, match="schema"):
             check_manifest(changed, dict(graph.constants))
+
+
+# A frame for every step
+
+
+def test_every_frame_is_the_same_as_one_image() -> None:
+    for domain in DOMAINS:
+        image, frames = small(domain), small(domain, timed=True)
+        numbers = numbers_of(image, 5, 4)
+        again = np.repeat(numbers[..., None], 2, axis=-1)
+        for run in (interpret, lambda graph, given: Simulator(graph, 1).run(given, ALL)):
+            assert np.array_equal(run(frames, again).readout, run(image, numbers).readout)
+
+
+def test_a_step_sees_its_own_frame_alone() -> None:
+    graph = small((0, 3), timed=True)
+    dark = np.zeros((1, 3, 2), np.uint8)
+    for step in range(2):
+        frames = dark.copy()
+        frames[0, 1, step] = 3
+        current = dense(graph, frames)["current"]
+        assert [bool(current[0].take(t, 1).any()) for t in range(2)] == [step == 0, step == 1]
+        spikes = Simulator(graph, 1).run(frames, ALL).spikes["spikes"]
+        assert np.array_equal(spikes, interpret(graph, frames, ALL).spikes["spikes"])
+        assert spikes.any()
+
+
+def test_events_of_frames_are_counted_step_by_step() -> None:
+    graph = small((0, 3), timed=True)
+    counts = count_operations(graph, np.array([[[3, 0], [1, 2], [0, 0]]], np.uint8))
+    (first, _) = counts.projections
+    assert (first.events, first.dense) == (2 + 1 + 1, 6 * 2)
+
+
+def test_frames_are_written_with_their_axes() -> None:
+    text = print_graph(small((0, 255), timed=True))
+    assert "%image = frames() {axes = [f, t], shape = [3, 2]} : pixel[f:3, t:2]{0..255}" in text
+
+
+@pytest.mark.parametrize("fields", [{"shape": (3, 3)}, {"encoding": "host"}], ids=str)
+def test_frames_are_one_for_each_step_and_in_bit_planes(fields: dict[str, Any]) -> None:
+    op = replace(Frames(("f", "t"), (3, 2), domain=(0, 3)), **fields)
+    with pytest.raises(TypeRuleError, match=r"frames for T = 2|once"):
+        op.infer((), Context(2, {}))
+
+
+@pytest.mark.parametrize("fields", [{"shape": [3, 3]}, {"encoding": "host"}], ids=str)
+def test_the_checker_holds_frames_to_the_same(fields: dict[str, Any]) -> None:
+    given = {"axes": ["f", "t"], "shape": [3, 2], "encoding": "bit-planes", "domain": [0, 3]}
+    value, _ = frames(Site(given, [], {}, 2))
+    assert value.axes == (("f", 3), ("t", 2))
+    with pytest.raises(Rejected, match="T steps"):
+        frames(Site({**given, **fields}, [], {}, 2))
+
+
+def test_the_plan_checker_finds_a_wrong_stride_of_frames() -> None:
+    graph = small((0, 3), timed=True)
+    for plan in plans(graph).values():
+        for stride in (0, 3, -1):
+            parts = plan.parts.copy()
+            parts[parts[:, f.P_KIND] == f.PLANE, f.P_STEP] = stride
+            assert check_plan(graph, replace(plan, parts=parts)) != ()
+
+
+@each_form
+@pytest.mark.parametrize("profile", ["exact", "loihi-lava"])
+@pytest.mark.parametrize("domain", [(0, 3), (-8, 7), (0, 255)], ids=str)
+def test_a_bundle_refuses_what_it_cannot_send(
+    domain: tuple[int, int], profile: str, timed: bool, tmp_path: Path
+) -> None:
+    if domain == (0, 255) and not timed:
+        return
+    program = tmp_path / "p.snncc"
+    save_program(program, Program(small(domain, timed, profile), {}))
+    with pytest.raises(SnnccError) as caught:
+        network_of(load_program(program).graph)
+    assert [finding.code for finding in caught.value.findings] == ["SNN040"]
+    assert "image" in caught.value.findings[0].message

@@ -70,6 +70,13 @@ class Image:
     """A source that is the image: its pixels in the order of its axes, not rows of lanes."""
 
 
+def frame_stride(kind: ValueType) -> int:
+    """Bytes from one step's frame to the next in what enters; 0 where all steps see the same."""
+    if not kind.temporal:
+        return 0
+    return count(kind.shape[1 + kind.names.index(TIME) :])
+
+
 IMAGE = Image()
 Source = Arrangement | Image
 """How lies what a projection reads."""

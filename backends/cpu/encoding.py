@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, Places
+from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
 from snncc.backends.cpu.currents import layout_of
 from snncc.backends.cpu.dense import DenseSum, DenseUnit
 from snncc.backends.cpu.host import HostUnit, Relay, elements, program_of, scratch_of
@@ -148,7 +148,9 @@ class _Encoder:
         """Writes a part; returns how many inputs a row can list."""
         step = row = 0
         place = 0
-        if part.kind != f.PLANE:
+        if part.kind == f.PLANE:
+            step = frame_stride(self.graph[part.source].type)
+        else:
             source = self.values[part.source]
             row, step, place = source.row, source.step, source.at + 8 * part.first_word
         dtype = np.int32 if part.wide else np.int8

@@ -22,6 +22,8 @@ from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 
 SHORT = (1 << 15) - 1
+MOST_NUMBERS = (1 << 31) - 1
+"""Of all frames: taps name them by 32 bits."""
 MOST_OF_BYTE = (1 << 7) - 1
 TRIALS = 8
 """How many numbers of shares of about equal size are tried."""
@@ -255,11 +257,15 @@ class _View:
             names, sizes = self.source.rows, self.source.sizes
         else:
             names, sizes = self.shape.names, self.shape.shape
+            if count(sizes) > MOST_NUMBERS:
+                raise NotExpressible(f"{self.node.name} reads over {MOST_NUMBERS:,} numbers")
         row: Places = np.zeros((1, 1), np.int64)
         outside: Array = np.zeros((1, 1), np.bool_)
         for name, size in zip(names, sizes, strict=True):
-            row = row * size + where[name]
-            outside = outside | (where[name] < 0) | (where[name] >= size)
+            row = row * size
+            if name != TIME:  # the kernel goes from frame to frame
+                row = row + where[name]
+                outside = outside | (where[name] < 0) | (where[name] >= size)
         tapped: Places = np.where(outside, -1, row)
         return tapped
 

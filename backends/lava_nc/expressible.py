@@ -81,6 +81,8 @@ def frames(at: At, op: Frames) -> str:
         return "a bundle takes one image a sample"
     if op.domain != BYTE:
         return f"a bundle's image has eight planes of 0..255, not of {op.domain[0]}..{op.domain[1]}"
+    if TIME in op.axes:
+        return "a bundle sends one image for all steps of a window, not a frame for each"
     return ""
 
 

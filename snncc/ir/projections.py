@@ -305,14 +305,15 @@ def _require_distinct(axes: list[Axis] | tuple[Axis, ...]) -> None:
 
 @dataclass(frozen=True)
 class Frames(Op):
-    """What enters: whole numbers of a domain, the same at every step.
+    """What enters: whole numbers of a domain, the same at every step or a frame for each.
 
     `bit-planes`: every reader adds, for each bit b of an element, its weights selected by that
     bit, shifted left by b, which is exactly weight * element; of a domain below 0 the sign bit's
     are subtracted. `host`: the readers' currents are computed outside, with the same integers.
 
     Attributes:
-        axes: names of the axes of one sample, in the order of the user's array.
+        axes: names of the axes of one sample, in the order of the user's array; time is one of
+            them where every step has a frame of its own.
         shape: their lengths.
         encoding: "bit-planes" or "host".
         domain: the least and the largest number that an element can be; an image has 0..255.
@@ -327,7 +328,8 @@ class Frames(Op):
     @property
     def word(self) -> str:
         """An 8-bit image is what texts and files have always called pixels."""
-        return PIXELS if self.domain == BYTE else self.mnemonic
+        image = self.domain == BYTE and TIME not in self.axes
+        return PIXELS if image else self.mnemonic
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(not inputs, "an image has no source")
@@ -341,6 +343,11 @@ class Frames(Op):
         )
         axes = tuple(Axis(n, s) for n, s in zip(self.axes, self.shape, strict=True))
         _require_distinct(axes)
-        require(TIME not in self.axes, "an image has no time axis: it is the same at every step")
         require(min(self.shape, default=1) >= 1, f"an image of shape {list(self.shape)} is empty")
+        steps = [axis.size for axis in axes if axis.name == TIME]
+        require(steps in ([], [context.steps]), f"{steps} frames for T = {context.steps} steps")
+        require(
+            not steps or self.encoding == "bit-planes",
+            "the host computes the currents of an image once: frames of steps enter as bit planes",
+        )
         return ValueType(Kind.COUNT, axes, self.domain)

@@ -201,14 +201,14 @@ class _Walk:
         kinds = {p[f.P_KIND] for p in parts}
         require(kinds <= {f.EVENTS, f.PLANE, *MASKED}, "a part of no known kind")
         require(count == 1 or kinds == {f.EVENTS}, "parts are added up that are no lists")
-        tapped = [self._tapped(p, self.block.taps(p, rows), lanes) for p in parts]
+        tapped = [self._tapped(p, self.block.taps(p, rows), lanes, first) for p in parts]
         banks = range(first, first + steps) if part[f.P_WEIGHT_STEP] else (0,)
         weights = [self.block.weights(part, t, lanes, unit[f.U_TILE]) for t in banks]
         return projected(part, tapped, weights, steps, lanes, f"part {begin}")
 
-    def _tapped(self, part: Row, taps: Ints, lanes: int) -> Tapped:
+    def _tapped(self, part: Row, taps: Ints, lanes: int, first: int) -> Tapped:
         if part[f.P_KIND] == f.PLANE:
-            return Tapped(taps, 1, lambda places, _: self._pixels(part, places))
+            return Tapped(taps, 1, lambda places, step: self._frame(part, places, first + step))
         events = part[f.P_KIND] == f.EVENTS
         words = part[f.P_WORDS] if events else -(-lanes // 64)
         inputs = lanes
@@ -223,13 +223,14 @@ class _Walk:
 
         return Tapped(taps, inputs, read)
 
-    def _pixels(self, part: Row, places: Ints) -> Ints:
+    def _frame(self, part: Row, places: Ints, step: int) -> Ints:
         planes, plane = self.meaning.planes, part[f.P_PLANE]
         if planes is None:
             raise Wrong("it reads an image that the program has not")
         require(0 <= plane < len(planes), f"what it reads has no bit {plane}")
-        flat = planes[plane].reshape(-1)
-        require(not places.size or int(places.max()) < len(flat), "it reads beyond the image")
+        flat, places = planes[plane].reshape(-1), places + step * part[f.P_STEP]
+        inside = not places.size or 0 <= int(places.min()) <= int(places.max()) < len(flat)
+        require(inside, "it reads beyond the image")
         probes: Ints = flat[places][:, None]
         return probes
 

@@ -44,7 +44,7 @@ class Meaning:
 
     Attributes:
         values: every current; of populations the probes in place of their spikes.
-        planes: probes of every plane of the image, [planes, *axes]; none without an image.
+        planes: probes of every plane of the image, [planes, *axes as given]; none without an image.
     """
 
     values: dict[str, Value]
@@ -66,12 +66,16 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
             continue
         if isinstance(node.op, Frames):
             require(planes is None, "the program has two images")
-            planes = random.integers(1, PROBES, (len(node.type.planes), *sizes), np.int64)
+            shape = (len(node.type.planes), *node.type.shape)
+            planes = random.integers(1, PROBES, shape, np.int64)
             probe = sum(
                 (-plane if negative else plane) << bit
                 for plane, (bit, negative) in zip(planes, node.type.planes, strict=True)
             )
-            values[node.name] = _selector(np.asarray(probe, np.int64)[None], node)
+            whole = np.asarray(probe, np.int64)
+            names = node.type.names
+            led = np.moveaxis(whole, names.index(TIME), 0) if TIME in names else whole[None]
+            values[node.name] = _selector(led, node)
         elif isinstance(node.op, IntegerPopulation):
             steps = graph.steps if node.type.temporal else 1
             probe = random.integers(1, PROBES, (steps, *sizes), np.int64)
