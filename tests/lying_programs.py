@@ -366,6 +366,7 @@ LIES: dict[str, Lie] = {
     **{f"an axis called {n!r}": axis(n) for n in ("", "<", "_", "a[0]", "1", "h ", "t")},
     # Maps.
     "an axis with two roles": two_roles,
+    "an axis of a map that is no list": changed(lambda m: m["nodes"][1]["fields"].update(out="k")),
     "an axis contracted twice": contracted_twice("into"),
     "an axis summed twice": contracted_twice("summed"),
     "weights that wrap": wrapping,

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from snncc.ir.op import Context
 Json = Any
 Arrays = dict[str, np.ndarray]
 Mutation = Callable[["Changed"], None]
+DOMAINS = [(0, 255), (0, 3), (-8, 7)]
 
 
 @dataclass
@@ -53,6 +54,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
         for seed in range(count // 2)
     ]
     graphs += [make() for make in RARE.values()]
+    graphs += [random_program(1, domain, timed) for domain in DOMAINS for timed in (False, True)]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 
@@ -92,7 +94,11 @@ def repair(subject: Changed) -> None:
     types: dict[str, ValueType] = {}
     for record in subject.nodes:
         try:
-            op = decode_op(DIALECTS["integer"].ops[record["op"]], record["fields"])
+            known = DIALECTS["integer"].named(record["op"])
+            if known is None:
+                raise KeyError(record["op"])
+            op = decode_op(known, record["fields"])
+            record["op"] = op.word
             inputs = tuple(types[name] for name in record["inputs"])
             if isinstance(op, IntegerPopulation):
                 op = replace(op, membrane=op.membrane_range(inputs[0], context))
@@ -104,6 +110,11 @@ def repair(subject: Changed) -> None:
                 types[record["name"]] = decode_type(record["type"])
             except Exception:
                 return
+
+
+def fields_of(word: str) -> frozenset[str]:
+    """Names of the fields of an op."""
+    return frozenset(f.name for f in fields(DIALECTS["integer"].named(word)))
 
 
 # Changes.
@@ -129,6 +140,7 @@ TEXTS = [
     "k" * 600,
 ]
 TEXTS += ["exact", "loihi-lava", "hard", "soft", "ge", "gt", "zero", "host", "spike", "pixel", "%v"]
+TEXTS += ["count", "pixels", "frames"]
 
 
 def leaves(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -200,9 +212,11 @@ def new_field(s: Changed) -> None:
             *(("rounding", v) for v in ("floor", "zero", "up")),
             *(("membrane", v) for v in ([0, 0], [-5, 5], [-(2**61), 2**61 - 1], [-(2**62), 2**62])),
             *(("encoding", v) for v in ("host", "bit-planes", "other")),
+            *(("domain", v) for v in ([0, 3], [0, 255], [0, 256], [-8, 7], [-1, 0], [-129, 0])),
+            *(("domain", v) for v in ([1, 3], [0, 0], [0.0, 3], [0, 3, 5], [0, True], 3)),
         ]
     )
-    having = [n for n in s.nodes if name in DIALECTS["integer"].ops[n["op"]].__dataclass_fields__]
+    having = [n for n in s.nodes if name in fields_of(n["op"])]
     s.one(having)["fields"][name] = value
 
 

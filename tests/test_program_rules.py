@@ -219,7 +219,7 @@ def test_the_command_line_says_the_rule(tmp_path: Path, capsys: pytest.CaptureFi
     path = tmp_path / "p.snncc"
     path.write_bytes(sealed(*LIES["an image over t"]()))
     assert run(["verify", str(path)]) == 3
-    assert "an image has no time axis" in capsys.readouterr().err
+    assert "its time axis has 100 frames, and T is" in capsys.readouterr().err
     path.write_bytes(sealed(*LIES["4097 steps"]()))
     assert run(["verify", str(path)]) == 4
     assert "4097 time steps, the most are 4096" in capsys.readouterr().err

@@ -57,10 +57,11 @@ def _argument(found: re.Match[str]) -> str:
     return _WORDS.get(found[1], found[1].replace("-", "_"))
 
 
-def images_of(given: Images, what: str) -> NDArray[Any] | ImageFolder:
+def images_of(given: Images, what: str, dtype: str = "uint8") -> NDArray[Any] | ImageFolder:
     """Images from an array, something that NumPy takes as one, or a path.
 
-    Integers from 0 to 255 in lists become uint8; an array has the type that it has.
+    Integers in lists become those that a program takes, uint8 or int8, where that type has them;
+    an array has the type that it has.
 
     Raises:
         SnnccError: SNN015 when a file cannot be read; SNN016 when this is no array.
@@ -74,8 +75,9 @@ def images_of(given: Images, what: str) -> NDArray[Any] | ImageFolder:
     if array.dtype.kind not in "buif":
         raise _no_images(what, f"{type(given).__name__} of type {array.dtype}")
     in_lists = isinstance(given, list | tuple) and array.dtype.kind in "iu" and array.size > 0
-    if in_lists and array.min() >= 0 and array.max() <= 255:
-        return array.astype(np.uint8)
+    held = np.iinfo(dtype)
+    if in_lists and held.min <= array.min() and array.max() <= held.max:
+        return array.astype(dtype)
     return array
 
 

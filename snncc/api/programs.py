@@ -203,7 +203,8 @@ class Program:
 
     def _images(self, given: Images) -> Any:
         """An array [n, *input_shape] of 8-bit integers."""
-        images = images_of(given, "images")
+        kind = next(node.type for node in self.graph.nodes if not node.inputs)
+        images = images_of(given, "images", kind.dtype)
         if isinstance(images, ImageFolder):
             files = images.images(self.input_shape, preset_of(self.report))
             return files[0 : len(files)]

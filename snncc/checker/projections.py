@@ -2,7 +2,7 @@
 
 import math
 
-from snncc.checker.program_file import Array, Json, demand, whole
+from snncc.checker.program_file import Array, Json, demand, is_list, whole
 from snncc.checker.selections import row_ends
 from snncc.checker.values import Axes, Found, Site, Value, says
 
@@ -13,7 +13,9 @@ MOST_PADDED = 2**26
 def contract(site: Site) -> Found:
     """Selects: y[carried, shared, out] = sum of weight[shared, out, into] where the bit is 1."""
     source = site.source("spike", "pixel", "count")
-    shared, out, into, summed = (tuple(site.fields[k]) for k in ("shared", "out", "into", "summed"))
+    roles = [site.fields[k] for k in ("shared", "out", "into", "summed")]
+    demand(all(map(is_list, roles)), "a role is no list of axes")
+    shared, out, into, summed = map(tuple, roles)
     demand("t" not in (*out, *into, *summed), "a step would read another, or time would be made")
     source = source.timed(site.steps) if "t" in shared else source  # a bank for every step
     axes, weight = site.constant("weight")

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snncc.diagnostics import Finding
-from snncc.ir import DIALECTS, Graph, Loc, Node, VerifyError, verify
+from snncc.ir import DIALECTS, Graph, Loc, Node, ValueType, VerifyError, verify
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Frames
+from snncc.ir.types import BYTE, PIXEL
 from snncc.meaning import Meaning
 from snncc.mfi import spiking_rules, traced_rules
 from snncc.mfi.analysis import domains_of
@@ -233,12 +234,26 @@ def _encoding(graph: Graph, ops: tuple[OpVerdict, ...]) -> tuple[str, Level]:
     images = [(n.name, n.op.encoding) for n in graph.select(Frames) if isinstance(n.op, Frames)]
     ways = list(dict.fromkeys(encoding for _, encoding in images))
     level = Level.NONE if set(ways) - {"bit-planes"} else Level.STRICT
-    texts = {way: f"{way}, {ENCODINGS.get(way, 'unknown')}" for way in ways}
+    entering = [node.type for node in graph.select(Frames)]
+    texts = {way: f"{way}, {_way(way, entering)}" for way in ways}
     if len(images) == 1:
         return texts[ways[0]], level
     by_way = {way: ", ".join(n for n, encoding in images if encoding == way) for way in ways}
     each = "; ".join(f"{by_way[way]}: {texts[way]}" for way in ways)
     return f"{len(images)} images; {each}" if images else "no image", level
+
+
+def _way(encoding: str, entering: Sequence[ValueType]) -> str:
+    """How an encoding reads what enters, which may be other numbers than pixels."""
+    text = ENCODINGS.get(encoding, "unknown")
+    if all(kind.word == PIXEL and not kind.temporal for kind in entering):
+        return text
+    spans = ", ".join("{}..{}".format(*kind.domain or BYTE) for kind in entering)
+    frames = ", of a frame for every step," if any(kind.temporal for kind in entering) else ""
+    signed = any(negative for kind in entering for _, negative in kind.planes)
+    text = text.replace("each of a pixel's 8 bits", f"each bit of a number {spans}{frames}")
+    text = text.replace("add, shift", "add, subtract, shift" if signed else "add, shift")
+    return text.replace("pixel", "number")
 
 
 def _readout(
