@@ -30,7 +30,7 @@ from snncc.runtime.simulator import Simulator
 from snncc.runtime.synaptic_operations import count_operations
 from snncc.runtime.witness import reach
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 @each_form

@@ -218,10 +218,13 @@ def _taken(at: End, weight: Array, terms: int) -> Array:
     """
     low, high = at.source.domain or BIT
     wide = exact(weight, largest(weight) * max(-low, high) * terms)
-    if low == 0:
-        return (np.maximum(wide, 0) if at.upper else np.minimum(wide, 0)) * high
     most, least = (high, low) if at.upper else (low, high)
-    return np.maximum(wide, 0) * most + np.minimum(wide, 0) * least
+    taken: Array
+    if low == 0:
+        taken = (np.maximum(wide, 0) if at.upper else np.minimum(wide, 0)) * high
+    else:
+        taken = np.maximum(wide, 0) * most + np.minimum(wide, 0) * least
+    return taken
 
 
 def _meets(op: Convolve, axis: int, size: int, places: int, kernel: int) -> Ints:
