@@ -15,7 +15,7 @@ from snncc.runtime.comparison import Side, compare
 from snncc.runtime.divergence_causes import rounding
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import inputs_of
-from snncc.runtime.neuron_rules import replay, rule_of
+from snncc.runtime.neuron_rules import replay
 from snncc.runtime.recording import (
     load_recording,
 )
@@ -68,7 +68,7 @@ def test_rounding_is_seen_in_every_layer(trained: dict[int, Graph], digits: np.n
         for label, bits in (("A", 8), ("B", 16)):
             graph = trained[bits]
             inputs = inputs_of(graph, graph[name], spikes, digits)
-            rule = rule_of(graph[name].op)
+            rule = graph[name].op.rule
             result = replay(inputs.drive, inputs.thresholds, rule)
             sides.append(LayerSide(label, result.spikes, None, inputs, rule))
         place = (0,) * sides[0].spikes.ndim

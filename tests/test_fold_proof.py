@@ -21,6 +21,7 @@ from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.spiking_ops import Population
 from snncc.mfi.fold_sites import Counted, FoldSite, Site, divides
 from snncc.mfi.folds import Scales, _counted, _exponents, fold_summary
@@ -197,12 +198,12 @@ def test_a_division_is_exact_iff_it_is_on_every_level(compare: str) -> None:
         decay = (factor, shift)
         carry = int(rng.integers(0, 1 << shift)) >> int(rng.integers(0, shift))
         op = IntegerPopulation(Param("t"), None, None, decay, "hard", compare, ends, carry)
-        if rng.random() < 0.3:
-            op = replace(op, rounding="zero")
+        inexact = rng.random() < 0.3
+        op = replace(op, rounding=Rounding.TO_ZERO if inexact else Rounding.exact_for(compare))
         levels = np.arange(ends[0], ends[1] + 1)
         wanted = levels // m if compare == "ge" else -(-levels // m)
         held = divides(m, 1.0 / m, op)
-        assert (op.leak(levels) == wanted).all() or not held
+        assert (op.rule.leak(levels) == wanted).all() or not held
         exact += held
     assert exact > 30
 
@@ -216,7 +217,7 @@ def test_a_leak_that_is_no_division_is_found() -> None:
     for op in (
         replace(node.op, decay_offset=(1 << node.op.decay[1]) - 1),
         replace(node.op, decay=(node.op.decay[0] - 9, node.op.decay[1])),
-        replace(node.op, compare="gt"),
+        replace(node.op, compare="gt", rounding=Rounding.UP),
     ):
         nodes = tuple(replace(n, op=op) if n is node else n for n in program.nodes)
         assert not fire_of(source, replace(program, nodes=nodes)).leak
@@ -296,15 +297,18 @@ def test_a_weight_that_is_one_off_is_found() -> None:
 def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
     """0.3 + 0.15 + ... < 0.6: a bias of 7/12 of the threshold fires at the third step only."""
 
+    def trains(real, whole) -> bool:  # type: ignore[no-untyped-def]
+        levels, offsets, (factor, shift, carry) = whole
+        rule = NeuronRule((factor, shift), carry, Rounding.DOWN, reset == "hard", True)
+        return trains_differ(real, (levels, offsets), rule)
+
     def differ(
         real: tuple[float, float, float], whole: tuple[int, int, tuple[int, int, int]], steps: int
     ) -> bool:
         (threshold, bias, decay), (level, offset, leak) = real, whole
-        return trains_differ(
+        return trains(
             ((threshold,) * steps, (bias,) * steps, decay),
             ((level,) * steps, (offset,) * steps, leak),
-            reset,
-            "ge",
         )
 
     real = (1.0, 7.0 / 12.0, 0.5)
@@ -316,11 +320,11 @@ def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
     factor, shift, carry = division(3, 2000) or (0, 0, 0)
     for c, wrong in ((carry, False), (0, True)):
         whole = ((1000,) * 2, (-750, 1250), (factor, shift, c))
-        assert trains_differ(third, whole, reset, "ge") is wrong
+        assert trains(third, whole) is wrong
     late = ((1.0, 1.0, 0.25), (0.25,) * 3, 0.0)
-    assert not trains_differ(late, ((4, 4, 1), (1,) * 3, (0, 0, 0)), reset, "ge")
-    assert trains_differ(late, ((4, 1, 1), (1,) * 3, (0, 0, 0)), reset, "ge")
-    assert trains_differ(late, ((4, 4, 1), (1, 4, 1), (0, 0, 0)), reset, "ge")
+    assert not trains(late, ((4, 4, 1), (1,) * 3, (0, 0, 0)))
+    assert trains(late, ((4, 1, 1), (1,) * 3, (0, 0, 0)))
+    assert trains(late, ((4, 4, 1), (1, 4, 1), (0, 0, 0)))
 
 
 def test_the_summary_adds_up() -> None:

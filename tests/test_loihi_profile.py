@@ -23,6 +23,7 @@ from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import prove
@@ -309,7 +310,7 @@ def broken(**change: object) -> Graph:
     op = IntegerPopulation(
         b.constant("t", np.asarray(given["threshold"]), ("k",) * np.ndim(given["threshold"])),
         b.constant("b", np.full(3, given["bias"]), ("k",)),
-        **{"decay": (2048, 12), "compare": "gt", "rounding": "zero", **fields},  # type: ignore[arg-type]
+        **{"decay": (2048, 12), "compare": "gt", "rounding": Rounding.TO_ZERO, **fields},  # type: ignore[arg-type]
     )
     op = replace(op, membrane=op.membrane_range(b[total].type, b.context))
     fired = b.add(op, [total], name="fire")
@@ -333,7 +334,7 @@ def broken(**change: object) -> Graph:
         ({"reset": "soft"}, "a soft reset", "v_reset=0"),
         ({"decay": (0, 0)}, "a decay of 0", "1/4096 fits: dv = 4095"),
         ({"decay": (1, 13)}, "a decay of 0.00012207", "1/4096 fits: dv = 4095"),
-        ({"rounding": "floor"}, "another comparison or rounding", "--profile loihi-lava"),
+        ({"rounding": Rounding.UP}, "another comparison or rounding", "--profile loihi-lava"),
     ],
 )
 def test_every_limit_is_named_with_what_fits(

@@ -232,4 +232,4 @@ def test_given_neurons_are_those_of_the_program(tmp_path: Path) -> None:
         assert isinstance(node.op, IntegerPopulation)
         assert (node.op.reset, node.op.compare) == ("soft", "gt")
         values = np.arange(-3000, 3000)
-        assert np.array_equal(node.op.leak(values), -(-values // 3))
+        assert np.array_equal(node.op.rule.leak(values), -(-values // 3))

@@ -20,6 +20,7 @@ from snncc.ir import TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
@@ -258,7 +259,7 @@ class _Encoder:
         polar = polarity is not None and bool((polarity != 1).any())
         factor, shift = op.decay
         digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-        toward_zero = op.rounding == "zero"
+        toward_zero = op.rounding is Rounding.TO_ZERO
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = arrangement.padded

@@ -9,6 +9,7 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.meaning import Meaning
 
@@ -53,7 +54,7 @@ def _neuron(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said]:
     """The rule of the neuron."""
     if op.reset != "hard":
         yield "a soft reset", "LIF resets to 0", "train with v_reset=0"
-    if op.compare != "gt" or op.rounding != "zero" or op.decay_offset:
+    if op.compare != "gt" or op.rounding is not Rounding.TO_ZERO or op.decay_offset:
         why = "LIF fires above its threshold and rounds its leak toward zero"
         yield "another comparison or rounding", why, "compile with --profile loihi-lava"
     if op.polarity is not None or op.offset is not None:

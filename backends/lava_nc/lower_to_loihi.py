@@ -11,6 +11,7 @@ from snncc.backends.lava_nc.registers import CURRENT_SHIFT, DECAY_BITS, PROFILE,
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named
@@ -79,7 +80,7 @@ class _Lowering(Lowering):
             decay=(factor, DECAY_BITS),
             reset=op.reset,
             compare="gt",
-            rounding="zero",
+            rounding=Rounding.TO_ZERO,
         )
         context, source_type = self.rewriter.new.context, self.rewriter.new[current].type
         reached = lowered.membrane_range(source_type, context)

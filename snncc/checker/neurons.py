@@ -22,18 +22,20 @@ from snncc.checker.values import (
 
 @dataclass(frozen=True)
 class Law:
-    """leak(V) = (factor * V + carry) >> shift, down, up or toward zero; reset; comparison."""
+    """leak(V) = (factor * V + carry) >> shift; reset; comparison.
+
+    The leak rounds down where `way` is 1, up where it is -1, toward zero where it is 0.
+    """
 
     factor: int
     shift: int
     carry: int
     soft: bool
     at_least: bool
-    to_zero: bool
+    way: int
 
     def leak(self, v: Array) -> Array:
-        side = 1 if self.at_least else -1
-        way = np.where(v < 0, -1, 1) if self.to_zero else side
+        way = self.way or np.where(v < 0, -1, 1)
         return way * ((self.factor * way * v + self.carry) >> self.shift)
 
 
@@ -62,7 +64,8 @@ def law_of(field: Json) -> Law:
     demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
     demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
     soft, at_least = field["reset"] == "soft", field["compare"] == "ge"
-    return Law(factor, shift, carry, soft, at_least, field["rounding"] == "zero")
+    way = 0 if field["rounding"] == "zero" else 1 if at_least else -1
+    return Law(factor, shift, carry, soft, at_least, way)
 
 
 def demand_leak(law: Law, *levels: int) -> None:

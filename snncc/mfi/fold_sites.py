@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.ir.types import TIME
 from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
@@ -229,9 +230,8 @@ class Site:
 
         level, offset = map(train, self.alone)
         real = (level, offset, self.original.decay)
-        whole = (train(self.threshold), train(self.added), (*self.op.decay, self.op.decay_offset))
-        toward_zero = self.op.rounding == "zero"
-        return int(trains_differ(real, whole, self.op.reset, self.op.compare, toward_zero))
+        whole = train(self.threshold), train(self.added)
+        return int(trains_differ(real, whole, self.op.rule))
 
     def _integers(self, sign: Ints) -> tuple[NDArray[np.bool_], ...]:
         """Which neurons have the right integers, an exact bias, a level on an integer."""
@@ -311,7 +311,7 @@ def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     excess = factor * m - (1 << shift)
     side = 1 if op.compare == "ge" else -1
     found = [excess * side * end + carry * m for end in op.membrane]
-    if op.rounding == "zero" and m > 1 and min(side * end for end in op.membrane) < 0:
+    if op.rounding is Rounding.TO_ZERO and m > 1 and min(side * end for end in op.membrane) < 0:
         return False
     return abs(m * decay - 1.0) < PARTS and min(found) >= 0 and max(found) < 1 << shift
 

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.ir.neuron_rule import NeuronRule
+
 Real = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -95,31 +97,25 @@ def _first(
 @lru_cache(maxsize=1 << 16)
 def trains_differ(
     real: tuple[tuple[float, ...], tuple[float, ...], float],
-    whole: tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int]],
-    reset: str,
-    compare: str,
-    toward_zero: bool = False,
+    whole: tuple[tuple[int, ...], tuple[int, ...]],
+    rule: NeuronRule,
 ) -> bool:
     """Whether two neurons without input spike differently.
 
     Args:
         real: thresholds and biases of all T steps, and the decay.
-        whole: the same in integers, the decay as (p, k, c) for (p * V + c) >> k.
-        reset: "hard" or "soft".
-        compare: "ge" or "gt".
-        toward_zero: how the integers' leak rounds.
+        whole: thresholds and biases in integers.
+        rule: how the integers step; the reset and the comparison are those of the real neuron too.
     """
-    (thresholds, biases, decay), (levels, offsets, (factor, shift, carry)) = real, whole
-    side = 1 if compare == "ge" else -1
+    (thresholds, biases, decay), (levels, offsets) = real, whole
     y, z = Fraction(0), 0
     for numbers in zip(thresholds, biases, levels, offsets, strict=True):
         threshold, bias, level, offset = map(Fraction, numbers)
         y = Fraction(decay) * y + bias
-        way = (-1 if z < 0 else 1) if toward_zero else side
-        z = way * ((factor * way * z + carry) >> shift) + int(offset)
-        fires = (y >= threshold, z >= level) if side == 1 else (y > threshold, z > level)
+        z = rule.leak_of(z) + int(offset)
+        fires = (y >= threshold, z >= level) if rule.at_least else (y > threshold, z > level)
         if fires[0] != fires[1]:
             return True
         if fires[0]:
-            y, z = (y - threshold, z - int(level)) if reset == "soft" else (Fraction(0), 0)
+            y, z = (Fraction(0), 0) if rule.hard else (y - threshold, z - int(level))
     return False

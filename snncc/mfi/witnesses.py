@@ -18,7 +18,7 @@ from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
 from snncc.meaning import Meaning
-from snncc.mfi.drives import Moment, Rule, drive
+from snncc.mfi.drives import Moment, drive
 from snncc.mfi.widths import Bounds, axes_of_step
 
 Index = dict[str, int]
@@ -124,9 +124,7 @@ def membrane_witness(
         )
         for t, (threshold, bias, sign, offset) in enumerate(constants)
     ]
-    at_least, toward_zero = op.compare == "ge", op.rounding == "zero"
-    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", at_least, toward_zero)
-    moments = drive(rule, neuron, upper, source.type.temporal)
+    moments = drive(op.rule, neuron, upper, source.type.temporal)
     given = np.clip(0, low, high)
     for t, x in enumerate(moments):
         given[(t, *element)] = x

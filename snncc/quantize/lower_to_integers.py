@@ -12,6 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -185,6 +186,7 @@ class Lowering:
             ),
             reset=op.reset,
             compare=op.compare,
+            rounding=Rounding.exact_for(op.compare),
             offset=self.field(node, "offset", own, axes) if own.array.any() else None,
         )
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
