@@ -7,6 +7,7 @@ import pytest
 from executions import check_place, populations, ran, with_constant
 
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -31,7 +32,7 @@ def trained(shared: Path) -> dict[int, Graph]:
         bits: compile_checkpoint(
             shared / "data/mixer_spe_mnist.pth",
             CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            calibration=images,
+            Given(images),
         ).program.graph
         for bits in (8, 16)
     }

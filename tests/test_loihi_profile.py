@@ -19,6 +19,7 @@ from snncc.backends.lava_nc.target import STORAGE
 from snncc.checker.certificate import check
 from snncc.compiler.driver import compile_checkpoint, scales_of
 from snncc.compiler.folding import spiking_passes
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
@@ -387,7 +388,7 @@ def test_the_trained_network(shared: Path, calibrated: bool) -> None:
     compiled = compile_checkpoint(
         shared / "data/mixer_spe_mnist.pth",
         options,
-        calibration=data["x_cal"][:256] if calibrated else None,
+        Given(data["x_cal"][:256] if calibrated else None),
     )
     program = compiled.program.graph
     assert prove(program).level.label == "strict"

@@ -12,8 +12,9 @@ from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, NeuronOptions
-from snncc.frontends.mixer_snn.neuron import LIF
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
+from snncc.frontends.mixer_snn.neuron import LIF, NeuronOptions
 from snncc.frontends.mixer_snn.untrained import untrained_mixer
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph
