@@ -130,7 +130,7 @@ class _Splitter:
 
     def _lanes(self, node: Node, found: list[str]) -> None:
         if isinstance(node.op, Contract | Convolve):
-            found.append(lane_of(self.graph, node, self._source(node)))
+            found.append(lane_of(node, self._source(node)))
         elif node.name in self.stored:
             found.append(self.stored[node.name].lane)
         elif node.name in self.host:
@@ -201,7 +201,7 @@ class _Splitter:
         if node.type.temporal != unit.timed:
             return True
         if isinstance(node.op, Contract | Convolve):
-            lane = lane_of(self.graph, node, self._source(node))
+            lane = lane_of(node, self._source(node))
             return lane != unit.arrangement.lane or self._dense(node) is not None
         return False
 
@@ -265,8 +265,8 @@ class _Splitter:
                     number, plane = len(unit.parts) - 1, part.plane
                     unit.ops.append(Op(f.PROJECT, register, number, shift=shift + plane, adds=adds))
                     adds = True
-            case Sum(shifts=shifts):
-                for name, own in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+            case Sum():
+                for name, own in node.op.terms(node.inputs):
                     self._emit(unit, self.graph[name], register, shift + own, adds)
                     adds = True
             case Gain():

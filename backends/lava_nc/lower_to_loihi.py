@@ -96,8 +96,7 @@ class _Lowering(Lowering):
         """The current on a grid finer by so many bits: one sum, in place of a sum of a sum."""
         new, old = self.rewriter.new[source], self.rewriter.old[node.inputs[0]]
         if isinstance(new.op, Sum):
-            shifts = new.op.shifts or (0,) * len(new.inputs)
-            fine = Sum(tuple(shift + bits for shift in shifts))
+            fine = Sum(tuple(shift + bits for _, shift in new.op.terms(new.inputs)))
             result = self.rewriter.emit(old, fine, *new.inputs)
         else:
             result = self.rewriter.emit(old, Sum((bits,)), source, name=f"{source}.fine")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import membranes
+from snncc.ir.arrays import spread
 from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.op import (
     WIDEST,
@@ -187,7 +188,7 @@ class IntegerPopulation(Op):
         def over(param: Param | None, default: int) -> Array:
             if param is None:
                 return np.full([1] * (1 + len(names)), default, np.int64)
-            return membranes.along(context.array(param), param.axes, names)
+            return spread(context.array(param).astype(np.int64), param.axes, (TIME, *names))
 
         fields = over(self.threshold, 0), over(self.bias, 0), over(self.polarity, 1)
         return membranes.Drives(*fields, over(self.offset, 0), low, high)

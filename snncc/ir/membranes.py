@@ -13,7 +13,6 @@ import numpy as np
 
 from snncc.ir.neuron_rule import NeuronRule
 from snncc.ir.op import Array, require_narrow
-from snncc.ir.types import TIME
 
 CHUNK = 1 << 18
 """Neurons at a time: what is worked on stays in the cache, and memory is bounded."""
@@ -117,10 +116,3 @@ def _ends(array: Array) -> tuple[int, int]:
 
 def _same(one: Array, other: Array) -> bool:
     return one.shape == other.shape and bool((one == other).all())
-
-
-def along(array: Array, axes: tuple[str, ...], names: tuple[str, ...]) -> Array:
-    """A constant over [t, *names], with length 1 where it lacks an axis; int64."""
-    wide, every = array.astype(np.int64), (TIME, *names)
-    moved = wide.transpose([axes.index(name) for name in every if name in axes])
-    return moved.reshape([wide.shape[axes.index(n)] if n in axes else 1 for n in every])

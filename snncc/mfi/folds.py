@@ -111,8 +111,7 @@ def _grid(integer: Graph, node: Node) -> int:
     """Every element of a current is a multiple of 2^this."""
     if not isinstance(node.op, Sum):
         return 0
-    shifts = node.op.shifts or (0,) * len(node.inputs)
-    parts = zip(node.inputs, shifts, strict=True)
+    parts = node.op.terms(node.inputs)
     return min(_grid(integer, integer[name]) + shift for name, shift in parts)
 
 

@@ -150,10 +150,10 @@ def prove_rules(
     ops = tuple(
         OpVerdict(
             node.name,
-            node.locs[0].module_path if node.locs else "",
+            node.module_path,
             called(node),
             need(node),
-            node.locs[0] if node.locs else None,
+            node.loc,
             domains[node.name],
             _encodes(graph, node, domains),
         )
@@ -190,7 +190,7 @@ def _unseen(finding: Finding) -> OpVerdict:
 
 def _added(node: Node, outcome: Outcome) -> OpVerdict:
     """A factor that no op of the model stands for: the passes put it there."""
-    loc = node.locs[0] if node.locs else None
+    loc = node.loc
     where = f"stays: {outcome.left[node.name]}"
     need = left_factor(outcome, node.name, (), np.ones(1), where)
     return OpVerdict(node.name, loc.module_path if loc else "", called(node), need, loc)

@@ -172,8 +172,7 @@ def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares
 
 @SHARE.of(Sum)
 def total(at: Share, op: Sum) -> None:
-    moves = op.shifts or (0,) * len(at.node.inputs)
-    for source, shift in zip(at.node.inputs, moves, strict=True):
+    for source, shift in op.terms(at.node.inputs):
         part = {axis: at.index[axis] for axis in (TIME, *axes_of_step(at.graph[source]))}
         at.to(source, part, at.factor * 2.0**shift)
 

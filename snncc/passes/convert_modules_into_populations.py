@@ -268,7 +268,7 @@ class _Conversion:
 
     def refuse(self, node: Node, message: str, code: str) -> str:
         """Notes a finding; what reads the value goes on with one of which nothing is known."""
-        loc = node.locs[0] if node.locs else None
+        loc = node.loc
         self.findings.append(Finding(code, message, loc))
         self.notes.append(Note(node.name, False, message, refused=True))
         return self.opaque(node)
@@ -291,7 +291,7 @@ def several_axes(answer: ValueType, node: Node) -> Finding | None:
     return Finding(
         "SNN110",
         f"the model answers with several axes: {sizes}",
-        node.locs[0] if node.locs else None,
+        node.loc,
         why="a program answers with one number for each class, and the largest is its "
         "prediction; which of these axes holds the classes is not known",
         help="end the model in a mean over the other axes, or in a linear layer",

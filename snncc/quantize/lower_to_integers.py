@@ -100,7 +100,7 @@ class Lowering:
             try:
                 self.lower(node)
             except TooWide as error:
-                loc = node.locs[0] if node.locs else None
+                loc = node.loc
                 help = "give fewer --weight-bits or fewer --steps"
                 raise SnnccError("SNN033", f"{node.name}: {error}", loc, help=help) from error
 
@@ -218,7 +218,7 @@ class Lowering:
             raise SnnccError(
                 "SNN033",
                 f"{node.name}: one step of the answer would stand for {step:g}",
-                node.locs[0] if node.locs else None,
+                node.loc,
                 why="the network's last weights are so large, or so small, that its answers are "
                 "not finite or all 0",
                 help="look at the weights and norms before the answer",
