@@ -23,16 +23,16 @@ from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.spiking_ops import Population
-from snncc.mfi.fold_sites import Counted, FoldSite, Site, divides
+from snncc.mfi.fold_sites import Counted, FoldSite, PopulationFold, divides
 from snncc.mfi.folds import Scales, _counted, _exponents, fold_summary
 from snncc.mfi.roundings import prove_roundings
-from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
+from snncc.mfi.switching import RELATIVE_TIE, Line, first_firing, trains_differ
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
 from snncc.quantize.lower_to_integers import whole_level
 
-TIED = Fraction(TIE)
+TIED = Fraction(RELATIVE_TIE)
 
 
 def along(first: int, step: int, count: int) -> Iterable[int]:
@@ -48,7 +48,7 @@ def brute_force(source: Lowered, name: str) -> list[int]:
     program, scales = source.program, source.scales
     node = program[name]
     counted = _counted(program, node.inputs[0], scales, _exponents(program, scales))
-    site = Site(source.before, program, node, counted)
+    site = PopulationFold(source.before, program, node, counted)
     low, high = site.range
     found = []
     for at in np.ndindex(site.shape):
@@ -233,7 +233,7 @@ def test_neurons_without_input_spike_alike_when_measured_by_step(beta: float) ->
     op = source.program["fire"].op
     assert isinstance(op, IntegerPopulation)
     assert op.threshold.axes[0] == "t"
-    silent = Site(
+    silent = PopulationFold(
         source.before, source.program, source.program["fire"], Counted((), np.ones(()), 1)
     )
     distance, _ = silent._distance(np.sign(silent.a).astype(np.int64))
@@ -369,7 +369,7 @@ def test_float64_cannot_push_a_tie_to_the_next_integer() -> None:
         assert (firing.first - (compare == "gt")).tolist() == wanted
         assert firing.tied.tolist() == [True, True, False]
         assert (firing.other == firing.first).all()
-    blurred = np.array([1000.0 * (1 + 1.5 * TIE), 1000.0 * (1 + 0.9 * TIE)])
+    blurred = np.array([1000.0 * (1 + 1.5 * RELATIVE_TIE), 1000.0 * (1 + 0.9 * RELATIVE_TIE)])
     firing = first_firing(Line(blurred, 0.0 * blurred, np.ones(2), np.ones(2)), "ge")
     assert firing.first.tolist() == [1001, 1000]
     assert firing.other.tolist() == [1000, 1001]

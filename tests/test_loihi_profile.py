@@ -28,7 +28,7 @@ from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Contract, Pixels, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import prove
-from snncc.mfi.fold_sites import Counted, Site, nearest_on_grid
+from snncc.mfi.fold_sites import Counted, PopulationFold, nearest_on_grid
 from snncc.mfi.folds import prove_folds
 from snncc.mfi.width_proof import prove_widths
 from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
@@ -263,7 +263,9 @@ def biased(biases: list[float]) -> Graph:
 def test_a_site_judges_by_the_real_bias(stored: list[int], wrong: int) -> None:
     """Two of the right biases fit a finer grid than the integers that they are rounded from."""
     program = broken(bias=np.array(stored))
-    site = Site(biased([-4097.2, 4096.4, -8194.0]), program, program["fire"], IN_STEPS).prove()
+    site = PopulationFold(
+        biased([-4097.2, 4096.4, -8194.0]), program, program["fire"], IN_STEPS
+    ).prove()
     assert (site.wrong, site.neurons) == (wrong, 3)
 
 

@@ -13,7 +13,7 @@ from snncc.backends.cpu.part import Part
 from snncc.backends.cpu.places import Form, Place
 from snncc.backends.cpu.placing import place_values
 from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
-from snncc.backends.cpu.unit import Op, Unit, Units
+from snncc.backends.cpu.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.backends.cpu.units import units_of
 from snncc.ir import TIME, Array, Graph, Kind, Node, Param
@@ -55,7 +55,9 @@ def plan_units(
 
 
 class _Encoder:
-    def __init__(self, units: Units, steps: int, record: frozenset[str], stateful: bool) -> None:
+    def __init__(
+        self, units: Partition, steps: int, record: frozenset[str], stateful: bool
+    ) -> None:
         self.graph, self.units, self.steps = units.graph, units, steps
         graph = units.graph
         self.block: list[bytes] = []
@@ -170,7 +172,7 @@ class _Encoder:
         taps = int(part.taps.shape[1])
         return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)
 
-    def _op(self, unit: Unit, op: Op) -> None:
+    def _op(self, unit: Unit, op: Instruction) -> None:
         what = op.what
         if op.kind in (f.LOAD, f.STORE):
             what = self._access(unit, op.node)

@@ -313,7 +313,7 @@ def selected_range(rows: Array, source: ValueType, count: int) -> tuple[int, int
 
 ROW_CHUNK = 1 << 22
 """Weights at a time."""
-FAR = 2.0**62.5
+FITS_64_BITS = 2.0**62.5
 """A sum that float64 puts below this is below 2^63, so that 64 bits hold it exactly."""
 
 
@@ -338,7 +338,9 @@ def row_sums(rows: Array) -> tuple[int, int]:
         signs = np.minimum(part, 0), np.maximum(part, 0)
         if max(-ends[0], ends[1]) * length >= 1 << 62:
             about = max(float(np.abs(sign.sum(axis=-1, dtype=np.float64)).max()) for sign in signs)
-            require_room(about < FAR, f"its weights add up to more than {WIDEST} bits hold")
+            require_room(
+                about < FITS_64_BITS, f"its weights add up to more than {WIDEST} bits hold"
+            )
         negative, positive = (sign.sum(axis=-1, dtype=np.int64) for sign in signs)
         least, most = min(least, int(negative.min())), max(most, int(positive.max()))
     return least, most

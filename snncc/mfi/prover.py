@@ -18,7 +18,7 @@ from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome, standing
 from snncc.mfi.real_rules import left_factor
 from snncc.mfi.rules import UNKNOWN, Need, need_of
-from snncc.mfi.structure import NEURONS, Judged, Structure, called
+from snncc.mfi.structure import NEURONS, Judged, Structure, display_name
 
 ENCODINGS = {
     "bit-planes": "inside the program: each of a pixel's 8 bits selects weights (select, add, "
@@ -151,7 +151,7 @@ def prove_rules(
         OpVerdict(
             node.name,
             node.module_path,
-            called(node),
+            display_name(node),
             need(node),
             node.loc,
             domains[node.name],
@@ -193,7 +193,7 @@ def _added(node: Node, outcome: Outcome) -> OpVerdict:
     loc = node.loc
     where = f"stays: {outcome.left[node.name]}"
     need = left_factor(outcome, node.name, (), np.ones(1), where)
-    return OpVerdict(node.name, loc.module_path if loc else "", called(node), need, loc)
+    return OpVerdict(node.name, loc.module_path if loc else "", display_name(node), need, loc)
 
 
 def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Callable[[Node], Need]:

@@ -12,7 +12,7 @@ from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import UNKNOWN, Need
-from snncc.mfi.structure import Judged, Read, aligned, called, factor_of, offset_of
+from snncc.mfi.structure import Judged, Read, aligned, display_name, factor_of, offset_of
 
 DOMAIN: Meaning[Read, Domain] = Meaning("the domains of the spiking dialect", SPIKING)
 NEED: Meaning[Judged, Need] = Meaning("the verdict on spiking graphs", SPIKING)
@@ -89,7 +89,7 @@ def unknown(at: Judged, op: Opaque) -> Need:
     return Need(
         Level.NONE,
         UNKNOWN,
-        reason=f"{called(at.node)} has no form in this dialect",
+        reason=f"{display_name(at.node)} has no form in this dialect",
         help="judge the model: there the function is known",
     )
 

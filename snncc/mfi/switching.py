@@ -17,7 +17,7 @@ from snncc.ir.neuron_rule import NeuronRule
 Real = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-TIE = 2.0**-45
+RELATIVE_TIE = 2.0**-45
 """Nearer to an integer than this part of its size a level is that integer: a tie.
 
 Units come out of divisions in float64. A threshold that is meant to be 127 units is 127 of them but
@@ -70,7 +70,7 @@ def first_firing(line: Line, compare: str) -> Firing:
     ceiling = np.ceil(level) if compare == "ge" else np.floor(level) + 1.0
     first = ceiling.astype(np.int64)
     other, tied = first.copy(), np.zeros(level.shape, np.bool_)
-    near = some & (np.abs(level - np.rint(level)) <= 3.0 * TIE * size)
+    near = some & (np.abs(level - np.rint(level)) <= 3.0 * RELATIVE_TIE * size)
     for at in map(tuple, np.argwhere(near)):
         constants = (line.threshold[at], line.offset[at], line.scale[at], line.unit[at])
         first[at], other[at], tied[at] = _first(*map(float, constants), compare)
@@ -85,7 +85,7 @@ def _first(
     rise = Fraction(scale) * Fraction(unit)
     level = (Fraction(threshold) - Fraction(offset)) / rise
     size = (abs(Fraction(threshold)) + abs(Fraction(offset))) / rise
-    distance, tie = abs(level - round(level)), Fraction(TIE) * size
+    distance, tie = abs(level - round(level)), Fraction(RELATIVE_TIE) * size
     plain, snapped = (
         max(-(2**61), min(2**61, math.ceil(x) if compare == "ge" else math.floor(x) + 1))
         for x in (level, Fraction(round(level)))

@@ -26,10 +26,10 @@ from snncc.quantize.units import output_axis
 
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
-FAR = 2.0**40
-TIE = 2.0**-45
+OUT_OF_REACH = 2.0**40
+RELATIVE_TIE = 2.0**-45
 """Nearer to an integer than this part of its size a level is that integer."""
-SAME = 1e-12
+RELATIVE_EQUAL = 1e-12
 """Two real numbers that differ by less, relatively, are the same but for rounding."""
 
 
@@ -204,7 +204,7 @@ class Lowering:
         """
         reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
         level = _least(level)
-        far = level.array > max(FAR, reach * 2.0**16)
+        far = level.array > max(OUT_OF_REACH, reach * 2.0**16)
         if not far.any():
             return polarity
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
@@ -330,7 +330,7 @@ def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Nam
     share = Named.scalar(1.0 / max(1.0, float(np.abs(signs.array).sum())))
     own = ((bias + Named.scalar(-1.0) * centre) * signs).total(others) * share
     left = bias + Named.scalar(-1.0) * (signs * own + centre)
-    if float(np.abs(left.array).max()) > SAME * float(np.abs(bias.array).max()):
+    if float(np.abs(left.array).max()) > RELATIVE_EQUAL * float(np.abs(bias.array).max()):
         return none
     return own, centre
 
@@ -355,7 +355,7 @@ def whole_level(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.f
     its ceiling must not be 128.
     """
     nearest = np.rint(level.array)
-    tied = np.abs(level.array - nearest) <= TIE * np.abs(level.array)
+    tied = np.abs(level.array - nearest) <= RELATIVE_TIE * np.abs(level.array)
     return Named(level.axes, np.where(tied, nearest, rule(level.array)))
 
 
