@@ -28,6 +28,7 @@ from onnx_writer import BATCH, Array, Value, Writer, lengths, product
 from snncc.artifact import load_program
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.op import Param
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
@@ -265,13 +266,13 @@ class _Translation:
     def population(self, node: Node, op: IntegerPopulation, current: Value) -> Value:
         """Membranes hold V + M all along; see the head of this module.
 
-        leak(V) = (p * V + c) >> k; for "gt" -((p * -V + c) >> k) = (p * V + 2^k - 1 - c) >> k.
+        leak(V) = (p * V + c) >> k; rounded up, -((p * -V + c) >> k) = (p * V + 2^k - 1 - c) >> k.
         """
         w = self.w
-        if op.rounding != "floor":
-            raise TypeError(f"a leak that rounds toward {op.rounding} has no dense ONNX form")
+        if op.rounding is Rounding.TO_ZERO:
+            raise TypeError("a leak that rounds toward zero has no dense ONNX form")
         (factor, shift), offset = op.decay, op.decay_offset
-        if op.compare == "gt":
+        if op.rounding is Rounding.UP:
             offset = (1 << shift) - 1 - offset
         order = current.axes if TIME in current.axes else (TIME, *current.axes)
         lift = _lift(-op.membrane[0], shift)

@@ -27,7 +27,9 @@ from safetensors.torch import save
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, load_mixer
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.load import load_mixer
+from snncc.frontends.mixer_snn.model import MixerSNN
 
 State = dict[str, torch.Tensor]
 Mutation = Callable[[bytes, random.Random], bytes]

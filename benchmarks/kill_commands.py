@@ -105,7 +105,8 @@ def make_inputs(folder: Path) -> None:
     import numpy as np
     import torch
 
-    from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+    from snncc.frontends.mixer_snn.config import MixerConfig
+    from snncc.frontends.mixer_snn.model import MixerSNN
 
     (folder / "in").mkdir()
     torch.manual_seed(0)

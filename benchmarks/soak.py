@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "soak")
     given = parser.parse_args()
-    simulator.WORTH = 1  # threads, however small the program is
+    simulator.UPDATES_PER_THREAD = 1  # threads, however small the program is
     soak, start = Soak(given.out, given.images), time.monotonic()
     for done, seed in enumerate(range(given.seed, given.seed + given.graphs)):
         if time.monotonic() - start > 60.0 * given.minutes:

@@ -15,6 +15,7 @@ import numpy as np
 
 from snncc.artifact import Program, save_program
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.spiking_ops import Population
@@ -75,8 +76,7 @@ def row_of(network: Network, weight_bits: int) -> Row:
     compiled = compile_checkpoint(
         network.checkpoint,
         CompileOptions(normalize=NORMALIZE, weight_bits=weight_bits),
-        calibration=calibration,
-        observe=keep_spiking,
+        Given(calibration, observe=keep_spiking),
     )
     compile_seconds = time.process_time() - start
     if compiled.report["steps"] != network.steps:

@@ -17,14 +17,14 @@ from snncc.ir.images import ImageSource
 from snncc.ir.projections import Contract, Convolve
 from snncc.runtime.comparison import Divergence, Side, compare
 from snncc.runtime.execution import ALL, Execution, Images
-from snncc.runtime.executors import executor_of, running
+from snncc.runtime.executors import as_executor, executor_of
 from snncc.runtime.recording import Recording, run_recorded
 from snncc.runtime.simulator import Simulator
 
 FEWEST, MOST = 2, 8
-WORTH = 1 << 31
+ADDITIONS_UNASKED = 1 << 31
 """Additions that the interpreter may have to do for a check that nobody asked for: some seconds."""
-TOO_MANY = 1 << 34
+ADDITIONS_LEFT_OUT = 1 << 34
 """With more than so many, for `FEWEST` images, the check is left to who asks for it."""
 
 
@@ -61,7 +61,7 @@ def cross_check(
     plain = simulator.run(images, record)
     digest = program_digest(Program(graph, {}))
     meant, expected = run_recorded(graph, images, executor_of(graph, "interpreter"), ALL, digest)
-    _, found = run_recorded(graph, images, running(simulator), ALL, digest)
+    _, found = run_recorded(graph, images, as_executor(simulator), ALL, digest)
     as_run = _with_plain(found, plain)
     for recording in (found, as_run):
         first = compare(Side("A", expected, graph), Side("B", recording, graph)).first
@@ -110,9 +110,9 @@ def _error(where: str) -> SnnccError:
 def few_enough(graph: Graph, images: int) -> int:
     """How many images a check that nobody asked for may take; 0: the program is too large."""
     each = max(1, additions(graph))
-    if FEWEST * each > TOO_MANY:
+    if FEWEST * each > ADDITIONS_LEFT_OUT:
         return 0
-    return min(images, MOST, max(FEWEST, WORTH // each))
+    return min(images, MOST, max(FEWEST, ADDITIONS_UNASKED // each))
 
 
 def additions(graph: Graph) -> int:

@@ -12,7 +12,6 @@ from snncc.runtime.compared_layers import Pair, Side
 from snncc.runtime.divergence_causes import Cause, causes_of
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import LayerInputs, contributions, inputs_of, sources_of
-from snncc.runtime.neuron_rules import rule_of
 from snncc.runtime.program_differences import constant_differences
 
 Place = tuple[int, ...]
@@ -142,7 +141,7 @@ def _layer_side(both: Pair, side: Side, name: str) -> LayerSide:
     spikes = _source_spikes(both, side, graph, node)
     if spikes is not None:
         inputs = _with_axes(inputs_of(graph, node, spikes, both.images), node, _axes(both, name))
-    return LayerSide(side.label, recording.spikes[name], levels, inputs, rule_of(node.op))
+    return LayerSide(side.label, recording.spikes[name], levels, inputs, node.op.rule)
 
 
 def _axes(both: Pair, name: str) -> list[str]:

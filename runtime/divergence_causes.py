@@ -8,9 +8,10 @@ import numpy as np
 
 from snncc.ir import Array
 from snncc.ir.arrays import count
+from snncc.ir.neuron_rule import NeuronRule
 from snncc.runtime.layer_evidence import LayerEvidence
 from snncc.runtime.layer_inputs import LayerInputs
-from snncc.runtime.neuron_rules import NeuronRule, Replay, alternatives, replay
+from snncc.runtime.neuron_rules import Replay, alternatives, difference, replay
 from snncc.runtime.program_differences import ConstantDifference
 from snncc.runtime.rounding_bounds import WEIGHTS_APART, reach_of
 
@@ -108,14 +109,14 @@ def reset_rule(evidence: LayerEvidence, expected: Replay) -> Cause:
         if np.array_equal(result.spikes, target.spikes) and (
             levels is None or np.array_equal(result.levels, levels)
         ):
-            change = candidate.differs_from(rule)
+            change = difference(candidate, rule)
             trains = count(target.spikes.shape) // target.spikes.shape[1]
             text = f"{change}: gives {target.label} in each of {trains:,} trains of the layer"
             return Cause(RULE, True, text, {"change": change, "side": target.label})
     if known and not tried:
         return Cause(RULE, False, "both programs step their neurons alike", {})
     if known and other_rule is not None:
-        change = other_rule.differs_from(rule)
+        change = difference(other_rule, rule)
         text = f"{evidence.other.label} has {change}, but that does not give its trains"
         return Cause(RULE, False, text, {"change": change})
     text = f"none of {tried} other rules (reset, comparison, leak) gives {target.label}'s trains"

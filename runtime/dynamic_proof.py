@@ -105,7 +105,7 @@ def prove_by_running(
     layers = tuple(
         LayerCounts(
             node.name,
-            node.locs[0].module_path if node.locs else "",
+            node.module_path,
             node.op.word,
             Counts(**tally.counts[node.name]),
         )

@@ -42,10 +42,10 @@ def executor_of(graph: Graph, name: str, threads: int | None = None) -> Execute:
         return by_definition
     from snncc.runtime.simulator import Simulator  # here: it compiles kernels
 
-    return running(Simulator(graph, threads))
+    return as_executor(Simulator(graph, threads))
 
 
-def running(simulator: "Simulator") -> Execute:
+def as_executor(simulator: "Simulator") -> Execute:
     """A simulator as what runs a program."""
 
     def fast(images: Images, record: Collection[str]) -> Execution:

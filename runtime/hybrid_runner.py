@@ -50,7 +50,7 @@ class HybridRunner(Runner):
             elif thread == 0:
                 _together(memory, partial(self._on_host, memory, number, image, begin, end))
             else:
-                memory.meeting.wait()
+                memory.barrier.wait()
         rest = (places[-1] + 1 if places else first, last)
         super().run(memory, image, thread, threads, (begin, end), rest)
 
@@ -73,6 +73,6 @@ def _together(memory: Memory, work: Callable[[], None]) -> None:
     try:
         work()
     except BaseException:
-        memory.meeting.abort()
+        memory.barrier.abort()
         raise
-    memory.meeting.wait()
+    memory.barrier.wait()

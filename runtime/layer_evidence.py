@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from snncc.ir import Array
+from snncc.ir.neuron_rule import NeuronRule
 from snncc.runtime.layer_inputs import LayerInputs
-from snncc.runtime.neuron_rules import NeuronRule, Replay, replay
+from snncc.runtime.neuron_rules import Replay, replay
 from snncc.runtime.program_differences import ConstantDifference
 
 

@@ -176,8 +176,7 @@ def side_by_side(at: Rounded, op: Concat) -> Array:
 @VARIANCE.of(Sum)
 def added(at: Rounded, op: Sum) -> Array:
     total: Array = np.zeros(())
-    each = op.shifts or (0,) * len(at.names)
-    for name, axes, shift in zip(at.node.inputs, at.names, each, strict=True):
+    for (name, axes), shift in op.terms([*zip(at.node.inputs, at.names, strict=True)]):
         part = align(at.cone.variance(name), axes, at.node.type.names)
         total = total + part * 4.0**shift
     return total

@@ -1,4 +1,4 @@
-"""How neurons of a population step, as a rule that can be changed and replayed."""
+"""What neurons of a population did, replayed by a rule that can be changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,66 +7,18 @@ import numpy as np
 
 from snncc.ir import Array
 from snncc.ir.arrays import at_step
-from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import NeuronRule, Rounding
 
 DECAYS = ((1, 1), (1, 0), (1, 2), (3, 2), (1, 3), (7, 3), (1, 4), (15, 4), (0, 0))
 """Leaks that other simulators use, the likelier first; (p, k) keeps p * 2^-k of the membrane."""
-ROUNDINGS = ("floor", "zero", "ceil")
-
-
-@dataclass(frozen=True)
-class NeuronRule:
-    """What a neuron does beside its constants.
-
-    Attributes:
-        decay: (p, k): p * 2^-k of the membrane remains.
-        offset: is added before the shift.
-        rounding: of what remains: "floor", "ceil" or toward "zero".
-        reset: "hard" or "soft".
-        compare: "ge" or "gt".
-    """
-
-    decay: tuple[int, int]
-    offset: int
-    rounding: str
-    reset: str
-    compare: str
-
-    def leak(self, v: Array) -> Array:
-        """What remains of membranes, int64."""
-        (factor, shift), offset = self.decay, self.offset
-        floor: Array = (factor * v + offset) >> shift
-        ceil: Array = -((factor * -v + offset) >> shift)
-        if self.rounding == "zero":
-            return np.where(v < 0, ceil, floor)
-        return floor if self.rounding == "floor" else ceil
-
-    def differs_from(self, other: "NeuronRule") -> str:
-        """In words: what is unlike the other rule."""
-        parts = [
-            text
-            for same, text in (
-                (self.reset == other.reset, f"{self.reset} instead of {other.reset} reset"),
-                (
-                    self.compare == other.compare,
-                    f"{SIGNS[self.compare]} instead of {SIGNS[other.compare]} at the threshold",
-                ),
-                (
-                    self.decay == other.decay and self.offset == other.offset,
-                    f"decay {_fraction(self)} instead of {_fraction(other)}",
-                ),
-                (
-                    self.rounding == other.rounding,
-                    f"leak rounded {TOWARD[self.rounding]} instead of {TOWARD[other.rounding]}",
-                ),
-            )
-            if not same
-        ]
-        return ", ".join(parts)
-
-
-SIGNS = {"ge": ">=", "gt": ">"}
-TOWARD = {"floor": "down (floor)", "ceil": "up (ceiling)", "zero": "toward zero"}
+DIRECTIONS = {
+    Rounding.DOWN: "down (floor)",
+    Rounding.TO_ZERO: "toward zero",
+    Rounding.UP: "up (ceiling)",
+}
+"""In words, the likelier first."""
+RESETS = {True: "hard", False: "soft"}
+SIGNS = {True: ">=", False: ">"}
 
 
 @dataclass(frozen=True)
@@ -84,13 +36,6 @@ class Replay:
     levels: Array
     after: Array
     spikes: Array
-
-
-def rule_of(op: IntegerPopulation) -> NeuronRule:
-    """The rule of a population."""
-    floor = "floor" if op.compare == "ge" else "ceil"
-    rounding = floor if op.rounding == "floor" else op.rounding
-    return NeuronRule(op.decay, op.decay_offset, rounding, op.reset, op.compare)
 
 
 def replay(
@@ -111,8 +56,7 @@ def replay(
     for t in range(drive.shape[1]):
         threshold = at_step(thresholds, t)
         level = rule.leak(state) + drive[:, t]
-        spike = level >= threshold if rule.compare == "ge" else level > threshold
-        reset = np.zeros_like(level) if rule.reset == "hard" else level - threshold
+        spike, reset = rule.fires(level, threshold), rule.reset(level, threshold)
         before[:, t], levels[:, t], spikes[:, t] = state, level, spike
         state = np.where(spike if recorded is None else recorded[:, t] != 0, reset, level)
         after[:, t] = state
@@ -131,18 +75,34 @@ def alternatives(rule: NeuronRule) -> Iterator[NeuronRule]:
                 yield two
 
 
+def difference(rule: NeuronRule, other: NeuronRule) -> str:
+    """In words: what of a rule is unlike the other."""
+    parts: list[str] = []
+    if rule.hard != other.hard:
+        parts.append(f"{RESETS[rule.hard]} instead of {RESETS[other.hard]} reset")
+    if rule.at_least != other.at_least:
+        signs = SIGNS[rule.at_least], SIGNS[other.at_least]
+        parts.append(f"{signs[0]} instead of {signs[1]} at the threshold")
+    if (rule.decay, rule.carry) != (other.decay, other.carry):
+        parts.append(f"decay {_fraction(rule)} instead of {_fraction(other)}")
+    if rule.rounding is not other.rounding:
+        ways = DIRECTIONS[rule.rounding], DIRECTIONS[other.rounding]
+        parts.append(f"leak rounded {ways[0]} instead of {ways[1]}")
+    return ", ".join(parts)
+
+
 def _single_changes(rule: NeuronRule) -> Iterator[NeuronRule]:
-    yield replace(rule, reset="soft" if rule.reset == "hard" else "hard")
-    yield replace(rule, compare="gt" if rule.compare == "ge" else "ge")
-    for rounding in ROUNDINGS:
+    yield replace(rule, hard=not rule.hard)
+    yield replace(rule, at_least=not rule.at_least)
+    for rounding in DIRECTIONS:
         if rounding != rule.rounding:
             yield replace(rule, rounding=rounding)
     for decay in DECAYS:
         if decay != rule.decay:
-            yield replace(rule, decay=decay, offset=0)
+            yield replace(rule, decay=decay, carry=0)
 
 
 def _fraction(rule: NeuronRule) -> str:
     factor, shift = rule.decay
     text = f"{factor}/{1 << shift}" if shift else str(factor)
-    return text if not rule.offset else f"({factor} * V + {rule.offset}) >> {shift}"
+    return text if not rule.carry else f"({factor} * V + {rule.carry}) >> {shift}"

@@ -29,7 +29,7 @@ from snncc.runtime.stream_state import StreamState, check_state
 from snncc.runtime.streaming import Stream
 from snncc.runtime.unit_runner import Memory, Runner, run_together
 
-WORTH = 1 << 21
+UPDATES_PER_THREAD = 1 << 21
 """Neuron updates that are worth another thread, which takes about a millisecond to start."""
 AT_ONCE = 64
 """Images of one call of `run` that callers who read files should give."""
@@ -157,7 +157,7 @@ class Simulator:
         """As many threads as there is work for."""
         populations = self.graph.select(IntegerPopulation)
         updates = images * steps * sum(node.type.neurons for node in populations)
-        return max(1, min(self.threads, updates // WORTH))
+        return max(1, min(self.threads, updates // UPDATES_PER_THREAD))
 
     def run(
         self,

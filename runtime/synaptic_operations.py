@@ -132,7 +132,7 @@ def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) 
     events, accumulates, acs, macs = (int(n) for n in seen)
     return ProjectionCounts(
         node.name,
-        node.locs[0].module_path if node.locs else "",
+        node.module_path,
         "spike" if source.kind is Kind.SPIKE else source.word,
         synapses,
         synapses * steps * images,
@@ -147,7 +147,7 @@ def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) 
 def _population(
     graph: Graph, node: Node, spikes: int, changes: int, images: int
 ) -> PopulationCounts:
-    path = node.locs[0].module_path if node.locs else ""
+    path = node.module_path
     neurons = node.type.neurons
     return PopulationCounts(
         node.name, path, neurons, spikes, neurons * graph.steps * images, changes

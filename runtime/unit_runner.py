@@ -20,7 +20,7 @@ from snncc.runtime.trust import tell, why_not
 REMEDY = "chmod go-w it, or set SNNCC_CACHE_DIR to a folder of your own"
 NO_IMAGE = np.zeros(0, np.uint8)
 """For what lies in the working memory."""
-_one_at_a_time = threading.Lock()
+_loading = threading.Lock()
 
 
 Origin = Literal["kept", "shipped", "compiled"]
@@ -43,7 +43,7 @@ class CodeCache:
 
 
 @cache
-def _ready() -> tuple[Executable, CodeCache]:
+def _load_executable() -> tuple[Executable, CodeCache]:
     path = code_file()
     refused = "" if path is None else why_not([path.parent, path])
     if path is not None and refused:
@@ -76,8 +76,8 @@ def compile_ahead() -> CodeCache:
     A process that runs a program does it by itself. Call it while something else is waited for, or
     once after installing, so that no user waits.
     """
-    with _one_at_a_time:
-        return _ready()[1]
+    with _loading:
+        return _load_executable()[1]
 
 
 class Memory:
@@ -101,7 +101,7 @@ class Memory:
             (*shared, scratch.ctypes.data, counts.ctypes.data)
             for scratch, counts in zip(self.scratch, self.counts, strict=True)
         ]
-        self.meeting = threading.Barrier(threads, self.begin)
+        self.barrier = threading.Barrier(threads, self.begin)
 
     def begin(self) -> None:
         """Before every call of all threads."""
@@ -117,8 +117,8 @@ class Runner:
     """
 
     def __init__(self, graph: Graph, plan: UnitPlan) -> None:
-        with _one_at_a_time:
-            self._run_units = _ready()[0]
+        with _loading:
+            self._run_units = _load_executable()[0]
         self.graph, self.plan = graph, plan
         tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
         self._addresses = np.array([table.ctypes.data for table in tables], np.int64)

@@ -1,4 +1,4 @@
-"""Where the user keeps what can be made again."""
+"""The user's cache folder."""
 
 import os
 import sys

@@ -103,7 +103,7 @@ class Meaning(Generic[Asked, Answer]):
 
     def finding(self, node: Node) -> Finding:
         """What is told of a node for whose op there is no function."""
-        op, place = node.op.mnemonic, node.locs[0] if node.locs else None
+        op, place = node.op.mnemonic, node.loc
         said = self._refused.get(type(node.op)) or self._nothing_said(op)
         message = f"{self.name} has no form for {op} ({node.name})"
         return Finding("SNN040", message, place, said.why, said.help)

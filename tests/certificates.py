@@ -12,6 +12,7 @@ from snncc.artifact import Program, program_digest, save_program
 from snncc.artifact.program import canonical
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.mfi.certificate import statement
 
@@ -52,7 +53,8 @@ def by_step() -> Graph:
     current = b.add(Contract(weight, ("k",), ("j",), ("t", "w")), [spikes])
     bare = b.add(Contract(some("u", ("t", "j", "c"), (3, 5, 2)), ("c",), ("j",), ("t",)), [image])
     both = b.add(Concat(("j", "j"), "j"), [current, current])
-    op = IntegerPopulation(some("tb", ("t", "h"), (3, 2)), None, None, (1, 1), "soft", "gt")
+    fields = None, None, (1, 1), "soft", "gt"
+    op = IntegerPopulation(some("tb", ("t", "h"), (3, 2)), *fields, rounding=Rounding.UP)
     reached = op.membrane_range(b[both].type, b.context)
     fired = b.add(replace(op, membrane=reached), [both])
     twice = b.add(Sum((0, 1)), [bare, bare])
@@ -76,9 +78,9 @@ def hand_made(**change: object) -> Graph:
         "weight": 3,
         "decay_offset": 0,
         "offset": None,
-        "rounding": "floor",
         **change,
     }
+    given.setdefault("rounding", Rounding.exact_for(given["compare"]))
     b = GraphBuilder("integer", 5, "exact")
     image = b.add(Frames(("h", "w"), (2, 3)), name="image")
     weight = np.array([[given["weight"], -2, 1], [4, 5, -6]])
@@ -112,8 +114,10 @@ RARE: dict[str, Callable[[], Graph]] = {
     "offsets": lambda: hand_made(offset=(7, -900)),
     "hard reset": lambda: hand_made(reset="hard"),
     "at least": lambda: hand_made(compare="ge", threshold=9),
-    "toward zero": lambda: hand_made(rounding="zero"),
-    "toward zero, a division": lambda: hand_made(rounding="zero", decay=(11, 5), decay_offset=9),
+    "toward zero": lambda: hand_made(rounding=Rounding.TO_ZERO),
+    "toward zero, a division": lambda: hand_made(
+        rounding=Rounding.TO_ZERO, decay=(11, 5), decay_offset=9
+    ),
     "shift leak": lambda: hand_made(decay=(1, 3)),
     "even leak": lambda: hand_made(decay=(2, 2)),
     "no memory": lambda: hand_made(decay=(0, 0)),

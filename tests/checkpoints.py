@@ -5,7 +5,8 @@ from torch import nn
 
 from snncc.compiler.driver import compile_module
 from snncc.compiler.options import CompileOptions
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.frontends.mixer_snn.neuron import LIF
 from snncc.frontends.torch_modules import source_of
 
@@ -45,4 +46,4 @@ def classifier() -> Classifier:
 def compiled_notes(net: nn.Module) -> tuple[str, ...]:
     """What compiling a module for images [3, 8, 8] tells."""
     source = source_of(net, "classifier", input_shape=(3, 8, 8), steps=2)
-    return compile_module(source, CompileOptions(), None, None, None, None).notes
+    return compile_module(source, CompileOptions()).notes

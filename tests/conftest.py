@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def threads_for_small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks of the tests are too small for a second thread; here they get it all the same."""
-    monkeypatch.setattr("snncc.runtime.simulator.WORTH", 1)
+    monkeypatch.setattr("snncc.runtime.simulator.UPDATES_PER_THREAD", 1)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from random_networks import random_images, random_network
 from snncc.artifact import Program, program_digest
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.runtime import ALL
 from snncc.runtime.comparison import Comparison, Side
 from snncc.runtime.executors import executor_of
@@ -40,6 +41,8 @@ def with_neurons(graph: Graph, name: str, **changes: object) -> Graph:
     """The program with other neurons in one population, its membrane's interval proved again."""
     node = graph[name]
     op = replace(node.op, **changes)
+    if op.compare != node.op.compare and op.rounding is not Rounding.TO_ZERO:
+        op = replace(op, rounding=Rounding.exact_for(op.compare))
     interval = op.membrane_range(graph[node.inputs[0]].type, graph.context)
     node = replace(node, op=replace(op, membrane=interval))
     return replace(graph, nodes=tuple(node if n.name == name else n for n in graph.nodes))

@@ -10,6 +10,7 @@ import numpy as np
 
 from snncc.ir import Graph, GraphBuilder, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.op import Op
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
@@ -119,11 +120,11 @@ class _Program:
             self.param("sign", -1, 1, *self.some_axes(*axes)) if self.chance(0.2) else None,
             (factor, shift),
             "soft" if self.chance(0.3) else "hard",
-            "gt" if self.chance(0.3) else "ge",
+            compare := "gt" if self.chance(0.3) else "ge",
             (0, 0),
             int(rng.integers(0, 1 << shift)) if self.chance(0.3) else 0,
             self.param("offset", -3, 3, *self.some_axes(*axes)) if self.chance(0.2) else None,
-            "zero" if self.chance(0.2) else "floor",
+            Rounding.TO_ZERO if self.chance(0.2) else Rounding.exact_for(compare),
         )
         op = replace(op, membrane=op.membrane_range(kind, self.b.context))
         return self.add(op, source)

@@ -68,12 +68,12 @@ def rule(at: certificate.Judged, op: AnyOf) -> str:
     return "any-spike"
 
 
-def checked(site: values.Site) -> values.Found:
+def checked(site: values.NodeRecord) -> values.Found:
     sources = site.sources
-    currents.demand(len(sources) > 0, "any_of needs a source")
-    currents.demand(all(v.kind == "spike" for v in sources), "any_of reads spikes")
-    currents.demand(len({v.axes for v in sources}) == 1, "the sources of any_of differ")
-    return values.Value("spike", sources[0].axes, (0, 1)), values.says("any-spike", "logic")
+    currents.require(len(sources) > 0, "any_of needs a source")
+    currents.require(all(v.kind == "spike" for v in sources), "any_of reads spikes")
+    currents.require(len({v.axes for v in sources}) == 1, "the sources of any_of differ")
+    return values.Value("spike", sources[0].axes, (0, 1)), values.statement("any-spike", "logic")
 
 
 @pytest.fixture

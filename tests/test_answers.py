@@ -15,6 +15,7 @@ from snncc.artifact import Program, load_program, save_program
 from snncc.cli.main import run
 from snncc.compiler.driver import Compiled, compile_module
 from snncc.compiler.fidelity import measure_fidelity
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_modules import source_of
@@ -84,7 +85,7 @@ def images(count: int = 12) -> np.ndarray:
 def compiled(net: nn.Module, **options: object) -> Compiled:
     source = source_of(net, "test")
     chosen = CompileOptions(input_shape=(1, 6, 6), steps=STEPS, **options)  # type: ignore[arg-type]
-    return compile_module(source, chosen, None, images(), None, None)
+    return compile_module(source, chosen, Given(evaluation=images()))
 
 
 def answers(net: nn.Module) -> np.ndarray:

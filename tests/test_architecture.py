@@ -14,7 +14,9 @@ ALLOWED = {
     "snncc.diagnostics": {"snncc.ir", "snncc.diagnostics"},
     "snncc.meaning": {"snncc.ir", "snncc.diagnostics"},
     "snncc.semantics": {"snncc.ir", "snncc.meaning", "snncc.semantics"},
-    "snncc.passes": {"snncc.ir", "snncc.diagnostics", "snncc.semantics", "snncc.passes"},
+    "snncc.passes": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.semantics", "snncc.passes"),
+    },
     "snncc.quantize": {
         *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.semantics", "snncc.passes"),
         "snncc.quantize",

@@ -31,7 +31,7 @@ from snncc.ir import (
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Contract, Convolve
 from snncc.mfi import Level, prove
-from snncc.mfi.roundings import Rounding, prove_roundings
+from snncc.mfi.roundings import RoundedWeights, prove_roundings
 from snncc.quantize.lower_to_integers import narrow
 
 PLANTED = 200
@@ -168,7 +168,7 @@ def _plant(kind: str, seed: int, folder: Path) -> None:
         node = sites[int(rng.integers(len(sites)))]
         assert isinstance(node.op, Contract | Convolve)
 
-        def rounded(which: Graph) -> dict[str, Rounding]:
+        def rounded(which: Graph) -> dict[str, RoundedWeights]:
             return {r.name: r for r in prove_roundings(source.spiking, which, source.scales, 8)}
 
         before = rounded(graph)

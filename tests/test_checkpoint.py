@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, load_mixer, recognise, steps_of
-from snncc.frontends.mixer_snn.config import infer_config, plain_keys
+from snncc.frontends.mixer_snn.config import MixerConfig, infer_config, plain_keys
+from snncc.frontends.mixer_snn.load import load_mixer, recognise, steps_of
+from snncc.frontends.mixer_snn.model import MixerSNN
 
 SMALL = MixerConfig(6, (1, 1), 2, 2, 8, 3, 5)
 

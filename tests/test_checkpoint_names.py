@@ -18,7 +18,7 @@ from snncc.compiler.options import CompileOptions
 from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import Checkpoint, load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer, recognise
+from snncc.frontends.mixer_snn.load import load_mixer, recognise
 from snncc.frontends.weights.fit import load_weights
 from snncc.frontends.weights.names import without_wrappers
 

@@ -13,7 +13,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer
+from snncc.frontends.mixer_snn.load import load_mixer
 from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.weights.fit import load_weights
 from snncc.passes.pipeline import run_passes

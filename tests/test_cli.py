@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from snncc.cli.main import run
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.runtime.unit_runner import compile_ahead
 
 OPTIONS = ["--normalize", "0.3,0.35"]

@@ -7,6 +7,7 @@ import pytest
 from executions import check_place, populations, ran, with_constant
 
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -15,7 +16,7 @@ from snncc.runtime.comparison import Side, compare
 from snncc.runtime.divergence_causes import rounding
 from snncc.runtime.layer_evidence import LayerEvidence, LayerSide
 from snncc.runtime.layer_inputs import inputs_of
-from snncc.runtime.neuron_rules import replay, rule_of
+from snncc.runtime.neuron_rules import replay
 from snncc.runtime.recording import (
     load_recording,
 )
@@ -31,7 +32,7 @@ def trained(shared: Path) -> dict[int, Graph]:
         bits: compile_checkpoint(
             shared / "data/mixer_spe_mnist.pth",
             CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            calibration=images,
+            Given(images),
         ).program.graph
         for bits in (8, 16)
     }
@@ -68,7 +69,7 @@ def test_rounding_is_seen_in_every_layer(trained: dict[int, Graph], digits: np.n
         for label, bits in (("A", 8), ("B", 16)):
             graph = trained[bits]
             inputs = inputs_of(graph, graph[name], spikes, digits)
-            rule = rule_of(graph[name].op)
+            rule = graph[name].op.rule
             result = replay(inputs.drive, inputs.thresholds, rule)
             sides.append(LayerSide(label, result.spikes, None, inputs, rule))
         place = (0,) * sides[0].spikes.ndim

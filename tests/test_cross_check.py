@@ -183,8 +183,8 @@ def test_the_check_is_bounded_by_the_size_of_the_program(monkeypatch: pytest.Mon
     assert few_enough(graph, 100) == 8
     assert few_enough(graph, 1) == 1
     for worth, too_many, wanted in ((5 * each, 99 * each, 5), (each, 99 * each, 2), (1, each, 0)):
-        monkeypatch.setattr(cross_check, "WORTH", worth)
-        monkeypatch.setattr(cross_check, "TOO_MANY", too_many)
+        monkeypatch.setattr(cross_check, "ADDITIONS_UNASKED", worth)
+        monkeypatch.setattr(cross_check, "ADDITIONS_LEFT_OUT", too_many)
         assert few_enough(graph, 100) == wanted
     assert cross_check.check_compiled(graph, images()) is None
 

@@ -11,6 +11,7 @@ from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.ir import TIME, Graph, GraphBuilder, Kind
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Contract, Frames
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -83,6 +84,7 @@ def test_every_kind_of_neuron(compare: str, reset: str, decay: tuple) -> None:
             decay_offset=decay[1],
             reset=reset,
             compare=compare,
+            rounding=Rounding.exact_for(compare),
         )
         interval = neurons.membrane_range(b[current].type, b.context)
         neurons = type(neurons)(**{**vars(neurons), "membrane": interval})

@@ -13,6 +13,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Kind, Node, Param, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
@@ -127,9 +128,9 @@ def dense_node(
                 bias, sign = of_step(op.bias, t, 0), of_step(op.polarity, t, 1)
                 step = step + of_step(op.offset, t, 0)
                 divisor = 2 ** op.decay[1]
-                if op.rounding == "zero":
+                if op.rounding is Rounding.TO_ZERO:
                     leak = np.sign(v) * ((op.decay[0] * abs(v) + op.decay_offset) // divisor)
-                elif op.compare == "ge":
+                elif op.rounding is Rounding.DOWN:
                     leak = (op.decay[0] * v + op.decay_offset) // divisor
                 else:
                     leak = -((op.decay[0] * -v + op.decay_offset) // divisor)

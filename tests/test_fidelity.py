@@ -10,6 +10,7 @@ from snncc.compiler.bit_widths import bits_by_layer, search_bits
 from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.fidelity import NEAR, measure_fidelity
 from snncc.compiler.folding import spiking_passes
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
@@ -144,8 +145,7 @@ def test_a_compiled_program_tells_its_fidelity(shared) -> None:  # type: ignore[
     compiled = compile_checkpoint(
         shared / "data/mixer_spe_mnist.pth",
         replace(RAW, normalize=((0.1307,), (0.3081,)), layer_bits=(("token_mix.*", 6),)),
-        calibration=data["x_cal"][:200],
-        evaluation=data["x_test"][:100],
+        Given(data["x_cal"][:200], data["x_test"][:100]),
     )
     found = compiled.report["fidelity"]
     assert found["by"] == "evaluation"

@@ -21,17 +21,18 @@ from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.spiking_ops import Population
-from snncc.mfi.fold_sites import Counted, FoldSite, Site, divides
+from snncc.mfi.fold_sites import Counted, FoldSite, PopulationFold, divides
 from snncc.mfi.folds import Scales, _counted, _exponents, fold_summary
 from snncc.mfi.roundings import prove_roundings
-from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
+from snncc.mfi.switching import RELATIVE_TIE, Line, first_firing, trains_differ
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
 from snncc.quantize.lower_to_integers import whole_level
 
-TIED = Fraction(TIE)
+TIED = Fraction(RELATIVE_TIE)
 
 
 def along(first: int, step: int, count: int) -> Iterable[int]:
@@ -47,7 +48,7 @@ def brute_force(source: Lowered, name: str) -> list[int]:
     program, scales = source.program, source.scales
     node = program[name]
     counted = _counted(program, node.inputs[0], scales, _exponents(program, scales))
-    site = Site(source.before, program, node, counted)
+    site = PopulationFold(source.before, program, node, counted)
     low, high = site.range
     found = []
     for at in np.ndindex(site.shape):
@@ -197,12 +198,12 @@ def test_a_division_is_exact_iff_it_is_on_every_level(compare: str) -> None:
         decay = (factor, shift)
         carry = int(rng.integers(0, 1 << shift)) >> int(rng.integers(0, shift))
         op = IntegerPopulation(Param("t"), None, None, decay, "hard", compare, ends, carry)
-        if rng.random() < 0.3:
-            op = replace(op, rounding="zero")
+        inexact = rng.random() < 0.3
+        op = replace(op, rounding=Rounding.TO_ZERO if inexact else Rounding.exact_for(compare))
         levels = np.arange(ends[0], ends[1] + 1)
         wanted = levels // m if compare == "ge" else -(-levels // m)
         held = divides(m, 1.0 / m, op)
-        assert (op.leak(levels) == wanted).all() or not held
+        assert (op.rule.leak(levels) == wanted).all() or not held
         exact += held
     assert exact > 30
 
@@ -216,7 +217,7 @@ def test_a_leak_that_is_no_division_is_found() -> None:
     for op in (
         replace(node.op, decay_offset=(1 << node.op.decay[1]) - 1),
         replace(node.op, decay=(node.op.decay[0] - 9, node.op.decay[1])),
-        replace(node.op, compare="gt"),
+        replace(node.op, compare="gt", rounding=Rounding.UP),
     ):
         nodes = tuple(replace(n, op=op) if n is node else n for n in program.nodes)
         assert not fire_of(source, replace(program, nodes=nodes)).leak
@@ -232,7 +233,7 @@ def test_neurons_without_input_spike_alike_when_measured_by_step(beta: float) ->
     op = source.program["fire"].op
     assert isinstance(op, IntegerPopulation)
     assert op.threshold.axes[0] == "t"
-    silent = Site(
+    silent = PopulationFold(
         source.before, source.program, source.program["fire"], Counted((), np.ones(()), 1)
     )
     distance, _ = silent._distance(np.sign(silent.a).astype(np.int64))
@@ -296,15 +297,18 @@ def test_a_weight_that_is_one_off_is_found() -> None:
 def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
     """0.3 + 0.15 + ... < 0.6: a bias of 7/12 of the threshold fires at the third step only."""
 
+    def trains(real, whole) -> bool:  # type: ignore[no-untyped-def]
+        levels, offsets, (factor, shift, carry) = whole
+        rule = NeuronRule((factor, shift), carry, Rounding.DOWN, reset == "hard", True)
+        return trains_differ(real, (levels, offsets), rule)
+
     def differ(
         real: tuple[float, float, float], whole: tuple[int, int, tuple[int, int, int]], steps: int
     ) -> bool:
         (threshold, bias, decay), (level, offset, leak) = real, whole
-        return trains_differ(
+        return trains(
             ((threshold,) * steps, (bias,) * steps, decay),
             ((level,) * steps, (offset,) * steps, leak),
-            reset,
-            "ge",
         )
 
     real = (1.0, 7.0 / 12.0, 0.5)
@@ -316,11 +320,11 @@ def test_neurons_without_input_are_compared_at_every_step(reset: str) -> None:
     factor, shift, carry = division(3, 2000) or (0, 0, 0)
     for c, wrong in ((carry, False), (0, True)):
         whole = ((1000,) * 2, (-750, 1250), (factor, shift, c))
-        assert trains_differ(third, whole, reset, "ge") is wrong
+        assert trains(third, whole) is wrong
     late = ((1.0, 1.0, 0.25), (0.25,) * 3, 0.0)
-    assert not trains_differ(late, ((4, 4, 1), (1,) * 3, (0, 0, 0)), reset, "ge")
-    assert trains_differ(late, ((4, 1, 1), (1,) * 3, (0, 0, 0)), reset, "ge")
-    assert trains_differ(late, ((4, 4, 1), (1, 4, 1), (0, 0, 0)), reset, "ge")
+    assert not trains(late, ((4, 4, 1), (1,) * 3, (0, 0, 0)))
+    assert trains(late, ((4, 1, 1), (1,) * 3, (0, 0, 0)))
+    assert trains(late, ((4, 4, 1), (1, 4, 1), (0, 0, 0)))
 
 
 def test_the_summary_adds_up() -> None:
@@ -365,7 +369,7 @@ def test_float64_cannot_push_a_tie_to_the_next_integer() -> None:
         assert (firing.first - (compare == "gt")).tolist() == wanted
         assert firing.tied.tolist() == [True, True, False]
         assert (firing.other == firing.first).all()
-    blurred = np.array([1000.0 * (1 + 1.5 * TIE), 1000.0 * (1 + 0.9 * TIE)])
+    blurred = np.array([1000.0 * (1 + 1.5 * RELATIVE_TIE), 1000.0 * (1 + 0.9 * RELATIVE_TIE)])
     firing = first_firing(Line(blurred, 0.0 * blurred, np.ones(2), np.ones(2)), "ge")
     assert firing.first.tolist() == [1001, 1000]
     assert firing.other.tolist() == [1000, 1001]

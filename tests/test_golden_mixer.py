@@ -11,9 +11,10 @@ import pytest
 from snncc.artifact import save_program
 from snncc.compiler.driver import Compiled, compile_checkpoint
 from snncc.compiler.folding import spiking_passes
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer, steps_of
+from snncc.frontends.mixer_snn.load import load_mixer, steps_of
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, params_of
 from snncc.ir.projections import Contract, Convolve
@@ -126,7 +127,7 @@ def programs(shared: Path, data: dict[str, np.ndarray]) -> dict[int, Compiled]:
         bits: compile_checkpoint(
             shared / "data/mixer_spe_mnist.pth",
             CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            calibration=data["x_cal"],
+            Given(data["x_cal"]),
         )
         for bits in (4, 8, 16, 24)
     }

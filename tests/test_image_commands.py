@@ -11,7 +11,8 @@ from PIL import Image
 from snncc.artifact import load_program
 from snncc.cli.compile_command import command as compile_command
 from snncc.cli.main import run
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.frontends.mixer_snn.untrained import untrained_mixer
 from snncc.ir.integer_ops import IntegerPopulation
 from snncc.ir.projections import Frames

@@ -9,6 +9,7 @@ import pytest
 from snncc.cli.main import run
 from snncc.compiler.data_checks import normalisation_notes
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 
@@ -92,11 +93,11 @@ def test_labels_must_fit(root: Path, digits: str) -> None:
     ]
     for given, text in cases:
         with pytest.raises(SnnccError, match="labels are") as caught:
-            compile_checkpoint(checkpoint, options, evaluation=images, labels=given)
+            compile_checkpoint(checkpoint, options, Given(evaluation=images, labels=given))
         assert caught.value.code == "SNN016"
         assert text in str(caught.value)
     with pytest.raises(SnnccError, match="no images") as caught:
-        compile_checkpoint(checkpoint, options, labels=labels)
+        compile_checkpoint(checkpoint, options, Given(labels=labels))
     assert caught.value.code == "SNN001"
 
 
@@ -113,7 +114,7 @@ def test_labels_of_calibration_images_are_those_of_the_images_judged(
     monkeypatch.setattr("snncc.quantize.calibration.MEMORY", 1 << 22)
     options = CompileOptions(normalize=((0.3,), (0.35,)))
     found = compile_checkpoint(
-        root / "examples/digits_mixer.pth", options, calibration=images, labels=labels
+        root / "examples/digits_mixer.pth", options, Given(images, labels=labels)
     ).report["fidelity"]
     assert found["images"] < 40
     assert found["reference_accuracy"] >= 0.8

@@ -15,6 +15,7 @@ from lava_runs import differences, export, networks
 from random_programs import program_images, random_program
 
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.projections import Frames
@@ -73,7 +74,7 @@ def trained(shared: Path) -> Graph:
         images = data["x_cal"][:200]
     options = CompileOptions((3, 32, 32), ((0.1307,), (0.3081,)))
     checkpoint = shared / "data/mixer_spe_mnist.pth"
-    return compile_checkpoint(checkpoint, options, calibration=images).program.graph
+    return compile_checkpoint(checkpoint, options, Given(images)).program.graph
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from loihi_networks import that_fit
 from test_lava_bundle import arrays_of
 
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.runtime.simulator import Simulator
@@ -87,7 +88,7 @@ def digits(shared: Path) -> dict[str, np.ndarray]:
 def trained(shared: Path, digits: dict[str, np.ndarray]) -> Graph:
     options = CompileOptions(normalize=((0.1307,), (0.3081,)), profile="loihi-lava")
     checkpoint = shared / "data/mixer_spe_mnist.pth"
-    return compile_checkpoint(checkpoint, options, calibration=digits["x_cal"][:256]).program.graph
+    return compile_checkpoint(checkpoint, options, Given(digits["x_cal"][:256])).program.graph
 
 
 def test_the_trained_mixer_on_20_images(

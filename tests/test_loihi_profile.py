@@ -19,14 +19,16 @@ from snncc.backends.lava_nc.target import STORAGE
 from snncc.checker.certificate import check
 from snncc.compiler.driver import compile_checkpoint, scales_of
 from snncc.compiler.folding import spiking_passes
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Contract, Frames, Sum
 from snncc.ir.spiking_ops import Population, Readout
 from snncc.mfi import prove
-from snncc.mfi.fold_sites import Counted, Site, nearest_on_grid
+from snncc.mfi.fold_sites import Counted, PopulationFold, nearest_on_grid
 from snncc.mfi.folds import prove_folds
 from snncc.mfi.width_proof import prove_widths
 from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
@@ -261,7 +263,9 @@ def biased(biases: list[float]) -> Graph:
 def test_a_site_judges_by_the_real_bias(stored: list[int], wrong: int) -> None:
     """Two of the right biases fit a finer grid than the integers that they are rounded from."""
     program = broken(bias=np.array(stored))
-    site = Site(biased([-4097.2, 4096.4, -8194.0]), program, program["fire"], IN_STEPS).prove()
+    site = PopulationFold(
+        biased([-4097.2, 4096.4, -8194.0]), program, program["fire"], IN_STEPS
+    ).prove()
     assert (site.wrong, site.neurons) == (wrong, 3)
 
 
@@ -309,7 +313,7 @@ def broken(**change: object) -> Graph:
     op = IntegerPopulation(
         b.constant("t", np.asarray(given["threshold"]), ("k",) * np.ndim(given["threshold"])),
         b.constant("b", np.full(3, given["bias"]), ("k",)),
-        **{"decay": (2048, 12), "compare": "gt", "rounding": "zero", **fields},  # type: ignore[arg-type]
+        **{"decay": (2048, 12), "compare": "gt", "rounding": Rounding.TO_ZERO, **fields},  # type: ignore[arg-type]
     )
     op = replace(op, membrane=op.membrane_range(b[total].type, b.context))
     fired = b.add(op, [total], name="fire")
@@ -333,7 +337,7 @@ def broken(**change: object) -> Graph:
         ({"reset": "soft"}, "a soft reset", "v_reset=0"),
         ({"decay": (0, 0)}, "a decay of 0", "1/4096 fits: dv = 4095"),
         ({"decay": (1, 13)}, "a decay of 0.00012207", "1/4096 fits: dv = 4095"),
-        ({"rounding": "floor"}, "another comparison or rounding", "--profile loihi-lava"),
+        ({"rounding": Rounding.UP}, "another comparison or rounding", "--profile loihi-lava"),
     ],
 )
 def test_every_limit_is_named_with_what_fits(
@@ -386,7 +390,7 @@ def test_the_trained_network(shared: Path, calibrated: bool) -> None:
     compiled = compile_checkpoint(
         shared / "data/mixer_spe_mnist.pth",
         options,
-        calibration=data["x_cal"][:256] if calibrated else None,
+        Given(data["x_cal"][:256] if calibrated else None),
     )
     program = compiled.program.graph
     assert prove(program).level.label == "strict"

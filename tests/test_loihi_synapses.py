@@ -11,6 +11,7 @@ from snncc.backends.lava_nc.synapses import Synapses, synapses_into
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, GraphBuilder, Node
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Contract, Frames, Sum
 from snncc.runtime.interpreter import run_nodes
 
@@ -66,7 +67,9 @@ def two_maps(weight: int) -> Graph:
     maps = [b.add(Contract(w, ("c",), ("k",)), [image]) for _ in range(2)]
     total = b.add(Sum((6, 6)), maps)
     t = b.constant("t", np.array(64))
-    op = IntegerPopulation(t, decay=(1, 1), compare="gt", rounding="zero", membrane=(0, 1 << 30))
+    op = IntegerPopulation(
+        t, decay=(1, 1), compare="gt", rounding=Rounding.TO_ZERO, membrane=(0, 1 << 30)
+    )
     fired = b.add(op, [total], name="fire")
     answer = b.add(Contract(b.constant("h", np.ones((1, 2), np.int8), ("o", "k")), ("k",), ("o",)),
                    [fired])  # fmt: skip

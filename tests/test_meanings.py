@@ -39,12 +39,14 @@ from snncc.ir import (
 )
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Contract, Frames, Sum
+from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.meaning import Meaning
 from snncc.mfi import prove
 from snncc.mfi.analysis import domains_of
 from snncc.mfi.certificate import certify, statement
 from snncc.mfi.prover import prove_rules
 from snncc.mfi.width_proof import prove_widths
+from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import run_passes
 from snncc.runtime import ALL, interpret
 from snncc.runtime.cross_check import check_compiled
@@ -332,6 +334,26 @@ def test_real_dialects_refuse_an_op_that_nobody_knows(
         with pytest.raises(SnnccError) as caught:
             call()
         refused(caught.value, "halved")
+
+
+def test_an_offset_before_an_op_that_nobody_knows_is_not_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A constant on its way to a population meets an op that may halve it or not."""
+    add_to(monkeypatch, SPIKING, Halved)
+    b = GraphBuilder("spiking", 2)
+    image = b.add(Frames(("f",), (3,)), name="image")
+    w = b.constant("w", np.array([[1.0, -2.0, 1.0]]), ("k", "f"))
+    current = b.add(Contract(w, ("f",), ("k",)), [image])
+    shifted = b.add(Affine(offset=b.constant("d", np.array([7.0]), ("k",))), [current])
+    half = b.add(Halved(), [shifted], (Loc("layer.half"),), "half")
+    fired = b.add(Population(b.constant("th", np.array(2.0))), [half])
+    head = b.constant("h", np.array([[1.0]]), ("o", "k"))
+    graph = b.finish(b.add(Readout(), [b.add(Contract(head, ("k",), ("o",)), [fired])]))
+    verify(graph)
+    with pytest.raises(SnnccError) as caught:
+        run_passes(graph, [MoveOffsetsIntoPopulations()])
+    refused(caught.value, "halved")
 
 
 def test_a_second_answer_for_an_op_is_an_error() -> None:

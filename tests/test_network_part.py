@@ -12,7 +12,7 @@ from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer, recognise
+from snncc.frontends.mixer_snn.load import load_mixer, recognise
 from snncc.frontends.weights.fit import load_weights
 
 State = dict[str, torch.Tensor]

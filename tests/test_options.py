@@ -13,6 +13,7 @@ from test_variants import PLAIN, VARIANTS, lively, saved
 
 from snncc.cli.main import run
 from snncc.compiler.driver import compile_checkpoint, trace_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions, check_options
 from snncc.diagnostics import SnnccError
 from snncc.ir.text import print_graph
@@ -249,9 +250,9 @@ def test_the_profile_of_lava_searches_the_bits_that_it_has(root: Path) -> None:
     images = open_images(f"{root / 'examples/digits.npz'}:x_cal")[:40]
     checkpoint = root / "examples/digits_mixer.pth"
     options = CompileOptions(normalize=((0.3,), (0.35,)), profile=LOIHI, agreement=0.05)
-    report = compile_checkpoint(checkpoint, options, calibration=images).report
+    report = compile_checkpoint(checkpoint, options, Given(images)).report
     assert report["bit_search"]["trials"][0]["text"] == "8 bits"
     assert report["weight_bits"] < 8
     hard = CompileOptions(profile=LOIHI, agreement=1.0)
     with pytest.raises(SnnccError, match="no width up to 8 bits"):
-        compile_checkpoint(checkpoint, hard, calibration=images)
+        compile_checkpoint(checkpoint, hard, Given(images))

@@ -23,11 +23,13 @@ from snncc.artifact import Program, load_program, save_program
 from snncc.backends.lava_nc import environment
 from snncc.cli import run_rules
 from snncc.cli.main import COMMANDS, run
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 
 FACTORY = """
 import torch
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 
 def make(classes=5):
     torch.manual_seed(1)

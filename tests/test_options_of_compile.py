@@ -13,7 +13,8 @@ from snncc.compiler.bit_widths import bits_by_layer
 from snncc.compiler.driver import compile_module
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.frontends.mixer_snn.neuron import LIF
 from snncc.frontends.torch_modules import source_of
 from snncc.ir.projections import Contract, Convolve
@@ -35,7 +36,7 @@ class Plain(torch.nn.Module):
 
 def notes(module: torch.nn.Module, shape: tuple[int, ...], gain: str | None) -> list[str]:
     options = CompileOptions(shape, steps=2, gain=gain)
-    done = compile_module(source_of(module.eval(), "x"), options, None, None, None, None)
+    done = compile_module(source_of(module.eval(), "x"), options)
     return [note for note in done.notes if "--gain" in note]
 
 

@@ -10,10 +10,11 @@ from test_executors import dense
 
 from snncc.ir import Graph, Node, Param, verify
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.mfi.width_proof import prove_widths
 from snncc.runtime import ALL, interpret
 from snncc.runtime.layer_inputs import inputs_of
-from snncc.runtime.neuron_rules import replay, rule_of
+from snncc.runtime.neuron_rules import replay
 from snncc.runtime.simulator import Simulator
 
 
@@ -24,7 +25,7 @@ def toward_zero(graph: Graph) -> Graph:
         inputs = tuple(nodes[name].type for name in node.inputs)
         op = node.op
         if isinstance(op, IntegerPopulation):
-            op = replace(op, rounding="zero")
+            op = replace(op, rounding=Rounding.TO_ZERO)
             op = replace(op, membrane=op.membrane_range(inputs[0], graph.context))
         nodes[node.name] = replace(node, op=op, type=op.infer(inputs, graph.context))
     return replace(graph, nodes=tuple(nodes.values()))
@@ -49,8 +50,8 @@ def test_executors_agree(seed: int) -> None:
 def replays(graph: Graph, spikes: dict[str, np.ndarray], images: np.ndarray) -> None:
     for node in graph.select(IntegerPopulation):
         assert isinstance(node.op, IntegerPopulation)
-        rule = rule_of(node.op)
-        assert rule.rounding == "zero"
+        rule = node.op.rule
+        assert rule.rounding is Rounding.TO_ZERO
         inputs = inputs_of(graph, node, spikes, images)
         found = replay(inputs.drive, inputs.thresholds, rule)
         steps = np.moveaxis(spikes[node.name], 1 + node.type.names.index("t"), 1)
@@ -70,14 +71,14 @@ def test_it_matters() -> None:
 
 def test_six_fractional_bits_are_exact_for_seven_steps() -> None:
     """All drives multiples of 64 and decay 1/2: nothing is shifted out before the eighth step."""
-    op = IntegerPopulation(Param("t"), rounding="zero")
+    op = IntegerPopulation(Param("t"), rounding=Rounding.TO_ZERO)
     rng = np.random.default_rng(0)
     first_wrong = []
     for _ in range(2000):
         drives = rng.integers(-9, 10, 9) * 64
         v, real = 0, 0.0
         for t, drive in enumerate(drives):
-            v, real = int(op.leak(np.array(v))) + int(drive), real / 2 + int(drive)
+            v, real = int(op.rule.leak(np.array(v))) + int(drive), real / 2 + int(drive)
             if v != real:
                 first_wrong.append(t + 1)
                 break

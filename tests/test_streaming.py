@@ -16,6 +16,7 @@ from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, params_of
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.simulator import Simulator
 from snncc.runtime.stream_state import StreamState, load_state, save_state
@@ -73,6 +74,7 @@ def test_every_kind_of_neuron_streams(rule: dict[str, object]) -> None:
         op = node.op
         if isinstance(op, IntegerPopulation):
             op = replace(op, **rule, membrane=(-(2**24), 2**24))  # type: ignore[arg-type]
+            op = replace(op, rounding=Rounding.exact_for(op.compare))
         nodes.append(replace(node, op=op))
     graph = replace(graph, nodes=tuple(nodes))
     images = images_of(seed)[:2]

@@ -11,7 +11,7 @@ import train_digits
 from torch import nn
 
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer, steps_of
+from snncc.frontends.mixer_snn.load import load_mixer, steps_of
 
 FEW = 628
 """500 images for the test leave two batches of 64; the rate of a single step would be next to 0."""

@@ -10,6 +10,7 @@ from torch import nn
 from trained_networks import NORMALIZE, STEPS, digits, pooled, ternary
 
 from snncc.compiler.driver import Compiled, compile_module
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.frontends.torch_modules import source_of
 from snncc.runtime import ALL, interpret
@@ -31,8 +32,7 @@ def compiled(net: nn.Module, calibrate: bool = True, **options: object) -> Compi
     images, labels = digits()
     chosen = CompileOptions((1, 8, 8), NORMALIZE, STEPS, **options)  # type: ignore[arg-type]
     source, some = source_of(net, "trained"), images[:48] if calibrate else None
-    own = (images[-COUNT:], None, None)
-    return compile_module(source, chosen, some, *own, labels=labels[-COUNT:])
+    return compile_module(source, chosen, Given(some, images[-COUNT:], labels[-COUNT:]))
 
 
 def accuracy(logits: np.ndarray) -> float:

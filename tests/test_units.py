@@ -9,6 +9,7 @@ from snncc.backends.cpu.encoding import plan_units
 from snncc.backends.cpu.units import units_of
 from snncc.ir import Graph, GraphBuilder, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.verifier import verify
 from snncc.runtime import ALL, interpret
@@ -166,18 +167,19 @@ def test_grouped_convolution(groups: int) -> None:
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 @pytest.mark.parametrize("compare", ["ge", "gt"])
 @pytest.mark.parametrize(
-    ("decay", "offset", "rounding"),
-    [((1, 1), 0, "floor"), ((1, 0), 0, "floor"), ((3, 2), 0, "floor"), ((2731, 13), 5, "floor"),
-     ((2048, 12), 0, "zero"), ((1, 3), 0, "zero")],
+    ("decay", "offset", "to_zero"),
+    [((1, 1), 0, False), ((1, 0), 0, False), ((3, 2), 0, False), ((2731, 13), 5, False),
+     ((2048, 12), 0, True), ((1, 3), 0, True)],
 )  # fmt: skip
 def test_every_kind_of_neuron(
-    reset: str, compare: str, decay: tuple[int, int], offset: int, rounding: str
+    reset: str, compare: str, decay: tuple[int, int], offset: int, to_zero: bool
 ) -> None:
     net = Net(7)
     first = net.fire(net.dense(net.image(y=3, x=2), "x", "c", 37), "first")
     current = net.dense(first, "c", "d", 45)
     polarity = net.constant(net.rng.integers(-1, 2, (3, 1)).astype(np.int8)[:, 0], "y")
     extra = net.constant(net.rng.integers(-50, 50, (STEPS, 45)), "t", "d")
+    rounding = Rounding.TO_ZERO if to_zero else Rounding.exact_for(compare)
     kind = {"decay": decay, "decay_offset": offset, "rounding": rounding}
     second = net.fire(
         current, "second", reset=reset, compare=compare, polarity=polarity, offset=extra, **kind

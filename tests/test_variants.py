@@ -12,8 +12,9 @@ from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN, NeuronOptions
-from snncc.frontends.mixer_snn.neuron import LIF
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
+from snncc.frontends.mixer_snn.neuron import LIF, NeuronOptions
 from snncc.frontends.mixer_snn.untrained import untrained_mixer
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph
@@ -232,4 +233,4 @@ def test_given_neurons_are_those_of_the_program(tmp_path: Path) -> None:
         assert isinstance(node.op, IntegerPopulation)
         assert (node.op.reset, node.op.compare) == ("soft", "gt")
         values = np.arange(-3000, 3000)
-        assert np.array_equal(node.op.leak(values), -(-values // 3))
+        assert np.array_equal(node.op.rule.leak(values), -(-values // 3))

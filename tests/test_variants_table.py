@@ -12,7 +12,7 @@ from variants_facts import IMAGES, VARIANTS, Network, Row, row_of, shipped
 from variants_table import TABLE, WEIGHT_BITS, differences, facts_of, held_rows, key_of, render
 
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer, steps_of
+from snncc.frontends.mixer_snn.load import load_mixer, steps_of
 
 
 def test_the_page_is_what_the_script_renders() -> None:

@@ -39,7 +39,7 @@ def compiled(graph: Graph) -> Compiled | tuple[Finding, ...]:
     trace = Traced(graph, foreign_findings(graph))
     source = Source("random", lambda *_: trace, lambda: 0, input_shape=(2, 4, 4), steps=graph.steps)
     try:
-        return compile_module(source, CompileOptions(), None, None, None, None)
+        return compile_module(source, CompileOptions())
     except SnnccError as error:
         return error.findings
 

@@ -1,6 +1,8 @@
 """No number leaves its interval; where a bound is called attained, running reaches exactly it."""
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from random_networks import random_images, random_network
 from snncc.cli.main import run
 from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.options import CompileOptions
-from snncc.ir import TIME, Graph, GraphBuilder, Node, Param, VerifyError, verify
+from snncc.ir import TIME, Graph, GraphBuilder, Node, VerifyError, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.projections import Contract, Convolve, Frames, Sum
-from snncc.mfi.drives import Moment, Rule, drive
+from snncc.mfi.drives import Moment, drive
 from snncc.mfi.width_proof import BEFORE_SHIFT, Width, prove_widths
 from snncc.mfi.widths import before_shift_of, bounds_of, membrane_of
 from snncc.mfi.witnesses import Witness, membrane_witness, sum_witness
@@ -141,13 +144,10 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
     steps, varies, alike = int(rng.integers(1, 5)), bool(rng.integers(2)), bool(rng.integers(2))
     shift = int(rng.integers(0, 4))
     decay = int(rng.integers(0, (1 << shift) + 1)), shift
-    rule = Rule(
-        decay,
-        int(rng.integers(0, 1 << shift)),
-        bool(rng.integers(2)),
-        bool(rng.integers(2)),
-        seed % 3 == 0,
-    )
+    carry, hard, at_least = int(rng.integers(0, 1 << shift)), *map(bool, rng.integers(0, 2, 2))
+    rounding = Rounding.DOWN if at_least else Rounding.UP
+    rounding = Rounding.TO_ZERO if seed % 3 == 0 else rounding
+    rule = NeuronRule(decay, carry, rounding, hard, at_least)
     fixed: tuple[int, int] | None = None
     moments: list[Moment] = []
     for _ in range(steps):
@@ -158,15 +158,17 @@ def test_drives_are_the_best_of_all_sequences(seed: int) -> None:
         constants = (int(rng.integers(-3, 8)), int(rng.integers(-3, 4)), int(rng.integers(-1, 2)))
         moments.append(moments[0] if moments and alike else Moment(*constants, current))
 
-    leak = IntegerPopulation(
-        Param("t"), None, None, rule.decay, "hard", "ge" if rule.at_least else "gt", (0, 0),
-        rule.decay_offset, rounding="zero" if rule.toward_zero else "floor",
-    ).leak  # fmt: skip
+    def leak(v: int) -> int:
+        """In rationals: what the rule computes by shifts."""
+        kept, added = Fraction(decay[0] * v, 1 << shift), Fraction(carry, 1 << shift)
+        if rounding is Rounding.UP or (rounding is Rounding.TO_ZERO and v < 0):
+            return math.ceil(kept - added)
+        return math.floor(kept + added)
 
     def levels(currents: tuple[int, ...]) -> list[int]:
         v, found = 0, []
         for moment, x in zip(moments, currents, strict=True):
-            z = int(leak(np.array(v))) + moment.polarity * x + moment.bias
+            z = leak(v) + moment.polarity * x + moment.bias
             found.append(z)
             fires = z >= moment.threshold if rule.at_least else z > moment.threshold
             v = z if not fires else 0 if rule.hard else z - moment.threshold
@@ -211,7 +213,8 @@ def membrane(**given: object) -> tuple[Graph, str]:
 def test_membranes_reach_the_level_below_the_threshold_and_then_one_more_current(
     reset: str, compare: str
 ) -> None:
-    graph, name = membrane(decay=(1, 0), reset=reset, compare=compare)
+    rounding = Rounding.exact_for(compare)
+    graph, name = membrane(decay=(1, 0), reset=reset, compare=compare, rounding=rounding)
     (width,) = (w for w in prove_widths(graph) if w.node == name)
     assert check(graph, width) == (True, True)
     below = 6 if compare == "ge" else 7

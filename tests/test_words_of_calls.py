@@ -12,7 +12,7 @@ from snncc.cli.main import run
 from snncc.compiler.fidelity import Fidelity
 from snncc.diagnostics import SnnccError
 from snncc.frontends.factory import load_factory
-from snncc.frontends.mixer_snn import neuron_options
+from snncc.frontends.mixer_snn.neuron import neuron_options
 
 
 @pytest.fixture(scope="module")

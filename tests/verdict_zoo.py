@@ -4,7 +4,8 @@ import torch
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
-from snncc.frontends.mixer_snn import MixerConfig, MixerSNN
+from snncc.frontends.mixer_snn.config import MixerConfig
+from snncc.frontends.mixer_snn.model import MixerSNN
 
 SHAPE = (3, 16, 16)
 STEPS = 4

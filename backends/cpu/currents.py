@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from snncc.backends.cpu.hosting import INT32, is_wide
-from snncc.backends.cpu.unit import Units
+from snncc.backends.cpu.unit import Partition
 from snncc.ir import TIME, Graph
 from snncc.ir.projections import Concat
 
@@ -33,7 +33,9 @@ def bytes_of(graph: Graph, root: str) -> int:
     return 2 if low >= -(1 << 15) and high < 1 << 15 else 4
 
 
-def root_of(graph: Graph, units: Units, name: str) -> tuple[str, dict[str, str], dict[str, int]]:
+def root_of(
+    graph: Graph, units: Partition, name: str
+) -> tuple[str, dict[str, str], dict[str, int]]:
     """The buffer that a stored current lies in: new names of axes, and first places."""
     renamed: dict[str, str] = {}
     first: dict[str, int] = {}
@@ -53,7 +55,7 @@ def root_of(graph: Graph, units: Units, name: str) -> tuple[str, dict[str, str],
     return name, renamed, first
 
 
-def layout_of(graph: Graph, units: Units, name: str) -> Layout:
+def layout_of(graph: Graph, units: Partition, name: str) -> Layout:
     """How a stored current lies in memory."""
     root, renamed, first = root_of(graph, units, name)
     arrangement, size = units.stored[root], bytes_of(graph, root)

@@ -97,7 +97,7 @@ def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> De
         return None
     if node.type.range is None or not graph[node.inputs[0]].type.temporal:
         return None
-    if lane_of(graph, node, source) != unit.lane:
+    if lane_of(node, source) != unit.lane:
         return None
     taps, weights, kind = selection_of(graph, node, source, unit)
     if kind != f.EVENTS:

@@ -13,13 +13,14 @@ from snncc.backends.cpu.part import Part
 from snncc.backends.cpu.places import Form, Place
 from snncc.backends.cpu.placing import place_values
 from snncc.backends.cpu.tables import bits_in_use, exactly, tile_of, tiled
-from snncc.backends.cpu.unit import Op, Unit, Units
+from snncc.backends.cpu.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.unit_plan import UnitPlan
 from snncc.backends.cpu.units import units_of
 from snncc.ir import TIME, Array, Graph, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Frames
 
 BLOCK_BYTES = 1 << 18
@@ -55,7 +56,9 @@ def plan_units(
 
 
 class _Encoder:
-    def __init__(self, units: Units, steps: int, record: frozenset[str], stateful: bool) -> None:
+    def __init__(
+        self, units: Partition, steps: int, record: frozenset[str], stateful: bool
+    ) -> None:
         self.graph, self.units, self.steps = units.graph, units, steps
         graph = units.graph
         self.block: list[bytes] = []
@@ -172,7 +175,7 @@ class _Encoder:
         taps = int(part.taps.shape[1])
         return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)
 
-    def _op(self, unit: Unit, op: Op) -> None:
+    def _op(self, unit: Unit, op: Instruction) -> None:
         what = op.what
         if op.kind in (f.LOAD, f.STORE):
             what = self._access(unit, op.node)
@@ -262,7 +265,7 @@ class _Encoder:
         polar = polarity is not None and bool((polarity != 1).any())
         factor, shift = op.decay
         digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-        toward_zero = op.rounding == "zero"
+        toward_zero = op.rounding is Rounding.TO_ZERO
         usual = factor == 1 and op.decay_offset == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = arrangement.padded

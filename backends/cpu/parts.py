@@ -29,7 +29,7 @@ TRIALS = 8
 """How many numbers of shares of about equal size are tried."""
 
 
-def lane_of(graph: Graph, node: Node, source: Source) -> str:
+def lane_of(node: Node, source: Source) -> str:
     """The lanes that a projection gives best; "" for a single one, where it makes no axis.
 
     A convolution's source has no lanes along height or width: a relay sees to that.

@@ -7,7 +7,7 @@ from snncc.backends.cpu.currents import bytes_of, layout_of, root_of
 from snncc.backends.cpu.hosting import membrane_bytes
 from snncc.backends.cpu.memory import place_buffers
 from snncc.backends.cpu.places import Form, Place, Population, bits_at, lanes_at
-from snncc.backends.cpu.unit import Units
+from snncc.backends.cpu.unit import Partition
 from snncc.ir import TIME, Graph
 from snncc.ir.integer_ops import IntegerPopulation
 
@@ -28,7 +28,7 @@ class Placed:
 
 
 def place_values(
-    graph: Graph, units: Units, steps: int, record: frozenset[str], stateful: bool
+    graph: Graph, units: Partition, steps: int, record: frozenset[str], stateful: bool
 ) -> Placed:
     """Lays out the working memory of one image.
 
@@ -79,7 +79,7 @@ def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:
 class _Buffers:
     """What lies in the working memory, and from which unit to which it is needed."""
 
-    def __init__(self, graph: Graph, units: Units, steps: int) -> None:
+    def __init__(self, graph: Graph, units: Partition, steps: int) -> None:
         self.graph, self.units, self.steps = graph, units, steps
         self.sizes: dict[str, int] = {}
         self.lives: dict[str, tuple[int, int]] = {}

@@ -10,7 +10,7 @@ from snncc.ir import Graph, Node, ValueType
 
 
 @dataclass(frozen=True)
-class Op:
+class Instruction:
     """One op on a unit's registers.
 
     Attributes:
@@ -51,7 +51,7 @@ class Unit:
     arrangement: Arrangement
     timed: bool
     parts: list[Part] = field(default_factory=list[Part])
-    ops: list[Op] = field(default_factory=list[Op])
+    ops: list[Instruction] = field(default_factory=list[Instruction])
     dense: DenseSum | None = None
     host: Node | None = None
     copies: str = ""
@@ -82,7 +82,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Units:
+class Partition:
     """A program taken apart.
 
     Attributes:

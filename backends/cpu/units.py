@@ -14,13 +14,13 @@ from snncc.backends.cpu.dense import DenseSum, dense_sum
 from snncc.backends.cpu.hosting import hosted
 from snncc.backends.cpu.narrow_projections import narrowed
 from snncc.backends.cpu.parts import can_stack, lane_of, parts_of, stacked
-from snncc.backends.cpu.unit import Op, Unit, Units
+from snncc.backends.cpu.unit import Instruction, Partition, Unit
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 
-def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Units:
+def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Partition:
     """Takes an integer program apart.
 
     Args:
@@ -72,7 +72,7 @@ class _Splitter:
             for name in node.inputs:
                 self.uses[name] = self.uses.get(name, 0) + 1
 
-    def split(self) -> Units:
+    def split(self) -> Partition:
         for node in self.graph.nodes:
             if node.name in self.host:
                 if node.type.kind is not Kind.CURRENT:
@@ -81,7 +81,7 @@ class _Splitter:
                 self._population(node)
             elif node.name == self.graph.output:
                 self._need(self.graph[node.inputs[0]])
-        return Units(
+        return Partition(
             self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.types,
             self.slices,
         )  # fmt: skip
@@ -91,13 +91,13 @@ class _Splitter:
         unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
-        unit.ops.append(Op(f.FIRE, 0, node=node.name))
+        unit.ops.append(Instruction(f.FIRE, 0, node=node.name))
         self._add(unit)
         self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _add(self, unit: Unit) -> None:
         """Projections that follow each other into one register become one where they may."""
-        ops: list[Op] = []
+        ops: list[Instruction] = []
         for op in unit.ops:
             last = ops[-1] if ops else op
             count = last.parts + 1
@@ -130,7 +130,7 @@ class _Splitter:
 
     def _lanes(self, node: Node, found: list[str]) -> None:
         if isinstance(node.op, Contract | Convolve):
-            found.append(lane_of(self.graph, node, self._source(node)))
+            found.append(lane_of(node, self._source(node)))
         elif node.name in self.stored:
             found.append(self.stored[node.name].lane)
         elif node.name in self.host:
@@ -201,7 +201,7 @@ class _Splitter:
         if node.type.temporal != unit.timed:
             return True
         if isinstance(node.op, Contract | Convolve):
-            lane = lane_of(self.graph, node, self._source(node))
+            lane = lane_of(node, self._source(node))
             return lane != unit.arrangement.lane or self._dense(node) is not None
         return False
 
@@ -221,13 +221,13 @@ class _Splitter:
             return
         if not self._is_here(node, unit):
             self._need(node)
-            unit.ops.append(Op(f.LOAD, register, node=node.name, shift=shift, adds=adds))
+            unit.ops.append(Instruction(f.LOAD, register, node=node.name, shift=shift, adds=adds))
             return
         own = self._free(register, node) if adds or shift else register
         self._compute(unit, node, own, 0, False)
         self._store(unit, node, own)
         if own != register:
-            unit.ops.append(Op(f.SUM, register, what=own, shift=shift, adds=adds))
+            unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
 
     def _is_here(self, node: Node, unit: Unit) -> bool:
         """Whether a current that is to be stored can be computed within a unit."""
@@ -263,18 +263,20 @@ class _Splitter:
                     own_source = replace(part, source=self._read_by(node))
                     unit.parts.append(own_source)
                     number, plane = len(unit.parts) - 1, part.plane
-                    unit.ops.append(Op(f.PROJECT, register, number, shift=shift + plane, adds=adds))
+                    unit.ops.append(
+                        Instruction(f.PROJECT, register, number, shift=shift + plane, adds=adds)
+                    )
                     adds = True
-            case Sum(shifts=shifts):
-                for name, own in zip(node.inputs, shifts or (0,) * len(node.inputs), strict=True):
+            case Sum():
+                for name, own in node.op.terms(node.inputs):
                     self._emit(unit, self.graph[name], register, shift + own, adds)
                     adds = True
             case Gain():
                 own = self._free(register, node) if adds or shift else register
                 self._emit(unit, self.graph[node.inputs[0]], own, 0, False)
-                unit.ops.append(Op(f.SCALE, own, node=node.name))
+                unit.ops.append(Instruction(f.SCALE, own, node=node.name))
                 if own != register:
-                    unit.ops.append(Op(f.SUM, register, what=own, shift=shift, adds=adds))
+                    unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
             case _:
                 raise TypeError(f"{node.name} is a {node.op.mnemonic} within a current")
 
@@ -299,7 +301,7 @@ class _Splitter:
         self._add(unit)
 
     def _store(self, unit: Unit, node: Node, register: int) -> None:
-        unit.ops.append(Op(f.STORE, register, node=node.name))
+        unit.ops.append(Instruction(f.STORE, register, node=node.name))
         self.stored[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _need_concat(self, node: Node, op: Concat) -> None:
@@ -315,7 +317,7 @@ class _Splitter:
             copy = self._unused(f"{node.name}[{place}]")
             arrangement = arrange(source.type, self.stored[name].lane)
             unit = Unit(copy, arrangement, node.type.temporal)
-            unit.ops += [Op(f.LOAD, 0, node=name), Op(f.STORE, 0, node=copy)]
+            unit.ops += [Instruction(f.LOAD, 0, node=name), Instruction(f.STORE, 0, node=copy)]
             self.units.append(unit)
             self.stored[copy], self.types[copy] = arrangement, source.type
             self.slices[copy] = (node.name, place)

@@ -49,7 +49,7 @@ def _finding(graph: Graph, node: Node) -> Finding | None:
     why = _obstacle(graph, node)
     if not why:
         return None
-    place = node.locs[0] if node.locs else None
+    place = node.loc
     help = "run the program with `snncc run`, which has every step at hand"
     return Finding("SNN040", f"{node.name} has no Lava process", place, why, help)
 

@@ -9,6 +9,7 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
@@ -32,7 +33,7 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for node in graph.nodes:
         if isinstance(node.op, IntegerPopulation):
-            checks = (*_neuron(graph, node, node.op), *_registers(graph, node, node.op))
+            checks = (*_neuron(node.op), *_registers(graph, node, node.op))
             found += [_finding(node, *each) for each in checks]
             found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
@@ -45,15 +46,15 @@ Said = tuple[str, str, str]
 
 
 def _finding(node: Node, message: str, why: str, fits: str) -> Finding:
-    loc = node.locs[0] if node.locs else None
+    loc = node.loc
     return Finding(CODE, f"{node.name}: {message}", loc, why, fits)
 
 
-def _neuron(graph: Graph, node: Node, op: IntegerPopulation) -> Iterator[Said]:
+def _neuron(op: IntegerPopulation) -> Iterator[Said]:
     """The rule of the neuron."""
     if op.reset != "hard":
         yield "a soft reset", "LIF resets to 0", "train with v_reset=0"
-    if op.compare != "gt" or op.rounding != "zero" or op.decay_offset:
+    if op.compare != "gt" or op.rounding is not Rounding.TO_ZERO or op.decay_offset:
         why = "LIF fires above its threshold and rounds its leak toward zero"
         yield "another comparison or rounding", why, "compile with --profile loihi-lava"
     if op.polarity is not None or op.offset is not None:
@@ -142,8 +143,7 @@ def _currents(graph: Graph, name: str, shift: int) -> list[Finding]:
 
 @CURRENT.of(Sum)
 def added(at: Behind, op: Sum) -> list[Finding]:
-    parts = zip(at.node.inputs, op.shifts or (0,) * len(at.node.inputs), strict=True)
-    return [each for name, more in parts for each in at.of(name, more)]
+    return [each for name, more in op.terms(at.node.inputs) for each in at.of(name, more)]
 
 
 @CURRENT.of(Concat)

@@ -28,7 +28,7 @@ MOST_EXTRA_BITS = 7
 """And so much where nothing may be rounded: a bit that a leak shifts out must be there before."""
 MARGIN = 1.05
 """Room for rounding: integer weights may add up to a little more than the real ones."""
-SAME = 2.0**-22
+RELATIVE_EQUAL = 2.0**-22
 """Relatively, what float32 may have rounded."""
 Interval = tuple[float, float]
 
@@ -137,7 +137,7 @@ def _keep(
     for bits in range(MOST_EXTRA_BITS + 1):
         fine = 2.0 ** (CURRENT_SHIFT + bits) / own
         added = np.rint(bias * fine)
-        exact = np.abs(added - bias * fine) <= SAME * np.abs(bias * fine)
+        exact = np.abs(added - bias * fine) <= RELATIVE_EQUAL * np.abs(bias * fine)
         left = min(CURRENT_SHIFT + bits, _zeros(added)) - lost
         met = op.compare == "gt" and (threshold * fine) % 2.0**CURRENT_SHIFT == 0.0
         held = exact.all() and (on_bias_grid(added.astype(np.int64)) == added).all()

@@ -11,6 +11,7 @@ from snncc.backends.lava_nc.registers import CURRENT_SHIFT, DECAY_BITS, PROFILE,
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Sum
 from snncc.ir.spiking_ops import Population
 from snncc.passes.named import Named
@@ -79,7 +80,7 @@ class _Lowering(Lowering):
             decay=(factor, DECAY_BITS),
             reset=op.reset,
             compare="gt",
-            rounding="zero",
+            rounding=Rounding.TO_ZERO,
         )
         context, source_type = self.rewriter.new.context, self.rewriter.new[current].type
         reached = lowered.membrane_range(source_type, context)
@@ -95,8 +96,7 @@ class _Lowering(Lowering):
         """The current on a grid finer by so many bits: one sum, in place of a sum of a sum."""
         new, old = self.rewriter.new[source], self.rewriter.old[node.inputs[0]]
         if isinstance(new.op, Sum):
-            shifts = new.op.shifts or (0,) * len(new.inputs)
-            fine = Sum(tuple(shift + bits for shift in shifts))
+            fine = Sum(tuple(shift + bits for _, shift in new.op.terms(new.inputs)))
             result = self.rewriter.emit(old, fine, *new.inputs)
         else:
             result = self.rewriter.emit(old, Sum((bits,)), source, name=f"{source}.fine")

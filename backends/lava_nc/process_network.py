@@ -10,6 +10,7 @@ from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.meaning import Meaning
 
@@ -248,14 +249,12 @@ def _term(term: Term) -> str:
 
 
 def _leak(op: IntegerPopulation) -> str:
-    upward = op.rounding == "floor" and op.compare == "gt"
-    rounding = "ceiling" if upward else op.rounding
     factor, shift = op.decay
     parts = [str(factor), str(shift)]
-    if op.decay_offset or rounding != "floor":
+    if op.decay_offset or op.rounding is not Rounding.DOWN:
         parts.append(str(op.decay_offset))
-    if rounding != "floor":
-        parts.append(text(rounding))
+    if op.rounding is not Rounding.DOWN:
+        parts.append(text(op.rounding.value))
     return f"Leak({', '.join(parts)})"
 
 

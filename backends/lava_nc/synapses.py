@@ -95,8 +95,7 @@ def convolve(at: At, op: Convolve) -> list[Synapses]:
 @SYNAPSES.of(Sum)
 def added(at: At, op: Sum) -> list[Synapses]:
     found: list[Synapses] = []
-    moves = op.shifts or (0,) * len(at.node.inputs)
-    for name, more in zip(at.node.inputs, moves, strict=True):
+    for name, more in op.terms(at.node.inputs):
         own = step_axes(at.graph[name].type)
         found += [_placed(part, own, step_axes(at.node.type), {}) for part in at.of(name, more)]
     return found

@@ -79,10 +79,9 @@ TERMS: Meaning[At, list[Term]] = Meaning("the sums of the Lava backend", INTEGER
 
 @TERMS.of(Sum)
 def added(at: At, op: Sum) -> list[Term]:
-    moves = op.shifts or (0,) * len(at.node.inputs)
     return [
         replace(term, shift=term.shift + shift)
-        for name, shift in zip(at.node.inputs, moves, strict=True)
+        for name, shift in op.terms(at.node.inputs)
         for term in at.of(name)
     ]
 

@@ -13,9 +13,10 @@ from torch import nn
 
 from snncc.artifact import load_program, save_program
 from snncc.compiler.driver import compile_checkpoint
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.frontends.checkpoint import load_checkpoint
-from snncc.frontends.mixer_snn import load_mixer
+from snncc.frontends.mixer_snn.load import load_mixer
 from snncc.ir import Graph
 from speed.rounds import Refused
 
@@ -105,7 +106,7 @@ def _network(
     program = FOLDER / f"{name}.snncc"
     if not program.exists() or program.stat().st_mtime < checkpoint.stat().st_mtime:
         options = CompileOptions(normalize=((normal[0],), (normal[1],)))
-        compiled = compile_checkpoint(checkpoint, options, calibration=calibration)
+        compiled = compile_checkpoint(checkpoint, options, Given(calibration))
         save_program(program, compiled.program)
     graph = load_program(program).graph
     return Network(name, program, graph, images, *normal, checkpoint)

@@ -38,7 +38,8 @@ class MixerFrontend:
 
 def _loaded(path: Path, spec: ModelSpec) -> Source:
     from snncc.frontends.checkpoint import load_checkpoint
-    from snncc.frontends.mixer_snn import load_mixer, neuron_options, recognise, steps_of
+    from snncc.frontends.mixer_snn.load import load_mixer, recognise, steps_of
+    from snncc.frontends.mixer_snn.neuron import neuron_options
 
     checkpoint = load_checkpoint(path, spec.weights)
     if spec.model is None and not recognise(checkpoint.state):

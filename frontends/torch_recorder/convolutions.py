@@ -27,7 +27,7 @@ def conv2d(call: Call) -> Plan:
     if pointwise and stride == (1, 1) and groups == 1:
         return contract(call, x, 1, weight[:, :, 0, 0], bias, "c")
     if x.dims[2] == x.dims[3] == ():
-        tap = _only_tap(call, weight, stride, padding, dilation)
+        tap = _only_tap(call, weight, padding, dilation)
         return contract(call, x, 1, _ungrouped(tap, groups), bias, "c")
     if () in (x.dims[2], x.dims[3]):
         raise AxisError(
@@ -79,9 +79,7 @@ def _padded(weight: torch.Tensor, padding: Any, dilation: Pair) -> tuple[torch.T
     return weight, (-(-totals[0] // 2), -(-totals[1] // 2)), dilation
 
 
-def _only_tap(
-    call: Call, weight: torch.Tensor, stride: Pair, padding: Pair, dilation: Pair
-) -> torch.Tensor:
+def _only_tap(call: Call, weight: torch.Tensor, padding: Pair, dilation: Pair) -> torch.Tensor:
     """What a convolution of one pixel multiplies it with: the tap that meets it.
 
     Raises:

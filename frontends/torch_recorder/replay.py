@@ -52,7 +52,7 @@ def replay(
             raise SnnccError(
                 "SNN034",
                 f"{node.name} gives NaN or infinity for a plain image",
-                node.locs[0] if node.locs else None,
+                node.loc,
                 "its constants are finite, but what it computes with them is too large",
                 "look at this module's parameters and buffers; retrain, or correct them",
             )
@@ -65,7 +65,7 @@ def replay(
         raise SnnccError(
             "SNN027",
             "the traced graph does not answer as the model does",
-            last.locs[0] if last.locs else None,
+            last.loc,
             "something in the model depends on more than its input",
             "look for state that is kept between calls, or for constants computed from data",
         )

@@ -44,7 +44,7 @@ def _check_header(path: Path) -> None:
             raise BadSafetensors(f"its header has {length:,} bytes, the file {size:,}")
         text = file.read(length)
     try:
-        header: Any = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        header: Any = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadSafetensors(f"its header is damaged: {str(error)[:100]}") from error
     if not isinstance(header, dict):
@@ -70,7 +70,7 @@ def _check_header(path: Path) -> None:
         )
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("a name stands there twice")

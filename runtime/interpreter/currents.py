@@ -20,8 +20,7 @@ def concat(at: At, op: Concat) -> Computed:
 @VALUE.of(Sum)
 def add(at: At, op: Sum) -> Computed:
     total: Array = np.zeros((), np.int64)
-    shifts = op.shifts or (0,) * len(at.sources)
-    for x, axes, shift in zip(at.sources, at.names, shifts, strict=True):
+    for (x, axes), shift in op.terms([*zip(at.sources, at.names, strict=True)]):
         total = total + (align(x, axes, at.node.type.names) << shift)
     return Computed(total)
 

@@ -8,6 +8,7 @@ from snncc.ir import TIME, Array
 from snncc.ir.arrays import at_step, over_steps
 from snncc.ir.digits import signed_digits
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.runtime.execution import Ints
 from snncc.runtime.interpreter.shifted import times
 from snncc.runtime.interpreter.table import VALUE, At, Computed
@@ -59,6 +60,10 @@ def _leak(op: IntegerPopulation) -> Callable[[Ints], Ints]:
     def up(v: Ints) -> Ints:
         return -down(-v)
 
-    if op.rounding == "zero":
-        return lambda v: np.where(v < 0, up(v), down(v))
-    return down if op.compare == "ge" else up
+    match op.rounding:
+        case Rounding.DOWN:
+            return down
+        case Rounding.UP:
+            return up
+        case Rounding.TO_ZERO:
+            return lambda v: np.where(v < 0, up(v), down(v))

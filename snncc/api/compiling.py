@@ -22,6 +22,7 @@ from snncc.api.checks import choice, mapping, path_of, real, text, whole
 from snncc.api.programs import Program
 from snncc.artifact.paths import is_there
 from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
+from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions, check_options, choices
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec
@@ -115,8 +116,9 @@ def compile(
         calibration = None if calibrate is None else images_of(calibrate, "calibrate")
         evaluation = None if evaluate is None else images_of(evaluate, "evaluate")
         truth = None if labels is None else classes_of(labels)
-        judged = {"calibration": calibration, "evaluation": evaluation, "labels": truth}
-        compiled = _compiled(model, checkpoint, arguments, options, judged, progress_of(progress))
+        told = progress_of(progress)
+        given = Given(calibration, evaluation, truth, CALLED, progress=told)
+        compiled = _compiled(model, checkpoint, arguments, options, given)
     return Program(compiled.program, [argument_names(note) for note in compiled.notes])
 
 
@@ -138,35 +140,27 @@ def _compiled(
     checkpoint: str | Path | None,
     arguments: Mapping[str, object] | None,
     options: CompileOptions,
-    judged: Mapping[str, Any],
-    progress: Callable[[int, int], None] | None,
+    given: Given,
 ) -> Compiled:
-    """From the kinds of model that `compile` takes; `judged` are images and labels by name."""
+    """From the kinds of model that `compile` takes."""
     weights = None if checkpoint is None else path_of("checkpoint", checkpoint)
     if isinstance(model, str | Path):
         factory = _factory(model)
         if factory is None and checkpoint is not None:
             raise _unexpected("checkpoint", f"{model} is a checkpoint itself")
         path = path_of("model", model) if factory is None else weights
-        return compile_checkpoint(
-            path,
-            options,
-            model=factory,
-            model_arguments=texts_of(arguments),
-            **judged,
-            called=CALLED,
-            progress=progress,
-        )
+        told = texts_of(arguments)
+        return compile_checkpoint(path, options, given, model=factory, model_arguments=told)
     source = read_model(ModelSpec(module=model))
-    for name, given in (
+    for name, value in (
         ("checkpoint", weights),
         ("arguments", mapping("arguments", arguments)),
         ("neuron", options.neuron),
         ("weights", options.weights),
     ):
-        if given is not None and given != {}:
+        if value is not None and value != {}:
             raise _unexpected(name, "model is a module, which holds its weights and parameters")
-    return compile_module(source, options, **judged, observe=None, progress=progress, called=CALLED)
+    return compile_module(source, options, given)
 
 
 def _factory(model: str | Path) -> str | None:

@@ -214,7 +214,7 @@ class Program:
 
     def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:
         """What runs the program, made once for each choice."""
-        from snncc.runtime.executors import executor_of, running
+        from snncc.runtime.executors import as_executor, executor_of
         from snncc.runtime.kernel_choice import known_rates
         from snncc.runtime.simulator import Simulator
 
@@ -237,7 +237,7 @@ class Program:
             else:
                 rates = known_rates(self.report)
                 known: Any = kernels
-                self._executors[key] = running(Simulator(self.graph, threads, known, rates))
+                self._executors[key] = as_executor(Simulator(self.graph, threads, known, rates))
         return self._executors[key]
 
     def _rates(self, execution: Execution, images: int) -> dict[str, float]:

@@ -9,32 +9,32 @@ from snncc.checker.program_file import (
     Json,
     Rejected,
     canonical,
-    demand,
-    once,
+    no_duplicates,
     read_program,
+    require,
     short,
 )
 from snncc.checker.rules import OPS
-from snncc.checker.values import LEVELS, Site, Value
+from snncc.checker.values import LEVELS, NodeRecord, Value
 
 
 def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], steps: int) -> Json:
     """What the certificate must say about one node; its value joins `values`."""
     name, kind = record["name"], record["op"]
     check_record(record)
-    demand(name not in values, "the name stands twice")
-    demand(kind in OPS, f"{kind} is no op of an integer program")
+    require(name not in values, "the name stands twice")
+    require(kind in OPS, f"{kind} is no op of an integer program")
     rule, required, others = OPS[kind]
     check_defaults(record["fields"], others)
     fields = {**others, **record["fields"]}
-    demand(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
+    require(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
     sources = [values[source] for source in record["inputs"]]
-    value, said = rule(Site(fields, sources, constants, steps))
+    value, said = rule(NodeRecord(fields, sources, constants, steps))
     value = bounded(record, value, sources)
     interval = list(value.interval)
     found = {"kind": value.kind, "axes": [list(a) for a in value.axes], "range": interval}
     same = canonical(record["type"]) == canonical(found)
-    demand(same, f"declared {short(record['type'])}, found {short(found)}")
+    require(same, f"declared {short(record['type'])}, found {short(found)}")
     values[name] = value
     return {"name": name, "op": kind, "range": interval, **said}
 
@@ -74,15 +74,15 @@ def check(program: bytes, certificate: bytes) -> Json:
         Rejected: it does not, or one of the two cannot be read.
     """
     try:
-        wanted, given = expected(program), json.loads(certificate, object_pairs_hook=once)
-        demand(given["program"] == wanted["program"], "it is the certificate of another program")
+        wanted, given = expected(program), json.loads(certificate, object_pairs_hook=no_duplicates)
+        require(given["program"] == wanted["program"], "it is the certificate of another program")
         for mine, theirs in zip(wanted["nodes"], given["nodes"], strict=True):
             wrong = [key for key in mine if mine[key] != theirs[key]]
-            demand(not wrong, f"{mine['name']}: the certificate is wrong about {wrong}")
+            require(not wrong, f"{mine['name']}: the certificate is wrong about {wrong}")
         wrong = [key for key in wanted if wanted[key] != given[key]]
-        demand(not wrong, f"the certificate is wrong about {wrong}")
+        require(not wrong, f"the certificate is wrong about {wrong}")
         same = (canonical(wanted) + "\n").encode() == certificate
-        demand(same, "the certificate is not in canonical form")
+        require(same, "the certificate is not in canonical form")
     except Rejected:
         raise
     except Exception as error:  # whatever cannot be read is no proof

@@ -1,36 +1,36 @@
 """What becomes of currents before neurons: side by side, added, scaled."""
 
-from snncc.checker.program_file import demand, whole
-from snncc.checker.values import WIDEST, Found, Site, Value, digits, ends, narrow, says
+from snncc.checker.program_file import natural, require
+from snncc.checker.values import WIDEST, Found, NodeRecord, Value, digits, ends, narrow, statement
 
 
-def concat(site: Site) -> Found:
+def concat(site: NodeRecord) -> Found:
     along, out = site.fields["along"], site.fields["out"]
-    demand(len(along) == len(site.sources) > 0, "one axis for each source is needed")
-    demand("t" not in (*along, out), "steps cannot stand side by side")
+    require(len(along) == len(site.sources) > 0, "one axis for each source is needed")
+    require("t" not in (*along, out), "steps cannot stand side by side")
     pairs = list(zip(site.sources, along, strict=True))
     first, lead = next(((v, a) for v, a in pairs if "t" in v.sizes), pairs[0])
     rest = {axis for axis in first.axes if axis[0] != lead}
     for value, own_lead in pairs:
         own = {axis for axis in value.axes if axis[0] != own_lead}
-        demand(own_lead in value.sizes, f"a source has no axis {own_lead}")
-        demand(own in (rest, {a for a in rest if a[0] != "t"}), "sources differ on another axis")
-        demand(value.kind == first.kind in ("spike", "current"), "spikes or currents are joined")
+        require(own_lead in value.sizes, f"a source has no axis {own_lead}")
+        require(own in (rest, {a for a in rest if a[0] != "t"}), "sources differ on another axis")
+        require(value.kind == first.kind in ("spike", "current"), "spikes or currents are joined")
     joined = (out, sum(value.sizes[own_lead] for value, own_lead in pairs))
     axes = tuple(joined if axis[0] == lead else axis for axis in first.axes)
     low, high = (f(v.interval[i] for v, _ in pairs) for i, f in enumerate((min, max)))
-    return Value(first.kind, axes, (low, high)), says("side-by-side")
+    return Value(first.kind, axes, (low, high)), statement("side-by-side")
 
 
-def add(site: Site) -> Found:
+def add(site: NodeRecord) -> Found:
     """Adds: y = sum of x_i << shifts[i]; an axis that a source lacks is broadcast."""
-    demand(len(site.sources) > 0, "a sum needs a source")
-    demand(all(v.kind == "current" for v in site.sources), "only currents can be added")
-    shifts = [whole(n, 0, WIDEST - 1) for n in site.fields["shifts"]] or [0] * len(site.sources)
-    demand(len(shifts) == len(site.sources), "one shift for each source is needed")
+    require(len(site.sources) > 0, "a sum needs a source")
+    require(all(v.kind == "current" for v in site.sources), "only currents can be added")
+    shifts = [natural(n, 0, WIDEST - 1) for n in site.fields["shifts"]] or [0] * len(site.sources)
+    require(len(shifts) == len(site.sources), "one shift for each source is needed")
     widest = max(site.sources, key=lambda value: len(value.axes))
     missing = {axis for v in site.sources for axis in v.axes} - set(widest.axes)
-    demand(missing <= {("t", site.steps)}, "sources differ on an axis")
+    require(missing <= {("t", site.steps)}, "sources differ on an axis")
     pairs = list(zip(site.sources, shifts, strict=True))
     moved = [tuple(end << n for end in v.interval) for v, n in pairs]
     narrow(
@@ -38,12 +38,12 @@ def add(site: Site) -> Found:
     )
     low, high = (sum(m[i] for m in moved) for i in (0, 1))
     value = Value("current", (*missing, *widest.axes), (low, high))
-    return value, says("add-currents", "add shift" if any(shifts) else "add")
+    return value, statement("add-currents", "add shift" if any(shifts) else "add")
 
 
-def gain(site: Site) -> Found:
+def gain(site: NodeRecord) -> Found:
     """Scales: y = (m * x + 2^(shift-1)) >> shift; m * x is one addition for each digit of m."""
-    source, shift = site.source("current"), whole(site.fields["shift"], 0, WIDEST - 1)
+    source, shift = site.source("current"), natural(site.fields["shift"], 0, WIDEST - 1)
     by_step = "t" in site.constant("mantissa")[0]
     axes = source.timed(site.steps).axes if by_step else source.axes
     mantissa = site.over("mantissa", axes)
@@ -54,4 +54,4 @@ def gain(site: Site) -> Found:
     value = Value("current", axes, (low >> shift, high >> shift))
     most = digits(mantissa)
     words = "shift add" if most > 1 else "shift"
-    return value, says("gain-by-shift", words, most, before_shift=[low, high])
+    return value, statement("gain-by-shift", words, most, before_shift=[low, high])

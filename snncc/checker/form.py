@@ -7,11 +7,11 @@ from snncc.checker.program_file import (
     Array,
     Json,
     canonical,
-    demand,
     is_list,
     is_record,
+    natural,
+    require,
     short,
-    whole,
 )
 from snncc.checker.values import Value, narrow
 
@@ -32,75 +32,75 @@ AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", 
 def name(value: Json) -> str:
     """Printable, and without square brackets."""
     good = type(value) is str and 0 < len(value) <= LONGEST_NAME and value.isprintable()
-    demand(good and not {"[", "]"} & set(value), f"{short(value)} is no name")
+    require(good and not {"[", "]"} & set(value), f"{short(value)} is no name")
     return str(value)
 
 
 def axis_name(value: Json) -> str:
     good = name(value)[0].isalpha() and all(c.isalnum() or c in "_.-" for c in value)
-    demand(good, f"{short(value)} is no name of an axis")
+    require(good, f"{short(value)} is no name of an axis")
     return str(value)
 
 
 def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     """The form of the manifest, and constants that are named and are not too wide."""
-    demand(set(manifest) == MANIFEST, "unknown form of program")
+    require(set(manifest) == MANIFEST, "unknown form of program")
     form = (manifest["dialect"], manifest["profile"])
-    demand(form in [("integer", p) for p in PROFILES], f"unknown dialect or profile {short(form)}")
-    whole(manifest["steps"], 1, MOST_STEPS)
-    demand(is_list(manifest["nodes"]), "the nodes are no list")
-    demand(len(manifest["nodes"]) <= MOST_NODES, "too many nodes")
-    demand(is_record(manifest["provenance"]), "the provenance is no record")
+    require(form in [("integer", p) for p in PROFILES], f"unknown dialect or profile {short(form)}")
+    natural(manifest["steps"], 1, MOST_STEPS)
+    require(is_list(manifest["nodes"]), "the nodes are no list")
+    require(len(manifest["nodes"]) <= MOST_NODES, "too many nodes")
+    require(is_record(manifest["provenance"]), "the provenance is no record")
     for record in manifest["nodes"]:
-        demand(set(record) == RECORD and is_record(record["fields"]), "unknown form of a node")
+        require(set(record) == RECORD and is_record(record["fields"]), "unknown form of a node")
     schema = 2 if any(record["op"] == "frames" for record in manifest["nodes"]) else 1
-    demand(whole(manifest["schema"]) == schema, "unknown schema")
+    require(natural(manifest["schema"]) == schema, "unknown schema")
     for key, array in constants.items():
         name(key)
         narrow(f"constant {key}", int(array.min()), int(array.max()))
     named = [v for r in manifest["nodes"] for v in r["fields"].values() if is_record(v)]
     numbers = sum(constants[param["@"]].size for param in named)
-    demand(numbers <= MOST_NUMBERS, "nodes read too many numbers of constants")
+    require(numbers <= MOST_NUMBERS, "nodes read too many numbers of constants")
     work = manifest["steps"] * sum(told_apart(r, constants) for r in manifest["nodes"])
-    demand(work <= MOST_NEURON_STEPS, "too many neurons times steps that constants tell apart")
+    require(work <= MOST_NEURON_STEPS, "too many neurons times steps that constants tell apart")
 
 
 def check_record(record: Json) -> None:
     """Names, places and sources of a node, and the names of axes in its fields."""
     name(record["name"])
-    demand(is_list(record["inputs"]), "the sources are no list")
-    demand(len(record["inputs"]) <= MOST_SOURCES, "too many sources")
-    demand(is_list(record["locs"]), "the places are no list")
+    require(is_list(record["inputs"]), "the sources are no list")
+    require(len(record["inputs"]) <= MOST_SOURCES, "too many sources")
+    require(is_list(record["locs"]), "the places are no list")
     for place in record["locs"]:
-        demand(is_list(place) and [type(p) for p in place] == LOCATION, "unknown form of place")
+        require(is_list(place) and [type(p) for p in place] == LOCATION, "unknown form of place")
     for key, value in record["fields"].items():
         if is_record(value):
-            demand(set(value) == {"@", "axes"}, f"{key} is no constant")
+            require(set(value) == {"@", "axes"}, f"{key} is no constant")
         named = value["axes"] if is_record(value) else value
         if key in AXIS and type(value) is str:
             axis_name(value)
         elif is_record(value) or key in AXES:
-            demand(is_list(named), f"{key} is no list of axes")
-            demand(len(named) <= MOST_AXES or key == "along", f"{key} has too many axes")
-            demand(all(axis_name(each) for each in named), f"{key} is no list of axes")
+            require(is_list(named), f"{key} is no list of axes")
+            require(len(named) <= MOST_AXES or key == "along", f"{key} has too many axes")
+            require(all(axis_name(each) for each in named), f"{key} is no list of axes")
 
 
 def check_defaults(given: dict[str, Json], defaults: dict[str, Json]) -> None:
     """A field that is what it is by default is left out: a program has one manifest."""
     same = [k for k in given if k in defaults and canonical(given[k]) == canonical(defaults[k])]
-    demand(not same, f"{same} need not be written")
+    require(not same, f"{same} need not be written")
 
 
 def bounded(record: Json, value: Value, sources: list[Value]) -> Value:
     """The value with how much it is made of, when that and its size are within the limits."""
     sizes = [size for _, size in value.rest]
-    demand(len(value.sizes) == len(value.axes) <= MOST_AXES, "an axis stands twice, or too many")
-    demand(math.prod(sizes) <= MOST_ELEMENTS, "too many elements")
+    require(len(value.sizes) == len(value.axes) <= MOST_AXES, "an axis stands twice, or too many")
+    require(math.prod(sizes) <= MOST_ELEMENTS, "too many elements")
     narrow("the value", *value.interval)
     if record["op"] not in NESTS:
         return value
     terms, depth = sum(s.terms for s in sources), 1 + max(s.depth for s in sources)
-    demand(terms <= MOST_TERMS and depth <= DEEPEST, "sums of sums: too many terms, or too deep")
+    require(terms <= MOST_TERMS and depth <= DEEPEST, "sums of sums: too many terms, or too deep")
     return replace(value, terms=terms, depth=depth)
 
 
@@ -117,10 +117,10 @@ def check_whole(manifest: Json, values: dict[str, Value], constants: dict[str, A
     """One image, one readout, which is the output, and nothing that nobody reads."""
     nodes = manifest["nodes"]
     readouts = [r["name"] for r in nodes if r["op"] == "integer_readout"]
-    demand(sum(r["op"] in ("pixels", "frames") for r in nodes) == 1, "a program has one image")
-    demand(readouts == [manifest["output"]], "the output is no readout, or there are several")
+    require(sum(r["op"] in ("pixels", "frames") for r in nodes) == 1, "a program has one image")
+    require(readouts == [manifest["output"]], "the output is no readout, or there are several")
     read = {source for record in nodes for source in record["inputs"]}
     idle = [n for n in values if n not in read and n != manifest["output"]]
-    demand(not idle, f"nobody reads {short(idle)}")
+    require(not idle, f"nobody reads {short(idle)}")
     named = {v["@"] for r in nodes for v in r["fields"].values() if is_record(v)}
-    demand(named == set(constants), "a constant belongs to no node")
+    require(named == set(constants), "a constant belongs to no node")

@@ -4,73 +4,76 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snncc.checker.program_file import Array, Json, demand, whole
+from snncc.checker.program_file import Array, Json, natural, require
 from snncc.checker.values import (
     WIDEST,
     Found,
     Interval,
-    Site,
+    NodeRecord,
     Value,
     bits,
     blocks,
     digits,
     ends,
     narrow,
-    says,
+    statement,
 )
 
 
 @dataclass(frozen=True)
 class Law:
-    """leak(V) = (factor * V + carry) >> shift, down, up or toward zero; reset; comparison."""
+    """leak(V) = (factor * V + carry) >> shift; reset; comparison.
+
+    The leak rounds down where `way` is 1, up where it is -1, toward zero where it is 0.
+    """
 
     factor: int
     shift: int
     carry: int
     soft: bool
     at_least: bool
-    to_zero: bool
+    way: int
 
     def leak(self, v: Array) -> Array:
-        side = 1 if self.at_least else -1
-        way = np.where(v < 0, -1, 1) if self.to_zero else side
+        way = self.way or np.where(v < 0, -1, 1)
         return way * ((self.factor * way * v + self.carry) >> self.shift)
 
 
-def population(site: Site) -> Found:
+def population(site: NodeRecord) -> Found:
     source, field = site.source("current"), site.fields
     law = law_of(field)
     low, high = field["membrane"]
-    demand(type(low) is int and type(high) is int, "the membrane's width is no interval")
+    require(type(low) is int and type(high) is int, "the membrane's width is no interval")
     narrow("the membrane", low, high)
     reached = membrane(site, source, law)
     fits = low <= reached[0] and reached[1] <= high
-    demand(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
-    demand_leak(law, low, high)
+    require(fits, f"the membrane reaches {reached}, its width holds {low}..{high}")
+    require_leak(law, low, high)
     value = Value("spike", source.timed(site.steps).axes, (0, 1))
     both = {"declared": [low, high], "reached": [*reached]}
     words = "shift add compare select" if law.shift else "add compare select"
-    return value, says("leak-by-shift", words, digits(np.array(law.factor)), membrane=both)
+    return value, statement("leak-by-shift", words, digits(np.array(law.factor)), membrane=both)
 
 
 def law_of(field: Json) -> Law:
     factor, shift = field["decay"]
-    shift = whole(shift, 0, WIDEST - 1)
-    demand(whole(factor) <= 1 << shift, "the decay is outside [0, 1]")
-    carry = whole(field["decay_offset"])
-    demand(carry < 1 << shift, "the decay's offset is a whole step")
-    demand(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
-    demand(field["rounding"] in ("floor", "zero"), "unknown rounding")
+    shift = natural(shift, 0, WIDEST - 1)
+    require(natural(factor) <= 1 << shift, "the decay is outside [0, 1]")
+    carry = natural(field["decay_offset"])
+    require(carry < 1 << shift, "the decay's offset is a whole step")
+    require(field["reset"] in ("hard", "soft") and field["compare"] in ("ge", "gt"), "unknown rule")
+    require(field["rounding"] in ("floor", "zero"), "unknown rounding")
     soft, at_least = field["reset"] == "soft", field["compare"] == "ge"
-    return Law(factor, shift, carry, soft, at_least, field["rounding"] == "zero")
+    way = 0 if field["rounding"] == "zero" else 1 if at_least else -1
+    return Law(factor, shift, carry, soft, at_least, way)
 
 
-def demand_leak(law: Law, *levels: int) -> None:
+def require_leak(law: Law, *levels: int) -> None:
     widest = max(map(abs, levels)) * max(1, law.factor) + law.carry
-    demand(bits((-widest, widest)) <= WIDEST, "the leak is too wide")
+    require(bits((-widest, widest)) <= WIDEST, "the leak is too wide")
 
 
-def membrane(site: Site, source: Value, law: Law) -> Interval:
+def membrane(site: NodeRecord, source: Value, law: Law) -> Interval:
     """Everything that a membrane can be in T steps from 0, before and after the reset.
 
     Z = leak(V) + polarity * (X + offset) + bias. What of it does not fire stays; what fires becomes
@@ -79,7 +82,7 @@ def membrane(site: Site, source: Value, law: Law) -> Interval:
     every = (("t", site.steps), *source.rest)
     fields = [site.over(key, every).astype(np.int64) for key in ("threshold", "bias", "offset")]
     signs = site.over("polarity", every, 1).astype(np.int64)
-    demand(set(np.unique(signs).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
+    require(set(np.unique(signs).tolist()) <= {-1, 0, 1}, "a polarity is not -1, 0 or 1")
     offset = fields[2]
     low, high = source.interval[0] + int(offset.min()), source.interval[1] + int(offset.max())
     narrow("a current with its offset", low, high)
@@ -105,5 +108,5 @@ def reached(arrays: list[Array], current: Interval, law: Law, steps: int) -> Int
         goes = np.where(high > last, fired, stays)
         low, high = np.minimum(stays[0], goes[0]), np.maximum(stays[1], goes[1])
         found += [*ends(low), *ends(high)]
-        demand_leak(law, *found[-4:])
+        require_leak(law, *found[-4:])
     return min(found), max(found)

@@ -23,15 +23,15 @@ class Rejected(Exception):
     """The certificate does not hold for the program; the message says why."""
 
 
-def demand(condition: bool, why: str) -> None:
+def require(condition: bool, why: str) -> None:
     if not condition:
         raise Rejected(why)
 
 
-def whole(value: Json, least: int = 0, most: int = 2**62) -> int:
+def natural(value: Json, least: int = 0, most: int = 2**62) -> int:
     """An integer between two bounds. Not a float, not a truth value."""
     fits = type(value) is int and least <= value <= most
-    demand(fits, f"{short(value)} is no integer from {least} to {most}")
+    require(fits, f"{short(value)} is no integer from {least} to {most}")
     return int(value)
 
 
@@ -55,46 +55,46 @@ def canonical(value: Json) -> str:
 def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
     """Manifest, constants and sha256 of a program file."""
     length = int.from_bytes(content[:8], "little")
-    demand(length <= min(LONGEST_HEADER, len(content) - 8), "the header does not fit the file")
+    require(length <= min(LONGEST_HEADER, len(content) - 8), "the header does not fit the file")
     head = content[8 : 8 + length].decode()
-    header = json.loads(head, object_pairs_hook=once)
+    header = json.loads(head, object_pairs_hook=no_duplicates)
     compact = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
     padded = compact.encode().ljust(-(-len(compact.encode()) // 8) * 8)
-    demand(
+    require(
         head.encode() == padded and next(iter(header)) == "__metadata__", "unknown form of header"
     )
     metadata = header.pop("__metadata__")
-    demand(set(metadata) == {"snncc"}, "the header holds other metadata")
-    sealed = json.loads(metadata["snncc"], object_pairs_hook=once)
-    demand(set(sealed) == {"manifest", "sha256"}, "the metadata is no sealed manifest")
-    demand(height(sealed, DEEPEST_JSON) <= DEEPEST_JSON, "the manifest is nested too deep")
-    demand(canonical(sealed) == metadata["snncc"], "the manifest is not in canonical form")
+    require(set(metadata) == {"snncc"}, "the header holds other metadata")
+    sealed = json.loads(metadata["snncc"], object_pairs_hook=no_duplicates)
+    require(set(sealed) == {"manifest", "sha256"}, "the metadata is no sealed manifest")
+    require(height(sealed, DEEPEST_JSON) <= DEEPEST_JSON, "the manifest is nested too deep")
+    require(canonical(sealed) == metadata["snncc"], "the manifest is not in canonical form")
     text = json.dumps(sealed, ensure_ascii=False)
-    demand(not re.search("[\ud800-\udfff]", text), "half of a surrogate pair is no text")
+    require(not re.search("[\ud800-\udfff]", text), "half of a surrogate pair is no text")
     constants = read_constants(header, content[8 + length :])
     state = hashlib.sha256(canonical(sealed["manifest"]).encode())
     for name, array in sorted(constants.items()):
         state.update(canonical([name, array.dtype.str, list(array.shape)]).encode())
         state.update(array.tobytes())
-    demand(state.hexdigest() == sealed["sha256"], "the program does not match its own sha256")
+    require(state.hexdigest() == sealed["sha256"], "the program does not match its own sha256")
     return sealed["manifest"], constants, state.hexdigest()
 
 
 def read_constants(header: Json, data: bytes) -> dict[str, Array]:
     """Integers that lie one after another, without a gap and with nothing behind them."""
-    demand(len(data) <= MOST_CONSTANT_BYTES, "the constants are too large")
-    demand(all(set(entry) == ENTRY for entry in header.values()), "unknown form of a constant")
+    require(len(data) <= MOST_CONSTANT_BYTES, "the constants are too large")
+    require(all(set(entry) == ENTRY for entry in header.values()), "unknown form of a constant")
     constants: dict[str, Array] = {}
     end = 0
     for name, entry in header.items():
-        start, stop = (whole(n) for n in entry["data_offsets"])
-        demand(start == end <= stop <= len(data), f"constant {short(name)} is out of place")
-        shape = [whole(n, 1) for n in entry["shape"]]
-        demand(entry["dtype"] in DTYPES, f"constant {short(name)} is no integer")
+        start, stop = (natural(n) for n in entry["data_offsets"])
+        require(start == end <= stop <= len(data), f"constant {short(name)} is out of place")
+        shape = [natural(n, 1) for n in entry["shape"]]
+        require(entry["dtype"] in DTYPES, f"constant {short(name)} is no integer")
         flat = np.frombuffer(data[start:stop], DTYPES[entry["dtype"]])
-        demand(math.prod(shape) == flat.size, f"constant {short(name)} has another shape")
+        require(math.prod(shape) == flat.size, f"constant {short(name)} has another shape")
         constants[name], end = flat.reshape(shape), stop
-    demand(end == len(data), "the program file has more bytes than constants")
+    require(end == len(data), "the program file has more bytes than constants")
     return constants
 
 
@@ -113,6 +113,6 @@ def containers(values: list[Json]) -> list[list[Json]]:
     return [*objects, *(value for value in values if is_list(value))]
 
 
-def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    demand(len(dict(pairs)) == len(pairs), "a key stands twice")
+def no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    require(len(dict(pairs)) == len(pairs), "a key stands twice")
     return dict(pairs)

@@ -2,29 +2,29 @@
 
 import math
 
-from snncc.checker.program_file import Array, Json, demand, is_list, whole
+from snncc.checker.program_file import Array, Json, is_list, natural, require
 from snncc.checker.selections import row_ends
-from snncc.checker.values import Axes, Found, Site, Value, says
+from snncc.checker.values import Axes, Found, NodeRecord, Value, statement
 
 MOST_GEOMETRY = 2**12
 MOST_PADDED = 2**26
 
 
-def contract(site: Site) -> Found:
+def contract(site: NodeRecord) -> Found:
     """Selects: y[carried, shared, out] = sum of weight[shared, out, into] where the bit is 1."""
     source = site.source("spike", "pixel", "count")
     roles = [site.fields[k] for k in ("shared", "out", "into", "summed")]
-    demand(all(map(is_list, roles)), "a role is no list of axes")
+    require(all(map(is_list, roles)), "a role is no list of axes")
     shared, out, into, summed = map(tuple, roles)
-    demand("t" not in (*out, *into, *summed), "a step would read another, or time would be made")
+    require("t" not in (*out, *into, *summed), "a step would read another, or time would be made")
     source = source.timed(site.steps) if "t" in shared else source  # a bank for every step
     axes, weight = site.constant("weight")
-    demand(axes == (*shared, *out, *into), "the weight's axes are not shared, out, into")
+    require(axes == (*shared, *out, *into), "the weight's axes are not shared, out, into")
     gone, kept = (*into, *summed), len(shared) + len(out)
-    demand(len({*gone, *shared}) == len(gone) + len(shared), "an axis has two roles")
+    require(len({*gone, *shared}) == len(gone) + len(shared), "an axis has two roles")
     sizes = (*weight.shape[: len(shared)], *weight.shape[kept:])
     fits = set(zip((*shared, *into), sizes, strict=True)) <= set(source.axes)
-    demand(fits and set(summed) <= set(source.sizes), f"the weight does not fit {source.axes}")
+    require(fits and set(summed) <= set(source.sizes), f"the weight does not fit {source.axes}")
     new = tuple(zip(out, weight.shape[len(shared) : kept], strict=True))
     if len(into) == len(out):
         place = dict(zip(into, new, strict=True))
@@ -36,7 +36,7 @@ def contract(site: Site) -> Found:
     return selected(source, result, weight.reshape(-1, inner), again)
 
 
-def convolve(site: Site) -> Found:
+def convolve(site: NodeRecord) -> Found:
     """As `contract`, for each place of a kernel; outside the image all bits are 0."""
     source, field, (axes, weight) = (
         site.source("spike", "pixel", "count"),
@@ -44,26 +44,26 @@ def convolve(site: Site) -> Found:
         site.constant("weight"),
     )
     banks = axes[:1] == ("t",)
-    demand(len(axes) == 4 + banks and "t" not in axes[banks:], "unknown form of a kernel")
-    demand(not banks or len(weight) == site.steps, "a bank for every step is needed")
+    require(len(axes) == 4 + banks and "t" not in axes[banks:], "unknown form of a kernel")
+    require(not banks or len(weight) == site.steps, "a bank for every step is needed")
     source = source.timed(site.steps) if banks else source
     outputs, inputs, *kernel = weight.shape[banks:]
     channel, place, groups = field["channel"], (field["height"], field["width"]), field["groups"]
     made = (field["out_height"], field["out_width"], field["out_channel"])
-    demand(len({*place, channel}) == 3, "height, width and channel must be three axes")
-    demand("t" not in (*place, channel, *made), "a step would read another, or time would be made")
-    demand({*place, channel} <= set(source.sizes), f"{source.axes} lacks an axis of the kernel")
-    demand(inputs * whole(groups, 1) == source.sizes[channel], "channels do not fit")
-    demand(outputs % groups == 0, "groups do not fit")
+    require(len({*place, channel}) == 3, "height, width and channel must be three axes")
+    require("t" not in (*place, channel, *made), "a step would read another, or time would be made")
+    require({*place, channel} <= set(source.sizes), f"{source.axes} lacks an axis of the kernel")
+    require(inputs * natural(groups, 1) == source.sizes[channel], "channels do not fit")
+    require(outputs % groups == 0, "groups do not fit")
     stride, dilation = pair(field["stride"], 1), pair(field["dilation"], 1)
     padding = pair(field["padding"], 0)
     padded = {n: source.sizes[n] + 2 * pad for n, pad in zip(place, padding, strict=True)}
     area = math.prod({**dict(source.rest), **padded}.values())
-    demand(area <= MOST_PADDED, "too many elements with padding")
+    require(area <= MOST_PADDED, "too many elements with padding")
     new: list[tuple[str, int]] = []
     for i in (0, 1):
         room = padded[place[i]] - dilation[i] * (kernel[i] - 1) - 1
-        new.append((made[i], whole(room // stride[i] + 1, 1)))
+        new.append((made[i], natural(room // stride[i] + 1, 1)))
     carried = [axis for axis in source.axes if axis[0] not in (*place, channel)]
     result = (*carried, *new, (made[2], outputs))
     return selected(source, result, weight.reshape(-1, math.prod(weight.shape[-3:])), 1)
@@ -71,8 +71,8 @@ def convolve(site: Site) -> Found:
 
 def pair(value: Json, least: int) -> tuple[int, int]:
     """Two integers: of the height and of the width."""
-    demand(type(value) is list and len(value) == 2, "stride, padding and dilation are pairs")
-    return whole(value[0], least, MOST_GEOMETRY), whole(value[1], least, MOST_GEOMETRY)
+    require(type(value) is list and len(value) == 2, "stride, padding and dilation are pairs")
+    return natural(value[0], least, MOST_GEOMETRY), natural(value[1], least, MOST_GEOMETRY)
 
 
 def selected(source: Value, axes: Axes, rows: Array, again: int) -> Found:
@@ -81,9 +81,9 @@ def selected(source: Value, axes: Axes, rows: Array, again: int) -> Found:
     low, high = (again * end for end in row_ends(rows, least, most))
     value = Value("current", axes, (low, high))
     if source.kind == "spike":
-        return value, says("spikes-select", "select add")
+        return value, statement("spikes-select", "select add")
     if source.encoding == "host":
-        return value, says("host-current")
+        return value, statement("host-current")
     signed = " subtract" if least < 0 else ""  # the weights of the sign bit
     moved = " shift" if most - least > 1 else ""  # more numbers than one bit tells apart
-    return value, says(f"{source.kind}-bits-select", f"select add{signed}{moved}")
+    return value, statement(f"{source.kind}-bits-select", f"select add{signed}{moved}")

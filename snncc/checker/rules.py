@@ -11,12 +11,12 @@ from snncc.checker.neurons import population
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
-from snncc.checker.values import Found, Site
+from snncc.checker.values import Found, NodeRecord
 
 KERNEL = "weight channel height width out_channel out_height out_width"
 ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
-OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
+OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default
     "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
     "frames": (frames, "axes shape", {"encoding": "bit-planes", "domain": [0, 255]}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snncc.checker.program_file import Array, Json, demand
+from snncc.checker.program_file import Array, Json, require
 
 Axes = tuple[tuple[str, int], ...]
 Interval = tuple[int, int]
@@ -18,7 +18,7 @@ BLOCK = 2**20
 LEVELS = ("strict", "shift-add")
 
 
-def says(rule: str, words: str = "", terms: int = 1, **more: Json) -> Json:
+def statement(rule: str, words: str = "", terms: int = 1, **more: Json) -> Json:
     """More than one term, that is, shifted copies of a number to add: one step up the ladder."""
     above = terms > 1
     said = {"rule": f"{rule}-add" if above else rule, "arithmetic": words.split()}
@@ -31,7 +31,7 @@ def bits(interval: Interval) -> int:
 
 
 def narrow(what: str, *numbers: int) -> None:
-    demand(bits((min(numbers), max(numbers))) <= WIDEST, f"{what} needs more than {WIDEST} bits")
+    require(bits((min(numbers), max(numbers))) <= WIDEST, f"{what} needs more than {WIDEST} bits")
 
 
 def ends(array: Array) -> Interval:
@@ -82,7 +82,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Site:
+class NodeRecord:
     """One node as the file has it: its fields, its sources, all constants, T."""
 
     fields: dict[str, Json]
@@ -92,15 +92,15 @@ class Site:
 
     def source(self, *kinds: str) -> Value:
         """The only source, of one of these kinds."""
-        demand(len(self.sources) == 1, f"{len(self.sources)} sources where there is one")
+        require(len(self.sources) == 1, f"{len(self.sources)} sources where there is one")
         kind = self.sources[0].kind
-        demand(kind in kinds, f"a {kind} where only {kinds} can be: a multiplication")
+        require(kind in kinds, f"a {kind} where only {kinds} can be: a multiplication")
         return self.sources[0]
 
     def constant(self, field: str) -> tuple[tuple[str, ...], Array]:
         """Axes and integers of a constant."""
         axes, array = tuple(self.fields[field]["axes"]), self.constants[self.fields[field]["@"]]
-        demand(array.ndim == len(axes), f"{field} has {array.ndim} axes, {len(axes)} are named")
+        require(array.ndim == len(axes), f"{field} has {array.ndim} axes, {len(axes)} are named")
         return axes, array
 
     def over(self, field: str, target: Axes, default: int = 0) -> Array:
@@ -109,7 +109,7 @@ class Site:
             return np.full((1,) * len(target), default, np.int64)
         axes, array = self.constant(field)
         fits = set(zip(axes, array.shape, strict=True)) <= set(target)
-        demand(fits and len(set(axes)) == len(axes), f"{field} does not fit {target}")
+        require(fits and len(set(axes)) == len(axes), f"{field} does not fit {target}")
         moved = array.transpose([axes.index(name) for name, _ in target if name in axes])
         return moved.reshape([size if name in axes else 1 for name, size in target])
 

@@ -184,6 +184,7 @@ def command(
     """
     from snncc.artifact import check_writable, computation_digest, save_program
     from snncc.compiler.driver import compile_checkpoint
+    from snncc.compiler.given import Given
     from snncc.compiler.options import CompileOptions, check_options
     from snncc.mfi import Policy, prove
 
@@ -214,17 +215,10 @@ def command(
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
     dump = IrDump(dump_ir, time_passes)
     with progress("calibrating", quiet=as_json) as advance:
+        called = calibrate or "", evaluate or ""
+        given = Given(images, judged, truth, called, dump.observe, advance)
         compiled = compile_checkpoint(
-            checkpoint,
-            options,
-            model=model,
-            model_arguments=model_arguments,
-            calibration=images,
-            evaluation=judged,
-            called=(calibrate or "", evaluate or ""),
-            observe=dump.observe,
-            progress=advance,
-            labels=truth,
+            checkpoint, options, given, model=model, model_arguments=model_arguments
         )
     sha = save_program(output, compiled.program)
     verdict = prove(compiled.program.graph)

@@ -157,14 +157,14 @@ def command(
         with progress("checking files", quiet=as_json) as advance:
             images.check(advance)
     say_threads(threads)
-    beside, simulator, crossed = None, None, None
+    lava_run, simulator, crossed = None, None, None
     start = time.perf_counter()
     if where is not None:
         recorded_names(graph, record_only)
-        beside = run_elsewhere(loaded, images, where, timeout, executor, threads, quiet=as_json)
-        logits, spike_counts = beside.execution.logits, beside.execution.spike_counts
+        lava_run = run_elsewhere(loaded, images, where, timeout, executor, threads, quiet=as_json)
+        logits, spike_counts = lava_run.execution.logits, lava_run.execution.spike_counts
         if recorded is not None:
-            save_recording(recorded, only(beside.recording, graph, record_only))
+            save_recording(recorded, only(lava_run.recording, graph, record_only))
     else:
         with progress("running", quiet=as_json) as advance:
             simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
@@ -178,7 +178,7 @@ def command(
             else:
                 execution = _record(loaded, images, simulator, record_only, recorded)
                 logits, spike_counts = execution.logits, execution.spike_counts
-    seconds = time.perf_counter() - start if beside is None else beside.seconds
+    seconds = time.perf_counter() - start if lava_run is None else lava_run.seconds
     predictions = None if several else predictions_of(logits)
     if output is not None:
         found = {} if predictions is None else {"predictions": predictions}
@@ -203,10 +203,10 @@ def command(
         "spike_rate": total,
         "spike_rates": rates,
         "seconds": seconds,
-        "executor": executor if beside is None else on,
+        "executor": executor if lava_run is None else on,
     }
-    if beside is not None:
-        record[on] = record_of(beside)
+    if lava_run is not None:
+        record[on] = record_of(lava_run)
     if crossed is not None:
         record["cross_check"] = crossed
     if simulator is not None:
@@ -215,11 +215,11 @@ def command(
         print_json(record)
     else:
         print_run(record, output)
-    if beside is None:
+    if lava_run is None:
         return 0
     if not as_json:
-        print_verdict(beside)
-    return 0 if beside.comparison.first is None else 1
+        print_verdict(lava_run)
+    return 0 if lava_run.comparison.first is None else 1
 
 
 def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
@@ -308,10 +308,10 @@ def _record(
 ) -> "Execution":
     from snncc.artifact import program_digest
     from snncc.runtime import ALL
-    from snncc.runtime.executors import executor_of, running
+    from snncc.runtime.executors import as_executor, executor_of
     from snncc.runtime.recording import run_recorded, save_recording
 
-    execute = running(simulator) if simulator else executor_of(program.graph, "interpreter")
+    execute = as_executor(simulator) if simulator else executor_of(program.graph, "interpreter")
     execution, recording = run_recorded(
         program.graph, images[0 : len(images)], execute, names or ALL, program_digest(program)
     )

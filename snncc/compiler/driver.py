@@ -10,7 +10,6 @@ from snncc import __version__
 from snncc.artifact import Program
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
 from snncc.compiler.data_checks import (
-    Labels,
     check_labels,
     labels_for,
     naming_normalisation,
@@ -23,7 +22,8 @@ from snncc.compiler.folding import (
     has_gains,
     measured_by_step,
 )
-from snncc.compiler.inputs import DEFAULT_STEPS, Images, images_of, shape_and_steps
+from snncc.compiler.given import NOTHING, Given
+from snncc.compiler.inputs import DEFAULT_STEPS, images_of, shape_and_steps
 from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
 from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
@@ -37,7 +37,7 @@ from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
 )
 from snncc.passes.finite_constants import doubtful_constants
-from snncc.passes.pipeline import Observer, PassEvent, run_passes
+from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import (
     images_that_fit,
     places_that_fit,
@@ -70,30 +70,19 @@ class Compiled:
 def compile_checkpoint(
     path: Path | None,
     options: CompileOptions,
+    given: Given = NOTHING,
     *,
     model: str | None = None,
     model_arguments: Mapping[str, str] | None = None,
-    calibration: Images | None = None,
-    evaluation: Images | None = None,
-    called: tuple[str, str] = ("", ""),
-    observe: Observer | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    labels: Labels | None = None,
 ) -> Compiled:
     """Compiles a checkpoint, or a module that a factory makes.
 
     Args:
         path: the checkpoint; may be None when the factory brings its weights.
         options: see `CompileOptions`.
+        given: see `Given`.
         model: None or "mixer-snn" to recognise the checkpoint, else "pkg.module:factory".
         model_arguments: for the factory.
-        calibration: images for rounding; None to round to nearest.
-        evaluation: likewise, to judge the program by; None for some of the calibration images.
-        called: what messages call the two: where they come from.
-        observe: called after every pass.
-        progress: called during calibration with nodes done and their total.
-        labels: of the evaluation images, or else the calibration images: the report then has the
-            accuracy of the network and of the program.
 
     Raises:
         SnnccError: with every finding, when an option does not fit, the checkpoint cannot be
@@ -101,38 +90,16 @@ def compile_checkpoint(
     """
     check_options(options)
     source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
-    return compile_module(
-        source, options, calibration, evaluation, observe, progress, called, labels
-    )
+    return compile_module(source, options, given)
 
 
-def compile_module(
-    source: Source,
-    options: CompileOptions,
-    calibration: Images | None,
-    evaluation: Images | None,
-    observe: Observer | None,
-    progress: Callable[[int, int], None] | None,
-    called: tuple[str, str] = ("", ""),
-    labels: Labels | None = None,
-) -> Compiled:
+def compile_module(source: Source, options: CompileOptions, given: Given = NOTHING) -> Compiled:
     """Traces, folds, rounds and lowers one model."""
     with naming_normalisation(options):
-        return _compiled(
-            source, options, calibration, evaluation, observe, progress, called, labels
-        )
+        return _compiled(source, options, given)
 
 
-def _compiled(
-    source: Source,
-    options: CompileOptions,
-    calibration: Images | None,
-    evaluation: Images | None,
-    observe: Observer | None,
-    progress: Callable[[int, int], None] | None,
-    called: tuple[str, str],
-    labels: Labels | None,
-) -> Compiled:
+def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled:
     profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
@@ -141,17 +108,18 @@ def _compiled(
     if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
     notes += normalisation_notes(options.normalization)
-    images = images_of(calibration, shape, options.preset, called[0] or "calibration images")
-    evaluated = images_of(evaluation, shape, options.preset, called[1] or "evaluation images")
-    check_labels(labels, images if evaluated is None else evaluated)
+    called = given.called
+    images = images_of(given.calibration, shape, options.preset, called[0] or "calibration images")
+    evaluated = images_of(given.evaluation, shape, options.preset, called[1] or "evaluation images")
+    check_labels(given.labels, images if evaluated is None else evaluated)
     trace = source.trace(shape, steps, options.layout)
     notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
 
     def watch(event: PassEvent) -> None:
         events.append(event)
-        if observe is not None:
-            observe(event)
+        if given.observe is not None:
+            given.observe(event)
 
     watch(PassEvent("trace", trace.graph, 0.0))
     spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
@@ -168,8 +136,8 @@ def _compiled(
         notes.append(f"{len(used)} of {len(images)} calibration images fit the memory")
     judged = some_images(spiking, used) if evaluated is None else evaluated
     truth = None
-    if labels is not None and judged is not None:
-        truth = labels_for(labels, spiking)
+    if given.labels is not None and judged is not None:
+        truth = labels_for(given.labels, spiking)
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
@@ -177,7 +145,7 @@ def _compiled(
         if used is None:
             rounded = round_plainly(spiking, bits, profile.choose_units)
         else:
-            rounded = round_with_images(spiking, bits, used, progress, profile.choose_units)
+            rounded = round_with_images(spiking, bits, used, given.progress, profile.choose_units)
         return profile.lower(rounded, max(bits.values()))
 
     most = min(MOST, profile.most_bits)

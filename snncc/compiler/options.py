@@ -9,7 +9,7 @@ from snncc.ir.limits import MOST_STEPS
 from snncc.runtime.preprocessing import PRESETS, Preprocessing
 from snncc.targets.registry import PROFILES, profile_named, unknown
 
-WEIGHT_BITS = range(2, 25)
+ALLOWED_WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
 BEYOND = 1e100
 """No mean, standard deviation or normalised pixel is larger, and no deviation so much smaller."""
@@ -99,7 +99,7 @@ def check_options(options: CompileOptions) -> None:
     _check_whole_numbers(options)
     _check_normalisation(options)
     for bits in options.given_bits:
-        if bits not in WEIGHT_BITS:
+        if bits not in ALLOWED_WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
     if options.agreement is not None:
         _check_search(options, options.agreement)

@@ -3,10 +3,12 @@
 import dataclasses
 import typing
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, cast
 
 from snncc.ir.loc import Loc
 from snncc.ir.op import Op, Param
+from snncc.ir.stored_words import WORDS
 from snncc.ir.types import Axis, ValueType, kind_of
 
 Json = Any
@@ -23,12 +25,17 @@ class CodecError(ValueError):
 
 def encode_op(op: Op) -> dict[str, Json]:
     """Fields of an op that differ from their defaults, constants as {"@": name, "axes": [...]}."""
-    fields = dataclasses.fields(op)
-    return {
+    fields = {
         f.name: encode_value(getattr(op, f.name))
-        for f in fields
+        for f in dataclasses.fields(op)
         if f.default is dataclasses.MISSING or getattr(op, f.name) != f.default
     }
+    words = WORDS.get(type(op))
+    if words is not None:
+        fields.pop(words.field, None)
+        word = words.written(op)
+        fields |= {} if word is None else {words.field: word}
+    return fields
 
 
 def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
@@ -47,7 +54,13 @@ def decode_op(cls: type[Op], fields: Mapping[str, Json]) -> Op:
     missing = [n for n, f in known.items() if f.default is dataclasses.MISSING and n not in fields]
     if missing:
         raise CodecError(f"{cls.mnemonic} lacks {missing}")
-    return cls(**{name: _decode(fields[name], hints[name], name) for name in fields})
+    told, words = dict(fields), WORDS.get(cls)
+    if words is not None:
+        told[words.field] = words.read(fields)
+        if told[words.field] is None:
+            said = shown(fields[words.field])
+            raise CodecError(f"field {words.field!r} is {said}, which no program has")
+    return cls(**{name: _decode(told[name], hints[name], name) for name in told})
 
 
 def encode_value(value: object) -> Json:
@@ -55,7 +68,7 @@ def encode_value(value: object) -> Json:
         return {"@": value.name, "axes": list(value.axes)}
     if isinstance(value, tuple):
         return [encode_value(v) for v in typing.cast("tuple[object, ...]", value)]
-    return value
+    return value.value if isinstance(value, Enum) else value
 
 
 def _decode(value: Json, hint: Any, name: str) -> Any:
@@ -78,6 +91,8 @@ def _decode_one(value: Json, hint: Any) -> Any:
         return _decode_param(value)
     if typing.get_origin(hint) is tuple:
         return _decode_tuple(value, typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return next((member for member in hint if member.value == value), _NO)
     if hint is float and type(value) is int:
         return float(value)
     return value if type(value) is hint else _NO

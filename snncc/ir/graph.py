@@ -31,6 +31,16 @@ class Node:
     type: ValueType
     locs: tuple[Loc, ...] = ()
 
+    @property
+    def loc(self) -> Loc | None:
+        """The first of its places, if any is known."""
+        return self.locs[0] if self.locs else None
+
+    @property
+    def module_path(self) -> str:
+        """Of the first place; "" for the root, or where none is known."""
+        return self.locs[0].module_path if self.locs else ""
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import membranes
+from snncc.ir.arrays import spread
+from snncc.ir.neuron_rule import NeuronRule, Rounding
 from snncc.ir.op import (
     WIDEST,
     Array,
@@ -66,8 +68,8 @@ class Gain(Op):
 class IntegerPopulation(Op):
     """Neurons in integers.
 
-    leak(V) = (p * V + c) >> k, floor; with compare "gt": -((p * -V + c) >> k)
-    with rounding "zero": sign(V) * ((p * |V| + c) >> k), whatever the comparison
+    leak(V) = (p * V + c) >> k (DOWN), -((p * -V + c) >> k) (UP) or
+        sign(V) * ((p * |V| + c) >> k) (TO_ZERO)
     Z[t] = leak(V[t-1]) + polarity * (X[t] + offset) + bias
     S[t] = 1 if Z[t] >= threshold ("gt": Z[t] > threshold) else 0
     V[t] = 0 where S[t] = 1 ("hard"), or Z[t] - S[t] * threshold ("soft"); V[-1] = 0
@@ -77,6 +79,7 @@ class IntegerPopulation(Op):
     With decay 1/2^k the floor is exact: floor(floor(a)/m) = floor(a/m), so Z is the floor of the
     real membrane and decides as it does (for "gt" the ceiling, likewise). For another 1/m,
     p, k and c are chosen so that leak(V) = floor(V / m) for every V of the membrane's interval.
+    The floor of a real membrane says nothing of "gt", nor its ceiling of "ge": no program has them.
 
     Rounding toward zero, as Lava and Loihi do, is not exact for negative membranes. With p/2^k =
     1/2^j and all currents and biases multiples of 2^f it loses nothing in the first f // j + 1
@@ -89,7 +92,7 @@ class IntegerPopulation(Op):
             table of channels times tokens is needed.
         decay: (p, k); (1, 0) never forgets.
         decay_offset: c, at least 0.
-        rounding: "floor" (with "gt" upwards) or "zero": how the leak rounds.
+        rounding: of the leak: TO_ZERO, or the one that is exact for the comparison.
         membrane: declared closed interval of Z and V, proved by the verifier.
     """
 
@@ -103,7 +106,7 @@ class IntegerPopulation(Op):
     membrane: tuple[int, int] = (0, 0)
     decay_offset: int = 0
     offset: Param | None = None
-    rounding: str = "floor"
+    rounding: Rounding = Rounding.DOWN
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
@@ -124,7 +127,11 @@ class IntegerPopulation(Op):
         require(0 <= offset < 1 << shift, f"decay offset {offset} is outside [0, 2^{shift})")
         require(self.reset in ("hard", "soft"), f"unknown reset {self.reset!r}")
         require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
-        require(self.rounding in ("floor", "zero"), f"unknown rounding {self.rounding!r}")
+        known = Rounding.TO_ZERO, Rounding.exact_for(self.compare)
+        require(
+            self.rounding in known,
+            f"a leak that is rounded {self.rounding.value} says nothing about {self.compare!r}",
+        )
         return result
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
@@ -140,14 +147,11 @@ class IntegerPopulation(Op):
             f"the membrane's leak can reach {reach}, more than {WIDEST} bits hold",
         )
 
-    def leak(self, v: Array) -> Array:
-        """What remains of a membrane after one step; int64."""
-        (factor, shift), offset = self.decay, self.decay_offset
-        down: Array = (factor * v + offset) >> shift
-        up: Array = -((factor * -v + offset) >> shift)
-        if self.rounding == "zero":
-            return np.where(v < 0, up, down)
-        return down if self.compare == "ge" else up
+    @property
+    def rule(self) -> NeuronRule:
+        """What its neurons do beside their constants."""
+        hard, at_least = self.reset == "hard", self.compare == "ge"
+        return NeuronRule(self.decay, self.decay_offset, self.rounding, hard, at_least)
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
         """Interval of Z and V over T steps from V = 0, for any current within its range."""
@@ -157,7 +161,7 @@ class IntegerPopulation(Op):
         require_narrow(f"{current}", low, high)
         least, most = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
         found = [
-            membranes.bounds(self._law, piece, context.steps)
+            membranes.bounds(self.rule, piece, context.steps)
             for piece in self._drives(least, most, names, context).pieces()
         ]
         return min(int(low.min()) for low, _ in found), max(int(high.max()) for _, high in found)
@@ -176,7 +180,7 @@ class IntegerPopulation(Op):
         Raises:
             TooWide: a number on the way needs more than `WIDEST` bits.
         """
-        return membranes.bounds(self._law, self._drives(low, high, names, context), context.steps)
+        return membranes.bounds(self.rule, self._drives(low, high, names, context), context.steps)
 
     def _drives(
         self, low: Array, high: Array, names: tuple[str, ...], context: Context
@@ -184,15 +188,10 @@ class IntegerPopulation(Op):
         def over(param: Param | None, default: int) -> Array:
             if param is None:
                 return np.full([1] * (1 + len(names)), default, np.int64)
-            return membranes.along(context.array(param), param.axes, names)
+            return spread(context.array(param).astype(np.int64), param.axes, (TIME, *names))
 
         fields = over(self.threshold, 0), over(self.bias, 0), over(self.polarity, 1)
         return membranes.Drives(*fields, over(self.offset, 0), low, high)
-
-    @property
-    def _law(self) -> membranes.Law:
-        hard, at_least = self.reset == "hard", self.compare == "ge"
-        return membranes.Law(self.leak, self.decay[0], self.decay_offset, hard, at_least)
 
 
 LARGEST_UNIT = 2.0**900

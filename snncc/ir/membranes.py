@@ -6,13 +6,13 @@ membrane which leaves them on the way is an error and never wraps.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from snncc.ir.neuron_rule import NeuronRule
 from snncc.ir.op import Array, require_narrow
-from snncc.ir.types import TIME
 
 CHUNK = 1 << 18
 """Neurons at a time: what is worked on stays in the cache, and memory is bounded."""
@@ -56,25 +56,7 @@ class Drives:
             yield from Drives(*(a if a.shape[axis] == 1 else a[at] for a in self.arrays)).pieces()
 
 
-@dataclass(frozen=True)
-class Law:
-    """How a neuron leaks, fires and resets.
-
-    Attributes:
-        leak: what remains of membranes after one step, in int64.
-        factor, carry: leak multiplies by the one and adds the other before it shifts.
-        hard: whether a spike sets the membrane to 0, or takes the threshold off.
-        at_least: whether a level equal to the threshold fires.
-    """
-
-    leak: Callable[[Array], Array]
-    factor: int
-    carry: int
-    hard: bool
-    at_least: bool
-
-
-def bounds(law: Law, drives: Drives, steps: int) -> tuple[Array, Array]:
+def bounds(rule: NeuronRule, drives: Drives, steps: int) -> tuple[Array, Array]:
     """For each neuron the least and the largest that Z and V can be, over all steps from V = 0.
 
     A spike can only bring the upper end down to the threshold (hard: 0; soft: Z - threshold), so
@@ -95,40 +77,37 @@ def bounds(law: Law, drives: Drives, steps: int) -> tuple[Array, Array]:
     for t in range(steps):
         before = v_low, v_high
         moment = Drives(*(a[min(t, len(a) - 1)] for a in drives.arrays))
-        z_low, z_high = _driven(law, moment, v_low, v_high)
-        v_low, v_high = _reset(law, moment.threshold, z_low, z_high)
+        z_low, z_high = _driven(rule, moment, v_low, v_high)
+        v_low, v_high = _reset(rule, moment.threshold, z_low, z_high)
         least = np.minimum(least, np.minimum(z_low, v_low))
         most = np.maximum(most, np.maximum(z_high, v_high))
-        _require_leak(law, v_low, v_high)
+        _require_leak(rule, v_low, v_high)
         if not varies and all(map(_same, before, (v_low, v_high))):
             break  # every later step is like this one
     return least, most
 
 
-def _driven(law: Law, at: Drives, low: Array, high: Array) -> tuple[Array, Array]:
+def _driven(rule: NeuronRule, at: Drives, low: Array, high: Array) -> tuple[Array, Array]:
     ends = at.sign * (at.low + at.offset) + at.bias, at.sign * (at.high + at.offset) + at.bias
-    z_low, z_high = law.leak(low) + np.minimum(*ends), law.leak(high) + np.maximum(*ends)
+    z_low, z_high = rule.leak(low) + np.minimum(*ends), rule.leak(high) + np.maximum(*ends)
     require_narrow("the membrane", *_ends(z_low), *_ends(z_high))
     return z_low, z_high
 
 
-def _reset(law: Law, threshold: Array, z_low: Array, z_high: Array) -> tuple[Array, Array]:
+def _reset(rule: NeuronRule, threshold: Array, z_low: Array, z_high: Array) -> tuple[Array, Array]:
     """What stays below the threshold, joined with what fired."""
-    below = threshold - (1 if law.at_least else 0)
+    below = rule.last_silent(threshold)
     silent, fires = z_low <= below, z_high > below
-    if law.hard:
-        low = high = np.zeros_like(below)
-    else:
-        low, high = np.maximum(z_low, below + 1) - threshold, z_high - threshold
+    low, high = (rule.reset(end, threshold) for end in (np.maximum(z_low, below + 1), z_high))
     silent_high = np.minimum(z_high, below)
     v_low = np.where(silent, np.where(fires, np.minimum(z_low, low), z_low), low)
     v_high = np.where(silent, np.where(fires, np.maximum(silent_high, high), silent_high), high)
     return v_low, v_high
 
 
-def _require_leak(law: Law, low: Array, high: Array) -> None:
+def _require_leak(rule: NeuronRule, low: Array, high: Array) -> None:
     largest = max(map(abs, (*_ends(low), *_ends(high))))
-    require_narrow("the membrane's leak", largest * max(1, law.factor) + law.carry)
+    require_narrow("the membrane's leak", largest * max(1, rule.decay[0]) + rule.carry)
 
 
 def _ends(array: Array) -> tuple[int, int]:
@@ -137,10 +116,3 @@ def _ends(array: Array) -> tuple[int, int]:
 
 def _same(one: Array, other: Array) -> bool:
     return one.shape == other.shape and bool((one == other).all())
-
-
-def along(array: Array, axes: tuple[str, ...], names: tuple[str, ...]) -> Array:
-    """A constant over [t, *names], with length 1 where it lacks an axis; int64."""
-    wide, every = array.astype(np.int64), (TIME, *names)
-    moved = wide.transpose([axes.index(name) for name in every if name in axes])
-    return moved.reshape([wide.shape[axes.index(n)] if n in axes else 1 for n in every])

@@ -60,7 +60,8 @@ class Op:
     """Base of all ops.
 
     Subclasses are frozen dataclasses whose fields are JSON-like values (str, int, float, bool,
-    None, Param, tuples of these): that alone gives the text form and the artefact's form.
+    None, Param, an enum of strings, tuples of these): that alone gives the text form and the
+    artefact's form, but for the words that `stored_words` keeps as they were.
     """
 
     mnemonic: ClassVar[str]

@@ -1,8 +1,9 @@
 """Linear maps between named axes: the ops that the spiking and the integer dialect share."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from snncc.ir.op import (
     WIDEST,
@@ -21,6 +22,7 @@ from snncc.ir.types import BYTE, TIME, Axis, Kind, ValueType
 
 PIXELS = "pixels"
 """The word for frames that are an 8-bit image."""
+Term = TypeVar("Term")
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,10 @@ class Sum(Op):
     mnemonic: ClassVar[str] = "sum"
     shifts: tuple[int, ...] = ()
 
+    def terms(self, sources: Sequence[Term]) -> Iterator[tuple[Term, int]]:
+        """What belongs to each source, with the shift of that source."""
+        return zip(sources, self.shifts or (0,) * len(sources), strict=True)
+
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(len(inputs) > 0, "a sum needs a source")
         require(
@@ -257,18 +263,14 @@ class Sum(Op):
         ranges = [i.range for i in inputs]
         bounds = None
         if all(r is not None for r in ranges):
-            shifts = self.shifts or (0,) * len(inputs)
-            pairs = [r for r in ranges if r is not None]
-            bounds = (
-                sum(r[0] << s for r, s in zip(pairs, shifts, strict=True)),
-                sum(r[1] << s for r, s in zip(pairs, shifts, strict=True)),
-            )
+            pairs = [*self.terms([r for r in ranges if r is not None])]
+            bounds = sum(r[0] << s for r, s in pairs), sum(r[1] << s for r, s in pairs)
         return ValueType(Kind.CURRENT, axes, bounds)
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
         """No sum of some of the sources may need more bits either: all orders are legal."""
         low = high = 0
-        for source, shift in zip(inputs, self.shifts or (0,) * len(inputs), strict=True):
+        for source, shift in self.terms(inputs):
             if source.range is not None:
                 low += min(0, source.range[0] << shift)
                 high += max(0, source.range[1] << shift)

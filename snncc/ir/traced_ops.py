@@ -5,11 +5,11 @@ recorded array and a traced value differ only by the batch axis. A dimension tha
 merging several axes stands as those axes, side by side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from snncc.ir.op import Context, Op, Param, require, require_axes
-from snncc.ir.projections import join_axes
+from snncc.ir.projections import Contract, Convolve, join_axes
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 
 
@@ -60,6 +60,11 @@ class Linear(Op):
             require_axes(self.bias, result, context)
         return result
 
+    @property
+    def map(self) -> Contract:
+        """Without its bias."""
+        return Contract(self.weight, self.into, self.out)
+
 
 @dataclass(frozen=True)
 class Conv(Op):
@@ -93,17 +98,7 @@ class Conv(Op):
             weight.shape[1] * self.groups == x.size(self.channel),
             f"weight {weight.shape} in {self.groups} groups does not fit {x}",
         )
-        sizes = [
-            (x.size(n) + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, p, d, k, s in zip(
-                (self.height, self.width),
-                self.padding,
-                self.dilation,
-                weight.shape[2:],
-                self.stride,
-                strict=True,
-            )
-        ]
+        sizes = self.map.output_size(x, weight)
         place = {
             self.channel: Axis(self.out_channel, weight.shape[0]),
             self.height: Axis(self.out_height, sizes[0]),
@@ -113,6 +108,11 @@ class Conv(Op):
         if self.bias is not None:
             require_axes(self.bias, result, context)
         return result
+
+    @property
+    def map(self) -> Convolve:
+        """Without its bias."""
+        return Convolve(**{f.name: getattr(self, f.name) for f in fields(Convolve)})
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,15 @@ from collections.abc import Mapping
 
 from snncc.ir import Graph, Kind, Node
 from snncc.ir.types import BYTE
+from snncc.meaning import Meaning
 from snncc.mfi import spiking_rules, traced_rules
-from snncc.mfi.domains import BIT, Domain, Values, integers
+from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, integers
+from snncc.mfi.structure import Read
+
+REAL: Mapping[str, Meaning[Read, Domain]] = {
+    "traced": traced_rules.DOMAIN,
+    "spiking": spiking_rules.DOMAIN,
+}
 
 
 def domains_of(graph: Graph, image: tuple[float, float] | None = None) -> dict[str, Domain]:
@@ -25,13 +32,14 @@ def domains_of(graph: Graph, image: tuple[float, float] | None = None) -> dict[s
 
 
 def _domain(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
-    match graph.dialect:
-        case "traced":
-            return traced_rules.domain_of(graph, node, known)
-        case "spiking":
-            return spiking_rules.domain_of(graph, node, known)
-        case _:
-            return _declared(node)
+    """The numbers that the result of one node can be, from those of its inputs.
+
+    Of an op that is none of a real dialect nothing is known.
+    """
+    table = REAL.get(graph.dialect)
+    if table is None:
+        return _declared(node)
+    return table(Read(graph, node, known), node) if table.dialect.has(node.op) else ANY_REAL
 
 
 def _declared(node: Node) -> Domain:

@@ -5,7 +5,7 @@ import numpy as np
 from snncc.ir import Array
 from snncc.mfi.rules import digits_of
 
-WEIGHT_BITS = 8
+ASSUMED_WEIGHT_BITS = 8
 """Of the weights that the adders of a model that is not compiled yet are counted for."""
 GAIN_BITS = 12
 """Likewise of gains: lowering gives them four bits more than the weights."""

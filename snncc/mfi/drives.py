@@ -6,26 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snncc.ir.neuron_rule import NeuronRule
+
 Interval = tuple[int, int]
 WIDEST_SCAN = 1 << 20
 """So many constant currents are tried at most."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a neuron leaks, fires and resets, as in `IntegerPopulation`."""
-
-    decay: tuple[int, int]
-    decay_offset: int
-    hard: bool
-    at_least: bool
-    toward_zero: bool = False
-
-    def leak(self, level: int) -> int:
-        factor, shift = self.decay
-        if level >= 0 if self.toward_zero else self.at_least:
-            return (factor * level + self.decay_offset) >> shift
-        return -((factor * -level + self.decay_offset) >> shift)
 
 
 @dataclass(frozen=True)
@@ -44,10 +29,6 @@ class Moment:
     polarity: int
     current: Interval
 
-    def last(self, rule: Rule) -> int:
-        """The highest level that does not fire."""
-        return self.threshold - 1 if rule.at_least else self.threshold
-
     @property
     def push(self) -> Interval:
         """Range of polarity * X."""
@@ -55,11 +36,13 @@ class Moment:
         return min(ends), max(ends)
 
 
-def drive(rule: Rule, moments: Sequence[Moment], upper: bool, varies: bool) -> tuple[int, ...]:
+def drive(
+    rule: NeuronRule, moments: Sequence[Moment], upper: bool, varies: bool
+) -> tuple[int, ...]:
     """The current at every step that brings Z highest (upper) or lowest.
 
     Args:
-        rule: see `Rule`.
+        rule: of the neuron.
         moments: of all T steps.
         upper: which end.
         varies: whether the current may differ from step to step; if not, its range does not.
@@ -69,23 +52,20 @@ def drive(rule: Rule, moments: Sequence[Moment], upper: bool, varies: bool) -> t
     return (_constant(rule, moments, upper),) * len(moments)
 
 
-def _constant(rule: Rule, moments: Sequence[Moment], upper: bool) -> int:
+def _constant(rule: NeuronRule, moments: Sequence[Moment], upper: bool) -> int:
     """The best constant current; all of them are tried, or evenly many."""
     low, high = moments[0].current
     stride = (high - low) // WIDEST_SCAN + 1
     x = np.append(np.arange(low, high, stride), high)
-    factor, shift = rule.decay
     v, best = np.zeros_like(x), np.zeros_like(x)
     for moment in moments:
-        side = np.where(v < 0, -1, 1) if rule.toward_zero else 1 if rule.at_least else -1
-        v = side * ((factor * side * v + rule.decay_offset) >> shift)
-        z = v + moment.polarity * x + moment.bias
+        z = rule.leak(v) + moment.polarity * x + moment.bias
         best = np.maximum(best, z) if upper else np.minimum(best, z)
-        v = np.where(z > moment.last(rule), 0 if rule.hard else z - moment.threshold, z)
+        v = np.where(rule.fires(z, moment.threshold), rule.reset(z, moment.threshold), z)
     return int(x[best.argmax() if upper else best.argmin()])
 
 
-def _varying(rule: Rule, moments: Sequence[Moment], upper: bool) -> tuple[int, ...]:
+def _varying(rule: NeuronRule, moments: Sequence[Moment], upper: bool) -> tuple[int, ...]:
     """Forward: the exact sets of V and Z as unions of intervals. Backward: how to get there.
 
     The leak takes neighbours to neighbours or to the same level, so that it takes intervals of
@@ -95,9 +75,12 @@ def _varying(rule: Rule, moments: Sequence[Moment], upper: bool) -> tuple[int, .
     levels: list[list[Interval]] = []
     v: list[Interval] = [(0, 0)]
     for moment in moments:
-        (low, high), last = moment.push, moment.last(rule)
+        (low, high), last = moment.push, rule.last_silent(moment.threshold)
         z = _union(
-            [(rule.leak(a) + low + moment.bias, rule.leak(b) + high + moment.bias) for a, b in v]
+            [
+                (rule.leak_of(a) + low + moment.bias, rule.leak_of(b) + high + moment.bias)
+                for a, b in v
+            ]
         )
         before.append(v)
         levels.append(z)
@@ -120,22 +103,24 @@ def _varying(rule: Rule, moments: Sequence[Moment], upper: bool) -> tuple[int, .
     return tuple(currents)
 
 
-def _origin(rule: Rule, moment: Moment, levels: list[Interval], target: int) -> tuple[int, int]:
+def _origin(
+    rule: NeuronRule, moment: Moment, levels: list[Interval], target: int
+) -> tuple[int, int]:
     """V and polarity * X with leak(V) + polarity * X + bias = target."""
     want = target - moment.bias
     for a, b in levels:
         low, high = (
-            max(rule.leak(a), want - moment.push[1]),
-            min(rule.leak(b), want - moment.push[0]),
+            max(rule.leak_of(a), want - moment.push[1]),
+            min(rule.leak_of(b), want - moment.push[0]),
         )
         if low <= high:
-            return a + bisect_left(range(a, b + 1), low, key=rule.leak), want - low
+            return a + bisect_left(range(a, b + 1), low, key=rule.leak_of), want - low
     raise ArithmeticError(f"no level leads to {target}")
 
 
-def _unreset(rule: Rule, moment: Moment, levels: list[Interval], after: int) -> int:
+def _unreset(rule: NeuronRule, moment: Moment, levels: list[Interval], after: int) -> int:
     """Z of the step before which leaves V = after behind."""
-    if after <= moment.last(rule) and _holds(levels, after):
+    if after <= rule.last_silent(moment.threshold) and _holds(levels, after):
         return after
     return levels[-1][1] if rule.hard else after + moment.threshold
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.spiking_ops import Affine, Population
 from snncc.ir.types import TIME
-from snncc.mfi.switching import TIE, Line, first_firing, trains_differ
+from snncc.mfi.switching import RELATIVE_TIE, Line, first_firing, trains_differ
 
 Real = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,7 +93,7 @@ class Counted:
     storage: Storage | None = None
 
 
-class Site:
+class PopulationFold:
     """One population: the constants of the original and of the integers, neuron by neuron.
 
     All arrays are [t, *axes of one step]; t is 1 where no constant differs from step to step.
@@ -229,9 +230,8 @@ class Site:
 
         level, offset = map(train, self.alone)
         real = (level, offset, self.original.decay)
-        whole = (train(self.threshold), train(self.added), (*self.op.decay, self.op.decay_offset))
-        toward_zero = self.op.rounding == "zero"
-        return int(trains_differ(real, whole, self.op.reset, self.op.compare, toward_zero))
+        whole = train(self.threshold), train(self.added)
+        return int(trains_differ(real, whole, self.op.rule))
 
     def _integers(self, sign: Ints) -> tuple[NDArray[np.bool_], ...]:
         """Which neurons have the right integers, an exact bias, a level on an integer."""
@@ -243,12 +243,12 @@ class Site:
         right = (met == -(-firing.first // self.grain)) | (met == -(-firing.other // self.grain))
         if self.op.reset == "soft":
             level = np.divide(self.level, self.step, out=0.0 * ones, where=self.step > 0.0)
-            right = np.abs(self.threshold - level) <= 0.5 + TIE * np.abs(level)
+            right = np.abs(self.threshold - level) <= 0.5 + RELATIVE_TIE * np.abs(level)
         bias = np.divide(self.offset, self.step, out=0.0 * ones, where=self.step > 0.0)
         reach = np.abs(self.a) * self.unit * max(map(abs, self.range))
         left_out = ~self.reads & (reach * 2.0**NEGLIGIBLE_BITS <= np.abs(self.level))
         right &= self._nearest(bias) & ((self.polarity == sign) | left_out)
-        return right, np.abs(self.added - bias) <= TIE * np.abs(bias), firing.tied
+        return right, np.abs(self.added - bias) <= RELATIVE_TIE * np.abs(bias), firing.tied
 
     def _nearest(self, bias: Real) -> NDArray[np.bool_]:
         """Where the integers that are added are the nearest to bias.
@@ -259,7 +259,9 @@ class Site:
         if self.op.offset is None:
             if self.storage is not None:
                 return nearest_on_grid(self.bias, bias, self.storage)
-            nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= 0.5 + TIE * np.abs(bias)
+            nearest: NDArray[np.bool_] = np.abs(self.bias - bias) <= 0.5 + RELATIVE_TIE * np.abs(
+                bias
+            )
             return nearest
         (axis,) = (self.names.index(name) for name in self.op.offset.axes)
         others = tuple(i for i in range(bias.ndim) if i != axis)
@@ -267,7 +269,7 @@ class Site:
         weight = np.maximum(1, np.abs(self.polarity).sum(axis=others, keepdims=True))
         own = ((bias - centre) * self.polarity).sum(axis=others, keepdims=True) / weight
         largest = np.abs(bias).max(initial=0.0)
-        most = 0.5 + TIE * largest
+        most = 0.5 + RELATIVE_TIE * largest
         found: NDArray[np.bool_] = (
             (np.abs(centre + self.polarity * own - bias) <= PARTS * largest)
             & (np.abs(self.bias - centre) <= most)
@@ -311,7 +313,7 @@ def divides(m: int, decay: float, op: IntegerPopulation) -> bool:
     excess = factor * m - (1 << shift)
     side = 1 if op.compare == "ge" else -1
     found = [excess * side * end + carry * m for end in op.membrane]
-    if op.rounding == "zero" and m > 1 and min(side * end for end in op.membrane) < 0:
+    if op.rounding is Rounding.TO_ZERO and m > 1 and min(side * end for end in op.membrane) < 0:
         return False
     return abs(m * decay - 1.0) < PARTS and min(found) >= 0 and max(found) < 1 << shift
 

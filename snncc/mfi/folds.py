@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.mfi.fold_sites import Counted, FoldSite, Site, Storage
+from snncc.mfi.fold_sites import Counted, FoldSite, PopulationFold, Storage
 
 Real = NDArray[np.float64]
 
@@ -84,7 +84,9 @@ def prove_folds(before: Graph, integer: Graph, scales: Scales) -> tuple[FoldSite
     """
     exponents = _exponents(integer, scales)
     return tuple(
-        Site(before, integer, node, _counted(integer, node.inputs[0], scales, exponents)).prove()
+        PopulationFold(
+            before, integer, node, _counted(integer, node.inputs[0], scales, exponents)
+        ).prove()
         for node in integer.select(IntegerPopulation)
     )
 
@@ -111,8 +113,7 @@ def _grid(integer: Graph, node: Node) -> int:
     """Every element of a current is a multiple of 2^this."""
     if not isinstance(node.op, Sum):
         return 0
-    shifts = node.op.shifts or (0,) * len(node.inputs)
-    parts = zip(node.inputs, shifts, strict=True)
+    parts = node.op.terms(node.inputs)
     return min(_grid(integer, integer[name]) + shift for name, shift in parts)
 
 

@@ -19,7 +19,7 @@ from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome, standing
 from snncc.mfi.real_rules import left_factor
 from snncc.mfi.rules import UNKNOWN, Need, need_of
-from snncc.mfi.structure import NEURONS, Judged, Structure, called
+from snncc.mfi.structure import NEURONS, Judged, Structure, display_name
 
 ENCODINGS = {
     "bit-planes": "inside the program: each of a pixel's 8 bits selects weights (select, add, "
@@ -151,10 +151,10 @@ def prove_rules(
     ops = tuple(
         OpVerdict(
             node.name,
-            node.locs[0].module_path if node.locs else "",
-            called(node),
+            node.module_path,
+            display_name(node),
             need(node),
-            node.locs[0] if node.locs else None,
+            node.loc,
             domains[node.name],
             _encodes(graph, node, domains),
         )
@@ -191,10 +191,10 @@ def _unseen(finding: Finding) -> OpVerdict:
 
 def _added(node: Node, outcome: Outcome) -> OpVerdict:
     """A factor that no op of the model stands for: the passes put it there."""
-    loc = node.locs[0] if node.locs else None
+    loc = node.loc
     where = f"stays: {outcome.left[node.name]}"
     need = left_factor(outcome, node.name, (), np.ones(1), where)
-    return OpVerdict(node.name, loc.module_path if loc else "", called(node), need, loc)
+    return OpVerdict(node.name, loc.module_path if loc else "", display_name(node), need, loc)
 
 
 def _rule(graph: Graph, domains: Mapping[str, Domain], outcome: Outcome) -> Callable[[Node], Need]:

@@ -11,12 +11,12 @@ from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
-from snncc.mfi.constants import GAIN_BITS, WEIGHT_BITS, adders_of, powers_of_two
+from snncc.mfi.constants import ASSUMED_WEIGHT_BITS, GAIN_BITS, adders_of, powers_of_two
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome
 from snncc.mfi.rules import Need, digits_of
-from snncc.mfi.structure import MAPS, SUMS, Judged, Structure, called, factor_of, offset_of
+from snncc.mfi.structure import MAPS, SUMS, Judged, Structure, display_name, factor_of, offset_of
 
 SPIKE_BEFORE = "put a spiking neuron before it"
 
@@ -34,7 +34,8 @@ def projection(at: Judged, op: Op) -> Need:
         return Need(
             Level.NONE,
             ("multiply", "add"),
-            reason=f"weights meet real activations, which {origin.name} ({called(origin)}) made",
+            reason=f"weights meet real activations, which {origin.name} "
+            f"({display_name(origin)}) made",
             help=SPIKE_BEFORE + ", or quantise the activations to a few bits: each bit plane "
             "selects weights",
         )
@@ -75,7 +76,7 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
     return Need(
         Level.STRICT if shifts else Level.SHIFT_ADD,
         ("shift", "add"),
-        adders=0 if shifts else adders_of(weights, WEIGHT_BITS),
+        adders=0 if shifts else adders_of(weights, ASSUMED_WEIGHT_BITS),
         reason=f"constant weights meet {source}: {reason}"
         + ("; every weight is a power of two" if shifts else ""),
         help=""

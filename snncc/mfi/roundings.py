@@ -14,7 +14,7 @@ BLUR = 2.0**-40
 
 
 @dataclass(frozen=True)
-class Rounding:
+class RoundedWeights:
     """What was found for one projection.
 
     Attributes:
@@ -35,7 +35,7 @@ class Rounding:
 
 def prove_roundings(
     spiking: Graph, integer: Graph, scales: Scales, weight_bits: int | Mapping[str, int]
-) -> tuple[Rounding, ...]:
+) -> tuple[RoundedWeights, ...]:
     """Compares every weight of a program with the folded real one.
 
     Args:
@@ -44,7 +44,7 @@ def prove_roundings(
         scales: units and exponents that the lowering used.
         weight_bits: of the signed weights, for all or by projection.
     """
-    found: list[Rounding] = []
+    found: list[RoundedWeights] = []
     for node in integer.select(Contract, Convolve):
         op, real = node.op, spiking[node.name].op
         if not isinstance(op, Contract | Convolve) or not isinstance(real, Contract | Convolve):
@@ -61,7 +61,7 @@ def prove_roundings(
         held = np.abs(np.clip(steps, -largest, largest) - integer.constants[op.weight.name])
         nearest = held <= 0.5 + BLUR * np.abs(steps)
         found.append(
-            Rounding(
+            RoundedWeights(
                 node.name,
                 weight.size,
                 int(nearest.sum()),
@@ -72,7 +72,7 @@ def prove_roundings(
     return tuple(found)
 
 
-def rounding_summary(found: Sequence[Rounding]) -> dict[str, float]:
+def rounding_summary(found: Sequence[RoundedWeights]) -> dict[str, float]:
     """Totals over all projections; `farthest` is the largest."""
     return {
         "weights": sum(each.weights for each in found),

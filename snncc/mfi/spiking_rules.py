@@ -1,10 +1,8 @@
 """What each op of the spiking dialect needs, and the domains of its values."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from snncc.ir import SPIKING, Graph, Kind, Node, Op
+from snncc.ir import SPIKING, Kind, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
@@ -14,21 +12,10 @@ from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import UNKNOWN, Need
-from snncc.mfi.structure import Judged, Read, aligned, called, factor_of, offset_of
+from snncc.mfi.structure import Judged, Read, aligned, display_name, factor_of, offset_of
 
 DOMAIN: Meaning[Read, Domain] = Meaning("the domains of the spiking dialect", SPIKING)
 NEED: Meaning[Judged, Need] = Meaning("the verdict on spiking graphs", SPIKING)
-
-
-def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
-    """The numbers that the result of one node can be, from those of its inputs.
-
-    Of an op that is none of the dialect nothing is known.
-
-    Raises:
-        SnnccError: SNN040 for an op of the dialect without a domain.
-    """
-    return DOMAIN(Read(graph, node, known), node) if SPIKING.has(node.op) else ANY_REAL
 
 
 @DOMAIN.of(Frames)
@@ -102,7 +89,7 @@ def unknown(at: Judged, op: Opaque) -> Need:
     return Need(
         Level.NONE,
         UNKNOWN,
-        reason=f"{called(at.node)} has no form in this dialect",
+        reason=f"{display_name(at.node)} has no form in this dialect",
         help="judge the model: there the function is known",
     )
 

@@ -116,7 +116,7 @@ def _varying(param: Param, values: Array) -> tuple[tuple[str, ...], Array]:
     return axes, values.reshape(-1)
 
 
-def called(node: Node) -> str:
+def display_name(node: Node) -> str:
     """The op's mnemonic, or the name of a function that no pass lowers."""
     op = node.op
     return op.function.partition(":")[0] if isinstance(op, traced.Foreign | Opaque) else op.mnemonic

@@ -12,10 +12,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.ir.neuron_rule import NeuronRule
+
 Real = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-TIE = 2.0**-45
+RELATIVE_TIE = 2.0**-45
 """Nearer to an integer than this part of its size a level is that integer: a tie.
 
 Units come out of divisions in float64. A threshold that is meant to be 127 units is 127 of them but
@@ -68,7 +70,7 @@ def first_firing(line: Line, compare: str) -> Firing:
     ceiling = np.ceil(level) if compare == "ge" else np.floor(level) + 1.0
     first = ceiling.astype(np.int64)
     other, tied = first.copy(), np.zeros(level.shape, np.bool_)
-    near = some & (np.abs(level - np.rint(level)) <= 3.0 * TIE * size)
+    near = some & (np.abs(level - np.rint(level)) <= 3.0 * RELATIVE_TIE * size)
     for at in map(tuple, np.argwhere(near)):
         constants = (line.threshold[at], line.offset[at], line.scale[at], line.unit[at])
         first[at], other[at], tied[at] = _first(*map(float, constants), compare)
@@ -83,7 +85,7 @@ def _first(
     rise = Fraction(scale) * Fraction(unit)
     level = (Fraction(threshold) - Fraction(offset)) / rise
     size = (abs(Fraction(threshold)) + abs(Fraction(offset))) / rise
-    distance, tie = abs(level - round(level)), Fraction(TIE) * size
+    distance, tie = abs(level - round(level)), Fraction(RELATIVE_TIE) * size
     plain, snapped = (
         max(-(2**61), min(2**61, math.ceil(x) if compare == "ge" else math.floor(x) + 1))
         for x in (level, Fraction(round(level)))
@@ -95,31 +97,25 @@ def _first(
 @lru_cache(maxsize=1 << 16)
 def trains_differ(
     real: tuple[tuple[float, ...], tuple[float, ...], float],
-    whole: tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int]],
-    reset: str,
-    compare: str,
-    toward_zero: bool = False,
+    whole: tuple[tuple[int, ...], tuple[int, ...]],
+    rule: NeuronRule,
 ) -> bool:
     """Whether two neurons without input spike differently.
 
     Args:
         real: thresholds and biases of all T steps, and the decay.
-        whole: the same in integers, the decay as (p, k, c) for (p * V + c) >> k.
-        reset: "hard" or "soft".
-        compare: "ge" or "gt".
-        toward_zero: how the integers' leak rounds.
+        whole: thresholds and biases in integers.
+        rule: how the integers step; the reset and the comparison are those of the real neuron too.
     """
-    (thresholds, biases, decay), (levels, offsets, (factor, shift, carry)) = real, whole
-    side = 1 if compare == "ge" else -1
+    (thresholds, biases, decay), (levels, offsets) = real, whole
     y, z = Fraction(0), 0
     for numbers in zip(thresholds, biases, levels, offsets, strict=True):
         threshold, bias, level, offset = map(Fraction, numbers)
         y = Fraction(decay) * y + bias
-        way = (-1 if z < 0 else 1) if toward_zero else side
-        z = way * ((factor * way * z + carry) >> shift) + int(offset)
-        fires = (y >= threshold, z >= level) if side == 1 else (y > threshold, z > level)
+        z = rule.leak_of(z) + int(offset)
+        fires = (y >= threshold, z >= level) if rule.at_least else (y > threshold, z > level)
         if fires[0] != fires[1]:
             return True
         if fires[0]:
-            y, z = (y - threshold, z - int(level)) if reset == "soft" else (Fraction(0), 0)
+            y, z = (Fraction(0), 0) if rule.hard else (y - threshold, z - int(level))
     return False

@@ -13,7 +13,7 @@ from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
-from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
+from snncc.mfi.domains import BIT, Domain, Values, affine, hull, mapped, repeated, total
 from snncc.mfi.foreign_functions import judge
 from snncc.mfi.foreign_products import Operands
 from snncc.mfi.real_rules import terms_of
@@ -22,17 +22,6 @@ from snncc.mfi.structure import Judged, Read, aligned, factor_of, offset_of
 
 DOMAIN: Meaning[Read, Domain] = Meaning("the domains of the traced dialect", TRACED)
 NEED: Meaning[Judged, Need] = Meaning("the verdict on models", TRACED)
-
-
-def domain_of(graph: Graph, node: Node, known: Mapping[str, Domain]) -> Domain:
-    """The numbers that the result of one node can be, from those of its inputs.
-
-    Of an op that is none of the dialect nothing is known.
-
-    Raises:
-        SnnccError: SNN040 for an op of the dialect without a domain.
-    """
-    return DOMAIN(Read(graph, node, known), node) if TRACED.has(node.op) else ANY_REAL
 
 
 @DOMAIN.of(traced.Input)

@@ -96,5 +96,5 @@ def _of_membrane(graph: Graph, node: Node, op: IntegerPopulation, current: Bound
 
 
 def _width(node: Node, what: str, declared: tuple[int, int], low: Witness, high: Witness) -> Width:
-    path = node.locs[0].module_path if node.locs else ""
+    path = node.module_path
     return Width(node.name, path, what, declared, (low.bound, high.bound), low, high)

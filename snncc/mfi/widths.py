@@ -149,8 +149,7 @@ def spikes(at: End, op: IntegerPopulation) -> Array:
 
 @END.of(Sum)
 def total(at: End, op: Sum) -> Array:
-    moves = op.shifts or (0,) * len(at.node.inputs)
-    pairs = [(at.of(n, {}), move) for n, move in zip(at.node.inputs, moves, strict=True)]
+    pairs = [(at.of(n, {}), move) for n, move in op.terms(at.node.inputs)]
     reach = sum(largest(x) << move for x, move in pairs)
     value: Array = np.zeros((), np.int64)
     for x, move in pairs:

@@ -19,7 +19,7 @@ from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
-from snncc.mfi.drives import Moment, Rule, drive
+from snncc.mfi.drives import Moment, drive
 from snncc.mfi.widths import Bounds, axes_of_step
 
 Index = dict[str, int]
@@ -126,9 +126,7 @@ def membrane_witness(
         )
         for t, (threshold, bias, sign, offset) in enumerate(constants)
     ]
-    at_least, toward_zero = op.compare == "ge", op.rounding == "zero"
-    rule = Rule(op.decay, op.decay_offset, op.reset == "hard", at_least, toward_zero)
-    moments = drive(rule, neuron, upper, source.type.temporal)
+    moments = drive(op.rule, neuron, upper, source.type.temporal)
     given = np.clip(0, low, high)
     for t, x in enumerate(moments):
         given[(t, *element)] = x
@@ -176,8 +174,7 @@ def _follow(graph: Graph, name: str, index: Index, factor: float, shares: Shares
 
 @SHARE.of(Sum)
 def total(at: Share, op: Sum) -> None:
-    moves = op.shifts or (0,) * len(at.node.inputs)
-    for source, shift in zip(at.node.inputs, moves, strict=True):
+    for source, shift in op.terms(at.node.inputs):
         part = {axis: at.index[axis] for axis in (TIME, *axes_of_step(at.graph[source]))}
         at.to(source, part, at.factor * 2.0**shift)
 

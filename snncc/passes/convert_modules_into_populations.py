@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
+from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir import traced_ops as traced
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.projections import Concat, Contract, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -83,11 +83,8 @@ class _Conversion:
         match node.op:
             case traced.Input():
                 return self.image(node, node.op)
-            case traced.Linear(weight=weight, into=into, out=out, bias=bias):
-                op = Contract(weight, into=into, out=out)
-                return self.shifted(node, op, sources[0], bias, averaged)
-            case traced.Conv():
-                return self.convolution(node, node.op, sources[0], averaged)
+            case traced.Linear() | traced.Conv():
+                return self.mapped(node, node.op, sources[0], averaged)
             case traced.BatchNorm():
                 return self.batchnorm(node, node.op, sources[0], averaged)
             case traced.Scale(scale=scale, offset=offset):
@@ -156,22 +153,6 @@ class _Conversion:
         full = values * size if len(values) == 1 else values
         return Named((axis,), np.array(full, np.float64)).compact()
 
-    def convolution(self, node: Node, op: traced.Conv, source: str, averaged: bool) -> str:
-        map_ = Convolve(
-            op.weight,
-            op.channel,
-            op.height,
-            op.width,
-            op.out_channel,
-            op.out_height,
-            op.out_width,
-            op.stride,
-            op.padding,
-            op.dilation,
-            op.groups,
-        )
-        return self.shifted(node, map_, source, op.bias, averaged)
-
     def batchnorm(self, node: Node, op: traced.BatchNorm, source: str, averaged: bool) -> str:
         named = self.rewriter.named
         deviation = named(op.var, 1.0) + Named.scalar(op.eps)
@@ -179,17 +160,12 @@ class _Conversion:
         offset = named(op.bias, 0.0) + Named.scalar(-1.0) * scale * named(op.mean, 0.0)
         return self.affine(node, source, scale, offset, averaged)
 
-    def shifted(
-        self,
-        node: Node,
-        op: Contract | Convolve,
-        source: str,
-        bias: Param | None,
-        averaged: bool,
+    def mapped(
+        self, node: Node, op: traced.Linear | traced.Conv, source: str, averaged: bool
     ) -> str:
         """A linear map followed by its bias."""
-        mapped = self.rewriter.emit(node, op, source)
-        offset = self.rewriter.named(bias, 0.0)
+        mapped = self.rewriter.emit(node, op.map, source)
+        offset = self.rewriter.named(op.bias, 0.0)
         return self.affine(node, mapped, Named.scalar(1.0), offset, averaged)
 
     def affine(self, node: Node, source: str, scale: Named, offset: Named, averaged: bool) -> str:
@@ -292,7 +268,7 @@ class _Conversion:
 
     def refuse(self, node: Node, message: str, code: str) -> str:
         """Notes a finding; what reads the value goes on with one of which nothing is known."""
-        loc = node.locs[0] if node.locs else None
+        loc = node.loc
         self.findings.append(Finding(code, message, loc))
         self.notes.append(Note(node.name, False, message, refused=True))
         return self.opaque(node)
@@ -315,7 +291,7 @@ def several_axes(answer: ValueType, node: Node) -> Finding | None:
     return Finding(
         "SNN110",
         f"the model answers with several axes: {sizes}",
-        node.locs[0] if node.locs else None,
+        node.loc,
         why="a program answers with one number for each class, and the largest is its "
         "prediction; which of these axes holds the classes is not known",
         help="end the model in a mean over the other axes, or in a linear layer",

@@ -99,6 +99,6 @@ def _variance(
 
 
 def _finding(node: Node, message: str, why: str, help_: str) -> Finding:
-    loc = node.locs[0] if node.locs else None
+    loc = node.loc
     named = message if loc is not None else f"{node.name}: {message}"
     return Finding("SNN034", named, loc, why, help_)

@@ -65,7 +65,7 @@ def _real_current(node: Node, reason: str) -> Finding:
     return Finding(
         "SNN030",
         "a linear map reads real-valued currents, not spikes",
-        node.locs[0] if node.locs else None,
+        node.loc,
         why=reason,
         help="put a spiking neuron before it, or compose the two maps in the model",
     )

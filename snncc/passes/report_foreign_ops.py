@@ -106,7 +106,7 @@ def foreign_findings(
             continue
         function, _, reason = node.op.function.partition(": ")
         code, message, why, help_ = _told(graph, node, function, reason)
-        loc = node.locs[0] if node.locs else None
+        loc = node.loc
         what = loc.call.split("(")[0] if loc is not None and loc.call else function
         found.append(
             Finding(code, message.format(what), loc, reason or why, node.op.help or help_ or _USUAL)

@@ -12,6 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.neuron_rule import Rounding
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -25,10 +26,10 @@ from snncc.quantize.units import output_axis
 
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
-FAR = 2.0**40
-TIE = 2.0**-45
+OUT_OF_REACH = 2.0**40
+RELATIVE_TIE = 2.0**-45
 """Nearer to an integer than this part of its size a level is that integer."""
-SAME = 1e-12
+RELATIVE_EQUAL = 1e-12
 """Two real numbers that differ by less, relatively, are the same but for rounding."""
 
 
@@ -99,7 +100,7 @@ class Lowering:
             try:
                 self.lower(node)
             except TooWide as error:
-                loc = node.locs[0] if node.locs else None
+                loc = node.loc
                 help = "give fewer --weight-bits or fewer --steps"
                 raise SnnccError("SNN033", f"{node.name}: {error}", loc, help=help) from error
 
@@ -185,6 +186,7 @@ class Lowering:
             ),
             reset=op.reset,
             compare=op.compare,
+            rounding=Rounding.exact_for(op.compare),
             offset=self.field(node, "offset", own, axes) if own.array.any() else None,
         )
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
@@ -202,7 +204,7 @@ class Lowering:
         """
         reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
         level = _least(level)
-        far = level.array > max(FAR, reach * 2.0**16)
+        far = level.array > max(OUT_OF_REACH, reach * 2.0**16)
         if not far.any():
             return polarity
         text = f"{int(far.sum())} thresholds are out of its current's reach: their input is dropped"
@@ -216,7 +218,7 @@ class Lowering:
             raise SnnccError(
                 "SNN033",
                 f"{node.name}: one step of the answer would stand for {step:g}",
-                node.locs[0] if node.locs else None,
+                node.loc,
                 why="the network's last weights are so large, or so small, that its answers are "
                 "not finite or all 0",
                 help="look at the weights and norms before the answer",
@@ -328,7 +330,7 @@ def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Nam
     share = Named.scalar(1.0 / max(1.0, float(np.abs(signs.array).sum())))
     own = ((bias + Named.scalar(-1.0) * centre) * signs).total(others) * share
     left = bias + Named.scalar(-1.0) * (signs * own + centre)
-    if float(np.abs(left.array).max()) > SAME * float(np.abs(bias.array).max()):
+    if float(np.abs(left.array).max()) > RELATIVE_EQUAL * float(np.abs(bias.array).max()):
         return none
     return own, centre
 
@@ -353,7 +355,7 @@ def whole_level(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.f
     its ceiling must not be 128.
     """
     nearest = np.rint(level.array)
-    tied = np.abs(level.array - nearest) <= TIE * np.abs(level.array)
+    tied = np.abs(level.array - nearest) <= RELATIVE_TIE * np.abs(level.array)
     return Named(level.axes, np.where(tied, nearest, rule(level.array)))
 
 

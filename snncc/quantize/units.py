@@ -16,8 +16,8 @@ from snncc.quantize.grid_units import Placed, grid_units
 Ids = NDArray[np.int64]
 CANDIDATES = np.linspace(0.7, 1.0, 16)
 """Shares of the largest weight that are tried as the end of the grid."""
-FEWER = CANDIDATES[3::4]
-MUCH = 1 << 33
+FEW_CANDIDATES = CANDIDATES[3::4]
+PRODUCTS_FOR_FEW_CANDIDATES = 1 << 33
 """Beyond so many products of inputs with inputs fewer shares are tried: time grows with both."""
 
 Bits = Mapping[str, int]
@@ -325,7 +325,7 @@ def _best_shares(
 ) -> NDArray[np.float64]:
     """For every class the candidate that loses least, summed over its rows."""
     work = sum(rows_of(graph, n).size * rows_of(graph, n).shape[1] for n in projections)
-    candidates = CANDIDATES if work < MUCH else FEWER
+    candidates = CANDIDATES if work < PRODUCTS_FOR_FEW_CANDIDATES else FEW_CANDIDATES
     total = np.zeros((len(candidates), len(top)))
     for node in projections:
         rows = rows_of(graph, node)

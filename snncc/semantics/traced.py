@@ -8,7 +8,6 @@ import numpy as np
 from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
-from snncc.ir.projections import Contract, Convolve
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real
@@ -78,31 +77,14 @@ def network_input(at: At, op: ops.Input) -> Real:
 
 @VALUE.of(ops.Linear)
 def linear(at: At, op: ops.Linear) -> Real:
-    map_, weight = Contract(op.weight, op.into, op.out), _constant(at.graph, op.weight)
-    return _plus(
-        at.graph, spiking.contract(map_, weight, at.x, at.names[0], at.node), op.bias, at.node
-    )
+    mapped = spiking.contract(op.map, _constant(at.graph, op.weight), at.x, at.names[0], at.node)
+    return _plus(at.graph, mapped, op.bias, at.node)
 
 
 @VALUE.of(ops.Conv)
 def conv(at: At, op: ops.Conv) -> Real:
-    map_ = Convolve(
-        op.weight,
-        op.channel,
-        op.height,
-        op.width,
-        op.out_channel,
-        op.out_height,
-        op.out_width,
-        op.stride,
-        op.padding,
-        op.dilation,
-        op.groups,
-    )
-    kernel = _constant(at.graph, op.weight)
-    return _plus(
-        at.graph, spiking.convolution(map_, kernel, at.x, at.names[0], at.node), op.bias, at.node
-    )
+    mapped = spiking.convolution(op.map, _constant(at.graph, op.weight), at.x, at.names[0], at.node)
+    return _plus(at.graph, mapped, op.bias, at.node)
 
 
 @VALUE.of(ops.BatchNorm)

@@ -7,6 +7,7 @@ import numpy as np
 from generators.grown import INT32, Grown
 from snncc.ir import TIME, Param, ValueType
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 
 DECAYS = ((1, 1), (1, 1), (1, 0), (0, 0), (1, 2), (5, 3), (3, 2), (43, 7), (2731, 13), (21845, 16))
 LONG_DECAYS = ((1, 30), (1, 31), (3, 31), (1, 32), (1, 33), (5, 34))
@@ -46,11 +47,11 @@ def population(g: Grown, source: str) -> str | None:
         sign() if draw.chance(0.2) else None,
         decay,
         "soft" if draw.chance(0.3) else "hard",
-        "gt" if draw.chance(0.3) else "ge",
+        compare := "gt" if draw.chance(0.3) else "ge",
         (0, 0),
         draw.number(0, (1 << decay[1]) - 1) if draw.chance(0.3) else 0,
         constant(-top) if draw.chance(0.2) else None,
-        "zero" if draw.chance(0.2) else "floor",
+        Rounding.TO_ZERO if draw.chance(0.2) else Rounding.exact_for(compare),
     )
     for op in (drawn, replace(drawn, decay=(1, 1), decay_offset=0, reset="hard")):
         name = put(g, op, source, kind)

@@ -117,8 +117,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
             mapped.append(np.asarray(sum(ends), np.int64))
         return Value(*mapped)
     if isinstance(op, Sum):
-        shifts = op.shifts or (0,) * len(inputs)
-        for each, shift in zip(inputs, shifts, strict=True):
+        shifts = tuple(shift for _, shift in op.terms(inputs))
+        for each, shift in op.terms(inputs):
             _require_room(each, shift)
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):

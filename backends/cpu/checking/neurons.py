@@ -12,6 +12,7 @@ from snncc.backends.cpu.checking.shadow import Numbers
 from snncc.backends.cpu.checking.wrong import require
 from snncc.ir import TIME, Graph, Node, Param
 from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.neuron_rule import Rounding
 
 
 def arranged(array: Ints, names: tuple[str, ...], arrangement: Arrangement) -> Ints:
@@ -101,11 +102,11 @@ def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> None:
     flags = (
         (f.N_SOFT, op.reset == "soft", "reset"),
         (f.N_STRICT, op.compare == "gt", "comparison"),
-        (f.N_TOWARD_ZERO, op.rounding == "zero", "rounding"),
+        (f.N_TOWARD_ZERO, op.rounding is Rounding.TO_ZERO, "rounding"),
     )
     for column, wanted, what in flags:
         require((neuron[column] != 0) == wanted, f"the {what} is not the program's")
-    plain = factor == 1 and op.decay_offset == 0 and op.rounding == "floor"
+    plain = factor == 1 and op.decay_offset == 0 and op.rounding is Rounding.DOWN
     plain = plain and op.compare == "ge" and op.reset == "hard"
     require(neuron[f.N_USUAL] == 0 or plain, "a neuron is taken for the usual one")
 
@@ -171,9 +172,11 @@ def _chosen(flags: NDArray[np.bool_], yes: Ints, no: Ints) -> Ints:
 def _leaked(op: IntegerPopulation, v: Ints) -> Ints:
     """What remains after a step; it grows with v, so it takes ends of an interval to ends."""
     (factor, shift), c = op.decay, op.decay_offset
-    if op.rounding == "zero":
-        size = (factor * np.abs(v) + c) >> shift
-        return np.where(v < 0, -size, size)
-    if op.compare == "gt":
-        return -((c - factor * v) >> shift)
-    return (factor * v + c) >> shift
+    match op.rounding:
+        case Rounding.DOWN:
+            return (factor * v + c) >> shift
+        case Rounding.UP:
+            return -((c - factor * v) >> shift)
+        case Rounding.TO_ZERO:
+            size = (factor * np.abs(v) + c) >> shift
+            return np.where(v < 0, -size, size)

@@ -215,19 +215,19 @@ class Leak:
 
     Attributes:
         factor, shift, offset: p, k and c.
-        rounding: "floor": (p * V + c) >> k; "ceiling": -((p * -V + c) >> k); "zero": toward zero,
+        rounding: "down": (p * V + c) >> k; "up": -((p * -V + c) >> k); "zero": toward zero,
             sign(V) * ((p * |V| + c) >> k).
     """
 
     factor: int
     shift: int
     offset: int = 0
-    rounding: str = "floor"
+    rounding: str = "down"
 
     def __call__(self, v: Ints) -> Ints:
-        if self.rounding == "floor":
+        if self.rounding == "down":
             return self._shifted(v)
-        if self.rounding == "ceiling":
+        if self.rounding == "up":
             return -self._shifted(-v)
         size = self._shifted(np.abs(v))
         return np.where(v < 0, -size, size)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from arithmetic import Leak
 from host import FOLDER, Block, LavaNetwork
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -178,7 +179,7 @@ class RecorderModel(PyLoihiProcessModel):
         self.window: Window = proc_params["window"]
         self.arrival: int = proc_params["arrival"]
         self.logs = proc_params["logs"]
-        self.kept: int = proc_params["kept"]
+        self.leak = Leak(proc_params["kept"], 12, rounding="zero")
         self.bias: np.ndarray | None = None
         self.spikes: np.ndarray | None = None
         self.before: np.ndarray | None = None
@@ -199,8 +200,7 @@ class RecorderModel(PyLoihiProcessModel):
             return
         sample, step = now
         before = self.before if step else np.zeros_like(v)
-        leaked = np.sign(before) * ((np.abs(before) * self.kept) >> 12)
-        level = np.where(self.spikes != 0, leaked + u + self.bias, v)
+        level = np.where(self.spikes != 0, self.leak(before) + u + self.bias, v)
         shape = self.logs["spikes"].shape[2:]
         self.logs["spikes"][sample, step] = self.spikes.reshape(shape)
         self.logs["membranes"][sample, step] = level.reshape(shape)

@@ -1,0 +1,33 @@
+"""What a compilation is given beside the model and its options."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from snncc.compiler.data_checks import Labels
+from snncc.compiler.inputs import Images
+from snncc.passes.pipeline import Observer
+
+
+@dataclass(frozen=True)
+class Given:
+    """Images to look at, and who is told how far it is.
+
+    Attributes:
+        calibration: images for rounding; None to round to nearest.
+        evaluation: likewise, to judge the program by; None for some of the calibration images.
+        labels: of the evaluation images, or else the calibration images: the report then has the
+            accuracy of the network and of the program.
+        called: what messages call the two: where they come from.
+        observe: called after every pass.
+        progress: called during calibration with nodes done and their total.
+    """
+
+    calibration: Images | None = None
+    evaluation: Images | None = None
+    labels: Labels | None = None
+    called: tuple[str, str] = ("", "")
+    observe: Observer | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+NOTHING = Given()
