@@ -17,7 +17,7 @@ from snncc.backends.cpu.checking import check_plan
 from snncc.backends.lava_nc.bundle_files import network_of
 from snncc.checker import Rejected
 from snncc.checker.inputs import frames
-from snncc.checker.values import Site
+from snncc.checker.values import NodeRecord
 from snncc.diagnostics import SnnccError
 from snncc.ir import Context, TypeRuleError
 from snncc.ir.projections import Frames
@@ -71,10 +71,10 @@ def test_frames_are_one_for_each_step_and_in_bit_planes(fields: dict[str, Any]) 
 @pytest.mark.parametrize("fields", [{"shape": [3, 3]}, {"encoding": "host"}], ids=str)
 def test_the_checker_holds_frames_to_the_same(fields: dict[str, Any]) -> None:
     given = {"axes": ["f", "t"], "shape": [3, 2], "encoding": "bit-planes", "domain": [0, 3]}
-    value, _ = frames(Site(given, [], {}, 2))
+    value, _ = frames(NodeRecord(given, [], {}, 2))
     assert value.axes == (("f", 3), ("t", 2))
     with pytest.raises(Rejected, match="T steps"):
-        frames(Site({**given, **fields}, [], {}, 2))
+        frames(NodeRecord({**given, **fields}, [], {}, 2))
 
 
 def test_the_plan_checker_finds_a_wrong_stride_of_frames() -> None:
