@@ -2,7 +2,9 @@
 
 import os
 import struct
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from event_files import Event
 
 from snncc.diagnostics import SnnccError
 from snncc.events import Events, Reading, Sensor, read_events
+from snncc.events.orientation import orient
 from snncc.runtime import array_files
 
 FOUR: list[Event] = [(1, 2, 1, 3), (63, 47, 0, 70), (0, 0, 1, 70), (5, 6, 0, 1000)]
@@ -68,8 +71,8 @@ FILES: dict[str, tuple[str, bytes, str, tuple[str, ...]]] = {
         ("Width 'many'",),
     ),
     "dat of no pixels": (
-        *("a.dat", event_files.dat(FOUR, "% Version 2\n% Width 0\n% Height 3\n"), "SNN001"),
-        ("0x3 pixels",),
+        *("a.dat", event_files.dat(FOUR, "% Version 2\n% Width 0\n% Height 3\n"), "SNN015"),
+        ("a sensor of 0x3 pixels", "--sensor"),
     ),
     "dat polarity": (
         "a.dat",
@@ -317,6 +320,62 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "a.dat"
     path.write_bytes(event_files.dat(FOUR))
     refused(lambda: read_events(path, chip="dvs128"), "SNN001", "--chip has no effect here")
+
+
+def peak(call: Callable[[], object]) -> int:
+    """Bytes that a call takes at its peak."""
+    tracemalloc.start()
+    with suppress(SnnccError):
+        call()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def read_events_once(folder: Path) -> None:
+    """So that what is imported and cached at the first call does not count."""
+    for name, data in {"w.npz": b"PK\x03\x04", "w.dat": event_files.dat(FOUR)}.items():
+        (folder / name).write_bytes(data)
+        with suppress(SnnccError):
+            read_events(folder / name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_small_file_takes_little_memory_whatever_it_says(name: str, tmp_path: Path) -> None:
+    file, data, _, _ = FILES[name]
+    path = tmp_path / file
+    path.write_bytes(data)
+    read_events_once(tmp_path)
+    assert peak(lambda: read_events(path, sensor=(64, 64))) < 1 << 18
+
+
+def test_memory_is_in_proportion_to_the_file(tmp_path: Path) -> None:
+    count = 20_000
+    events = [(n % 64, n % 48, n % 2, 3 * n) for n in range(count)]
+    read_events_once(tmp_path)
+    for name, data in {
+        "a.bin": event_files.atis(events),
+        "a.dat": event_files.dat(events),
+        "a.raw": event_files.evt2(events),
+        "a.aedat": event_files.davis(events),
+        "b.aedat": event_files.aedat3(events, each=1),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        path = tmp_path / name
+        assert len(read_events(path, sensor=(64, 48))) == count
+        assert peak(lambda p=path: read_events(p, sensor=(64, 48))) < 40 * len(data), name
+
+
+def test_flipping_a_polarity_that_is_not_there_is_refused() -> None:
+    whole = np.arange(3)
+    spikes = Events(whole, 0 * whole, 0 * whole, whole, Sensor(3, 1), 1)
+    refused(lambda: orient(spikes, ("flip-polarity",)), "SNN001", "events have no polarity")
+
+
+def test_the_place_of_an_event_is_that_in_the_file_when_it_is_sorted(tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    path.write_bytes(event_files.dat([(1, 1, 0, 9), (2, 2, 0, 8), (99, 3, 0, 1)]))
+    refused(lambda: read_events(path, sort=True), "SNN080", "x of event 2 (byte 53) is 99")
 
 
 def test_what_would_fill_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

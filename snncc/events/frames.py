@@ -72,6 +72,10 @@ def make_frames(events: Events, framing: Framing) -> Framed:
     lengths = windows.stop - windows.start
     held = int(lengths.sum())
     _check_size(events, shape, held)
+    if not held:
+        reason = f"none of its {len(events):,} events is in a frame"
+        help_ = f"its times are {int(events.time[0])}..{int(events.time[-1])} us: look at the rule"
+        raise not_framed(events.source, reason, help_)
     place = _places(windows, lengths, held)
     cells, counts, cancelled = _counted(events, framing, shape, place, lengths)
     most, least = int(counts.max(initial=0)), int(counts.min(initial=0))

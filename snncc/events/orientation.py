@@ -23,6 +23,9 @@ def _flip_y(events: Events) -> Events:
 
 
 def _flip_polarity(events: Events) -> Events:
+    if events.polarities == 1:
+        message = f"{events.source}: flip-polarity has no effect"
+        raise wrong_option(message, "its events have no polarity", "leave it out")
     return replace(events, polarity=events.polarities - 1 - events.polarity)
 
 
@@ -44,7 +47,11 @@ def check_moves(moves: tuple[str, ...]) -> None:
 
 
 def orient(events: Events, moves: tuple[str, ...]) -> Events:
-    """Events after these moves, one after the other."""
+    """Events after these moves, one after the other.
+
+    Raises:
+        SnnccError: SNN001 for the polarity of events that have none.
+    """
     for name in moves:
         events = MOVES[name](events)
     return events

@@ -12,7 +12,7 @@ from snncc.events.chips import CHIPS_OF_AEDAT2
 from snncc.events.errors import unreadable, wrong_option
 from snncc.events.formats import FORMATS, format_of
 from snncc.events.orientation import check_moves, orient
-from snncc.events.record import Events, Sensor, check_sensor
+from snncc.events.record import Events, Sensor, check_sensor, is_sensor
 from snncc.events.sources import LOOKED_AT, Decoded, check_file, read_source
 
 EACH = 40
@@ -111,6 +111,9 @@ def _events(source: str, decoded: Decoded, how: Reading) -> Events:
     sensor = decoded.sensor if how.sensor is None else Sensor(*how.sensor)
     if sensor is None:
         raise _no_sensor(source, decoded)
+    if how.sensor is None and not is_sensor(sensor):
+        reason = f"its header says a sensor of {sensor} pixels"
+        raise unreadable(source, reason, "fetch it again, or give --sensor WIDTHxHEIGHT")
     if how.sort:
         decoded = _sorted(decoded)
     return Events(

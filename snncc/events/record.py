@@ -37,9 +37,14 @@ def at_bytes(offsets: Column) -> Where:
     return lambda index: f"event {index} (byte {int(offsets[index])})"
 
 
+def is_sensor(sensor: Sensor) -> bool:
+    """Whether there can be a sensor of a size."""
+    return all(1 <= side <= LARGEST_SIDE for side in sensor)
+
+
 def check_sensor(sensor: Sensor, what: str) -> None:
     """Raises SnnccError (SNN001) for a size that no sensor has."""
-    if not all(1 <= side <= LARGEST_SIDE for side in sensor):
+    if not is_sensor(sensor):
         help_ = f"each side is from 1 to {LARGEST_SIDE} pixels"
         raise wrong_option(f"{what} has a sensor of {sensor} pixels", "there is none", help_)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from snncc.events.errors import invalid, unreadable
 from snncc.events.extras import library
-from snncc.events.record import LATEST, Column, Sensor
+from snncc.events.record import LATEST, Column, Sensor, Where
 from snncc.events.sources import Decoded, Source
 
 UNITS = 700
@@ -57,8 +57,12 @@ def read(source: Source) -> Iterator[Decoded]:
                 sensor=Sensor(UNITS, 1),
                 polarities=1,
                 label=label,
-                where=lambda event, index=index: f"event {event} of recording {index}",
+                where=_places(index),
             )
+
+
+def _places(index: int) -> Where:
+    return lambda event: f"event {event} of recording {index}"
 
 
 @contextmanager
