@@ -56,6 +56,10 @@ CASES = {
         "export in/p.snncc --to lava -o out/bundle --force",
         "export in/q.snncc --to lava -o out/bundle",
     ),
+    "frames": Case(
+        "frames in/e.npz -o out/f.npz --sensor 8x8 --steps 3",
+        "frames in/e.npz -o out/f.npz --sensor 8x8 --steps 2",
+    ),
     "warm": Case("warm"),
     "inspect": Case("inspect in/p.snncc"),
     "count": Case("count in/p.snncc in/d.npz:x"),
@@ -113,6 +117,8 @@ def make_inputs(folder: Path) -> None:
     torch.save(MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, 5)).state_dict(), "in/net.pth")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 1, 8, 8), dtype=np.uint8)
     np.savez("in/d.npz", x=pixels[0], y=pixels[1])
+    times = np.arange(50)
+    np.savez("in/e.npz", x=times % 8, y=times % 7, p=times % 2, t=times)
     for name, bits in (("p", 8), ("q", 5)):
         quietly(f"compile in/net.pth -o in/{name}.snncc --weight-bits {bits}")
 

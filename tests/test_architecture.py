@@ -31,6 +31,7 @@ ALLOWED = {
         *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.passes"),
         *("snncc.quantize", "snncc.backends"),
     },
+    "snncc.events": {"snncc.diagnostics", "snncc.artifact", "snncc.runtime", "snncc.events"},
     "snncc.targets": {
         *("snncc.ir", "snncc.diagnostics", "snncc.passes", "snncc.quantize", "snncc.mfi"),
         *("snncc.artifact", "snncc.runtime", "snncc.targets"),

@@ -14,6 +14,7 @@ import click
 import numpy as np
 import pytest
 import torch
+from event_files import dvs128
 from executions import images_of, populations, with_neurons
 from option_samples import MODES, SAMPLES, UNSEEN, VAIN
 from programs import lowered
@@ -69,6 +70,22 @@ CASES = [
 ]
 
 
+def write_events() -> None:
+    """Recordings: of arrays, and of a camera that AEDAT 2.0 names."""
+    rng = np.random.default_rng(2)
+    columns = {
+        "x": rng.integers(0, 8, 30),
+        "y": rng.integers(0, 6, 30),
+        "p": rng.integers(0, 2, 30),
+    }
+    times = np.sort(rng.integers(10, 200, 30))
+    np.savez("events.npz", t=times, **columns)
+    both = zip(columns["x"] // 4, columns["y"] // 4, columns["p"], times, strict=True)
+    Path("camera.aedat").write_bytes(
+        dvs128([(int(x), int(y), int(p), int(t)) for x, y, p, t in both])
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("vain")
@@ -93,6 +110,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         torch.save(MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, 5)).state_dict(), "net.pth")
         pixels = np.random.default_rng(1).integers(0, 256, (2, 40, 1, 8, 8), dtype=np.uint8)
         np.savez("images.npz", x=pixels[0], y=pixels[1, :30])
+        write_events()
         Path("my_factory.py").write_text(FACTORY)
         Path("other.json").write_text('{"a": 1}')
         assert run(["verify", "p.snncc", "--certificate", "cert.json"]) == 0

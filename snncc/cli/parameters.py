@@ -1,5 +1,6 @@
 """Option values that several commands take."""
 
+import re
 from typing import Any
 
 import click
@@ -68,3 +69,23 @@ def _bits(text: str) -> int:
     if not text.isdecimal() or not 2 <= int(text) <= 24:
         raise click.BadParameter(f"{text!r} is not a number of bits from 2 to 24")
     return int(text)
+
+
+def parse_domain(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    """LOW..HIGH as two whole numbers."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(-?[0-9]{1,10})\.\.(-?[0-9]{1,10})", value)
+    if not found:
+        raise click.BadParameter("give LOW..HIGH, e.g. 0..1 or -8..7")
+    return int(found[1]), int(found[2])
+
+
+def parse_sensor(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    """WIDTHxHEIGHT as two lengths."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value)
+    if not found:
+        raise click.BadParameter("give WIDTHxHEIGHT, e.g. 34x34")
+    return int(found[1]), int(found[2])

@@ -72,7 +72,8 @@ def places_of(command: click.Command, given: Mapping[str, Any]) -> list[Place]:
     for param in command.params:
         value = given.get(param.name or "")
         if isinstance(param.type, PathType | ModelName) and value is not None:
-            found += param.type.places(value, option_of(param), given)
+            for one in value if param.nargs == -1 else (value,):
+                found += param.type.places(one, option_of(param), given)
     return found
 
 

@@ -33,6 +33,8 @@ CODES: Mapping[str, Code] = {
     "SNN015": Code("a data file cannot be read", UNREADABLE),
     "SNN016": Code("data do not fit the program", UNREADABLE),
     "SNN017": Code("a program file is damaged or not a program", UNREADABLE),
+    "SNN080": Code("a recording of events is not valid", UNREADABLE),
+    "SNN081": Code("a recording does not fit the frames", UNREADABLE),
     "SNN090": Code("a checkpoint holds several sets of weights", USAGE),
     # The model: frontend.
     "SNN020": Code("a normalisation divides by data", UNSUPPORTED),
