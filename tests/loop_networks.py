@@ -411,3 +411,89 @@ def kept(self: Looped, x: torch.Tensor) -> Any:
         membrane = membrane * (1 - out[-1])
     self.membrane = membrane
     return torch.stack(out)
+
+
+def reset_each_step(self: Looped, x: torch.Tensor) -> Any:
+    out = []
+    for frame in x:
+        self.net[1].reset()
+        out.append(self.net(frame))
+    return torch.stack(out)
+
+
+def membrane_changed(self: Looped, x: torch.Tensor) -> Any:
+    out = []
+    for frame in x:
+        out.append(self.net(frame))
+        self.net[1].v = 0.5 * self.net[1].v
+    return torch.stack(out)
+
+
+def threshold_of_its_own(self: Looped, x: torch.Tensor) -> Any:
+    out = []
+    for t in range(len(x)):
+        self.net[1].v_threshold = 2.0 + 0.25 * t
+        out.append(self.net(x[t]))
+    return torch.stack(out)
+
+
+def running_sums(self: Looped, x: torch.Tensor) -> Any:
+    """All the sums are the answer, not the last one."""
+    total, out = zeros(x, CLASSES), []
+    for frame in x:
+        total = total + self.net(frame)
+        out.append(total)
+    return torch.stack(out)
+
+
+def through_data(self: Looped, x: torch.Tensor) -> Any:
+    """The old membrane is read from memory that is overwritten by then."""
+    membrane, out = zeros(x), []
+    for frame in x:
+        old = membrane.data
+        membrane.mul_(0.5).add_(self.first(frame))
+        out.append(Fire.apply(old + 0.0))
+        membrane = membrane * (1 - Fire.apply(membrane))
+    return torch.stack(out)
+
+
+def weights_written(self: Looped, x: torch.Tensor) -> Any:
+    out = []
+    for frame in x:
+        out.append(self.net(frame))
+        self.net[0].weight.data.mul_(1.0625)
+    return torch.stack(out)
+
+
+def constants_written(self: Looped, x: torch.Tensor) -> Any:
+    """NumPy writes into a constant's memory."""
+    offset, out = torch.zeros(HIDDEN), []
+    array = offset.numpy()
+    for frame in x:
+        out.append(self.net[1](self.first(frame) + offset))
+        array += 0.5
+    return torch.stack(out)
+
+
+def counted(self: Looped, x: torch.Tensor) -> Any:
+    """A counter of the model's that no run sets back."""
+    out = []
+    for frame in x:
+        self.count = getattr(self, "count", 0) + 1
+        out.append(self.net[1](self.first(frame) * self.count))
+    return torch.stack(out)
+
+
+def twice_a_step(self: Looped, x: torch.Tensor) -> Any:
+    return torch.stack([self.net(frame) + self.net(2.0 * frame) for frame in x])
+
+
+def averaged_inside(self: Looped, x: torch.Tensor) -> Any:
+    """The number of steps is a number of every step."""
+    out = 0
+    for _ in range(self.steps):
+        out += self.net(x) / self.steps
+    return out
+
+
+FRAMES = (*FRAMES, averaged_inside)

@@ -205,7 +205,7 @@ class Lift(Recorder):
     def _unbound(self, place: Place, entry: Entry) -> bool:
         """`for xt in x`, `x.unbind(0)`: likewise, one result a step."""
         source = self.value_of(entry.args[0])
-        dim = entry.args[1] if len(entry.args) > 1 else entry.kwargs.get("dim", 0)
+        dim = _dim_of(entry)
         if source is None or not isinstance(dim, int):
             return False
         dim = dim % len(source.dims)
@@ -223,8 +223,8 @@ class Lift(Recorder):
             return False
         entry = call.entry
         value = self._found.get((series.place, series.out))
-        dim = entry.args[1] if len(entry.args) > 1 else entry.kwargs.get("dim", 0)
-        if value is None or not isinstance(dim, int):
+        dim = _dim_of(entry)
+        if value is None or not isinstance(dim, int) or (series.place, series.out) in self._summed:
             return False
         dims = list(value.dims)
         if entry.name == "stack":
@@ -297,6 +297,12 @@ class Lift(Recorder):
 
 def _number(n: Naming, what: str, value: float) -> Any:
     return n.param(what, torch.tensor(value, dtype=torch.float64))
+
+
+def _dim_of(entry: Entry) -> Any:
+    """The dimension that a call names behind its first argument, by default the first."""
+    given = entry.kwargs
+    return entry.args[1] if len(entry.args) > 1 else given.get("dim", given.get("axis", 0))
 
 
 def _operands(thing: Any, form: Form) -> Iterator[tuple[torch.Tensor, Form]]:

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten
 
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
-from snncc.frontends.torch_recorder.neuron_state import Starts
+from snncc.frontends.torch_recorder.neuron_state import Starts, membrane
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.source_lines import Line, user_line
 from snncc.frontends.torch_recorder.stamps import Stamp, Stamps
@@ -34,6 +34,12 @@ _FILLED = frozenset(
     )
 )
 """Functions that take a shape from data and nothing else."""
+_OPENS = frozenset(
+    ("data", "set", "numpy", "array", "untyped_storage", "storage", "data_ptr", "dlpack")
+)
+"""Functions that open a tensor's memory to writes that no counter shows."""
+_GONE = -1
+"""Version of a tensor whose content is another's by now."""
 _MIRRORED = {"radd": "add", "rmul": "mul"}
 """Python's sum() begins with 0 + x, and goes on with sum + x."""
 
@@ -128,8 +134,10 @@ class LoopTape(TorchFunctionMode):
         self._alive: list[torch.Tensor] = []
         self._written: set[int] = set()
         self._stack: list[nn.Module] = []
+        self._closed = True
         self._muted = 0
         self._entered: Any = None
+        self._neurons: dict[int, tuple[object, ...]] = {}
 
     def run(self, model: nn.Module, example: torch.Tensor) -> Tape:
         """Runs the model.
@@ -156,7 +164,10 @@ class LoopTape(TorchFunctionMode):
         self._stack.append(module)
         if handler_for(module) is not None:
             if self._muted == 0:
+                if not args:
+                    raise NotRolled()
                 self._entered = self._encoded((args, {}))
+                self._require_untouched(module)
             if id(module) not in self.started and args and isinstance(args[0], torch.Tensor):
                 shape = tuple(args[0].shape)
                 self.started[id(module)] = self._starts.found(
@@ -167,9 +178,20 @@ class LoopTape(TorchFunctionMode):
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         if handler_for(module) is not None:
             self._muted -= 1
-            if self._muted == 0 and isinstance(output, torch.Tensor) and _dynamic(self._entered):
+            if self._muted == 0 and isinstance(output, torch.Tensor):
+                self._neurons[id(module)] = _state_of(module)
                 self._append(NEURON, NEURON, args, {}, (output,), self._entered)
         self._stack.pop()
+
+    def _require_untouched(self, module: nn.Module) -> None:
+        """Raises NotRolled when a neuron is not as its last call left it."""
+        last = self._neurons.get(id(module))
+        if last is not None and last != _state_of(module):
+            raise NotRolled(
+                "a neuron module is changed between the steps of a loop",
+                "its membrane or a parameter is not what its last call left",
+                self.tape.entries[-1],
+            )
 
     # Functions.
 
@@ -183,20 +205,38 @@ class LoopTape(TorchFunctionMode):
         raw = full.split(".")[-2] if full.endswith(("__get__", "__set__")) else full.split(".")[-1]
         operands = self._encoded((args, kwargs))
         dynamic = _dynamic(operands)
-        if dynamic and raw == "__setitem__":
-            raise NotRolled()
+        if raw.strip("_") in _OPENS:
+            self._watch_constants()
+        given = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
+        before = [(a, a._version) for a in given]
         out = func(*args, **kwargs)
+        if dynamic and out is None:  # x[...] = y, x.data = y: what it changes is no result
+            raise NotRolled()
         outs = tuple(o for o in tree_flatten(out)[0] if isinstance(o, torch.Tensor))
         name = raw.strip("_")
         if not dynamic or not outs or (name in _FILLED and not _dynamic(operands[0][1:])):
             return out
         if name == "result" or any(o.is_sparse for o in outs):
             raise NotRolled()
-        given = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
-        for written in (o for o in outs if any(o is a for a in given)):
-            self._written.add(written.untyped_storage().data_ptr())
+        for tensor, version in before:
+            if tensor._version != version:
+                self._overwrite(tensor)
         self._append(_MIRRORED.get(name, name), raw, args, kwargs, outs, operands)
         return out
+
+    def _overwrite(self, tensor: torch.Tensor) -> None:
+        """Other tensors of the same memory must not be read any more."""
+        memory = tensor.untyped_storage().data_ptr()
+        self._written.add(memory)
+        for other in self._alive:
+            if other is not tensor and id(other) in self._values:
+                if other.untyped_storage().data_ptr() == memory:
+                    self._values[id(other)] = Ref(-1), _GONE
+
+    def _watch_constants(self) -> None:
+        """From now on constants are looked at whenever they are read: their memory is open."""
+        self._tokens.clear()
+        self._closed = False
 
     def _append(
         self,
@@ -237,7 +277,8 @@ class LoopTape(TorchFunctionMode):
         if known is None or known[1] != thing._version:
             known = token_of(thing), thing._version
             self._alive.append(thing)
-            self._tokens[id(thing)] = known
+            if self._closed:
+                self._tokens[id(thing)] = known
             number = _number(thing)
             if number is not None:
                 self.tape.numbers[known[0]] = number
@@ -259,6 +300,20 @@ def _dynamic(form: Any) -> bool:
     if isinstance(form, tuple):
         return any(_dynamic(item) for item in form)
     return isinstance(form, Ref)
+
+
+def _state_of(module: nn.Module) -> tuple[object, ...]:
+    """What a call of a neuron module finds: the identity of its membrane, and its parameters."""
+    state = membrane(module)
+    found: list[object] = [id(state), getattr(state, "_version", None)]
+    for name, value in sorted(vars(module).items()):
+        if isinstance(value, int | float | str | None):
+            found.append((name, value))
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        found.append((name, token_of(tensor)))
+    threshold = getattr(module, "v_threshold", None)
+    found.append(token_of(threshold) if isinstance(threshold, torch.Tensor) else threshold)
+    return tuple(found)
 
 
 def token_of(tensor: torch.Tensor) -> Const:

@@ -94,13 +94,13 @@ def rolled(forms: Forms, steps: int, numbers: Mapping[Const, float]) -> Rolled:
 
 
 def require_alike(one: Rolled, other: Rolled) -> None:
-    """Raises NotRolled when two runs differ in more than numbers outside of the loop."""
+    """Raises NotRolled when two runs differ in more than numbers, such as T itself."""
     places = {*one.body, *one.outside}, {*other.body, *other.outside}
     for place in places[0] ^ places[1]:
         call = (one.body | one.outside | other.body | other.outside)[place]
         raise NotRolled(_LENGTH, _LENGTH_WHY, call.entry)
     for place, call in one.body.items():
-        if call.form != other.body[place].form:
+        if _numberless(call.form) != _numberless(other.body[place].form):
             raise NotRolled(_LENGTH, _LENGTH_WHY, call.entry)
     for place, call in one.outside.items():
         if _numberless(call.form) != _numberless(other.outside[place].form):

@@ -104,6 +104,8 @@ def _sum(loop: Rolled, places: list[Place]) -> Unit | None:
     shape = call.entry.outs[0].shape
     if loop.body[other.place].entry.outs[other.out].shape != shape:
         return None
+    if any(x.place == place and not isinstance(x, Final) for x in _read_behind(loop)):
+        return None  # its values of all steps are wanted, not the last alone
     readers = [
         p for p in loop.body if p != place and any(r.place == place for r in _reads(loop, p))
     ]
