@@ -46,6 +46,7 @@ class Looped(nn.Module):
         self.first, self.second = nn.Linear(FEATURES, HIDDEN), nn.Linear(HIDDEN, CLASSES)
         self.back = nn.Linear(CLASSES, HIDDEN)
         self.each = nn.ModuleList(nn.Linear(FEATURES, HIDDEN) for _ in range(2 * STEPS))
+        self.deep = nn.ModuleList(nn.Linear(HIDDEN, HIDDEN) for _ in range(2))
         rng = np.random.default_rng(3)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -496,4 +497,93 @@ def averaged_inside(self: Looped, x: torch.Tensor) -> Any:
     return out
 
 
+def preallocated(self: Looped, x: torch.Tensor) -> Any:
+    out = torch.zeros(x.size(0), x.size(1), CLASSES)
+    for t, frame in enumerate(x):
+        out[t] = self.net(frame)
+    return out.mean(0)
+
+
+def columns(self: Looped, x: torch.Tensor) -> Any:
+    out = torch.empty(x.size(1), x.size(0), CLASSES).zero_()
+    for t in range(len(x)):
+        out[:, t] = self.net(x[t])
+    return out.sum(dim=1) / len(x)
+
+
+def masked(self: Looped, x: torch.Tensor) -> Any:
+    membrane, total = zeros(x), zeros(x, CLASSES)
+    for frame in x:
+        membrane.mul_(0.5).add_(self.first(frame))
+        spike = Fire.apply(membrane)
+        membrane[spike > 0] = 0.25
+        total += self.net[3](self.second(spike))
+    return total / len(x)
+
+
+def some_rows(self: Looped, x: torch.Tensor) -> Any:
+    """A row more than there are steps."""
+    out = torch.zeros(x.size(0) + 1, x.size(1), CLASSES)
+    for t in range(len(x)):
+        out[t] = self.net(x[t])
+    return out.mean(0)
+
+
+def next_rows(self: Looped, x: torch.Tensor) -> Any:
+    out = torch.zeros(x.size(0) + 1, x.size(1), CLASSES)
+    for t in range(len(x)):
+        out[t + 1] = self.net(x[t])
+    return out.mean(0)
+
+
+def one_row(self: Looped, x: torch.Tensor) -> Any:
+    """All steps write into one row."""
+    out = torch.zeros(x.size(0), x.size(1), CLASSES)
+    for t in range(len(x)):
+        out[0] = self.net(x[t])
+    return out.mean(0)
+
+
+def first_features(self: Looped, x: torch.Tensor) -> Any:
+    membrane, out = zeros(x), []
+    for frame in x:
+        membrane = 0.5 * membrane + self.first(frame)
+        spike = Fire.apply(membrane)
+        membrane = membrane * (1 - spike)
+        membrane[:, :2] = 0.0
+        out.append(spike)
+    return torch.stack(out)
+
+
+def fired(self: Looped, membrane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    spike = Fire.apply(membrane)
+    return spike, membrane - 3.0 * spike
+
+
+def layer_by_layer(self: Looped, x: torch.Tensor) -> Any:
+    """All steps of a layer, then all of the next; one line for all layers."""
+    values = [self.first(frame) for frame in x]
+    for layer in self.deep:
+        membrane, spikes = zeros(x), []
+        for t in range(len(x)):
+            spike, membrane = fired(self, 0.5 * membrane + values[t])
+            spikes.append(layer(spike))
+        values = spikes
+    return torch.stack([self.net[2:](value) for value in values])
+
+
+def step_by_step(self: Looped, x: torch.Tensor) -> Any:
+    """All layers of a step, then the next; their membranes in a list."""
+    membranes, out = [zeros(x) for _ in self.deep], []
+    for frame in x:
+        value = self.first(frame)
+        for i, layer in enumerate(self.deep):
+            spike, membranes[i] = fired(self, 0.5 * membranes[i] + value)
+            value = layer(spike)
+        out.append(self.net[2:](value))
+    return torch.stack(out)
+
+
 FRAMES = (*FRAMES, averaged_inside)
+SEQUENCES = (*SEQUENCES, preallocated, columns)
+NEURONS = (*NEURONS, masked, layer_by_layer, step_by_step)

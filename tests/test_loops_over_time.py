@@ -100,6 +100,10 @@ REFUSED: tuple[tuple[Body, str, str], ...] = (
     (nets.burnt_in, "SNN121", "some of its steps are read"),
     (nets.alternating, "SNN121", "not in their order"),
     (nets.numbered, "SNN121", "number of the step is computed with"),
+    (nets.some_rows, "SNN121", "rows of a tensor"),
+    (nets.next_rows, "SNN121", "not its own"),
+    (nets.one_row, "SNN121", "not its own"),
+    (nets.first_features, "SNN121", "that no comparison chooses"),
     (nets.all_steps_each_step, "SNN121", "every step reads a value of all steps"),
 )
 

@@ -63,7 +63,7 @@ class Lift(Recorder):
         self.temporal: set[str] = {given.step} if sequence else set()
         self._found: dict[tuple[Place, int], Value] = {}
         self._rows: dict[Place, Value] = {}
-        self._summed: set[tuple[Place, int]] = set()
+        self._final: set[tuple[Place, int]] = set()
         self._entry: Entry | None = None
 
     def lifted(self) -> Value:
@@ -80,6 +80,8 @@ class Lift(Recorder):
                 self._population(unit, unit.population)
             elif unit.sum_of is not None:
                 self._sum(place, self._value(unit.sum_of))
+            elif unit.rows_of is not None:
+                self._written_rows(place, call, self._value(unit.rows_of))
             else:
                 self._plain(place, call)
         if isinstance(self.loop.output, tuple):
@@ -126,7 +128,7 @@ class Lift(Recorder):
                 raise self._refuse("a step takes a part of a value that is not the step's own")
             return rows
         if isinstance(form, Single) or (
-            isinstance(form, Final) and (form.place, form.out) not in self._summed
+            isinstance(form, Final) and (form.place, form.out) not in self._final
         ):
             raise self._refuse(PART)
         if isinstance(form, Series):
@@ -224,7 +226,7 @@ class Lift(Recorder):
         entry = call.entry
         value = self._found.get((series.place, series.out))
         dim = _dim_of(entry)
-        if value is None or not isinstance(dim, int) or (series.place, series.out) in self._summed:
+        if value is None or not isinstance(dim, int) or (series.place, series.out) in self._final:
             return False
         dims = list(value.dims)
         if entry.name == "stack":
@@ -235,6 +237,20 @@ class Lift(Recorder):
             raise self._refuse("the values of all steps are joined along an axis of theirs")
         self._found[place, 0] = self._in_time(value, tuple(dims))
         return True
+
+    def _written_rows(self, place: Place, call: Call, value: Value) -> None:
+        """`out[t] = s`: what is written, with its time axis shown."""
+        at, shape = _counted_at(call), tuple(call.entry.outs[0].shape)
+        lengths = [self.solver.length(self.solver.roots(d)) for d in value.dims]
+        if at is None or at[1]:
+            raise self._refuse("a step writes into a place that is not its own")
+        dims, dim = list(value.dims), at[0] % len(shape)
+        lengths.insert(dim, self.solver.size(self.time_atom))
+        if shape != tuple(lengths):
+            raise self._refuse(f"rows of a tensor of shape {shape} are written in a loop of others")
+        dims.insert(dim, (self.time_atom,))
+        self._found[place, 0] = self._in_time(value, tuple(dims))
+        self._final.add((place, 0))
 
     def _in_time(self, value: Value, dims: tuple[Dim, ...]) -> Value:
         if value.step in self.temporal:
@@ -247,7 +263,7 @@ class Lift(Recorder):
             self._stem("sum"), (shown,), value.dims, lambda _n: ops.Total((TIME,)), "sum"
         )
         self._found[place, 0] = Value(name, value.dims)
-        self._summed.add((place, 0))
+        self._final.add((place, 0))
 
     # Neurons by algebra.
 
@@ -323,10 +339,10 @@ def _counted_at(call: Call) -> tuple[int, int] | None:
     if named or len(given) < 2:
         return None
     if call.entry.name == "select":
-        dim = given[1].value if isinstance(given[1], Literal) else None
         index = given[2] if len(given) > 2 else None
-        ok = isinstance(dim, int) and isinstance(index, Counted)
-        return (dim, index.offset) if ok else None
+        if not isinstance(given[1], Literal) or not isinstance(index, Counted):
+            return None
+        return int(given[1].value), index.offset
     index = given[1]
     if isinstance(index, Counted):
         return 0, index.offset

@@ -56,7 +56,7 @@ def with_loop(
         findings: of the unrolled run.
         loop: why it has no form, or what its step holds that has none.
     """
-    known = [f for f in findings if f.code in _STAY or _is_of_module(f, loop)]
+    known = [f for f in findings if _stays(f) or _is_of_module(f, loop)]
     rest: list[Finding] = []
     for finding in loop:
         classes = _classes(model, finding)
@@ -69,12 +69,17 @@ def with_loop(
     return tuple(dict.fromkeys((*rest, *known)))
 
 
+def _stays(finding: Finding) -> bool:
+    """Whether it holds of the loop too; an answer that is written in place looks like a constant."""
+    return finding.code in _STAY and "it is a constant" not in finding.why
+
+
 def _is_of_module(finding: Finding, loop: Sequence[Finding]) -> bool:
     """Whether it is about a module as such, not about a call in a loop's body."""
     if finding.code == "SNN026":
         return "more than once" not in finding.message
     place = finding.loc
-    if finding.code != "SNN021" or place is None or place.call.startswith("torch."):
+    if finding.code != "SNN021" or place is None or place.call.startswith(("torch.", "__")):
         return False
     paths = [f.loc.module_path for f in loop if f.loc is not None and f.loc.module_path]
     return not any(_within(path, place.module_path) for path in paths)

@@ -131,6 +131,7 @@ class LoopTape(TorchFunctionMode):
         self._stamps = Stamps(LoopTape.run.__code__)
         self._values: dict[int, tuple[Ref, int]] = {}
         self._tokens: dict[int, tuple[Const, int]] = {}
+        self._bound: dict[int, list[torch.Tensor]] = {}
         self._alive: list[torch.Tensor] = []
         self._written: set[int] = set()
         self._stack: list[nn.Module] = []
@@ -210,9 +211,10 @@ class LoopTape(TorchFunctionMode):
         given = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
         before = [(a, a._version) for a in given]
         out = func(*args, **kwargs)
-        if dynamic and out is None:  # x[...] = y, x.data = y: what it changes is no result
+        if dynamic and out is None and raw != "__setitem__":  # such as x.data = y
             raise NotRolled()
-        outs = tuple(o for o in tree_flatten(out)[0] if isinstance(o, torch.Tensor))
+        result = args[0] if dynamic and out is None else out  # x[...] = y: x is another value now
+        outs = tuple(o for o in tree_flatten(result)[0] if isinstance(o, torch.Tensor))
         name = raw.strip("_")
         if not dynamic or not outs or (name in _FILLED and not _dynamic(operands[0][1:])):
             return out
@@ -228,10 +230,9 @@ class LoopTape(TorchFunctionMode):
         """Other tensors of the same memory must not be read any more."""
         memory = tensor.untyped_storage().data_ptr()
         self._written.add(memory)
-        for other in self._alive:
-            if other is not tensor and id(other) in self._values:
-                if other.untyped_storage().data_ptr() == memory:
-                    self._values[id(other)] = Ref(-1), _GONE
+        for other in self._bound.get(memory, []):
+            if other is not tensor:
+                self._values[id(other)] = Ref(-1), _GONE
 
     def _watch_constants(self) -> None:
         """From now on constants are looked at whenever they are read: their memory is open."""
@@ -255,7 +256,8 @@ class LoopTape(TorchFunctionMode):
             self._bind(tensor, Ref(number, at))
 
     def _bind(self, tensor: torch.Tensor, ref: Ref) -> None:
-        self._alive.append(tensor)
+        memory = 0 if tensor.is_sparse else tensor.untyped_storage().data_ptr()
+        self._bound.setdefault(memory, []).append(tensor)
         self._values[id(tensor)] = ref, tensor._version
 
     # What a call reads.

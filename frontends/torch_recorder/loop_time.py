@@ -73,7 +73,9 @@ def times_of(
             rest = (*index[:level], *index[level + 1 :])
             at = ranks[rest][index[level]]
             if by_layer and per_step > 1:
-                step, part = at % steps, at // steps
+                # Constants are no entries: a layer's first step may have none.
+                run = most // per_step
+                step, part = at % run + steps - run, at // run
             else:
                 step, part = (at - most) // per_step + steps, (at - most) % per_step
             place = (key, rest, part)

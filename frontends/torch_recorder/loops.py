@@ -6,7 +6,7 @@ are shown to be alike, and the graph is held against the model on fresh input.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,7 @@ class Loop:
     notes: tuple[str, ...]
 
 
-Lengthen = Callable[[int], "contextmanager[None]"]
+Lengthen = Callable[[int], AbstractContextManager[None]]
 
 
 def follow(

@@ -223,6 +223,17 @@ def _chosen(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
     return condition.times(a).plus(opposite.times(b))
 
 
+def _assigned(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    """`v[mask] = number`: the number where the mask is set."""
+    if len(given) != 3 or isinstance(given[1], tuple):
+        raise cycle.refused("a part of it is overwritten that no comparison chooses")
+    old, mask, value = map(cycle.operand, given)
+    opposite = number(1.0).plus(mask, -1.0)
+    if not (cycle.is_bit(mask) or cycle.is_bit(opposite)) or value.constant() is None:
+        raise cycle.refused("a part of it is overwritten that no comparison chooses")
+    return mask.times(value).plus(opposite.times(old))
+
+
 def _compared(sign: float, strict: bool) -> Rule:
     def rule(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
         a, b = map(cycle.operand, _two(cycle, given))
@@ -254,6 +265,7 @@ _GROUPS: Mapping[str, Rule] = {
     "neg negative": _negative,
     "logical_not invert bitwise_not": _inverted,
     "where": _chosen,
+    "setitem": _assigned,
     "ge greater_equal": _compared(1.0, False),
     "gt greater": _compared(1.0, True),
     "le less_equal": _compared(-1.0, False),

@@ -32,11 +32,13 @@ class Unit:
     Attributes:
         places: one call; or all of a neuron.
         sum_of: for a running sum, what is summed.
+        rows_of: for a tensor with a row for every step, what is written into it.
         population: for a neuron.
     """
 
     places: tuple[Place, ...]
     sum_of: Inside | None = None
+    rows_of: Inside | None = None
     population: Population | None = None
 
 
@@ -51,7 +53,7 @@ def units_of(loop: Rolled) -> list[Unit]:
     cycles = _cycles(loop)
     for places in cycles:
         if taken.isdisjoint(places):
-            unit = _sum(loop, places) or _neuron(loop, places, {p for cycle in cycles for p in cycle})
+            unit = _sum(loop, places) or _rows(loop, places) or _neuron(loop, places, {p for cycle in cycles for p in cycle})
             found.append(unit)
             taken.update(unit.places)
     single = [p for p in (*loop.body, *loop.outside) if p not in taken]
@@ -104,18 +106,31 @@ def _sum(loop: Rolled, places: list[Place]) -> Unit | None:
     shape = call.entry.outs[0].shape
     if loop.body[other.place].entry.outs[other.out].shape != shape:
         return None
-    if any(x.place == place and not isinstance(x, Final) for x in _read_behind(loop)):
-        return None  # its values of all steps are wanted, not the last alone
-    readers = [
-        p for p in loop.body if p != place and any(r.place == place for r in _reads(loop, p))
-    ]
-    if readers:
+    if not _only_final(loop, place):
         return None
     for (where, _out, step), form in loop.starts.items():
         zero = _is_zero(loop, form) if step < 0 else form == other
         if where == place and not zero:
             raise NotRolled(NO_FORM, "a sum over the steps does not start from 0", call.entry)
     return Unit((place,), sum_of=other)
+
+
+def _rows(loop: Rolled, places: list[Place]) -> Unit | None:
+    """A tensor made before the loop, into which every step writes its row: `out[t] = s`."""
+    place, call = places[0], loop.body[places[0]]
+    if len(places) > 1 or call.entry.name != "setitem" or not _only_final(loop, place):
+        return None
+    own, _index, value = call.form[0]
+    if own != Inside(place, 0, 1) or not isinstance(value, Inside) or value.delay:
+        return None
+    return Unit((place,), rows_of=value)
+
+
+def _only_final(loop: Rolled, place: Place) -> bool:
+    """Whether a result is read behind the loop only, as the last step leaves it."""
+    if any(x.place == place and not isinstance(x, Final) for x in _read_behind(loop)):
+        return False
+    return not any(r.place == place for p in loop.body if p != place for r in _reads(loop, p))
 
 
 def _is_zero(loop: Rolled, form: Form) -> bool:
@@ -147,12 +162,12 @@ def _neuron(loop: Rolled, places: list[Place], kept: set[Place]) -> Unit:
                 cycle.absorb(place)
                 break
     population = population_of(cycle)
-    for leaf in _read_behind(loop):
-        if leaf.place in cycle.values and leaf.place not in population.spikes:
+    for read in _read_behind(loop):
+        if read.place in cycle.values and read.place not in population.spikes:
             raise NotRolled(
                 NO_FORM,
                 "its membrane is read behind the loop: neurons of a program answer with spikes",
-                loop.body[leaf.place].entry,
+                loop.body[read.place].entry,
             )
     return Unit(tuple(cycle.places), population=population)
 
