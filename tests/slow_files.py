@@ -3,8 +3,20 @@
 SLOW = {
     *("certificate", "checkpoint_files", "child_process", "cli", "compare", "compare_trained"),
     *("cross_check", "dense_kernels", "dense_onnx", "docs_commands", "fidelity", "fold_proof"),
+<<<<<<< HEAD
     *("frames", "golden_mixer", "host_units", "image_commands", "lava_bundle", "lava_environment"),
     *("lava_processes", "lava_schedule", "loihi_profile", "machine_code", "memory"),
+=======
+    *("golden_mixer", "host_units", "image_commands", "lava_bundle", "lava_environment"),
+    *(
+        "lava_processes",
+        "lava_schedule",
+        "loihi_profile",
+        "loops_over_time",
+        "machine_code",
+        "memory",
+    ),
+>>>>>>> loops
     *(
         "messages_of_data",
         "notebook",

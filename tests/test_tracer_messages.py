@@ -98,19 +98,21 @@ def test_installed_packages_are_libraries() -> None:
 # Neuron classes.
 
 
-class Doubled(neuron.LIFNode):
-    """Another neuron: it charges twice."""
+class Product(neuron.LIFNode):
+    """Another neuron: its membrane grows by itself times its input."""
 
-    def single_step_functional_forward(
-        self, inputs: Any, states: Any, **options: Any
-    ) -> tuple[Any, Any]:
-        (x,) = inputs
-        spike, state = super().single_step_functional_forward((2.0 * x,), states, **options)
-        return spike, state
+    def multi_step_forward(self, x_seq: torch.Tensor) -> torch.Tensor:
+        v = torch.zeros_like(x_seq[0])
+        spikes = []
+        for x in x_seq:
+            v = 0.5 * v + x * (1.0 + v)
+            spikes.append((v >= 1.0).to(x))
+            v = v * (1.0 - spikes[-1])
+        return torch.stack(spikes)
 
 
 class Written(nn.Module):
-    """A neuron as people write it: a loop, a comparison, a membrane."""
+    """A neuron as people write it: a loop, a membrane, two comparisons."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         v = torch.zeros_like(x[0])
@@ -118,14 +120,14 @@ class Written(nn.Module):
         for step in x:
             v = 0.5 * v + step
             spikes.append((v > 1.0).to(x))
-            v = torch.where(v > 1.0, torch.zeros_like(v), v)
+            v = torch.where(v > 1.5, torch.zeros_like(v), v)
         return torch.stack(spikes)
 
 
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (Doubled, "changes single_step_functional_forward of LIFNode"),
+        (Product, "changes multi_step_forward of LIFNode"),
         (neuron.QIFNode, "its state has no form"),
         (neuron.KLIFNode, "its state has no form"),
         (neuron.EIFNode, "its state has no form"),
@@ -165,10 +167,10 @@ def test_neurons_that_answer_with_membranes_are_named(decode: str | None) -> Non
 
 
 def test_a_neuron_object_with_a_forward_of_its_own_is_another_neuron() -> None:
-    net = sequence(conv(2, 4, padding=1), neuron.IFNode())
-    net[1].neuronal_fire = lambda: None
+    net = sequence(conv(2, 4, padding=1), neuron.LIFNode())
+    net[1].multi_step_forward = types.MethodType(Product.multi_step_forward, net[1])
     (finding,) = found(sequence(*net, neuron.IFNode(v_threshold=2.0)))[:1]
-    assert "changes neuronal_fire of IFNode" in finding.why
+    assert "changes multi_step_forward of LIFNode" in finding.why
 
 
 # What is read and made.

@@ -74,6 +74,7 @@ EXPECTED: dict[str, tuple[Level, set[tuple[str, str]]]] = {
         },
     ),
     "hand_written": (STRICT, set()),
+    "hand_written_two": (STRICT, set()),
     "leaks": (SHIFT_ADD, {("net.1", "lif"), ("net.3", "lif")}),
     "mask": (STRICT, set()),
     "count_product": (BIT_SERIAL, {("", "mul")}),
@@ -295,13 +296,20 @@ def test_a_model_whose_control_flow_reads_data_is_none() -> None:
 
 
 def test_a_hand_written_neuron_is_followed_through_the_steps() -> None:
-    """Leak 1/4, reset by (1 - s), comparison: shifts, selections and bits, never a product."""
+    """Leak 1/4, reset by (1 - s), comparisons: shifts, selections and bits, never a product."""
     torch.manual_seed(0)
-    graph = traced(make("hand_written")).graph
+    graph = traced(make("hand_written_two")).graph
     domains = domains_of(graph)
     bits = [n for n in graph.select(Foreign) if domains[n.name] == BIT]
     assert len(bits) >= 2 * STEPS
-    assert isinstance(ZOO["hand_written"](), Hand)
+    assert isinstance(ZOO["hand_written_two"](), Hand)
+
+
+def test_a_hand_written_neuron_that_is_a_population_is_one_node() -> None:
+    torch.manual_seed(0)
+    trace = traced(make("hand_written"))
+    assert trace.findings == ()
+    assert len([*trace.graph.select(Lif)]) == 2
 
 
 # The command.

@@ -246,6 +246,19 @@ class Hand(nn.Module):
         return self.head(self.fire(self.second(self.fire(self.first(x)))))
 
 
+class HandTwo(Hand):
+    """Likewise, but reset from 0.75 on only: no population of a program says that."""
+
+    def fire(self, x: torch.Tensor) -> torch.Tensor:
+        membrane, reset = torch.zeros_like(x[0]), torch.zeros_like(x[0])
+        spikes = []
+        for step in range(x.shape[0]):
+            membrane = membrane * 0.25 * (1 - reset) + x[step]
+            reset = membrane.gt(0.75).float()
+            spikes.append(membrane.gt(0.5).float())
+        return torch.stack(spikes)
+
+
 class Leaks(nn.Module):
     """Leaks 2/3 and 1/5 that no shift gives."""
 
@@ -283,6 +296,7 @@ ZOO = {
     "relu": lambda: Between(nn.ReLU()),
     "ann_mixer": AnnMixer,
     "hand_written": Hand,
+    "hand_written_two": HandTwo,
     "leaks": Leaks,
     "mask": lambda: Gated("mask"),
     "count_product": lambda: Gated("count"),

@@ -8,6 +8,7 @@ from torch import nn
 
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neurons import handler_for
+from snncc.frontends.torch_recorder.unknown_neurons import keeps_state
 
 _HELP = (
     "give one number for all neurons (module.v = 0.5 * module.v_threshold); or, if it is left from "
@@ -24,6 +25,7 @@ class Starts:
 
     def __init__(self, model: nn.Module) -> None:
         self._given: dict[int, Any] = {}
+        self._states = _library_states(model)
         for module in model.modules():
             if handler_for(module) is not None and not _is_rest(module, membrane(module)):
                 self._given[id(module)] = membrane(module)
@@ -37,6 +39,16 @@ class Starts:
             given = self._given.get(id(module))
             if given is not None:
                 _set_membrane(module, given)
+        for module, name, buffer, content in self._states:
+            setattr(module, name, buffer)
+            buffer.detach().copy_(content)
+
+    def found(self, module: nn.Module, shape: tuple[int, ...]) -> float | NeuronRefused:
+        """As `enter`, with what it raises as the answer."""
+        try:
+            return self.enter(module, shape)
+        except NeuronRefused as refusal:
+            return refusal
 
     def enter(self, module: nn.Module, shape: tuple[int, ...]) -> float:
         """The membrane of a known neuron module as its first call finds it.
@@ -71,6 +83,20 @@ class Starts:
             "a program starts all neurons of a layer from one number",
             _HELP,
         )
+
+
+_State = tuple[nn.Module, str, torch.Tensor, torch.Tensor]
+"""A module, a buffer's name, the buffer and its content."""
+
+
+def _library_states(model: nn.Module) -> list[_State]:
+    """Buffers of stateful modules that cannot reset themselves, as they are before any run."""
+    return [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        if keeps_state(module) and not callable(getattr(module, "reset", None))
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
 
 
 def membrane(module: nn.Module) -> Any:

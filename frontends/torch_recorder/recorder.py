@@ -136,10 +136,7 @@ class Recorder(TorchFunctionMode):
             self.unknown.met(self.path(), module, self.place(f"{type(module).__name__}()"))
 
     def _start(self, module: nn.Module, shape: tuple[int, ...]) -> float | NeuronRefused:
-        try:
-            return self.starts.enter(module, shape[1:] if is_multi_step(module) else shape)
-        except NeuronRefused as refusal:
-            return refusal
+        return self.starts.found(module, shape[1:] if is_multi_step(module) else shape)
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         handler = handler_for(module)

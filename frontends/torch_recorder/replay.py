@@ -10,6 +10,7 @@ from torch import nn
 from snncc.diagnostics import SnnccError
 from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.neuron_state import Starts
+from snncc.frontends.torch_recorder.neurons import handler_for
 from snncc.frontends.torch_recorder.ties import RELATIVE, Ties
 from snncc.ir import TIME, Graph
 from snncc.ir.traced_ops import Lif
@@ -24,8 +25,20 @@ def replay(
     sequence: bool,
     seed: int,
     starts: Starts,
+    gain: float = 1.0,
+    fired: set[str] | None = None,
 ) -> tuple[str, ...]:
     """Runs both on three fresh samples and compares spikes and outputs.
+
+    Args:
+        model: in float64.
+        graph: in the traced dialect.
+        input_shape: of one image.
+        sequence: whether the model takes all steps at once.
+        seed: of the samples.
+        starts: of the neuron modules.
+        gain: factor of the samples.
+        fired: gets the names of neurons that fired.
 
     Returns:
         A note where membranes met the threshold so exactly that torch decided by the last bits of
@@ -35,7 +48,7 @@ def replay(
         SnnccError: SNN027 naming the first neuron, or the output, that differs; SNN034 where a
             value is not finite; SNN028 where the model raises.
     """
-    images = np.random.default_rng(seed).standard_normal((3, *input_shape))
+    images = np.random.default_rng(seed).standard_normal((3, *input_shape)) * gain
     time = sequence
     inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
     recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence, starts)
@@ -56,6 +69,8 @@ def replay(
                 "its constants are finite, but what it computes with them is too large",
                 "look at this module's parameters and buffers; retrain, or correct them",
             )
+        if fired is not None and isinstance(node.op, Lif) and value.any():
+            fired.add(node.name)
         if node is last:
             answer = np.moveaxis(value, 1 + names.index(TIME), 0) if TIME in names else value
     scale = max(1.0, float(np.abs(outputs).max(initial=0.0)))
@@ -84,9 +99,9 @@ def _run_model(
 
     With `inputs` the currents that neurons read, in place of their spikes.
     """
-    paths = {node.locs[0].module_path for node in graph.select(Lif)}
+    modules = {p: m for p, m in model.named_modules() if handler_for(m) is not None}
+    paths = {node.locs[0].module_path for node in graph.select(Lif)} & {*modules}
     parts: dict[str, list[torch.Tensor]] = {path: [] for path in paths}
-    modules = dict(model.named_modules())
 
     def keep(path: str):  # type: ignore[no-untyped-def]  # a torch hook is untyped
         def own(_module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
@@ -97,7 +112,7 @@ def _run_model(
 
         return own
 
-    hooks = [modules[path].register_forward_hook(keep(path)) for path in paths if path in modules]
+    hooks = [modules[path].register_forward_hook(keep(path)) for path in paths]
     starts.reset(model)
     try:
         with torch.no_grad():

@@ -1,7 +1,8 @@
 """From a PyTorch module to a traced graph: record one run, name the axes, replay."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,24 +11,25 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.raised import reason_of
-from snncc.frontends.torch_recorder.axis_solver import AxisSolver, Dim
 from snncc.frontends.torch_recorder.copying import copied
+from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
+from snncc.frontends.torch_recorder.loop_findings import NOT_OF_LOOPS, with_loop
+from snncc.frontends.torch_recorder.loops import confirmed, follow
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.source_lines import definition_of
-from snncc.frontends.torch_recorder.steps import BATCH, Value
-from snncc.ir import TIME, Graph
+from snncc.frontends.torch_recorder.steps import Value
+from snncc.ir import Graph
 from snncc.ir.loc import Loc
 from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
-EXAMPLE_BATCH = 2
-EXAMPLE, FRESH = 0, 1
-"""Seeds of the example, and of what the replay is given."""
+FRESH = 1
+"""Seed of what the replay is given; the example's is another."""
 MOST_VALUES = 1 << 28
 """Of one image over all time steps."""
 
@@ -70,15 +72,49 @@ def trace_model(
     _check_size(input_shape, steps)
     model = copied(model)
     starts = Starts(model)
+    layouts = _layouts(model, layout)
     failures: list[SnnccError] = []
-    for choice in _layouts(model, layout):
+    for choice in layouts:
         try:
-            return _trace(model, input_shape, steps, choice == "sequence", starts)
+            first = _trace(model, input_shape, steps, choice == "sequence", starts)
         except SnnccError as error:
-            if error.code != "SNN028":
-                raise
             failures.append(error)
+            if error.code == "SNN028":
+                continue
+            found = _with_loops(model, input_shape, steps, layouts, starts, error.findings)
+            if isinstance(found, Trace):
+                return found
+            raise SnnccError.of(found) from error
+        if not first.findings:
+            return first
+        found = _with_loops(model, input_shape, steps, layouts, starts, first.findings)
+        return found if isinstance(found, Trace) else replace(first, findings=found)
     raise failures[0]
+
+
+def _with_loops(
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    steps: int,
+    layouts: Sequence[str],
+    starts: Starts,
+    findings: tuple[Finding, ...],
+) -> Trace | tuple[Finding, ...]:
+    """A model that was refused as it ran, with its loop over time rolled up; or its findings."""
+    if any(finding.code in NOT_OF_LOOPS for finding in findings):
+        return findings
+    refused: list[tuple[Finding, ...]] = []
+    for choice in layouts:
+        sequence = choice == "sequence"
+        loop = follow(model, input_shape, steps, sequence, starts)
+        if isinstance(loop, Finding):
+            refused.append(with_loop(model, findings, (loop,)))
+        elif loop is not None and loop.findings:
+            refused.append(with_loop(model, findings, loop.findings))
+        elif loop is not None:
+            notes = confirmed(model, loop, input_shape, sequence, FRESH, starts)
+            return Trace(loop.graphs[-1], (), notes)
+    return refused[0] if refused else findings
 
 
 def _check_size(input_shape: tuple[int, ...], steps: int) -> None:
@@ -109,17 +145,9 @@ def _trace(
     sequence: bool,
     starts: Starts,
 ) -> Trace:
-    solver = AxisSolver()
-    time, batch = solver.atom(TIME, steps), solver.atom(BATCH, EXAMPLE_BATCH)
-    axes = tuple(
-        solver.atom(stem, size) for stem, size in zip(_stems(input_shape), input_shape, strict=True)
-    )
-    lead: tuple[int, ...] = (time, batch) if sequence else (batch,)
-    dims: tuple[Dim, ...] = tuple((a,) for a in (*lead, *axes))
-    generator = torch.Generator().manual_seed(EXAMPLE)
-    image = torch.randn(EXAMPLE_BATCH, *input_shape, dtype=torch.float64, generator=generator)
-    example = torch.stack([image] * steps) if sequence else image
-    recorder = Recorder(model, solver, time, batch, starts)
+    given = example_of(input_shape, steps, sequence=sequence)
+    example, dims = given.tensor, given.dims
+    recorder = Recorder(model, given.solver, given.time, given.batch, starts)
     recorder.bind(example, Value("input", dims))
     starts.reset(model)
     with in_double():
@@ -190,11 +218,6 @@ def _no_answer(model: nn.Module, output: object) -> Finding:
         why,
         "return one tensor from forward: the logits; a factory may wrap the model and choose it",
     )
-
-
-def _stems(shape: tuple[int, ...]) -> tuple[str, ...]:
-    named = {1: ("f",), 2: ("n", "f"), 3: ("c", "h", "w")}
-    return named.get(len(shape), tuple(f"i{i}_" for i in range(len(shape))))
 
 
 def _model_failed(recorder: Recorder, error: BaseException, shape: tuple[int, ...]) -> SnnccError:

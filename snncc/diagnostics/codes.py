@@ -55,6 +55,8 @@ CODES: Mapping[str, Code] = {
     "SNN035": Code("there is no certificate for a program that multiplies", UNSUPPORTED),
     "SNN036": Code("a program does not fit Lava's processes", UNSUPPORTED),
     "SNN110": Code("an answer has several axes", UNSUPPORTED),
+    "SNN120": Code("the steps of a loop over time differ", UNSUPPORTED),
+    "SNN121": Code("a state of a loop over time has no form", UNSUPPORTED),
     "SNN100": Code("a neuron's parameter or start cannot be modelled", UNSUPPORTED),
     # Backends.
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
