@@ -7,6 +7,7 @@ import numpy as np
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Ints
 
@@ -44,7 +45,7 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Pixels, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(Pixels, Concat, Sum, Largest, Gain, IntegerPopulation, IntegerReadout)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

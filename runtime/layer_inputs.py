@@ -9,6 +9,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Images, Ints
 from snncc.runtime.interpreter import evaluate
@@ -170,6 +171,16 @@ def projection(at: Rounded, op: Op) -> Array:
 def side_by_side(at: Rounded, op: Concat) -> Array:
     parts = [at.cone.variance(n) for n in at.node.inputs]
     return concat(parts, at.names, op.along, op.out, at.node)
+
+
+@VARIANCE.of(Largest)
+def largest(at: Rounded, op: Largest) -> Array:
+    """At most that of the least certain element of a window."""
+    variance, names = at.cone.variance(at.node.inputs[0]), at.names[0]
+    for i, name in enumerate(op.axes):
+        axis = 1 + names.index(name)
+        variance = variance.take(op.places(i, variance.shape[axis]), axis=axis).max(axis=axis)
+    return variance
 
 
 @VARIANCE.of(Sum)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from certificates import RARE
+from generators.programs import program
+from generators.windows import largest_current, largest_spikes
 from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
 from safetensors.numpy import save
@@ -22,6 +24,7 @@ from snncc.ir.op import Context
 Json = Any
 Arrays = dict[str, np.ndarray]
 Mutation = Callable[["Changed"], None]
+WINDOWS = (largest_current, largest_spikes) * 5
 
 
 @dataclass
@@ -53,6 +56,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
         for seed in range(count // 2)
     ]
     graphs += [make() for make in RARE.values()]
+    graphs += [program(seed, WINDOWS) for seed in range(4)]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 

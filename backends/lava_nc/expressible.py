@@ -7,6 +7,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 PROFILES = ("exact", registers.PROFILE)
@@ -87,6 +88,11 @@ def contract(at: At, op: Contract) -> str:
 @OBSTACLE.of(Convolve)
 def convolve(at: At, op: Convolve) -> str:
     return SUMS_OVER_STEPS if TIME in (op.channel, op.height, op.width) else ""
+
+
+@OBSTACLE.of(Largest)
+def largest(at: At, op: Largest) -> str:
+    return "no process takes the largest of spikes or currents yet"
 
 
 @OBSTACLE.of(Concat)

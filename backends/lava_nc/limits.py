@@ -10,6 +10,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 CODE = "SNN036"
@@ -37,6 +38,9 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
             found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
             found += _currents(graph, node.inputs[0], 0)
+        elif isinstance(node.op, Largest):
+            why = "stock processes add currents up and compare them with thresholds only"
+            found.append(_finding(node, "the largest of a window", why, "average pooling"))
     return tuple(dict.fromkeys(found))
 
 
@@ -149,6 +153,12 @@ def added(at: Behind, op: Sum) -> list[Finding]:
 @CURRENT.of(Concat)
 def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
+
+
+@CURRENT.of(Largest)
+def largest(at: Behind, op: Largest) -> list[Finding]:
+    """Every maximum is told of where it stands (`loihi_findings`), whoever reads it."""
+    return []
 
 
 @CURRENT.of(Contract)

@@ -11,6 +11,7 @@ from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, term
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 IN_PORTS = 8
@@ -188,6 +189,13 @@ def convolve(at: Placed, op: Convolve) -> None:
 def meeting(at: Placed, op: Op) -> None:
     if not inlined(at.builder.graph, at.builder.schedule, at.node):
         at.builder.sum(at.node, "Sum", {})
+
+
+PROCESS.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 
 
 @PROCESS.of(Gain)

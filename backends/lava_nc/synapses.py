@@ -15,6 +15,7 @@ from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -114,6 +115,11 @@ def side_by_side(at: At, op: Concat) -> list[Synapses]:
     return found
 
 
+SYNAPSES.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 SYNAPSES.refuses(
     Gain,
     why="synapses add weights: nothing scales what has been added up",

@@ -7,6 +7,7 @@ from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 
@@ -104,6 +105,11 @@ def current(at: At, op: IntegerPopulation) -> list[Term]:
     return at.of(at.node.inputs[0])
 
 
+TERMS.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 TERMS.refuses(
     Pixels,
     Contract,

@@ -28,6 +28,8 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     pooling.avg_pool2d: "avg_pool2d",
     pooling.avg_pool1d: "avg_pool1d",
     pooling.adaptive_avg_pool2d: "adaptive_avg_pool2d",
+    pooling.max_pool: "max_pool1d max_pool2d max_pool3d",
+    pooling.adaptive_max_pool: "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
     arithmetic.reduction(ops.Mean): "mean",
     arithmetic.reduction(ops.Total): "sum",
     arithmetic.add: "add iadd radd",

@@ -1,12 +1,14 @@
-"""Torch functions that average over windows."""
+"""Torch functions that average over windows, or take the largest of them."""
 
 import torch
 
-from snncc.frontends.torch_recorder.axis_solver import AxisError
+from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan, like
 from snncc.frontends.torch_recorder.convolutions import Pair, conv2d, pair
 from snncc.frontends.torch_recorder.shapes import same
+from snncc.frontends.torch_recorder.steps import Naming
 from snncc.ir import traced_ops as ops
+from snncc.ir.windows import Largest
 
 
 def avg_pool2d(call: Call) -> Plan:
@@ -87,6 +89,84 @@ def avg_pool1d(call: Call) -> Plan:
         )
     kept, gone = call.solver.reshape([x.dims[-1]], (length // kernel, kernel))
     return like(x, (*x.dims[:-1], kept), lambda n: ops.Mean(n.axes(gone)))
+
+
+def max_pool(call: Call) -> Plan:
+    """The largest of windows over the last one, two or three dimensions; `ceil_mode` is exact."""
+    return _largest(call, _spatial(call))
+
+
+def adaptive_max_pool(call: Call) -> Plan:
+    """Windows of one size."""
+    x, count = call.source(), _spatial(call)
+    have = _lengths(call, x.dims[-count:])
+    made = tuple(int(n) for n in call.out.shape[-count:])
+    if any(size % part for size, part in zip(have, made, strict=True)):
+        raise AxisError(
+            f"it makes {_by(made)} of {_by(have)} with windows of several sizes",
+            "choose an output size that divides the image, or MaxPool2d",
+        )
+    kernel = tuple(size // part for size, part in zip(have, made, strict=True))
+    return _windows_of(call, kernel, kernel, (0,) * count, (1,) * count)
+
+
+def _largest(call: Call, count: int) -> Plan:
+    if call.arg(6, "return_indices", False):
+        raise AxisError("it gives the places of the largest", "leave return_indices=False")
+    kernel = _each(call.arg(1, "kernel_size"), count)
+    stride = _each(call.arg(2, "stride") or kernel, count)
+    padding, dilation = (
+        _each(call.arg(at, name, default), count)
+        for at, name, default in ((3, "padding", 0), (4, "dilation", 1))
+    )
+    return _windows_of(call, kernel, stride, padding, dilation)
+
+
+def _windows_of(
+    call: Call,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Plan:
+    x, count = call.source(), len(kernel)
+    over = x.dims[-count:]
+    size = tuple(int(n) for n in call.out.shape[-count:])
+    if any(call.solver.length(call.solver.roots(dim)) == 1 for dim in over):
+        raise AxisError(
+            "it takes the largest along a dimension of length 1",
+            "leave it out, or pool over the other dimension alone",
+        )
+    made: tuple[Dim, ...] = tuple((call.solver.atom("p", n),) for n in size)
+
+    def build(n: Naming) -> Largest:
+        axes = tuple(n.single(dim) for dim in over)
+        out = tuple(n.single(dim) for dim in made)
+        return Largest(axes, out, size, kernel, stride, padding, dilation)
+
+    return like(x, (*x.dims[:-count], *made), build)
+
+
+def _spatial(call: Call) -> int:
+    """How many dimensions have windows: all but the batch and the channels."""
+    count = call.rank() - 2
+    if not 1 <= count <= 3:
+        raise AxisError("it pools a value without a batch", "give it [B, C, ...]")
+    return count
+
+
+def _lengths(call: Call, dims: tuple[Dim, ...]) -> tuple[int, ...]:
+    return tuple(call.solver.length(call.solver.roots(dim)) for dim in dims)
+
+
+def _each(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """One number a dimension, of what may be one for all."""
+    listed = (value,) if isinstance(value, int) else tuple(int(v) for v in value)
+    return listed * count if len(listed) == 1 else listed
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))
 
 
 def _image(call: Call) -> Pair:

@@ -12,8 +12,10 @@ from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
 from snncc.checker.values import Found, Site
+from snncc.checker.windows import largest
 
 KERNEL = "weight channel height width out_channel out_height out_width"
+WINDOWS = "axes out size kernel stride padding dilation"
 ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
 OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
@@ -23,6 +25,7 @@ OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     "convolve": (convolve, KERNEL, {"stride": ONE, "padding": NONE, "dilation": ONE, "groups": 1}),
     "concat": (concat, "along out", {}),
     "sum": (add, "", {"shifts": []}),
+    "largest": (largest, WINDOWS, {"offset": None}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir import integer_ops, projections, spiking_ops, traced_ops
+from snncc.ir import integer_ops, projections, spiking_ops, traced_ops, windows
 from snncc.ir.op import Op
 
 
@@ -40,6 +40,7 @@ TRACED = _dialect(
     traced_ops.Add,
     traced_ops.Scale,
     traced_ops.TracedConcat,
+    windows.Largest,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -54,6 +55,7 @@ SPIKING = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    windows.Largest,
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
@@ -67,6 +69,7 @@ INTEGER = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    windows.Largest,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

@@ -11,6 +11,7 @@ from typing import Any
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 from snncc.mfi.prover import Verdict, prove_rules
@@ -118,6 +119,11 @@ def side_by_side(at: Judged, op: Concat) -> str:
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
     return "add-currents"
+
+
+@RULE.of(Largest)
+def largest(at: Judged, op: Largest) -> str:
+    return "or-of-spikes" if at.node.type.kind is Kind.SPIKE else "largest-current"
 
 
 @RULE.of(Gain)

@@ -11,6 +11,7 @@ from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
+from snncc.ir.windows import Largest
 from snncc.mfi.constants import GAIN_BITS, WEIGHT_BITS, adders_of, powers_of_two
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
@@ -225,6 +226,14 @@ def summed(at: Judged, op: Op) -> Need:
             rewrite="keep the sources apart: what reads the sum adds its weights for each of them",
         )
     return Need(Level.STRICT, ("add",), reason="values are added")
+
+
+def largest(at: Judged, op: Largest) -> Need:
+    """The largest element of windows."""
+    source = at.structure.domains[at.node.inputs[0]]
+    if source.binary:
+        return Need(Level.STRICT, ("logic",), reason="the largest of spikes is their OR")
+    return Need(Level.STRICT, ("compare", "select"), reason=f"the largest of {source} is kept")
 
 
 def lif(at: Judged, op: traced.Lif) -> Need:

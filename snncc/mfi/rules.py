@@ -12,6 +12,7 @@ from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 
@@ -110,6 +111,15 @@ def projection(at: At, op: Op) -> Need:
 def total(at: At, op: Sum) -> Need:
     arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
     return Need(Level.STRICT, arithmetic, reason="currents are added")
+
+
+@NEED.of(Largest)
+def largest(at: At, op: Largest) -> Need:
+    if at.node.type.kind is Kind.SPIKE:
+        return Need(Level.STRICT, ("logic",), reason="the largest of spikes is their OR")
+    basic = ("compare", "select")
+    arithmetic = basic if op.offset is None else ("add", *basic)
+    return Need(Level.STRICT, arithmetic, reason="currents are compared, the largest is kept")
 
 
 @NEED.of(Gain)

@@ -9,6 +9,7 @@ from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
@@ -61,6 +62,13 @@ def added(at: Read, op: Sum) -> Domain:
     return total(at.inputs)
 
 
+@DOMAIN.of(Largest)
+def largest(at: Read, op: Largest) -> Domain:
+    if op.offset is None:
+        return at.inputs[0]
+    return affine(at.inputs[0], np.ones(1), at.graph.constants[op.offset.name].reshape(-1))
+
+
 @DOMAIN.of(Affine)
 def scaled(at: Read, op: Affine) -> Domain:
     _, scale = factor_of(at.graph, at.node)
@@ -86,6 +94,7 @@ def summed_up(at: Read, op: Readout) -> Domain:
 NEED.each(Pixels, Concat)(real_rules.moved)
 NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
+NEED.of(Largest)(real_rules.largest)
 NEED.of(Population)(real_rules.population)
 
 

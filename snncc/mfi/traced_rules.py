@@ -11,6 +11,7 @@ import numpy as np
 from snncc.ir import TRACED, Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
 from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
@@ -75,7 +76,7 @@ def side_by_side(at: Read, op: traced.TracedConcat) -> Domain:
     return hull(at.inputs)
 
 
-@DOMAIN.each(traced.Rearrange, traced.Repeat)
+@DOMAIN.each(traced.Rearrange, traced.Repeat, Largest)
 def moved(at: Read, op: Op) -> Domain:
     return at.inputs[0]
 
@@ -101,6 +102,7 @@ NEED.each(traced.Linear, traced.Conv)(real_rules.projection)
 NEED.each(traced.BatchNorm, traced.Scale)(real_rules.factor)
 NEED.of(traced.Lif)(real_rules.lif)
 NEED.each(traced.Add)(real_rules.summed)
+NEED.of(Largest)(real_rules.largest)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

@@ -28,6 +28,7 @@ from snncc.ir.projections import (
     Pixels,
     Sum,
 )
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -165,6 +166,24 @@ def side_by_side(at: End, op: Concat) -> Array:
     steps = max(len(part) for part in parts)
     parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
     return np.concatenate(parts, axis=at.names.index(op.out))
+
+
+@END.of(Largest)
+def largest_of(at: End, op: Largest) -> Array:
+    """A maximum grows with each of its elements, so that ends of a window decide."""
+    source = at.graph[at.node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    value = at.known[source.name][at.upper]
+    value = np.broadcast_to(value, (len(value), *(source.type.size(n) for n in names[1:])))
+    if op.offset is not None:
+        more = spread(at.graph.constants[op.offset.name], op.offset.axes, names)
+        reach = largest(value) + largest(more)
+        value = exact(value, reach) + exact(more, reach)
+    for i, name in enumerate(op.axes):
+        axis = names.index(name)
+        taken = value.take(op.places(i, value.shape[axis]), axis=axis)
+        value = taken.max(axis=axis)
+    return value
 
 
 @END.of(Gain)

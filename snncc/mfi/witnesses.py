@@ -17,6 +17,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.drives import Moment, Rule, drive
 from snncc.mfi.widths import Bounds, axes_of_step
@@ -185,6 +186,19 @@ def gain(at: Share, op: Gain) -> None:
     place = tuple(at.index[axis] for axis in op.mantissa.axes)
     scale = float(at.graph.constants[op.mantissa.name][place]) * 2.0**-op.shift
     at.to(at.node.inputs[0], at.index, at.factor * scale)
+
+
+@SHARE.of(Largest)
+def largest(at: Share, op: Largest) -> None:
+    """Through one element of the window: that drives a maximum up; all others stay where they are.
+
+    What drives it down has to move every element: its bound is not claimed to be reached.
+    """
+    source = at.graph[at.node.inputs[0]]
+    index = {name: at.index[name] for name in at.index if name not in op.out}
+    for i, (name, out) in enumerate(zip(op.axes, op.out, strict=True)):
+        index[name] = int(op.places(i, source.type.size(name))[0, at.index[out]])
+    at.to(source.name, index, at.factor)
 
 
 @SHARE.of(Concat)

@@ -10,6 +10,7 @@ from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.report_foreign_ops import foreign_findings
@@ -104,6 +105,8 @@ class _Conversion:
                 return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
+            case Largest():
+                return self.largest(node, node.op, sources[0], averaged)
             case traced.Rearrange() | traced.Repeat():
                 return sources[0]
             case traced.Mean(axes=axes):
@@ -257,6 +260,15 @@ class _Conversion:
 
     def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
+
+    def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
+        """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
+        kind = self.rewriter.new[source].type.kind
+        if averaged:
+            return self.refuse(node, "a maximum reads a value averaged over time", "SNN031")
+        if kind not in (Kind.SPIKE, Kind.CURRENT):
+            return self.refuse(node, "a maximum reads the image, before any layer", "SNN021")
+        return self.rewriter.emit(node, op, source)
 
     def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:
         """Sources of one concat: spikes stay spikes only if all are."""

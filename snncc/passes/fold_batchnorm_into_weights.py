@@ -8,6 +8,7 @@ import numpy as np
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
+from snncc.ir.windows import Largest
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -105,6 +106,14 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 parts.append(_scaled(rewriter, site, name, part))
                 start = stop
             return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Largest(axes=over, offset=None):
+            if set(scale.axes) & set(over):
+                raise NotFoldable("it runs over an axis of which the largest element is taken")
+            if scale.array.min() < 0.0:
+                raise NotFoldable("a negative scale would make the largest the least")
+            _check_sole_reader(rewriter.old, old.inputs[0])
+            value = _scaled(rewriter, site, old.inputs[0], scale)
+            return new.add(old.op, [value], (*old.locs, *site.locs), old.name)
         case _ if old.type.kind is Kind.REAL:
             raise NotFoldable("it scales the input itself")
         case _:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, Node
 from snncc.ir.projections import Concat, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.passes.named import Named, concatenate
 from snncc.passes.pipeline import PassResult
 from snncc.passes.rewriter import Rewriter
@@ -16,7 +18,8 @@ class MoveOffsetsIntoPopulations:
     """X = I + d: the current carries I alone, each of its populations adds d as a bias.
 
     Sums add their offsets, concats join them, a remaining scale scales them, and a readout adds
-    the offset of all T steps once.
+    the offset of all T steps once. The largest of windows keeps an offset that differs within a
+    window; any other commutes with it.
     """
 
     name: ClassVar[str] = "move_offsets_into_populations"
@@ -52,6 +55,15 @@ def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, N
                 for part, axis, name in zip(pending, along, node.inputs, strict=True)
             ]
             return rewriter.emit(node, node.op, *sources), concatenate(parts, out)
+        case Largest(axes=over):
+            total = rewriter.named(node.op.offset, 0.0) + pending[0]
+            if not set(total.axes) & set(over):
+                return rewriter.emit(node, replace(node.op, offset=None), *sources), total
+            if TIME in total.axes:
+                raise _by_step(node)
+            stored = total.store(new, f"{node.name}.offset")
+            kept = replace(node.op, offset=stored)
+            return rewriter.emit(node, kept, *sources), Named.scalar(0.0)
         case Population(bias=bias):
             total = rewriter.named(bias, 0.0) + pending[0]
             op = node.op
@@ -65,3 +77,14 @@ def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, N
             return rewriter.emit(node, Readout(stored), *sources), Named.scalar(0.0)
         case _:
             return rewriter.emit(node, node.op, *sources), Named.scalar(0.0)
+
+
+def _by_step(node: Node) -> SnnccError:
+    """An offset that differs by step and within a window has no integer form."""
+    return SnnccError(
+        "SNN031",
+        f"{node.name}: what is added before a maximum differs by step and by place",
+        node.locs[0] if node.locs else None,
+        why="a maximum keeps one offset for all steps",
+        help="take the maximum before what differs from step to step, or of spikes",
+    )

@@ -15,6 +15,7 @@ from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerR
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult
@@ -209,6 +210,20 @@ class Lowering:
         self.notes.append(Note(node.name, True, text))
         return polarity * Named(level.axes, np.where(far, 0.0, 1.0))
 
+    def largest(self, node: Node, op: Largest, source: str) -> str:
+        """Compares integers of one unit; an offset is rounded to the current's grid."""
+        if node.type.kind is not Kind.CURRENT:
+            return self.rewriter.emit(node, op, source)
+        stored = None
+        if op.offset is not None:
+            unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+            names = self.rewriter.new[source].type.names
+            rounded = _round(self.rewriter.named(op.offset, 0.0) / unit)
+            stored = self.field(node, "offset", rounded, names)
+        result = self.rewriter.emit(node, replace(op, offset=stored), source)
+        self.fraction[result] = self.fraction[source]
+        return result
+
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         step = float(unit.array.reshape(-1)[0])
@@ -293,6 +308,11 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     result = lowering.rewriter.emit(at.node, op, *sources)
     lowering.fraction[result] = finest
     return result
+
+
+@LOWERED.of(Largest)
+def largest(at: Lowered, op: Largest) -> str:
+    return at.lowering.largest(at.node, op, at.sources[0])
 
 
 @LOWERED.of(Population)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named
 from snncc.quantize.grid_units import Placed, grid_units
@@ -258,6 +259,18 @@ def side_by_side(at: Elements, op: Concat) -> None:
         at.one([at.ids[name] for name in names], axes[names[0]])
     else:
         at.one([at.flat(name) for name in names], None)
+
+
+@UNIT.of(Largest)
+def largest(at: Elements, op: Largest) -> None:
+    """What is compared is counted alike; spikes are counted in ones."""
+    (source,) = at.node.inputs
+    if source not in at.ids:
+        return
+    if at.axes[source] in op.axes:
+        at.one([at.flat(source)], None)
+    else:
+        at.one([at.ids[source]], at.axes[source])
 
 
 @UNIT.of(Readout)

@@ -10,8 +10,9 @@ from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
-from snncc.semantics.arrays import Real, convolve
+from snncc.semantics.arrays import Real, convolve, largest
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ def side_by_side(at: At, op: Concat) -> Real:
 @VALUE.of(Sum)
 def added(at: At, op: Sum) -> Real:
     return add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(Largest)
+def largest_of(at: At, op: Largest) -> Real:
+    names = at.names[0]
+    more = 0.0 if op.offset is None else spread_constant(at.graph, op.offset, names)
+    return largest(op, at.inputs[0], names, more)
 
 
 @VALUE.of(Affine)

@@ -9,9 +9,10 @@ from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.projections import Contract, Convolve
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
-from snncc.semantics.arrays import Real
+from snncc.semantics.arrays import Real, largest
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -133,6 +134,11 @@ def scale(at: At, op: ops.Scale) -> Real:
 @VALUE.of(ops.TracedConcat)
 def side_by_side(at: At, op: ops.TracedConcat) -> Real:
     return concat(at.inputs, at.names, op.along, op.out, at.node)
+
+
+@VALUE.of(Largest)
+def largest_of(at: At, op: Largest) -> Real:
+    return largest(op, at.x, at.names[0], 0.0)
 
 
 @VALUE.of(ops.Rearrange)

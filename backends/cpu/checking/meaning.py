@@ -20,6 +20,7 @@ from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
+from snncc.ir.windows import Largest
 
 PLANES = 8
 PROBES = 1 << 16
@@ -111,6 +112,9 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
+    if isinstance(op, Largest):
+        more = 0 if op.offset is None else over(graph, op.offset, names[0])
+        return _each(lambda x: _largest(op, x + more, names[0]), inputs)
     if isinstance(op, Gain):
         source = inputs[0]
         mantissa = over(graph, op.mantissa, target)
@@ -166,6 +170,19 @@ def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[s
         full = _placed(part, renamed, target)
         placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
     return np.concatenate(placed, axis=target.index(op.out))
+
+
+def _largest(op: Largest, x: Ints, names: tuple[str, ...]) -> Ints:
+    """Window by window; of spikes' probes any function would do that tells them apart."""
+    for at, name in enumerate(op.axes):
+        moved = np.moveaxis(x, names.index(name), 0)
+        kept: list[Ints] = []
+        for window in range(op.size[at]):
+            start = window * op.stride[at] - op.padding[at]
+            taken = range(start, start + op.kernel[at] * op.dilation[at], op.dilation[at])
+            kept.append(moved[[place for place in taken if 0 <= place < len(moved)]].max(axis=0))
+        x = np.moveaxis(np.stack(kept), 0, names.index(name))
+    return x
 
 
 def _map(op: Contract | Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node,

@@ -1,0 +1,50 @@
+"""Moves that take the largest of windows, of currents or of spikes."""
+
+from generators.draws import narrowest
+from generators.grown import Grown
+from snncc.ir import Kind
+from snncc.ir.windows import Largest
+
+
+def geometry(g: Grown, source: str) -> Largest | None:
+    """Windows along any axes: stride, dilation, padding, and a last window that hangs over."""
+    draw, axes = g.draw, g.axes(source)
+    over = draw.some(list(axes), 0.6) or list(axes)[:1]
+    if not over:
+        return None
+    kernel = tuple(draw.one([1, 2, 2, 3, 3, 5]) for _ in over)
+    stride = tuple(draw.one([1, 1, 2, 2, 3]) for _ in over)
+    padding = tuple(draw.number(0, k - 1) for k in kernel)
+    dilation = tuple(draw.one([1, 1, 1, 2]) for _ in over)
+    size: list[int] = []
+    for at, name in enumerate(over):
+        room = axes[name] + 2 * padding[at] - dilation[at] * (kernel[at] - 1) - 1
+        size.append(max(1, room // stride[at] + 1 + draw.number(0, 1)))
+    out = [name if draw.chance(0.6) else g.fresh({*axes}) for name in over]
+    return Largest(tuple(over), tuple(out), tuple(size), kernel, stride, padding, dilation)
+
+
+def largest_current(g: Grown) -> str | None:
+    """Of a current, with offsets on both sides of a type's border, or without."""
+    draw, source = g.draw, g.recent()
+    op = geometry(g, source)
+    if op is None:
+        return None
+    if draw.chance(0.4):
+        axes = g.axes(source)
+        over = draw.some(list(axes), 0.6)
+        top = draw.one([3, 200, 1 << 15, 1 << 20])
+        array = draw.rng.integers(-top, top + 1, g.sizes(axes, *over))
+        op = Largest(**{**vars(op), "offset": g.param(narrowest(array), *over)})
+    return g.current(op, source)
+
+
+def largest_spikes(g: Grown) -> str | None:
+    """Of spikes, which projections read like those of a population."""
+    source = g.draw.one(g.spikes)
+    op = geometry(g, source)
+    made = None if op is None else g.put(op, source)
+    if made is not None:
+        assert g.kind(made).kind is Kind.SPIKE
+        g.spikes.append(made)
+    return made
