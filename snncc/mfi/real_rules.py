@@ -232,7 +232,12 @@ def largest(at: Judged, op: Largest) -> Need:
     """The largest element of windows."""
     source = at.structure.domains[at.node.inputs[0]]
     if source.binary:
-        return Need(Level.STRICT, ("logic",), reason="the largest of spikes is their OR")
+        return Need(
+            Level.STRICT,
+            ("logic",),
+            reason="the largest of spikes is their OR",
+            rewrite="OR instead of maximum",
+        )
     return Need(Level.STRICT, ("compare", "select"), reason=f"the largest of {source} is kept")
 
 
