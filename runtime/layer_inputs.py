@@ -8,6 +8,7 @@ import numpy as np
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -171,6 +172,17 @@ def projection(at: Rounded, op: Op) -> Array:
 def side_by_side(at: Rounded, op: Concat) -> Array:
     parts = [at.cone.variance(n) for n in at.node.inputs]
     return concat(parts, at.names, op.along, op.out, at.node)
+
+
+@VARIANCE.of(Take)
+def taken(at: Rounded, op: Take) -> Array:
+    variance, names = at.cone.variance(at.node.inputs[0]), at.names[0]
+    for i, name in enumerate(op.axes):
+        index = op.index(i)
+        moved = np.moveaxis(variance, 1 + names.index(name), 0)[index]
+        moved[index < 0] = 0.0
+        variance = np.moveaxis(moved, 0, 1 + names.index(name))
+    return variance
 
 
 @VARIANCE.of(Largest)

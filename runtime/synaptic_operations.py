@@ -25,6 +25,7 @@ from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.digits import set_bits, signed_digits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -180,7 +181,9 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 """Additions for one image that are neither a synapse's nor a neuron's."""
 
 
-@ADDITIONS.each(Pixels, Contract, Convolve, Concat, Sum, Largest, IntegerPopulation, IntegerReadout)
+@ADDITIONS.each(
+    Pixels, Contract, Convolve, Concat, Sum, Largest, Take, IntegerPopulation, IntegerReadout
+)
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0
 

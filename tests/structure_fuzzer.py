@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from certificates import RARE
 from generators.programs import program
-from generators.windows import largest_current, largest_spikes
+from generators.windows import WINDOWS
 from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
 from safetensors.numpy import save
@@ -24,7 +24,6 @@ from snncc.ir.op import Context
 Json = Any
 Arrays = dict[str, np.ndarray]
 Mutation = Callable[["Changed"], None]
-WINDOWS = (largest_current, largest_spikes) * 5
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The largest of windows: the op, its rules, every executor, and max pooling of models."""
+"""The largest of windows and elements that are taken: rules, and every executor."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from checked_plans import checked_plan
 from generators.executors import tried
 from generators.inputs import images
 from generators.programs import program
-from generators.windows import largest_current, largest_spikes
+from generators.windows import WINDOWS
 from random_networks import random_images, random_network
 from test_random_networks import RAW, folded
 
@@ -24,6 +24,7 @@ from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take, runs_of
 from snncc.ir.projections import Contract, Pixels
 from snncc.ir.text import parse_graph, print_graph
 from snncc.ir.windows import Largest
@@ -37,7 +38,6 @@ from snncc.runtime import ALL, interpret
 from snncc.runtime.dynamic_proof import prove_by_running
 from snncc.runtime.simulator import Simulator
 
-WINDOWS = (largest_current, largest_spikes) * 5
 PROGRAMS = range(24)
 CHECKED = 4
 """Plans of one program in so many are checked, which takes longer than to run it."""
@@ -59,11 +59,10 @@ def test_every_way_to_run_gives_the_interpreters_bits(
                 patch.setattr("snncc.runtime.simulator.plan_units", checked_plan)
             became = tried(graph, images(graph, seed, 3), seed)
         assert became.differences == (), seed
-        for node in graph.select(Largest):
-            assert became.host[node.name] == "compiled units have no largest"
-            found[node.type.kind.value] += 1
-    assert found["spike"] > 0
-    assert found["current"] > 0
+        for node in graph.select(Largest, Take):
+            assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
+            found[f"{node.op.mnemonic} of {node.type.kind.value}"] += 1
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("seed", PROGRAMS)
@@ -224,3 +223,55 @@ def test_a_maximum_of_spikes_has_no_offset() -> None:
     windows = Largest(("h",), ("y",), (2,), (2,), (2,), (0,), (1,), offset)
     with pytest.raises(ValueError, match="an offset belongs to currents"):
         b.add(windows, [spikes])
+
+
+@pytest.mark.parametrize(
+    ("index", "runs"),
+    [
+        ([0, 1, 2, 3], (0, 1, 4)),
+        ([3, 2, 1], (3, -1, 3)),
+        ([-1, -1, 0, 2, 4, -1], (-1, 0, 2, 0, 2, 3, -1, 0, 1)),
+        ([5], (5, 0, 1)),
+        ([2, 2, 2], (2, 0, 3)),
+        ([0, 0, 1, 1], (0, 0, 2, 1, 0, 2)),
+        ([7, 0, 1], (7, -7, 2, 1, 0, 1)),
+    ],
+)
+def test_runs_say_the_index(index: list[int], runs: tuple[int, ...]) -> None:
+    assert runs_of(index) == runs
+    assert Take(("h",), ("h",), (runs,)).index(0).tolist() == index
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_any_index_has_runs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    index = rng.integers(-1, 4, rng.integers(1, 20)).tolist()
+    assert Take(("h",), ("h",), (runs_of(index),)).index(0).tolist() == index
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"axes": (), "out": (), "runs": ()}, "an axis is needed"),
+        ({"runs": ((0, 1),)}, "three numbers"),
+        ({"runs": ((),)}, "three numbers"),
+        ({"runs": ((0, 1, 0),)}, "a run of 0 elements"),
+        ({"runs": ((0, 1, 7),)}, "leaves the 6 elements"),
+        ({"runs": ((2, -1, 4),)}, "leaves the 6 elements"),
+        ({"runs": ((-2, 0, 1),)}, "leaves the 6 elements"),
+        ({"runs": ((-1, 1, 2),)}, "no step"),
+        ({"runs": ((0, 0, (1 << 24) + 1),)}, "elements along an axis"),
+        ({"axes": ("t",)}, "a step never reads another"),
+        ({"axes": ("q",)}, "has no axis 'q'"),
+        ({"out": ("c",)}, "an axis twice"),
+        ({"axes": ("h", "h")}, "one entry an axis"),
+    ],
+)
+def test_elements_that_cannot_be_taken_are_refused(changes: dict[str, object], said: str) -> None:
+    b = GraphBuilder("integer", 2, "exact")
+    image = b.add(Pixels(("c", "h"), (2, 6)), name="image")
+    one = b.constant("one", np.array([1, 1], np.int8), ("c",))
+    current = b.add(Contract(one, shared=("c",)), [image])
+    fields = {"axes": ("h",), "out": ("y",), "runs": ((0, 2, 3),), **changes}
+    with pytest.raises((VerifyError, ValueError), match=said):
+        b.add(Take(**fields), [current])  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -93,6 +94,11 @@ def convolve(at: At, op: Convolve) -> str:
 @OBSTACLE.of(Largest)
 def largest(at: At, op: Largest) -> str:
     return "no process takes the largest of spikes or currents yet"
+
+
+@OBSTACLE.of(Take)
+def taken(at: At, op: Take) -> str:
+    return "no process moves elements along an axis yet"
 
 
 @OBSTACLE.of(Concat)

@@ -9,6 +9,7 @@ from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -41,6 +42,10 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         elif isinstance(node.op, Largest):
             why = "stock processes add currents up and compare them with thresholds only"
             found.append(_finding(node, "the largest of a window", why, "average pooling"))
+        elif isinstance(node.op, Take):
+            why = "stock processes move no elements along an axis"
+            fits = "weights that choose the parts"
+            found.append(_finding(node, "elements that change places", why, fits))
     return tuple(dict.fromkeys(found))
 
 
@@ -155,9 +160,9 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.of(Largest)
-def largest(at: Behind, op: Largest) -> list[Finding]:
-    """Every maximum is told of where it stands (`loihi_findings`), whoever reads it."""
+@CURRENT.each(Largest, Take)
+def elsewhere(at: Behind, op: Op) -> list[Finding]:
+    """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []
 
 

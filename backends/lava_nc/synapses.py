@@ -14,6 +14,7 @@ from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -115,6 +116,11 @@ def side_by_side(at: At, op: Concat) -> list[Synapses]:
     return found
 
 
+SYNAPSES.refuses(
+    Take,
+    why="no process moves elements along an axis yet",
+    help="choose the parts in the weights of the layer that reads them",
+)
 SYNAPSES.refuses(
     Largest,
     why="no process takes the largest of spikes or currents yet",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -105,6 +106,11 @@ def current(at: At, op: IntegerPopulation) -> list[Term]:
     return at.of(at.node.inputs[0])
 
 
+TERMS.refuses(
+    Take,
+    why="no process moves elements along an axis yet",
+    help="choose the parts in the weights of the layer that reads them",
+)
 TERMS.refuses(
     Largest,
     why="no process takes the largest of spikes or currents yet",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_flatten
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.steps import Build, Value
@@ -25,6 +26,8 @@ class Call:
         time_atom: int,
         batch_atom: int = -1,
         is_spike: Callable[[Value], bool] = lambda _value: False,
+        function: Callable[..., Any] | None = None,
+        place: int = 0,
     ) -> None:
         self.solver = solver
         self.value_of = value_of
@@ -34,6 +37,8 @@ class Call:
         self.time_atom = time_atom
         self.batch_atom = batch_atom
         self.is_spike = is_spike
+        self.function = function
+        self.place = place
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:
@@ -46,6 +51,19 @@ class Call:
         if value is None:
             raise AxisError("the first argument does not depend on the input")
         return value
+
+    def replay(self, value: torch.Tensor) -> torch.Tensor:
+        """What the function makes of other numbers in place of its first argument.
+
+        Raises:
+            AxisError: it cannot be run again.
+        """
+        if self.function is None:
+            raise AxisError("it cannot be run once more")
+        replaced = tuple(value if a is self.args[0] else a for a in self.args)
+        made = self.function(*replaced, **self.kwargs)
+        results = [o for o in tree_flatten(made)[0] if isinstance(o, torch.Tensor)]
+        return results[self.place]
 
     def rank(self) -> int:
         return len(self.source().dims)

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from snncc.frontends.torch_recorder import arithmetic, convolutions, linear, pooling, shapes
+from snncc.frontends.torch_recorder import (
+    arithmetic,
+    convolutions,
+    linear,
+    moves,
+    pooling,
+    shapes,
+)
 from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.ir import traced_ops as ops
 
@@ -18,8 +25,12 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     shapes.transpose: "transpose swapaxes swapdims",
     shapes.transpose_last: "T mT t",
     shapes.movedim: "movedim moveaxis",
-    shapes.expand: "expand repeat expand_as",
+    shapes.expand: "expand expand_as",
+    shapes.repeat: "repeat",
     shapes.concat: "cat concat concatenate",
+    moves.moved: "getitem select narrow roll flip fliplr flipud index_select tile pad interpolate "
+    "chunk split tensor_split split_with_sizes unsafe_chunk unsafe_split unbind hsplit vsplit "
+    "dsplit upsample upsample_nearest repeat_interleave",
     linear.linear: "linear",
     linear.matmul: "matmul mm",
     convolutions.conv2d: "conv2d",
@@ -44,3 +55,10 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()
 }
+PARTS = frozenset(
+    (
+        *("chunk", "split", "tensor_split", "split_with_sizes", "unsafe_chunk", "unsafe_split"),
+        *("unbind", "hsplit", "vsplit", "dsplit"),
+    )
+)
+"""Functions that give several results, each of which has the handler's form."""

@@ -17,7 +17,7 @@ from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import HANDLERS
+from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
@@ -250,8 +250,8 @@ class Recorder(TorchFunctionMode):
                 "it draws random numbers, though the model is in evaluation mode",
                 "use nn.Dropout, or pass training=self.training to the function",
             )
-        for result in results:
-            self._function(name, args, kwargs, result, raw, len(results) == 1)
+        for place, result in enumerate(results):
+            self._function(name, args, kwargs, result, raw, func, (place, len(results)))
         return out
 
     def _reads_data(self, raw: str) -> None:
@@ -286,8 +286,10 @@ class Recorder(TorchFunctionMode):
         kwargs: dict[str, Any],
         out: torch.Tensor,
         raw: str,
-        sole: bool,
+        function: Any,
+        place: tuple[int, int],
     ) -> None:
+        sole = place[1] == 1 or name in PARTS
         handler = HANDLERS.get(name) if sole else None
         call = Call(
             self.solver,
@@ -298,6 +300,8 @@ class Recorder(TorchFunctionMode):
             self.time_atom,
             self.batch_atom,
             lambda value: value.step in self._spikes,
+            function,
+            place[0],
         )
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from snncc.checker.currents import add, concat, gain
 from snncc.checker.inputs import pixels
+from snncc.checker.moves import take
 from snncc.checker.neurons import population
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
@@ -26,6 +27,7 @@ OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     "concat": (concat, "along out", {}),
     "sum": (add, "", {"shifts": []}),
     "largest": (largest, WINDOWS, {"offset": None}),
+    "take": (take, "axes out runs", {}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir import integer_ops, projections, spiking_ops, traced_ops, windows
+from snncc.ir import integer_ops, moves, projections, spiking_ops, traced_ops, windows
 from snncc.ir.op import Op
 
 
@@ -41,6 +41,7 @@ TRACED = _dialect(
     traced_ops.Scale,
     traced_ops.TracedConcat,
     windows.Largest,
+    moves.Take,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -56,6 +57,7 @@ SPIKING = _dialect(
     projections.Concat,
     projections.Sum,
     windows.Largest,
+    moves.Take,
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
@@ -70,6 +72,7 @@ INTEGER = _dialect(
     projections.Concat,
     projections.Sum,
     windows.Largest,
+    moves.Take,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

@@ -10,6 +10,7 @@ from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -119,6 +120,11 @@ def side_by_side(at: Judged, op: Concat) -> str:
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
     return "add-currents"
+
+
+@RULE.of(Take)
+def taken(at: Judged, op: Take) -> str:
+    return "taken"
 
 
 @RULE.of(Largest)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.windows import Largest
 from snncc.mfi.fold_sites import Counted, FoldSite, Site, Storage
@@ -101,7 +102,7 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = scales.gain_exponent
             case Sum(shifts=shifts):
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
-            case Concat() | Largest() if node.inputs[0] in found:
+            case Concat() | Largest() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
             case _:
                 pass

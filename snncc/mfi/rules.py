@@ -11,6 +11,7 @@ from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -80,7 +81,7 @@ def digits_of(values: Array) -> Array:
     return digits
 
 
-@NEED.each(Pixels, Concat)
+@NEED.each(Pixels, Concat, Take)
 def moved(at: At, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
 

@@ -7,12 +7,24 @@ import numpy as np
 from snncc.ir import SPIKING, Graph, Kind, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
-from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
+from snncc.mfi.domains import (
+    ANY_REAL,
+    BIT,
+    Domain,
+    Values,
+    affine,
+    hull,
+    mapped,
+    repeated,
+    total,
+    with_zeros,
+)
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import UNKNOWN, Need
 from snncc.mfi.structure import Judged, Read, aligned, called, factor_of, offset_of
@@ -62,6 +74,11 @@ def added(at: Read, op: Sum) -> Domain:
     return total(at.inputs)
 
 
+@DOMAIN.of(Take)
+def taken(at: Read, op: Take) -> Domain:
+    return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
+
+
 @DOMAIN.of(Largest)
 def largest(at: Read, op: Largest) -> Domain:
     if op.offset is None:
@@ -91,7 +108,7 @@ def summed_up(at: Read, op: Readout) -> Domain:
     return affine(repeated(at.inputs[0], at.graph.steps), np.ones(1), offset.reshape(-1))
 
 
-NEED.each(Pixels, Concat)(real_rules.moved)
+NEED.each(Pixels, Concat, Take)(real_rules.moved)
 NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)

@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population
 from snncc.ir.windows import Largest
@@ -17,7 +18,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take)
 NEURONS = (traced.Lif, Population)
 
 

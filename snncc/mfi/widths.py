@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, ValueType
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.op import require_narrow
 from snncc.ir.projections import (
     PIXEL_RANGE,
@@ -166,6 +167,19 @@ def side_by_side(at: End, op: Concat) -> Array:
     steps = max(len(part) for part in parts)
     parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
     return np.concatenate(parts, axis=at.names.index(op.out))
+
+
+@END.of(Take)
+def taken(at: End, op: Take) -> Array:
+    source = at.graph[at.node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    value: Array = at.known[source.name][at.upper]
+    for i, name in enumerate(op.axes):
+        axis, index = names.index(name), op.index(i)
+        moved = np.moveaxis(value, axis, 0)[index]
+        moved[index < 0] = 0
+        value = np.moveaxis(moved, 0, axis)
+    return value
 
 
 @END.of(Largest)

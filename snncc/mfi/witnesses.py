@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -186,6 +187,16 @@ def gain(at: Share, op: Gain) -> None:
     place = tuple(at.index[axis] for axis in op.mantissa.axes)
     scale = float(at.graph.constants[op.mantissa.name][place]) * 2.0**-op.shift
     at.to(at.node.inputs[0], at.index, at.factor * scale)
+
+
+@SHARE.of(Take)
+def taken(at: Share, op: Take) -> None:
+    index = {name: at.index[name] for name in at.index if name not in op.out}
+    for i, (name, out) in enumerate(zip(op.axes, op.out, strict=True)):
+        index[name] = int(op.index(i)[at.index[out]])
+        if index[name] < 0:
+            return
+    at.to(at.node.inputs[0], index, at.factor)
 
 
 @SHARE.of(Largest)

@@ -8,6 +8,7 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.ir.windows import Largest
@@ -105,6 +106,8 @@ class _Conversion:
                 return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
+            case Take():
+                return self.rewriter.emit(node, node.op, sources[0])
             case Largest():
                 return self.largest(node, node.op, sources[0], averaged)
             case traced.Rearrange() | traced.Repeat():

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.ir.windows import Largest
@@ -106,6 +107,16 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 parts.append(_scaled(rewriter, site, name, part))
                 start = stop
             return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Take(axes=over, out=made):
+            source = rewriter.old[old.inputs[0]].type
+            try:
+                for at, (axis, name) in enumerate(zip(over, made, strict=True)):
+                    scale = scale.scattered(name, axis, old.op.index(at), source.size(axis))
+            except ValueError as error:
+                raise NotFoldable(str(error)) from error
+            _check_sole_reader(rewriter.old, old.inputs[0])
+            value = _scaled(rewriter, site, old.inputs[0], scale)
+            return new.add(old.op, [value], (*old.locs, *site.locs), old.name)
         case Largest(axes=over, offset=None):
             if set(scale.axes) & set(over):
                 raise NotFoldable("it runs over an axis of which the largest element is taken")

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, Node
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Sum
 from snncc.ir.spiking_ops import Affine, Population, Readout
 from snncc.ir.windows import Largest
@@ -55,6 +56,11 @@ def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, N
                 for part, axis, name in zip(pending, along, node.inputs, strict=True)
             ]
             return rewriter.emit(node, node.op, *sources), concatenate(parts, out)
+        case Take(axes=over, out=made):
+            total = pending[0]
+            for at, (axis, name) in enumerate(zip(over, made, strict=True)):
+                total = total.gathered(axis, name, node.op.index(at))
+            return rewriter.emit(node, node.op, *sources), total.compact()
         case Largest(axes=over):
             total = rewriter.named(node.op.offset, 0.0) + pending[0]
             if not set(total.axes) & set(over):

@@ -12,6 +12,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -307,6 +308,14 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     sources = tuple(lowering.raised(at.node, s, finest) for s in sources)
     result = lowering.rewriter.emit(at.node, op, *sources)
     lowering.fraction[result] = finest
+    return result
+
+
+@LOWERED.of(Take)
+def taken(at: Lowered, op: Take) -> str:
+    result = at.lowering.rewriter.emit(at.node, op, *at.sources)
+    if at.node.type.kind is Kind.CURRENT:
+        at.lowering.fraction[result] = at.lowering.fraction[at.sources[0]]
     return result
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.ir.windows import Largest
@@ -259,6 +260,19 @@ def side_by_side(at: Elements, op: Concat) -> None:
         at.one([at.ids[name] for name in names], axes[names[0]])
     else:
         at.one([at.flat(name) for name in names], None)
+
+
+@UNIT.of(Take)
+def taken(at: Elements, op: Take) -> None:
+    """The units of what is taken; a zero is one of any unit."""
+    (source,) = at.node.inputs
+    if source not in at.ids:
+        return
+    ids, axis = at.ids[source], at.axes[source]
+    if axis in op.axes:
+        place = op.axes.index(axis or "")
+        ids, axis = ids[np.maximum(op.index(place), 0)], op.out[place]
+    at.one([ids], axis)
 
 
 @UNIT.of(Largest)

@@ -1,8 +1,9 @@
-"""Convolutions of real images, and the largest of windows."""
+"""Convolutions of real images, the largest of windows, elements that change places."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.ir.moves import Take
 from snncc.ir.windows import Largest
 
 Real = NDArray[np.float64]
@@ -56,4 +57,14 @@ def largest(op: Largest, x: Real, names: tuple[str, ...], offset: Real | float) 
         for place in places[1:]:
             found = np.maximum(found, x.take(place, axis=axis))
         x = found
+    return x
+
+
+def take(op: Take, x: Real, names: tuple[str, ...]) -> Real:
+    """Elements of [batch, *axes] in another order, zeros where they come from nowhere."""
+    for at, name in enumerate(op.axes):
+        axis, index = 1 + names.index(name), op.index(at)
+        shape = [1] * x.ndim
+        shape[axis] = len(index)
+        x = x.take(index, axis=axis) * (index >= 0).reshape(shape)
     return x

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
-from snncc.semantics.arrays import Real, convolve, largest
+from snncc.semantics.arrays import Real, convolve, largest, take
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def largest_of(at: At, op: Largest) -> Real:
     names = at.names[0]
     more = 0.0 if op.offset is None else spread_constant(at.graph, op.offset, names)
     return largest(op, at.inputs[0], names, more)
+
+
+@VALUE.of(Take)
+def taken(at: At, op: Take) -> Real:
+    return take(op, at.inputs[0], at.names[0])
 
 
 @VALUE.of(Affine)

@@ -8,11 +8,12 @@ import numpy as np
 from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
+from snncc.ir.moves import Take
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
-from snncc.semantics.arrays import Real, largest
+from snncc.semantics.arrays import Real, largest, take
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -139,6 +140,11 @@ def side_by_side(at: At, op: ops.TracedConcat) -> Real:
 @VALUE.of(Largest)
 def largest_of(at: At, op: Largest) -> Real:
     return largest(op, at.x, at.names[0], 0.0)
+
+
+@VALUE.of(Take)
+def taken(at: At, op: Take) -> Real:
+    return take(op, at.x, at.names[0])
 
 
 @VALUE.of(ops.Rearrange)

@@ -1,8 +1,9 @@
-"""Moves that take the largest of windows, of currents or of spikes."""
+"""Moves that take the largest of windows, or elements along axes, of currents or of spikes."""
 
 from generators.draws import narrowest
 from generators.grown import Grown
 from snncc.ir import Kind
+from snncc.ir.moves import Take, runs_of
 from snncc.ir.windows import Largest
 
 
@@ -48,3 +49,44 @@ def largest_spikes(g: Grown) -> str | None:
         assert g.kind(made).kind is Kind.SPIKE
         g.spikes.append(made)
     return made
+
+
+def taken(g: Grown, source: str) -> Take | None:
+    """Slices, repeats, flips, any order, with zeros between, along any axes."""
+    draw, axes = g.draw, g.axes(source)
+    over = draw.some(list(axes), 0.5) or list(axes)[:1]
+    if not over:
+        return None
+    runs: list[tuple[int, ...]] = []
+    for name in over:
+        size = axes[name]
+        kind = draw.one(["slice", "flip", "any", "zeros"])
+        if kind == "slice":
+            index = list(range(size))[draw.number(0, size - 1) :: draw.number(1, 3)]
+        elif kind == "flip":
+            index = list(range(size))[::-1]
+        else:
+            low = -1 if kind == "zeros" else 0
+            index = draw.rng.integers(low, size, draw.number(1, size + 3)).tolist()
+        runs.append(runs_of(index))
+    out = [name if draw.chance(0.6) else g.fresh({*axes}) for name in over]
+    return Take(tuple(over), tuple(out), tuple(runs))
+
+
+def take_current(g: Grown) -> str | None:
+    source = g.recent()
+    op = taken(g, source)
+    return None if op is None else g.current(op, source)
+
+
+def take_spikes(g: Grown) -> str | None:
+    source = g.draw.one(g.spikes)
+    op = taken(g, source)
+    made = None if op is None else g.put(op, source)
+    if made is not None:
+        g.spikes.append(made)
+    return made
+
+
+WINDOWS = (largest_current, largest_spikes, take_current, take_spikes) * 3
+"""To be drawn as often as all other moves."""

@@ -19,6 +19,7 @@ from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.windows import Largest
 
@@ -112,6 +113,12 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
+    if isinstance(op, Take):
+        found = _each(lambda x: _taken(op, x, names[0]), inputs)
+        if node.type.kind is not Kind.SPIKE:
+            return found
+        zero = np.zeros_like(found.probe)  # what bits can be, a zero from nowhere too
+        return Value(found.probe, zero, zero + 1)
     if isinstance(op, Largest):
         more = 0 if op.offset is None else over(graph, op.offset, names[0])
         return _each(lambda x: _largest(op, x + more, names[0]), inputs)
@@ -170,6 +177,21 @@ def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[s
         full = _placed(part, renamed, target)
         placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
     return np.concatenate(placed, axis=target.index(op.out))
+
+
+def _taken(op: Take, x: Ints, names: tuple[str, ...]) -> Ints:
+    """Run by run."""
+    for name, runs in zip(op.axes, op.runs, strict=True):
+        moved = np.moveaxis(x, names.index(name), 0)
+        parts: list[Ints] = []
+        for place in range(0, len(runs), 3):
+            first, step, count = runs[place : place + 3]
+            if first < 0:
+                parts.append(np.zeros((count, *moved.shape[1:]), np.int64))
+            else:
+                parts.append(moved[[first + step * i for i in range(count)]])
+        x = np.moveaxis(np.concatenate(parts), 0, names.index(name))
+    return x
 
 
 def _largest(op: Largest, x: Ints, names: tuple[str, ...]) -> Ints:
