@@ -51,7 +51,6 @@ def of_windows(seed: int) -> Graph:
 def test_every_way_to_run_gives_the_interpreters_bits(
     first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Counter[str]()
     for seed in range(first, first + 8):
         graph = of_windows(seed)
         with monkeypatch.context() as patch:
@@ -61,8 +60,13 @@ def test_every_way_to_run_gives_the_interpreters_bits(
         assert became.differences == (), seed
         for node in graph.select(Largest, Take):
             assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
-            found[f"{node.op.mnemonic} of {node.type.kind.value}"] += 1
+
+
+def test_programs_have_all_of_them() -> None:
+    nodes = [node for seed in PROGRAMS for node in of_windows(seed).select(Largest, Take)]
+    found = Counter(f"{node.op.mnemonic} of {node.type.kind.value}" for node in nodes)
     assert len(found) == 4
+    assert min(found.values()) > 3
 
 
 @pytest.mark.parametrize("seed", PROGRAMS)
