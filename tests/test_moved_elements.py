@@ -1,13 +1,14 @@
-"""Slices, rolls, paddings and the like in models: answers are the model's, or they are refused."""
+"""What models do between layers: answers are the model's, or it is refused by name."""
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import avg_pool2d, conv_transpose2d, interpolate, pad
 
 import snncc
 from snncc.diagnostics import SnnccError
@@ -19,18 +20,21 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Moves(nn.Module):
-    """Changes its image, spikes or currents of 4 channels; a convolution and a neuron follow."""
+    """Changes its image, spikes or currents of 4 channels; a convolution and a neuron follow.
+
+    Between neurons a change stands alone.
+    """
 
     def __init__(self, where: str, change: Change) -> None:
         super().__init__()
         self.where, self.change = where, change
         self.first = layer.Conv2d(4, 4, 3, padding=1, bias=False)
         self.norm = layer.BatchNorm2d(4)
-        self.fire, self.last = neuron.IFNode(), neuron.LIFNode()
+        self.fire, self.last = neuron.IFNode(), neuron.LIFNode(v_threshold=0.1234)  # no ties
         with torch.no_grad():
             made = change(torch.zeros(STEPS, 1, *SHAPE))
         self.conv = layer.Conv2d(made.shape[2], 5, 3, padding=1)
-        self.head = nn.Linear(5, 3)
+        self.head = nn.Linear(made.shape[2] if where == "between neurons" else 5, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.change(x) if self.where == "image" else self.norm(self.first(x))
@@ -38,6 +42,8 @@ class Moves(nn.Module):
             x = self.change(x)
         if self.where != "image":
             x = self.fire(x)
+        if self.where == "between neurons":
+            return self.head(self.last(self.change(x)).mean((3, 4)))
         x = self.change(x) if self.where == "spikes" else x
         return self.head(self.last(self.conv(x)).mean((3, 4)))
 
@@ -66,8 +72,44 @@ CHANGES: dict[str, Change] = {
     "cropped": lambda x: pad(x, (-1, -2, -1, 0)),
     "shifted channels": lambda x: torch.cat([x[:, :, 1:], 0 * x[:, :, :1] + x[:, :, :1]], 2),
 }
-ONLY_WHOLE = {"zeros around", "shifted channels"}
-"""On the image these put zeros beside pixels that are normalised, or join what is not spikes."""
+
+
+def of_images(change: Change) -> Change:
+    """A change of [B, C, H, W], for all steps at once."""
+    return lambda x: change(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+KERNEL = torch.linspace(-1.5, 2.5, 4 * 3 * 3 * 2).reshape(4, 3, 3, 2)
+MATRIX = torch.linspace(-1, 2, 12).reshape(3, 4)
+MAPS: dict[str, Change] = {
+    "average, padding not counted": of_images(
+        lambda x: avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+    ),
+    "average, last window cut": of_images(lambda x: avg_pool2d(x, 3, 2, ceil_mode=True)),
+    "average, both": of_images(lambda x: avg_pool2d(x, (3, 2), (3, 4), (1, 0), True, False)),
+    "average, a divisor": of_images(lambda x: avg_pool2d(x, 2, divisor_override=3)),
+    "average, any size": of_images(lambda x: nn.functional.adaptive_avg_pool2d(x, (5, 4))),
+    "average, larger": of_images(lambda x: nn.functional.adaptive_avg_pool2d(x, (9, 13))),
+    "transposed": of_images(lambda x: conv_transpose2d(x, KERNEL.to(x.dtype), stride=2)),
+    "transposed, cut": of_images(
+        lambda x: conv_transpose2d(
+            x, KERNEL.to(x.dtype), torch.ones(3, dtype=x.dtype), (2, 3), (2, 1), (1, 0)
+        )
+    ),
+    "transposed, dilated": of_images(
+        lambda x: conv_transpose2d(x, KERNEL[:, :1].to(x.dtype), None, 1, (5, 0), 0, 4, (2, 3))
+    ),
+    "a sum with a factor": lambda x: torch.add(x, x.flip(3), alpha=0.5),
+    "a difference": lambda x: x - 0.25 * x.flip(3),
+    "a difference with a factor": lambda x: torch.sub(x.flip(4), x, alpha=2),
+    "from a constant": lambda x: torch.rsub(x, 0.2, alpha=0.5),
+    "from a value": lambda x: torch.rsub(x, x.roll(1, 3), alpha=0.5),
+    "less a constant": lambda x: torch.sub(x, 0.5, alpha=0.5),
+    "einsum": lambda x: torch.einsum("dc,tbchw->tbdhw", MATRIX.to(x.dtype), x),
+    "einsum, moved": lambda x: torch.einsum("tbchw,cd->tbhdw", x, MATRIX.t().to(x.dtype)).permute(
+        0, 1, 3, 2, 4
+    ),
+}  # fmt: skip
 
 
 def answers(model: Moves, images: np.ndarray, normal: tuple[float, float]) -> np.ndarray:
@@ -93,10 +135,12 @@ def made(where: str, change: Change) -> Moves:
     return model.eval()
 
 
-@pytest.mark.parametrize("where", ["spikes", "currents"])
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [*product(CHANGES, ["spikes", "currents"]), *product(MAPS, ["between neurons"])],
+)
 def test_answers_are_those_of_the_model(name: str, where: str) -> None:
-    model, normal = made(where, CHANGES[name]), (0.3, 0.4)
+    model, normal = made(where, {**CHANGES, **MAPS}[name]), (0.3, 0.4)
     images = np.random.default_rng(1).integers(0, 256, (5, *SHAPE)).astype(np.uint8)
     program = snncc.compile(
         model, input_shape=SHAPE, steps=STEPS, weight_bits=24, normalize=((0.3,), (0.4,))

@@ -31,32 +31,36 @@ def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
 
 
 def add(call: Call) -> Plan:
-    if call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("an add with alpha", "write x + alpha * y")
+    return _sum(call, float(call.kwargs.get("alpha", 1)))
+
+
+def _sum(call: Call, alpha: float) -> Plan:
+    """Gives input + alpha * other, where one of them or both depend on the input."""
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
+    if y is not None and alpha != 1.0:
+        y = call.step(_scale(call, y, alpha, None, 1.0))
     if x is not None and y is not None:
         return (x, y), _broadcast(call, x, y), lambda n: ops.Add()
-    value, constant = (x, b) if x is not None else (y, a)
-    return _scale(call, value, None, constant, 1.0)
+    if x is not None:
+        return _scale(call, x, None, b, alpha)
+    return _scale(call, y, None, a, 1.0)
 
 
 def sub(call: Call) -> Plan:
-    a, b = call.arg(0, "input"), call.arg(1, "other")
-    x, y = call.value_of(a), call.value_of(b)
-    if (x is not None and y is not None) or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values", "write x + (-1.0) * y")
-    if x is not None:
-        return _scale(call, x, None, b, -1.0)
-    return _scale(call, y, -1.0, a, 1.0)
+    return _sum(call, -float(call.kwargs.get("alpha", 1)))
 
 
 def rsub(call: Call) -> Plan:
     """Gives other - input: Python's `constant - value`."""
     x, other = call.value_of(call.arg(0, "input")), call.arg(1, "other")
-    if call.value_of(other) is not None or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values", "write x + (-1.0) * y")
-    return _scale(call, x, -1.0, other, 1.0)
+    y, alpha = call.value_of(other), float(call.kwargs.get("alpha", 1))
+    if y is None:
+        return _scale(call, x, -alpha, other, 1.0)
+    if x is None:
+        return _scale(call, y, None, call.arg(0, "input"), -alpha)
+    minus = call.step(_scale(call, x, -alpha, None, 1.0))
+    return (y, minus), _broadcast(call, y, minus), lambda n: ops.Add()
 
 
 def mul(call: Call) -> Plan:

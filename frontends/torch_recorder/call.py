@@ -28,6 +28,7 @@ class Call:
         is_spike: Callable[[Value], bool] = lambda _value: False,
         function: Callable[..., Any] | None = None,
         place: int = 0,
+        step: Callable[[Plan], Value] | None = None,
     ) -> None:
         self.solver = solver
         self.value_of = value_of
@@ -39,6 +40,7 @@ class Call:
         self.is_spike = is_spike
         self.function = function
         self.place = place
+        self._step = step
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:
@@ -51,6 +53,14 @@ class Call:
         if value is None:
             raise AxisError("the first argument does not depend on the input")
         return value
+
+    def step(self, plan: Plan) -> Value:
+        """Notes what comes first of a call that is several ops. Gives its value."""
+        if plan[2] is None:
+            return Value(plan[0][0].step, plan[1])
+        if self._step is None:
+            raise AxisError("it is made of several ops, and stands within another")
+        return self._step(plan)
 
     def replay(self, value: torch.Tensor) -> torch.Tensor:
         """What the function makes of other numbers in place of its first argument.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan, like
-from snncc.frontends.torch_recorder.steps import Naming
+from snncc.frontends.torch_recorder.steps import Build, Naming, Value
 from snncc.ir import Op
 from snncc.ir.moves import Take, runs_of
 
@@ -60,14 +60,26 @@ def moved(call: Call) -> Plan:
     dims = _dims(call, found, new)
     if not made:
         return like(x, dims, None)
-    order = sorted(made)
+    return like(x, dims, _build([(x.dims[at], dim, index.tolist()) for at, dim, index in made]))
 
+
+def taken(call: Call, x: Value, indices: Sequence[tuple[int, Sequence[int]]]) -> Plan:
+    """Elements of a value by an index along some of its dimensions, -1 for a zero."""
+    dims, along = list(x.dims), list[tuple[Dim, Dim, Sequence[int]]]()
+    for at, index in indices:
+        if list(index) != list(range(call.solver.length(call.solver.roots(x.dims[at])))):
+            dims[at] = (call.solver.atom("s", len(index)),)
+            along.append((x.dims[at], dims[at], index))
+    return like(x, tuple(dims), _build(along) if along else None)
+
+
+def _build(along: Sequence[tuple[Dim, Dim, Sequence[int]]]) -> Build:
     def build(n: Naming) -> Op:
-        axes = tuple(n.single(x.dims[at]) for at, _, _ in order)
-        out = tuple(n.single(dim) for _, dim, _ in order)
-        return Take(axes, out, tuple(runs_of(index.tolist()) for _, _, index in order))
+        axes = tuple(n.single(before) for before, _, _ in along)
+        out = tuple(n.single(after) for _, after, _ in along)
+        return Take(axes, out, tuple(runs_of(index) for _, _, index in along))
 
-    return like(x, dims, build)
+    return build
 
 
 def _dims(call: Call, found: Moved, new: dict[int, Dim]) -> tuple[Dim, ...]:

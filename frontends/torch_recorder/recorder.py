@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
-from snncc.frontends.torch_recorder.call import Call
+from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
 from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
@@ -302,6 +302,7 @@ class Recorder(TorchFunctionMode):
             lambda value: value.step in self._spikes,
             function,
             place[0],
+            lambda plan: self._first(self._stem(name), plan, self._called(raw)),
         )
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
@@ -319,6 +320,13 @@ class Recorder(TorchFunctionMode):
             return
         step = self._note(self._stem(name), sources, dims, build, self._called(raw))
         self.bind(out, Value(step, dims))
+
+    def _first(self, stem: str, plan: Plan, call: str) -> Value:
+        """A step of a call that is several."""
+        sources, dims, build = plan
+        if build is None:
+            return Value(sources[0].step, dims)
+        return Value(self._note(stem, sources, dims, build, call), dims)
 
     def _sources(self, args: Any, kwargs: Any) -> tuple[Value, ...]:
         leaves = tree_flatten((args, kwargs))[0]
