@@ -64,3 +64,10 @@ PARTS = frozenset(
     )
 )
 """Functions that give several results, each of which has the handler's form."""
+READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
+"""Functions by which Python sees the data of a value."""
+RANDOM = {
+    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
+    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
+}
+"""Functions that draw random numbers."""

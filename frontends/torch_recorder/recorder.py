@@ -17,7 +17,7 @@ from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS
+from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS, RANDOM, READS_DATA
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
@@ -34,13 +34,8 @@ from snncc.ir import traced_ops as ops
 from snncc.ir.names import as_name, numbered
 from snncc.ir.traced_ops import COMPLEX
 
-READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
 _LAYERS = ("torch.nn", "spikingjelly.activation_based.layer")
 """Modules that are one call, and are shown as themselves."""
-RANDOM = {
-    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
-    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
-}
 
 
 class Recorder(TorchFunctionMode):
