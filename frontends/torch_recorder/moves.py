@@ -191,5 +191,4 @@ def _link_the_rest(
 def _all_but(zero: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     """Whether everything is zero at each place of an axis."""
     others = tuple(i for i in range(zero.ndim) if i != axis)
-    found: NDArray[np.bool_] = zero.all(axis=others)
-    return found
+    return np.asarray(zero.all(axis=others), np.bool_)

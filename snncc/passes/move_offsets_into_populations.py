@@ -67,8 +67,8 @@ def _visit(rewriter: Rewriter, node: Node, pending: list[Named]) -> tuple[str, N
                 return rewriter.emit(node, replace(node.op, offset=None), *sources), total
             if TIME in total.axes:
                 raise _by_step(node)
-            stored = total.store(new, f"{node.name}.offset")
-            kept = replace(node.op, offset=stored)
+            own = total.store(new, f"{node.name}.offset")
+            kept = replace(node.op, offset=own)
             return rewriter.emit(node, kept, *sources), Named.scalar(0.0)
         case Population(bias=bias):
             total = rewriter.named(bias, 0.0) + pending[0]

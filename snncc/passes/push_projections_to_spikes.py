@@ -135,7 +135,8 @@ class _Push:
         mapped = self.apply(op, node.inputs[0])
         if not kept:
             return mapped
-        rest = Take(*(tuple(each[at] for at in kept) for each in (take.axes, take.out, take.runs)))
+        axes, out = (tuple(names[at] for at in kept) for names in (take.axes, take.out))
+        rest = Take(axes, out, tuple(take.runs[at] for at in kept))
         return self.rewriter.emit(self.site, rest, mapped)
 
     def spread(self, source: str, total: Node) -> str:
