@@ -1,281 +1,276 @@
-"""The largest of windows and elements that are taken: rules, and every executor."""
+"""Padding as a word, pooling, and maps without a neuron between: each spike is torch's."""
 
-import hashlib
-import json
-from collections import Counter
-from dataclasses import replace
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from checked_plans import checked_plan
-from generators.executors import tried
-from generators.inputs import images
-from generators.programs import program
-from generators.windows import WINDOWS
-from random_networks import random_images, random_network
-from test_random_networks import RAW, folded
+from exact_models import conv, on_grid, same_spikes, sequence
+from spikingjelly.activation_based import functional, layer, neuron
+from torch import nn
 
-from snncc.artifact import Program, load_program, program_digest, save_program
-from snncc.artifact.program import canonical
-from snncc.checker import check
+from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take, runs_of
-from snncc.ir.projections import Contract, Pixels
-from snncc.ir.text import parse_graph, print_graph
-from snncc.ir.windows import Largest
-from snncc.mfi import Level, prove
-from snncc.mfi.certificate import certify
-from snncc.mfi.width_proof import prove_widths
+from snncc.frontends.torch_recorder import trace_model
+from snncc.ir.projections import Contract, Convolve
 from snncc.passes.pipeline import run_passes
-from snncc.quantize.calibration import round_plainly
-from snncc.quantize.lower_to_integers import LowerToIntegers
-from snncc.runtime import ALL, interpret
-from snncc.runtime.dynamic_proof import prove_by_running
-from snncc.runtime.simulator import Simulator
 
-PROGRAMS = range(24)
-CHECKED = 4
-"""Plans of one program in so many are checked, which takes longer than to run it."""
+SIDE = 8
+SHAPE = (2, SIDE, SIDE)
 
 
-def of_windows(seed: int) -> Graph:
-    return program(seed, WINDOWS)
+def fires(level: float = 3.0) -> nn.Module:
+    return neuron.IFNode(v_threshold=level)
 
 
-@pytest.mark.parametrize("first", PROGRAMS[::8])
-def test_every_way_to_run_gives_the_interpreters_bits(
-    first: int, monkeypatch: pytest.MonkeyPatch
+def stem(channels: int = 4) -> tuple[nn.Module, nn.Module]:
+    return conv(2, channels, padding=1), fires()
+
+
+def features(*parts: nn.Module) -> nn.Module:
+    """A stem, what is tested, and a readout of whatever comes out of it."""
+    start = [*stem(), *parts]
+    probe = sequence(*start)
+    with torch.no_grad():
+        out = probe(torch.zeros(4, 1, *SHAPE, dtype=torch.float64))
+    functional.reset_net(probe)
+    return sequence(*start, layer.Flatten(), layer.Linear(out[0, 0].numel(), 5))
+
+
+# Padding as a word.
+
+
+EVEN = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+
+
+@EVEN
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_as_a_word(padding: str) -> None:
+    for kernel, dilation, groups in product((1, 2, 3, 4, (2, 3)), (1, 2), (1, 2)):
+        options = {"padding": padding, "dilation": dilation, "groups": groups}
+        same_spikes(features(conv(4, 4, kernel, **options), fires()), SHAPE)
+
+
+@EVEN
+def test_padding_as_a_word_with_an_odd_sum_and_dilation() -> None:
+    """Two taps three apart: three pixels of padding, two of them behind."""
+    same_spikes(features(conv(4, 4, (2, 3), padding="same", dilation=(3, 1)), fires()), SHAPE)
+
+
+class Rows(nn.Module):
+    """One-dimensional convolutions with kernels of one element."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self.first = layer.Conv1d(2, 4, 1, **options)  # type: ignore[arg-type]
+        self.neurons = neuron.LIFNode(tau=2.0, v_threshold=0.125)
+        self.head = layer.Linear(4 * SIDE, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.neurons(self.first(x)).flatten(2))
+
+
+@pytest.mark.parametrize("padding", [0, "same", "valid"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_one_dimensional_kernels_of_one_element(padding: str | int, groups: int) -> None:
+    same_spikes(on_grid(Rows(padding=padding, groups=groups)), (2, SIDE))
+
+
+@pytest.mark.parametrize("padding", [1, "same", "valid"])
+def test_longer_one_dimensional_kernels_are_refused_by_what_they_are(padding: str | int) -> None:
+    net = sequence(layer.Conv1d(2, 4, 3, padding=padding), fires())
+    (finding,) = trace_model(net, (2, SIDE), 4).findings
+    assert "kernel of length 3" in finding.why
+    assert "Conv2d" in finding.help
+
+
+# Pooling.
+
+POOLS = {
+    "2": lambda: layer.AvgPool2d(2),
+    "4": lambda: layer.AvgPool2d(4),
+    "wide": lambda: layer.AvgPool2d((1, 2)),
+    "ceil_that_changes_nothing": lambda: layer.AvgPool2d(2, ceil_mode=True),
+    "adaptive": lambda: layer.AdaptiveAvgPool2d(4),
+    "adaptive_rows": lambda: layer.AdaptiveAvgPool2d((2, 4)),
+    "twice": lambda: nn.Sequential(layer.AvgPool2d(2), layer.AvgPool2d(2)),
+}
+OUTER = {
+    "3x3": lambda: conv(4, 4, padding=1),
+    "3x3 stride": lambda: conv(4, 4, padding=1, stride=2),
+    "1x1": lambda: conv(4, 6, 1),
+    "1x1 stride": lambda: conv(4, 6, 1, stride=2),
+    "grouped": lambda: conv(4, 4, 2, groups=2),
+    "depthwise": lambda: conv(4, 4, 2, groups=4),
+    "same": lambda: conv(4, 4, 2, padding="same"),
+}
+
+
+@EVEN
+@pytest.mark.parametrize("outer", OUTER)
+def test_average_pooling_before_a_convolution(outer: str) -> None:
+    for pool in POOLS.values():
+        same_spikes(features(pool(), OUTER[outer](), fires(1.0)), SHAPE)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_average_pooling_elsewhere(pool: str) -> None:
+    """Before neurons, before a linear map, after a convolution, and at the end."""
+    same_spikes(features(POOLS[pool](), neuron.IFNode(v_threshold=0.75)), SHAPE)
+    same_spikes(features(POOLS[pool]()), SHAPE)
+    same_spikes(features(conv(4, 4, padding=1), POOLS[pool](), fires(1.0)), SHAPE, whole=False)
+
+
+def test_a_norm_between_pooling_and_convolution() -> None:
+    norm = layer.BatchNorm2d(4)
+    norm.running_mean = torch.tensor([0.25, 0.5, 0.0, 0.125])
+    norm.weight.data = torch.tensor([1.0, -0.5, 2.0, 0.5])
+    for outer in (conv(4, 4, padding=1), conv(4, 4, 1)):
+        parts = (layer.AvgPool2d(2), norm, outer, fires(1.0))
+        same_spikes(features(*parts), SHAPE, whole=False)
+
+
+def test_overlapping_windows_where_nothing_is_padded() -> None:
+    for pool, outer in product(
+        (layer.AvgPool2d(4, 2, 1), layer.AvgPool2d(2, 1)), (conv(4, 4, 2), conv(4, 4, 1))
+    ):
+        same_spikes(features(pool, outer, fires(1.0)), SHAPE, whole=False)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ((layer.AvgPool2d(3), conv(4, 4, padding=1)), "the pooling AvgPool2d("),
+        ((layer.AvgPool2d(3, 2, 1), conv(4, 4, padding=1)), "the pooling AvgPool2d("),
+        ((conv(4, 4, padding=1), conv(4, 4, padding=1)), "the convolution Conv2d("),
+    ],
+)
+def test_what_is_no_single_convolution_is_refused_by_what_it_is(
+    parts: tuple[nn.Module, ...], why: str
 ) -> None:
-    for seed in range(first, first + 8):
-        graph = of_windows(seed)
-        with monkeypatch.context() as patch:
-            if seed % CHECKED == 0:
-                patch.setattr("snncc.runtime.simulator.plan_units", checked_plan)
-            became = tried(graph, images(graph, seed, 3), seed)
-        assert became.differences == (), seed
-        for node in graph.select(Largest, Take):
-            assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
+    graph = trace_model(features(*parts, fires()), SHAPE, 4).graph
+    with pytest.raises(SnnccError) as caught:
+        run_passes(graph, spiking_passes(CompileOptions()))
+    (finding,) = caught.value.findings
+    assert finding.code == "SNN030"
+    assert why in finding.why
+    assert "at the border of the height" in finding.why
+    assert finding.loc is not None
+    assert finding.loc.module_path == "3"
 
 
-def test_programs_have_all_of_them() -> None:
-    nodes = [node for seed in PROGRAMS for node in of_windows(seed).select(Largest, Take)]
-    found = Counter(f"{node.op.mnemonic} of {node.type.kind.value}" for node in nodes)
-    assert len(found) == 4
-    assert min(found.values()) > 3
+# Maps without a neuron between.
+
+PAIRS = {
+    "depthwise, pointwise": (lambda: conv(4, 4, padding=1, groups=4), lambda: conv(4, 6, 1)),
+    "pointwise, padded": (lambda: conv(4, 6, 1), lambda: conv(6, 4, padding=1)),
+    "pointwise, grouped": (lambda: conv(4, 4, 1), lambda: conv(4, 4, padding=1, groups=2)),
+    "two unpadded": (lambda: conv(4, 3, 3, padding=1), lambda: conv(3, 4, 2)),
+    "strided": (lambda: conv(4, 4, 2, stride=2), lambda: conv(4, 4, 2, stride=2)),
+    "dilated": (lambda: conv(4, 4, 2, dilation=2), lambda: conv(4, 4, 2, dilation=3)),
+    "dilated, pointwise": (lambda: conv(4, 4, 3, dilation=2), lambda: conv(4, 4, 1)),
+    "groups of two and four": (
+        lambda: conv(4, 8, 2, groups=2),
+        lambda: conv(8, 4, 2, groups=4),
+    ),
+    "without biases": (lambda: conv(4, 4, 2, bias=False), lambda: conv(4, 4, 2, bias=False)),
+}
 
 
-@pytest.mark.parametrize("seed", PROGRAMS)
-def test_text_file_certificate_and_widths(seed: int, tmp_path: Path) -> None:
-    graph = of_windows(seed)
-    assert print_graph(parse_graph(print_graph(graph), graph.constants)) == print_graph(graph)
-    path = tmp_path / "p.snncc"
-    save_program(path, Program(graph, {}))
-    loaded = load_program(path)
-    assert program_digest(loaded) == program_digest(Program(graph, {}))
-    assert prove(loaded.graph).level in (Level.STRICT, Level.SHIFT_ADD)
-    content = path.read_bytes()
-    record = certify(loaded.graph, program_digest(loaded), hashlib.sha256(content).hexdigest())
-    certificate = (canonical(record) + "\n").encode()
-    assert check(content, certificate) == json.loads(certificate)
-    assert all(width.holds for width in prove_widths(graph))
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_convolutions_without_a_neuron(pair: str) -> None:
+    inner, outer = (make() for make in PAIRS[pair])
+    same_spikes(features(inner, outer, fires(6.0)), SHAPE, whole=False)
 
 
-@pytest.mark.parametrize("seed", PROGRAMS[:12])
-def test_running_it_multiplies_nothing(seed: int) -> None:
-    graph = of_windows(seed)
-    given = images(graph, seed, 2)
-    proof, run = prove_by_running(graph, given, ALL), interpret(graph, given, ALL)
-    assert np.array_equal(proof.execution.readout, run.readout)
+@pytest.mark.parametrize("inner", [3, {"groups": 4}, {"stride": 2, "padding": 1}])
+def test_a_convolution_before_a_linear_map_and_before_the_mean(inner: object) -> None:
+    options = inner if isinstance(inner, dict) else {}
+    head = (layer.AdaptiveAvgPool2d(1), layer.Flatten(), layer.Linear(4, 5))
+    same_spikes(features(conv(4, 4, **options)), SHAPE, whole=False)
+    same_spikes(sequence(*stem(), conv(4, 4, **options), *head), SHAPE, whole=False)
+    norm = layer.BatchNorm2d(4)
+    norm.weight.data = torch.tensor([1.0, -0.5, 2.0, 0.5])
+    same_spikes(sequence(*stem(), conv(4, 4, **options), norm, *head), SHAPE, whole=False)
 
 
-def geometries(seed: int) -> tuple[dict[str, object], tuple[int, int]]:
-    """Arguments of max_pool2d, and the size of an image."""
-    rng = np.random.default_rng([seed, 3])
-    kernel = tuple(int(n) for n in rng.integers(1, 5, 2))
-    return {
-        "kernel_size": kernel,
-        "stride": tuple(int(n) for n in rng.integers(1, 4, 2)),
-        "padding": tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel),
-        "dilation": tuple(int(n) for n in rng.integers(1, 3, 2)),
-        "ceil_mode": bool(rng.integers(2)),
-    }, (int(rng.integers(9, 14)), int(rng.integers(9, 14)))
+def test_a_convolutional_head_with_the_mean_behind_it() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = sequence(*stem(), conv(4, 5, padding=1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x).mean((3, 4))
+
+    same_spikes(Head(), SHAPE, whole=False)
 
 
-def fires(b: GraphBuilder, current: str, threshold: Param, name: str = "fires") -> str:
-    """A population with a leak of a half, its membranes declared."""
-    op = IntegerPopulation(threshold, decay=(1, 1))
-    reach = op.membrane_range(b[current].type, b.context)
-    return b.add(replace(op, membrane=reach), [current], name=name)
+@pytest.mark.parametrize("width", [8, 9, 33, 100])
+def test_two_linear_maps_of_any_width(width: int) -> None:
+    """The composed map has fewer weights than its parts; the axis between is summed away."""
+    parts = (layer.Linear(width, width), layer.Linear(width, 7), neuron.IFNode(v_threshold=1.0))
+    net = sequence(layer.Flatten(), layer.Linear(128, width), fires(), *parts)
+    same_spikes(net, SHAPE, whole=False)
 
 
-@pytest.mark.parametrize("seed", range(25))
-@pytest.mark.parametrize("what", ["spikes", "currents"])
-def test_windows_are_those_of_torch(seed: int, what: str) -> None:
-    options, (height, width) = geometries(seed)
-    rng = np.random.default_rng(seed)
-    b = GraphBuilder("integer", 3, "exact")
-    image = b.add(Pixels(("c", "h", "w"), (2, height, width)), name="image")
-    signs = b.constant("s", np.array([1, -1], np.int8), ("c",))
-    current = b.add(Contract(signs, shared=("c",)), [image])
-    threshold = b.constant("k", rng.integers(1, 255, (2, height, width)), ("c", "h", "w"))
-    source = fires(b, current, threshold) if what == "spikes" else current
-    given = rng.integers(0, 256, (4, 2, height, width)).astype(np.uint8)
-    wanted = torch.nn.functional.max_pool2d(torch.zeros(1, 1, height, width), **options)  # type: ignore[arg-type]
-    size = (int(wanted.shape[-2]), int(wanted.shape[-1]))
-    stride, padding, dilation = (options[n] for n in ("stride", "padding", "dilation"))
-    made = Largest(("h", "w"), ("y", "x"), size, options["kernel_size"], stride, padding, dilation)  # type: ignore[arg-type]
-    pooled = b.add(made, [source], name="pooled")
-    head = b.constant("h", rng.integers(-9, 9, (5, 2, *size)), ("o", "c", "y", "x"))
-    if what == "currents":
-        pooled = fires(b, pooled, b.constant("l", np.array(9), ()), "after")
-    answer = b.add(Contract(head, ("c", "y", "x"), ("o",)), [pooled])
-    graph = b.finish(b.add(IntegerReadout(), [answer]))
-    verify(graph)
-    run = interpret(graph, given, ALL)
-    fast = Simulator(graph).run(given, ALL)
-    assert np.array_equal(run.readout, fast.readout)
-
-    def pool(x: np.ndarray) -> np.ndarray:
-        lead = x.shape[:-3]
-        whole = torch.tensor(x.reshape(-1, *x.shape[-3:]), dtype=torch.float64)
-        out = torch.nn.functional.max_pool2d(whole, **options)  # type: ignore[arg-type]
-        return out.numpy().astype(np.int64).reshape(*lead, *out.shape[1:])
-
-    if what == "spikes":
-        bits = run.spikes[source].astype(np.int64)
-        weights = graph.constants[graph[graph[graph.output].inputs[0]].op.weight.name]  # type: ignore[attr-defined]
-        wanted_answer = np.einsum("btcyx,ocyx->bo", pool(bits), weights.astype(np.int64))
-        assert bits.any()
-        assert np.array_equal(run.readout, wanted_answer)
-    else:
-        signed = given.astype(np.int64) * np.array([1, -1])[:, None, None]
-        first = run.membranes["after"][:, 0]
-        assert np.array_equal(first, pool(signed))
+def test_linear_maps_that_grow_when_composed_are_refused() -> None:
+    parts = (layer.Linear(144, 2), layer.Linear(2, 144), fires())
+    net = sequence(layer.Flatten(), layer.Linear(128, 144), fires(), *parts)
+    with pytest.raises(SnnccError) as caught:
+        run_passes(trace_model(net, SHAPE, 4).graph, spiking_passes(CompileOptions()))
+    assert "20736 weights" in caught.value.findings[0].why
 
 
-@pytest.mark.parametrize("first", range(0, 60, 10))
-def test_passes_keep_every_spike_of_pooled_networks(first: int) -> None:
-    refused = kept = 0
-    for seed in range(first, first + 10):
-        graph = random_network(seed, pooled=True)
-        given = random_images(graph, seed, 3)
-        try:
-            spiking = folded(graph, given, CompileOptions(normalize=RAW.normalize))
-        except SnnccError as error:
-            refused += {f.code for f in error.findings} <= {"SNN030", "SNN031"}
-            continue
-        bits = (4, 8, 16)[seed % 3]
-        lowered = run_passes(spiking, [LowerToIntegers(round_plainly(spiking, bits), bits)])
-        slow, fast = interpret(lowered, given, ALL), Simulator(lowered).run(given, ALL)
-        assert np.array_equal(slow.readout, fast.readout), seed
-        for name in slow.spikes:
-            assert np.array_equal(slow.membranes[name], fast.membranes[name]), (seed, name)
-        assert all(width.holds for width in prove_widths(lowered)), seed
-        kept += 1
-    assert kept + refused == 10
-    assert kept > 5
+def test_a_composition_stays_a_convolution() -> None:
+    graph = trace_model(features(layer.AvgPool2d(2), conv(4, 4, padding=1), fires()), SHAPE, 4)
+    spiking = run_passes(graph.graph, spiking_passes(CompileOptions()))
+    ops = [node.op for node in spiking.select(Contract, Convolve)]
+    second = ops[1]
+    assert isinstance(second, Convolve)
+    assert (second.stride, second.padding) == ((2, 2), (2, 2))
+    assert np.asarray(spiking.constants[second.weight.name]).shape == (4, 4, 6, 6)
 
 
-def plain(**changes: object) -> Graph:
-    b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("c", "h"), (2, 6)), name="image")
-    one = b.constant("one", np.array([1, 1], np.int8), ("c",))
-    current = b.add(Contract(one, shared=("c",)), [image])
-    fields = dict(
-        axes=("h",), out=("y",), size=(3,), kernel=(2,), stride=(2,), padding=(0,), dilation=(1,)
-    )
-    pooled = b.add(Largest(**{**fields, **changes}), [current], name="pooled")  # type: ignore[arg-type]
-    return b.finish(b.add(IntegerReadout(), [pooled]))
+# One pixel, voices, and functions that leave spikes as they are.
+
+
+def test_a_convolution_of_one_pixel() -> None:
+    """A global average before a 3x3 convolution: one tap of it meets the pixel."""
+    for outer in (conv(4, 4, padding=1), conv(4, 4, padding=1, groups=2), conv(4, 4, 5, padding=2)):
+        same_spikes(features(layer.AdaptiveAvgPool2d(1), outer, fires(0.5)), SHAPE)
+
+
+def test_a_vote_of_neurons() -> None:
+    net = sequence(*stem(), layer.Flatten(), layer.Linear(256, 20), fires(), layer.VotingLayer(4))
+    same_spikes(net, SHAPE)
+
+
+def test_a_relu_of_spikes_leaves_them() -> None:
+    same_spikes(features(nn.ReLU(), conv(4, 4, padding=1), fires()), SHAPE)
+    same_spikes(features(nn.ReLU6(), layer.AvgPool2d(2), fires(0.5)), SHAPE)
+
+
+def test_windows_that_sum_instead_of_averaging() -> None:
+    same_spikes(features(layer.AvgPool2d(2, divisor_override=1), conv(4, 4), fires()), SHAPE)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    "pool",
     [
-        ({"axes": ()}, "windows need an axis"),
-        ({"axes": ("h", "h"), "out": ("y", "x")}, "one number an axis is needed"),
-        ({"axes": ("t",)}, "a step never reads another"),
-        ({"out": ("t",)}, "a step never reads another"),
-        ({"out": ("c",)}, "an axis twice"),
-        ({"axes": ("q",)}, "has no axis 'q'"),
-        ({"kernel": (0,)}, "at least 1"),
-        ({"stride": (0,)}, "at least 1"),
-        ({"dilation": (0,)}, "at least 1"),
-        ({"padding": (-1,)}, "negative"),
-        ({"padding": (4097,)}, "beyond 4096"),
-        ({"size": (4,)}, "has no element of the source"),
-        ({"padding": (2,)}, "has no element of the source"),
-        ({"kernel": (1 << 23,), "padding": (0,), "size": (3,)}, "the most are"),
+        layer.AvgPool2d(3, ceil_mode=True),
+        layer.AvgPool2d(3, 2, 1, count_include_pad=False),
+        layer.AdaptiveAvgPool2d(3),
     ],
+    ids=str,
 )
-def test_windows_that_mean_nothing_are_refused(changes: dict[str, object], said: str) -> None:
-    with pytest.raises((VerifyError, ValueError), match=said):
-        plain(**changes)
+def test_pooling_with_shares_that_differ(pool: nn.Module) -> None:
+    same_spikes(features(pool, fires(0.37)), SHAPE, whole=False)
 
 
-def test_a_maximum_of_spikes_has_no_offset() -> None:
-    b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("h",), (4,)), name="image")
-    current = b.add(Contract(b.constant("one", np.array(1, np.int8), ())), [image])
-    op = IntegerPopulation(b.constant("k", np.array(9), ()), membrane=(0, 510))
-    spikes = b.add(op, [current])
-    offset = b.constant("o", np.array([1, 2, 3, 4]), ("h",))
-    windows = Largest(("h",), ("y",), (2,), (2,), (2,), (0,), (1,), offset)
-    with pytest.raises(ValueError, match="an offset belongs to currents"):
-        b.add(windows, [spikes])
-
-
-@pytest.mark.parametrize(
-    ("index", "runs"),
-    [
-        ([0, 1, 2, 3], (0, 1, 4)),
-        ([3, 2, 1], (3, -1, 3)),
-        ([-1, -1, 0, 2, 4, -1], (-1, 0, 2, 0, 2, 3, -1, 0, 1)),
-        ([5], (5, 0, 1)),
-        ([2, 2, 2], (2, 0, 3)),
-        ([0, 0, 1, 1], (0, 0, 2, 1, 0, 2)),
-        ([7, 0, 1], (7, -7, 2, 1, 0, 1)),
-    ],
-)
-def test_runs_say_the_index(index: list[int], runs: tuple[int, ...]) -> None:
-    assert runs_of(index) == runs
-    assert Take(("h",), ("h",), (runs,)).index(0).tolist() == index
-
-
-@pytest.mark.parametrize("seed", range(50))
-def test_any_index_has_runs(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    index = rng.integers(-1, 4, rng.integers(1, 20)).tolist()
-    assert Take(("h",), ("h",), (runs_of(index),)).index(0).tolist() == index
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"axes": (), "out": (), "runs": ()}, "an axis is needed"),
-        ({"runs": ((0, 1),)}, "three numbers"),
-        ({"runs": ((),)}, "three numbers"),
-        ({"runs": ((0, 1, 0),)}, "a run of 0 elements"),
-        ({"runs": ((0, 1, 7),)}, "leaves the 6 elements"),
-        ({"runs": ((2, -1, 4),)}, "leaves the 6 elements"),
-        ({"runs": ((-2, 0, 1),)}, "leaves the 6 elements"),
-        ({"runs": ((-1, 1, 2),)}, "no step"),
-        ({"runs": ((0, 0, (1 << 24) + 1),)}, "elements along an axis"),
-        ({"axes": ("t",)}, "a step never reads another"),
-        ({"axes": ("q",)}, "has no axis 'q'"),
-        ({"out": ("c",)}, "an axis twice"),
-        ({"axes": ("h", "h")}, "one entry an axis"),
-    ],
-)
-def test_elements_that_cannot_be_taken_are_refused(changes: dict[str, object], said: str) -> None:
-    b = GraphBuilder("integer", 2, "exact")
-    image = b.add(Pixels(("c", "h"), (2, 6)), name="image")
-    one = b.constant("one", np.array([1, 1], np.int8), ("c",))
-    current = b.add(Contract(one, shared=("c",)), [image])
-    fields = {"axes": ("h",), "out": ("y",), "runs": ((0, 2, 3),), **changes}
-    with pytest.raises((VerifyError, ValueError), match=said):
-        b.add(Take(**fields), [current])  # type: ignore[arg-type]
+def test_pooling_into_too_many_windows_of_several_sizes_says_so() -> None:
+    net = sequence(conv(2, 3), fires(), layer.AdaptiveAvgPool2d(61))
+    (finding,) = trace_model(net, (2, 62, 62), 2).findings
+    assert "windows of several sizes" in finding.why
+    assert finding.help

@@ -88,5 +88,5 @@ def take_spikes(g: Grown) -> str | None:
     return made
 
 
-WINDOWS = (largest_current, largest_spikes, take_current, take_spikes) * 3
+WINDOWS = (largest_current, largest_spikes, largest_spikes, take_current, take_spikes) * 3
 """To be drawn as often as all other moves."""
