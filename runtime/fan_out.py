@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -46,7 +47,7 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Pixels, Concat, Sum, Largest, Take, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(Pixels, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -172,6 +173,13 @@ def projection(at: Rounded, op: Op) -> Array:
 def side_by_side(at: Rounded, op: Concat) -> Array:
     parts = [at.cone.variance(n) for n in at.node.inputs]
     return concat(parts, at.names, op.along, op.out, at.node)
+
+
+@VARIANCE.of(Gate)
+def gated(at: Rounded, op: Gate) -> Array:
+    names, (gate, passing) = at.node.type.names, at.node.inputs
+    bit = align(at.cone.value(gate), at.names[0], names) != 0
+    return np.where(bit != op.inverted, align(at.cone.variance(passing), at.names[1], names), 0.0)
 
 
 @VARIANCE.of(Take)

@@ -24,6 +24,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
 from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.digits import set_bits, signed_digits
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -182,7 +183,7 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 
 
 @ADDITIONS.each(
-    Pixels, Contract, Convolve, Concat, Sum, Largest, Take, IntegerPopulation, IntegerReadout
+    Pixels, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation, IntegerReadout
 )
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0

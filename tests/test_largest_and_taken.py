@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from snncc.checker import check
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take, runs_of
 from snncc.ir.projections import Contract, Pixels
@@ -30,13 +32,14 @@ from snncc.ir.text import parse_graph, print_graph
 from snncc.ir.windows import Largest
 from snncc.mfi import Level, prove
 from snncc.mfi.certificate import certify
-from snncc.mfi.width_proof import prove_widths
+from snncc.mfi.width_proof import BEFORE_SHIFT, prove_widths
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import ALL, interpret
 from snncc.runtime.dynamic_proof import prove_by_running
 from snncc.runtime.simulator import Simulator
+from snncc.runtime.witness import reach
 
 PROGRAMS = range(16)
 CHECKED = 5
@@ -58,14 +61,14 @@ def test_every_way_to_run_gives_the_interpreters_bits(
                 patch.setattr("snncc.runtime.simulator.plan_units", checked_plan)
             became = tried(graph, images(graph, seed, 3), seed)
         assert became.differences == (), seed
-        for node in graph.select(Largest, Take):
+        for node in graph.select(Largest, Take, Gate):
             assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
 
 
 def test_programs_have_all_of_them() -> None:
-    nodes = [node for seed in PROGRAMS for node in of_windows(seed).select(Largest, Take)]
+    nodes = [node for seed in PROGRAMS for node in of_windows(seed).select(Largest, Take, Gate)]
     found = Counter(f"{node.op.mnemonic} of {node.type.kind.value}" for node in nodes)
-    assert len(found) == 4
+    assert len(found) == 6
     assert min(found.values()) > 2
 
 
@@ -279,3 +282,23 @@ def test_elements_that_cannot_be_taken_are_refused(changes: dict[str, object], s
     fields = {"axes": ("h",), "out": ("y",), "runs": ((0, 2, 3),), **changes}
     with pytest.raises((VerifyError, ValueError), match=said):
         b.add(Take(**fields), [current])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [of_windows, program])
+@pytest.mark.parametrize("seed", range(25, 40))
+def test_witnesses_run_and_stay_within_what_is_proved(
+    seed: int, make: Callable[[int], Graph]
+) -> None:
+    """A maximum is driven up through one element, so that some bounds are reached, none passed.
+
+    What an element is not made of has a value all the same: the other half of a concat.
+    """
+    graph, reached = make(seed), 0
+    for width in prove_widths(graph):
+        for witness in (width.low, width.high):
+            before = width.what == BEFORE_SHIFT
+            ends = reach(graph, witness.node, witness.element, witness.inputs, before)
+            assert width.low.bound <= ends[0], (seed, width)
+            assert ends[1] <= width.high.bound, (seed, width)
+            reached += ends[witness.upper] == witness.bound
+    assert reached > 0

@@ -105,6 +105,12 @@ MAPS: dict[str, Change] = {
     "from a constant": lambda x: torch.rsub(x, 0.2, alpha=0.5),
     "from a value": lambda x: torch.rsub(x, x.roll(1, 3), alpha=0.5),
     "less a constant": lambda x: torch.sub(x, 0.5, alpha=0.5),
+    "and": lambda x: x * x.flip(3),
+    "and not": lambda x: x * (1 - x.roll(1, 4)),
+    "not and": lambda x: (1.0 - x.flip(4)) * x,
+    "a mask of currents": lambda x: x * (x.flip(3) + 0.5 * x.roll(1, 4)),
+    "and, three": lambda x: x * x.flip(3) * x.flip(4),
+    "relu of an and": lambda x: torch.relu(x * x.flip(3)),
     "einsum": lambda x: torch.einsum("dc,tbchw->tbdhw", MATRIX.to(x.dtype), x),
     "einsum, moved": lambda x: torch.einsum("tbchw,cd->tbhdw", x, MATRIX.t().to(x.dtype)).permute(
         0, 1, 3, 2, 4

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -94,6 +95,11 @@ def convolve(at: At, op: Convolve) -> str:
 @OBSTACLE.of(Largest)
 def largest(at: At, op: Largest) -> str:
     return "no process takes the largest of spikes or currents yet"
+
+
+@OBSTACLE.of(Gate)
+def gated(at: At, op: Gate) -> str:
+    return "no process lets spikes gate others yet"
 
 
 @OBSTACLE.of(Take)

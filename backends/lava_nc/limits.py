@@ -8,6 +8,7 @@ import numpy as np
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -42,6 +43,9 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         elif isinstance(node.op, Largest):
             why = "stock processes add currents up and compare them with thresholds only"
             found.append(_finding(node, "the largest of a window", why, "average pooling"))
+        elif isinstance(node.op, Gate):
+            why = "a stock process takes no spikes beside its current"
+            found.append(_finding(node, "spikes that gate others", why, "a sum or a concat"))
         elif isinstance(node.op, Take):
             why = "stock processes move no elements along an axis"
             fits = "weights that choose the parts"
@@ -160,7 +164,7 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.each(Largest, Take)
+@CURRENT.each(Largest, Take, Gate)
 def elsewhere(at: Behind, op: Op) -> list[Finding]:
     """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []

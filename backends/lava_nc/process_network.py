@@ -9,6 +9,7 @@ from snncc.backends.lava_nc.python_text import call, constant, mapping, names, t
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -196,6 +197,11 @@ PROCESS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+PROCESS.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
 )
 PROCESS.refuses(
     Largest,

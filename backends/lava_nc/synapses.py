@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -120,6 +121,11 @@ SYNAPSES.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+SYNAPSES.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
 )
 SYNAPSES.refuses(
     Largest,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -110,6 +111,11 @@ TERMS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+TERMS.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
 )
 TERMS.refuses(
     Largest,

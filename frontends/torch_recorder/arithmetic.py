@@ -10,6 +10,7 @@ from snncc.frontends.torch_recorder.call import Call, Plan, like
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Op
 from snncc.ir import traced_ops as ops
+from snncc.ir.gates import Gate
 
 
 def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
@@ -67,9 +68,17 @@ def mul(call: Call) -> Plan:
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
-        raise AxisError("")
+        return _gate(call, x, y)
     value, constant = (x, b) if x is not None else (y, a)
     return _scale(call, value, constant, None, 1.0)
+
+
+def _gate(call: Call, x: Value, y: Value) -> Plan:
+    """A product with spikes lets the other factor pass where they are 1."""
+    if not call.is_spike(x) and not call.is_spike(y):
+        raise AxisError("")
+    gate, passing = (x, y) if call.is_spike(x) else (y, x)
+    return (gate, passing), _broadcast(call, gate, passing), lambda n: Gate()
 
 
 def div(call: Call) -> Plan:

@@ -57,6 +57,8 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()
 }
+BITS = frozenset((moves.moved, pooling.max_pool, pooling.adaptive_max_pool))
+"""Handlers that make spikes of spikes; a product of two values does so too."""
 PARTS = frozenset(
     (
         *("chunk", "split", "tensor_split", "split_with_sizes", "unsafe_chunk", "unsafe_split"),

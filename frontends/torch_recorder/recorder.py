@@ -17,7 +17,7 @@ from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS, RANDOM, READS_DATA
+from snncc.frontends.torch_recorder.functions import BITS, HANDLERS, PARTS, RANDOM, READS_DATA
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
@@ -314,6 +314,9 @@ class Recorder(TorchFunctionMode):
             self.bind(out, Value(sources[0].step, dims))
             return
         step = self._note(self._stem(name), sources, dims, build, self._called(raw))
+        bits = handler in BITS or (handler is HANDLERS["mul"] and len(sources) == 2)
+        if bits and {source.step for source in sources} <= self._spikes:
+            self._spikes.add(step)
         self.bind(out, Value(step, dims))
 
     def _first(self, stem: str, plan: Plan, call: str) -> Value:

@@ -6,6 +6,7 @@ docs/certificate.md states every rule in words.
 from collections.abc import Callable
 
 from snncc.checker.currents import add, concat, gain
+from snncc.checker.gates import gate
 from snncc.checker.inputs import pixels
 from snncc.checker.moves import take
 from snncc.checker.neurons import population
@@ -28,6 +29,7 @@ OPS: dict[str, tuple[Callable[[Site], Found], str, dict[str, Json]]] = {
     "sum": (add, "", {"shifts": []}),
     "largest": (largest, WINDOWS, {"offset": None}),
     "take": (take, "axes out runs", {}),
+    "gate": (gate, "", {"inverted": False}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir import integer_ops, moves, projections, spiking_ops, traced_ops, windows
+from snncc.ir import gates, integer_ops, moves, projections, spiking_ops, traced_ops, windows
 from snncc.ir.op import Op
 
 
@@ -42,6 +42,7 @@ TRACED = _dialect(
     traced_ops.TracedConcat,
     windows.Largest,
     moves.Take,
+    gates.Gate,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -58,6 +59,7 @@ SPIKING = _dialect(
     projections.Sum,
     windows.Largest,
     moves.Take,
+    gates.Gate,
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
@@ -73,6 +75,7 @@ INTEGER = _dialect(
     projections.Sum,
     windows.Largest,
     moves.Take,
+    gates.Gate,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

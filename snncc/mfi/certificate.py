@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -120,6 +121,11 @@ def side_by_side(at: Judged, op: Concat) -> str:
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
     return "add-currents"
+
+
+@RULE.of(Gate)
+def gate(at: Judged, op: Gate) -> str:
+    return "and-of-spikes" if at.node.type.kind is Kind.SPIKE else "gated-current"
 
 
 @RULE.of(Take)

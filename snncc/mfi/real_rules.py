@@ -9,6 +9,7 @@ import numpy as np
 from snncc.ir import TIME, Array, Graph, Node, Op
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.ir.gates import Gate
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
 from snncc.ir.windows import Largest
@@ -239,6 +240,20 @@ def largest(at: Judged, op: Largest) -> Need:
             rewrite="OR instead of maximum",
         )
     return Need(Level.STRICT, ("compare", "select"), reason=f"the largest of {source} is kept")
+
+
+def gate(at: Judged, op: Gate) -> Need:
+    """Spikes that let spikes or a current pass."""
+    passing = at.structure.domains[at.node.inputs[1]]
+    if passing.binary:
+        rewrite = "ANDN instead of multiply" if op.inverted else "AND instead of multiply"
+        return Need(Level.STRICT, ("logic",), reason="a product of spikes", rewrite=rewrite)
+    return Need(
+        Level.STRICT,
+        ("select",),
+        reason=f"a spike selects {passing} or 0",
+        rewrite="select instead of multiply",
+    )
 
 
 def lif(at: Judged, op: traced.Lif) -> Need:

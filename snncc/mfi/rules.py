@@ -10,6 +10,7 @@ import numpy as np
 from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -112,6 +113,14 @@ def projection(at: At, op: Op) -> Need:
 def total(at: At, op: Sum) -> Need:
     arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
     return Need(Level.STRICT, arithmetic, reason="currents are added")
+
+
+@NEED.of(Gate)
+def gate(at: At, op: Gate) -> Need:
+    if at.node.type.kind is Kind.SPIKE:
+        reason = "AND NOT of spikes" if op.inverted else "AND of spikes"
+        return Need(Level.STRICT, ("logic",), reason=reason)
+    return Need(Level.STRICT, ("select",), reason="a spike selects the current or 0")
 
 
 @NEED.of(Largest)

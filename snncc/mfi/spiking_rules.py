@@ -7,6 +7,7 @@ import numpy as np
 from snncc.ir import SPIKING, Graph, Kind, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -74,6 +75,11 @@ def added(at: Read, op: Sum) -> Domain:
     return total(at.inputs)
 
 
+@DOMAIN.of(Gate)
+def gated(at: Read, op: Gate) -> Domain:
+    return with_zeros(at.inputs[1])
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -112,6 +118,7 @@ NEED.each(Pixels, Concat, Take)(real_rules.moved)
 NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)
+NEED.of(Gate)(real_rules.gate)
 NEED.of(Population)(real_rules.population)
 
 

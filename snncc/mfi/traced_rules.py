@@ -11,6 +11,7 @@ import numpy as np
 from snncc.ir import TRACED, Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
@@ -93,6 +94,11 @@ def moved(at: Read, op: Op) -> Domain:
     return at.inputs[0]
 
 
+@DOMAIN.of(Gate)
+def gated(at: Read, op: Gate) -> Domain:
+    return with_zeros(at.inputs[1])
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -122,6 +128,7 @@ NEED.each(traced.BatchNorm, traced.Scale)(real_rules.factor)
 NEED.of(traced.Lif)(real_rules.lif)
 NEED.each(traced.Add)(real_rules.summed)
 NEED.of(Largest)(real_rules.largest)
+NEED.of(Gate)(real_rules.gate)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

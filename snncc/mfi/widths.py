@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, ValueType
 from snncc.ir.arrays import spread
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.op import require_narrow
@@ -167,6 +168,15 @@ def side_by_side(at: End, op: Concat) -> Array:
     steps = max(len(part) for part in parts)
     parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
     return np.concatenate(parts, axis=at.names.index(op.out))
+
+
+@END.of(Gate)
+def gated(at: End, op: Gate) -> Array:
+    """What passes, or 0; whether it passes is not asked."""
+    value = at.of(at.node.inputs[1], {})
+    steps = at.graph.steps if at.node.type.temporal else 1
+    value = np.broadcast_to(value, (steps, *value.shape[1:]))
+    return np.maximum(value, 0) if at.upper else np.minimum(value, 0)
 
 
 @END.of(Take)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import PIXEL_RANGE, Concat, Contract, Convolve, Pixels, Sum
@@ -72,12 +73,44 @@ def sum_witness(
             _follow(graph, node.inputs[0], {**index, TIME: t}, 1.0, shares)
     else:
         _follow(graph, node.name, {**index, TIME: at[0]}, 1.0, shares)
+    for source in _selectors(graph, node):
+        shares.setdefault(source.name, _nothing(source))  # beside this element, not in it
     inputs: dict[str, Array] = {}
     for name, share in shares.items():
         most = PIXEL_RANGE[1] if graph[name].type.kind is Kind.PIXEL else 1
         taken = np.where(share > 0.0 if upper else share < 0.0, most, 0).astype(np.uint8)
         inputs[name] = _in_place(graph[name], taken)
     return Witness(node.name, what, at[1:], upper, bound, inputs)
+
+
+def _selectors(graph: Graph, node: Node) -> list[Node]:
+    """The pixels and spikes that select what a number is made of, whichever of its elements."""
+    found: dict[str, Node] = {}
+    seen, pending = {node.name}, [node]
+    while pending:
+        reader = pending.pop()
+        for name in reader.inputs:
+            if name in seen:
+                continue
+            seen.add(name)
+            gates = isinstance(reader.op, Gate) and name == reader.inputs[0]
+            if gates or isinstance(reader.op, Contract | Convolve):
+                found |= {each.name: each for each in _side_by_side(graph, graph[name])}
+            else:
+                pending.append(graph[name])
+    return list(found.values())
+
+
+def _side_by_side(graph: Graph, node: Node) -> list[Node]:
+    """The values that a concat of spikes consists of, as `_give` divides it."""
+    if not isinstance(node.op, Concat):
+        return [node]
+    return [each for name in node.inputs for each in _side_by_side(graph, graph[name])]
+
+
+def _nothing(node: Node) -> NDArray[np.float64]:
+    steps = node.type.size(TIME) if node.type.temporal else 1
+    return np.zeros((steps, *(node.type.size(name) for name in axes_of_step(node))))
 
 
 def _in_place(node: Node, value: Array) -> Array:
@@ -189,14 +222,26 @@ def gain(at: Share, op: Gain) -> None:
     at.to(at.node.inputs[0], at.index, at.factor * scale)
 
 
+@SHARE.of(Gate)
+def gated(at: Share, op: Gate) -> None:
+    """Through what passes, and an open gate: its spike has a share unless spikes close it."""
+    gate, passing = (at.graph[name] for name in at.node.inputs)
+    own = {name: at.index[name] for name in (TIME, *axes_of_step(passing))}
+    at.to(passing.name, own, at.factor)
+    share = np.zeros([gate.type.size(name) for name in axes_of_step(gate)])
+    share[tuple(at.index[name] for name in axes_of_step(gate))] = 0.0 if op.inverted else at.factor
+    _give(at.graph, gate, share, at.index[TIME], at.shares)
+
+
 @SHARE.of(Take)
 def taken(at: Share, op: Take) -> None:
+    """A zero has nothing behind it; what it is put beside still has a value."""
     index = {name: at.index[name] for name in at.index if name not in op.out}
+    factor = at.factor
     for i, (name, out) in enumerate(zip(op.axes, op.out, strict=True)):
-        index[name] = int(op.index(i)[at.index[out]])
-        if index[name] < 0:
-            return
-    at.to(at.node.inputs[0], index, at.factor)
+        place = int(op.index(i)[at.index[out]])
+        index[name], factor = max(place, 0), factor if place >= 0 else 0.0
+    at.to(at.node.inputs[0], index, factor)
 
 
 @SHARE.of(Largest)

@@ -8,6 +8,7 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir import traced_ops as traced
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -106,6 +107,8 @@ class _Conversion:
                 return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
+            case Gate():
+                return self.gate(node, node.op, sources)
             case Take():
                 return self.rewriter.emit(node, node.op, sources[0])
             case Largest():
@@ -264,6 +267,17 @@ class _Conversion:
     def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
 
+    def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:
+        """What passes is spikes or a current; 1 - s of spikes s turns a gate of s round."""
+        old = self.rewriter.old
+        passing = old[node.inputs[1]]
+        if _is_not(old, passing):  # gate AND NOT s: s turned round lets the gate's spikes pass
+            inner = self.rewriter.value[passing.inputs[0]]
+            return self.rewriter.emit(node, Gate(not op.inverted), inner, sources[0])
+        if self.rewriter.new[sources[1]].type.kind is Kind.REAL:
+            return self.refuse(node, "spikes gate the image, before any layer", "SNN021")
+        return self.rewriter.emit(node, op, *sources)
+
     def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
         """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
         kind = self.rewriter.new[source].type.kind
@@ -319,6 +333,16 @@ class _Conversion:
         foreign = node.op.function if isinstance(node.op, traced.Foreign) else node.op.mnemonic
         op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
         return self.rewriter.emit(node, op, *self.rewriter.inputs(node))
+
+
+def _is_not(graph: Graph, node: Node) -> bool:
+    """Whether a node is 1 - s of spikes s."""
+    op = node.op
+    if not isinstance(op, traced.Scale) or op.scale is None or op.offset is None:
+        return False
+    scale, offset = graph.constants[op.scale.name], graph.constants[op.offset.name]
+    of_spikes = graph[node.inputs[0]].type.kind is Kind.SPIKE
+    return of_spikes and bool((scale == -1.0).all() and (offset == 1.0).all())
 
 
 def several_axes(answer: ValueType, node: Node) -> Finding | None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
@@ -106,6 +107,17 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 part = scale.take(out, start, stop).renamed(out, axis)
                 parts.append(_scaled(rewriter, site, name, part))
                 start = stop
+            return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Gate():
+            gate, passing = old.inputs
+            have = set(rewriter.old[passing].type.names)
+            if not set(scale.axes) <= have:
+                raise NotFoldable(
+                    f"it runs over {', '.join(scale.axes)}, of which what passes is alike"
+                )
+            _check_sole_reader(rewriter.old, passing)
+            value = _scaled(rewriter, site, passing, scale)
+            parts = [rewriter.value[gate], value]
             return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
         case Take(axes=over, out=made):
             source = rewriter.old[old.inputs[0]].type

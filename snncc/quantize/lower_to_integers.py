@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.op import WIDEST, TooWide
@@ -279,14 +280,8 @@ def pixels(at: Lowered, op: Pixels) -> str:
     return at.lowering.rewriter.emit(at.node, op, *at.sources)
 
 
-@LOWERED.of(Contract)
-def contract(at: Lowered, op: Contract) -> str:
-    return at.lowering.projection(at.node, op, at.sources[0])
-
-
-@LOWERED.of(Convolve)
-def convolve(at: Lowered, op: Convolve) -> str:
-    return at.lowering.projection(at.node, op, at.sources[0])
+LOWERED.of(Contract)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
+LOWERED.of(Convolve)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
 
 
 @LOWERED.of(Affine)
@@ -311,11 +306,12 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     return result
 
 
-@LOWERED.of(Take)
-def taken(at: Lowered, op: Take) -> str:
+@LOWERED.each(Take, Gate)
+def as_it_is(at: Lowered, op: Op) -> str:
+    """Spikes, or a current whose unit stays; of a gate that is the second source."""
     result = at.lowering.rewriter.emit(at.node, op, *at.sources)
     if at.node.type.kind is Kind.CURRENT:
-        at.lowering.fraction[result] = at.lowering.fraction[at.sources[0]]
+        at.lowering.fraction[result] = at.lowering.fraction[at.sources[-1]]
     return result
 
 

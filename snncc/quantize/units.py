@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
@@ -260,6 +261,14 @@ def side_by_side(at: Elements, op: Concat) -> None:
         at.one([at.ids[name] for name in names], axes[names[0]])
     else:
         at.one([at.flat(name) for name in names], None)
+
+
+@UNIT.of(Gate)
+def gated(at: Elements, op: Gate) -> None:
+    """That of the current that passes."""
+    passing = at.node.inputs[1]
+    if passing in at.ids:
+        at.one([at.ids[passing]], at.axes[passing])
 
 
 @UNIT.of(Take)

@@ -8,6 +8,7 @@ import numpy as np
 from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.windows import Largest
@@ -145,6 +146,11 @@ def largest_of(at: At, op: Largest) -> Real:
 @VALUE.of(Take)
 def taken(at: At, op: Take) -> Real:
     return take(op, at.x, at.names[0])
+
+
+@VALUE.of(Gate)
+def gated(at: At, op: Gate) -> Real:
+    return spiking.gate(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(ops.Rearrange)

@@ -1,8 +1,9 @@
-"""Moves that take the largest of windows, or elements along axes, of currents or of spikes."""
+"""Moves of currents and of spikes: the largest of windows, elements along axes, gates."""
 
 from generators.draws import narrowest
 from generators.grown import Grown
 from snncc.ir import Kind
+from snncc.ir.gates import Gate
 from snncc.ir.moves import Take, runs_of
 from snncc.ir.windows import Largest
 
@@ -88,5 +89,27 @@ def take_spikes(g: Grown) -> str | None:
     return made
 
 
+def gate_current(g: Grown) -> str | None:
+    """Spikes over some of a current's axes, or over more."""
+    gate = g.draw.one(g.spikes)
+    axes = g.axes(gate)
+    fitting = [n for n in g.currents if g.axes(n).items() <= axes.items()]
+    fitting += [n for n in g.currents if g.axes(n).items() >= axes.items()]
+    if not fitting:
+        return None
+    return g.current(Gate(g.draw.chance(0.4)), gate, g.draw.one(fitting))
+
+
+def gate_spikes(g: Grown) -> str | None:
+    gate = g.draw.one(g.spikes)
+    axes = g.axes(gate)
+    fitting = [n for n in g.spikes if g.axes(n).items() <= axes.items()]
+    made = g.put(Gate(g.draw.chance(0.4)), gate, g.draw.one(fitting))
+    if made is not None:
+        g.spikes.append(made)
+    return made
+
+
 WINDOWS = (largest_current, largest_spikes, largest_spikes, take_current, take_spikes) * 3
+WINDOWS += (gate_current, gate_spikes, gate_spikes) * 3
 """To be drawn as often as all other moves."""

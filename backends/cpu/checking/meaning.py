@@ -18,6 +18,7 @@ import numpy as np
 from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Pixels, Sum
@@ -113,6 +114,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
+    if isinstance(op, Gate):
+        return _gated(inputs, names, target, op.inverted)
     if isinstance(op, Take):
         found = _each(lambda x: _taken(op, x, names[0]), inputs)
         if node.type.kind is not Kind.SPIKE:
@@ -177,6 +180,18 @@ def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[s
         full = _placed(part, renamed, target)
         placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
     return np.concatenate(placed, axis=target.index(op.out))
+
+
+def _gated(
+    inputs: list[Value], names: list[tuple[str, ...]], target: tuple[str, ...], inverted: bool
+) -> Value:
+    """On probes a function of both sources that tells them, and their order, apart."""
+    gate, x = (_placed(v.probe, n, target) for v, n in zip(inputs, names, strict=True))
+    low, high = (_placed(end, names[1], target) for end in (inputs[1].low, inputs[1].high))
+    probe = (gate ^ (x << 1)) + inverted
+    shape = probe.shape
+    ends = np.broadcast_to(np.minimum(low, 0), shape), np.broadcast_to(np.maximum(high, 0), shape)
+    return Value(probe, *ends)
 
 
 def _taken(op: Take, x: Ints, names: tuple[str, ...]) -> Ints:
