@@ -31,7 +31,7 @@ SAME = {
     "nodes": (limits.MOST_NODES, form.MOST_NODES),
     "sources of a node": (limits.MOST_INPUTS, form.MOST_SOURCES),
     "terms of a current": (limits.MOST_TERMS, form.MOST_TERMS),
-    "sums, gains, windows, taken elements and concats": (limits.DEEPEST, form.DEEPEST),
+    "sums, gains, gates, windows, taken elements and concats": (limits.DEEPEST, form.DEEPEST),
     "axes of a value": (limits.MOST_AXES, form.MOST_AXES),
     "characters of a name": (names.LONGEST_NAME, form.LONGEST_NAME),
     "elements of a value": (limits.MOST_ELEMENTS, form.MOST_ELEMENTS),

@@ -183,10 +183,12 @@ def test_a_largest_of_spikes_and_of_currents() -> None:
 
 
 def test_products_are_told_by_what_they_multiply() -> None:
-    (gate,) = found(Between(lambda _s, x: x * (1 - x)))
-    assert "both factors" in gate.why or "logical AND" in gate.why
-    (spikes,) = found(Between(lambda _s, x: x * x.clone().transpose(3, 4)))
-    assert "logical AND" in spikes.why
+    (currents,) = found(Between(lambda s, x: s.conv(x) * s.conv(x)))
+    assert "both factors" in currents.why
+    (turned,) = found(Between(lambda _s, x: x * x.clone().transpose(3, 4)))
+    assert "two dimensions are the same axis" in turned.why
+    (spikes,) = found(Between(lambda _s, x: x @ x.transpose(3, 4)))
+    assert "depends on the input" in spikes.why
     (broadcast,) = found(Between(lambda s, x: x.mean(0, keepdim=True) * s.scale))[:1]
     assert "constant of shape (4, 1, 1, 1, 1)" in broadcast.why
     assert "data by data" not in broadcast.message

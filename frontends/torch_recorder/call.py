@@ -1,7 +1,7 @@
 """One recorded call, and what a handler makes of it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.utils._pytree import tree_flatten
@@ -13,8 +13,24 @@ Plan = tuple[tuple[Value, ...], tuple[Dim, ...], Build | None]
 """Sources, dimensions of the result, and how to build the op; None: the same elements."""
 
 
+class Known(Protocol):
+    """What is known of values beside their dimensions."""
+
+    def is_spike(self, value: Value) -> bool:
+        """Whether it is 0 or 1."""
+        ...
+
+    def complement_of(self, value: Value) -> Value | None:
+        """The spikes s of which it is 1 - s."""
+        ...
+
+
 class Call:
-    """One recorded call with its arguments."""
+    """One recorded call with its arguments.
+
+    Attributes:
+        complement: set by a handler whose result is 1 - s of these spikes s.
+    """
 
     def __init__(
         self,
@@ -25,7 +41,7 @@ class Call:
         out: torch.Tensor,
         time_atom: int,
         batch_atom: int = -1,
-        is_spike: Callable[[Value], bool] = lambda _value: False,
+        known: Known | None = None,
         function: Callable[..., Any] | None = None,
         place: int = 0,
         step: Callable[[Plan], Value] | None = None,
@@ -37,10 +53,19 @@ class Call:
         self.out = out
         self.time_atom = time_atom
         self.batch_atom = batch_atom
-        self.is_spike = is_spike
+        self._known = known
+        self.complement: Value | None = None
         self.function = function
         self.place = place
         self._step = step
+
+    def is_spike(self, value: Value) -> bool:
+        """Whether a value is known to be 0 or 1."""
+        return self._known is not None and self._known.is_spike(value)
+
+    def complement_of(self, value: Value) -> Value | None:
+        """The spikes s of a value that is 1 - s."""
+        return None if self._known is None else self._known.complement_of(value)
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:

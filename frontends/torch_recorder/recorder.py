@@ -15,9 +15,10 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
+from snncc.frontends.torch_recorder.bits import Bits
 from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import BITS, HANDLERS, PARTS, RANDOM, READS_DATA
+from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS, RANDOM, READS_DATA
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
@@ -77,7 +78,7 @@ class Recorder(TorchFunctionMode):
         self.failed_at = ""
         self._calls: dict[int, int] = {}
         self._started: dict[int, float | NeuronRefused] = {}
-        self._spikes: set[str] = set()
+        self._bits = Bits()
         self.beyond: set[str] = set()
         self.consequences: set[str] = set()
         for tensor in (*model.parameters(), *model.buffers()):
@@ -187,7 +188,7 @@ class Recorder(TorchFunctionMode):
             )
         build = self._neuron_build(module, handler, dims, call)
         name = self._note(path or "neuron", (source,), dims, build, call)
-        self._spikes.add(name)
+        self._bits.spikes.add(name)
         self.bind(output, Value(name, dims))
 
     def _neuron_build(
@@ -294,7 +295,7 @@ class Recorder(TorchFunctionMode):
             out,
             self.time_atom,
             self.batch_atom,
-            lambda value: value.step in self._spikes,
+            self._bits,
             function,
             place[0],
             lambda plan: self._first(self._stem(name), plan, self._called(raw)),
@@ -314,9 +315,7 @@ class Recorder(TorchFunctionMode):
             self.bind(out, Value(sources[0].step, dims))
             return
         step = self._note(self._stem(name), sources, dims, build, self._called(raw))
-        bits = handler in BITS or (handler is HANDLERS["mul"] and len(sources) == 2)
-        if bits and {source.step for source in sources} <= self._spikes:
-            self._spikes.add(step)
+        self._bits.note(handler, call, sources, step)
         self.bind(out, Value(step, dims))
 
     def _first(self, stem: str, plan: Plan, call: str) -> Value:

@@ -268,12 +268,7 @@ class _Conversion:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
 
     def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:
-        """What passes is spikes or a current; 1 - s of spikes s turns a gate of s round."""
-        old = self.rewriter.old
-        passing = old[node.inputs[1]]
-        if _is_not(old, passing):  # gate AND NOT s: s turned round lets the gate's spikes pass
-            inner = self.rewriter.value[passing.inputs[0]]
-            return self.rewriter.emit(node, Gate(not op.inverted), inner, sources[0])
+        """What passes is spikes or a current."""
         if self.rewriter.new[sources[1]].type.kind is Kind.REAL:
             return self.refuse(node, "spikes gate the image, before any layer", "SNN021")
         return self.rewriter.emit(node, op, *sources)
@@ -333,16 +328,6 @@ class _Conversion:
         foreign = node.op.function if isinstance(node.op, traced.Foreign) else node.op.mnemonic
         op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
         return self.rewriter.emit(node, op, *self.rewriter.inputs(node))
-
-
-def _is_not(graph: Graph, node: Node) -> bool:
-    """Whether a node is 1 - s of spikes s."""
-    op = node.op
-    if not isinstance(op, traced.Scale) or op.scale is None or op.offset is None:
-        return False
-    scale, offset = graph.constants[op.scale.name], graph.constants[op.offset.name]
-    of_spikes = graph[node.inputs[0]].type.kind is Kind.SPIKE
-    return of_spikes and bool((scale == -1.0).all() and (offset == 1.0).all())
 
 
 def several_axes(answer: ValueType, node: Node) -> Finding | None:
