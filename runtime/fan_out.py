@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Ints
 
@@ -44,7 +47,7 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Frames, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

@@ -7,9 +7,12 @@ import numpy as np
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BIT
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Images, Ints
 from snncc.runtime.interpreter import evaluate
@@ -171,6 +174,34 @@ def projection(at: Rounded, op: Op) -> Array:
 def side_by_side(at: Rounded, op: Concat) -> Array:
     parts = [at.cone.variance(n) for n in at.node.inputs]
     return concat(parts, at.names, op.along, op.out, at.node)
+
+
+@VARIANCE.of(Gate)
+def gated(at: Rounded, op: Gate) -> Array:
+    names, (gate, passing) = at.node.type.names, at.node.inputs
+    bit = align(at.cone.value(gate), at.names[0], names) != 0
+    return np.where(bit != op.inverted, align(at.cone.variance(passing), at.names[1], names), 0.0)
+
+
+@VARIANCE.of(Take)
+def taken(at: Rounded, op: Take) -> Array:
+    variance, names = at.cone.variance(at.node.inputs[0]), at.names[0]
+    for i, name in enumerate(op.axes):
+        index = op.index(i)
+        moved = np.moveaxis(variance, 1 + names.index(name), 0)[index]
+        moved[index < 0] = 0.0
+        variance = np.moveaxis(moved, 0, 1 + names.index(name))
+    return variance
+
+
+@VARIANCE.of(Largest)
+def largest(at: Rounded, op: Largest) -> Array:
+    """At most that of the least certain element of a window."""
+    variance, names = at.cone.variance(at.node.inputs[0]), at.names[0]
+    for i, name in enumerate(op.axes):
+        axis = 1 + names.index(name)
+        variance = variance.take(op.places(i, variance.shape[axis]), axis=axis).max(axis=axis)
+    return variance
 
 
 @VARIANCE.of(Sum)

@@ -24,8 +24,11 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
 from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.digits import signed_digits
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.execution import Execution, Images, Ints, check_images
 from snncc.runtime.fan_out import FAN_OUT, At, FanOut, fan_out
@@ -181,7 +184,9 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 """Additions for one image that are neither a synapse's nor a neuron's."""
 
 
-@ADDITIONS.each(Frames, Contract, Convolve, Concat, Sum, IntegerPopulation, IntegerReadout)
+@ADDITIONS.each(
+    Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation, IntegerReadout
+)
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0
 

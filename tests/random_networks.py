@@ -8,6 +8,7 @@ import numpy as np
 
 from snncc.ir import Graph, GraphBuilder, Loc, Param
 from snncc.ir import traced_ops as ops
+from snncc.ir.windows import Largest
 
 SIZES = (2, 4)
 LEVELS = 8
@@ -15,7 +16,8 @@ LEVELS = 8
 
 
 class _Net:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pooled: bool = False) -> None:
+        self.pooled = pooled
         self.rng = np.random.default_rng(seed)
         self.steps = int(self.rng.integers(2, 6))
         self.b = GraphBuilder("traced", self.steps)
@@ -74,7 +76,25 @@ class _Net:
             decay_input=bool(rng.random() < 0.7),
             compare="ge" if rng.random() < 0.8 else "gt",
         )
-        return self.add(op, x, stem="lif")
+        if self.pooled and rng.random() < 0.5:
+            x = self.largest(x)
+        spikes = self.add(op, x, stem="lif")
+        return self.largest(spikes) if self.pooled and rng.random() < 0.3 else spikes
+
+    def largest(self, x: str) -> str:
+        """Of windows that keep the lengths of height and width, or of one of them."""
+        names = [n for n in ("h", "w") if n in self.b[x].type.names]
+        if self.rng.random() < 0.3:
+            names = names[:1]
+        if not names:
+            return x
+        size = tuple(self.b[x].type.size(n) for n in names)
+        each = [
+            ((2, 1, 1, 1), (3, 1, 1, 1), (3, 1, 2, 2))[int(self.rng.integers(3))] for _ in names
+        ]
+        kernel, stride, padding, dilation = zip(*each, strict=True)
+        op = Largest(tuple(names), tuple(names), size, kernel, stride, padding, dilation)
+        return self.add(op, x)
 
     def linear(self, x: str, into: str, out: str, size: int, bias: bool = True) -> str:
         have = self.b[x].type.size(into)
@@ -156,9 +176,14 @@ class _Net:
         return self.b.finish(y)
 
 
-def random_network(seed: int) -> Graph:
-    """A network of the traced dialect; its input is the image repeated at every step."""
-    return _Net(seed).build()
+def random_network(seed: int, pooled: bool = False) -> Graph:
+    """A network of the traced dialect; its input is the image repeated at every step.
+
+    Args:
+        seed: the same network for ever.
+        pooled: whether the largest of windows stands before and behind neurons here and there.
+    """
+    return _Net(seed, pooled).build()
 
 
 def random_images(graph: Graph, seed: int, count: int) -> np.ndarray:

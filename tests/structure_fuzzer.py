@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from certificates import RARE
+from generators.programs import program
+from generators.windows import WINDOWS
 from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
 from safetensors.numpy import save
@@ -55,6 +57,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
     ]
     graphs += [make() for make in RARE.values()]
     graphs += [random_program(1, domain, timed) for domain in DOMAINS for timed in (False, True)]
+    graphs += [program(seed, WINDOWS) for seed in range(4)]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 

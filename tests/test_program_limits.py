@@ -11,13 +11,15 @@ from lying_programs import honest
 from structure_fuzzer import sealed
 
 from snncc.artifact import files, load_program
-from snncc.checker import Rejected, form, program_file, projections
+from snncc.checker import Rejected, form, moves, program_file, projections, windows
 from snncc.checker.certificate import expected
 from snncc.checker.selections import row_ends
 from snncc.checker.values import digits
 from snncc.compiler.options import CompileOptions, check_options
 from snncc.diagnostics import SnnccError
 from snncc.ir import GraphBuilder, limits, names, verify
+from snncc.ir import moves as ir_moves
+from snncc.ir import windows as ir_windows
 from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
 from snncc.ir.op import TypeRuleError
 from snncc.ir.projections import Contract, Frames
@@ -31,11 +33,13 @@ SAME = {
     "nodes": (limits.MOST_NODES, form.MOST_NODES),
     "sources of a node": (limits.MOST_INPUTS, form.MOST_SOURCES),
     "terms of a current": (limits.MOST_TERMS, form.MOST_TERMS),
-    "sums, gains and concats": (limits.DEEPEST, form.DEEPEST),
+    "sums, gains, gates, windows, taken elements and concats": (limits.DEEPEST, form.DEEPEST),
     "axes of a value": (limits.MOST_AXES, form.MOST_AXES),
     "characters of a name": (names.LONGEST_NAME, form.LONGEST_NAME),
     "elements of a value": (limits.MOST_ELEMENTS, form.MOST_ELEMENTS),
     "stride, dilation": (limits.LARGEST_GEOMETRY, projections.MOST_GEOMETRY),
+    "places of all windows": (ir_windows.MOST_PLACES, windows.MOST_PLACES),
+    "elements that are taken": (ir_moves.MOST_TAKEN, moves.MOST_TAKEN),
     "neurons that constants": (limits.MOST_NEURON_STEPS, form.MOST_NEURON_STEPS),
     "bytes of constants": (limits.MOST_CONSTANT_BYTES, program_file.MOST_CONSTANT_BYTES),
     "numbers of constants": (limits.MOST_NUMBERS, form.MOST_NUMBERS),
@@ -52,6 +56,7 @@ def test_the_text_the_loader_and_the_checker_state_one_limit(what: str, root: Pa
     value = 2 ** int(number[2:]) if number.startswith("2^") else int(number)
     assert SAME[what] == (value, value)
     assert projections.MOST_PADDED == form.MOST_ELEMENTS
+    assert ir_windows.MOST_GEOMETRY == windows.MOST_GEOMETRY == limits.LARGEST_GEOMETRY
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fuzz_programs import damaged
 from program_outcomes import Outcome, outcome
 from structure_fuzzer import bases, changed_program, sealed
 
-COUNT = 1200
+COUNT = 2000
 """`python tests/fuzz_programs.py --count 100000` goes on."""
 BYTES = 1500
 PART = 6

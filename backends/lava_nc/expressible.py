@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BYTE
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 PROFILES = ("exact", registers.PROFILE)
@@ -94,6 +97,21 @@ def contract(at: At, op: Contract) -> str:
 @OBSTACLE.of(Convolve)
 def convolve(at: At, op: Convolve) -> str:
     return SUMS_OVER_STEPS if TIME in (op.channel, op.height, op.width) else ""
+
+
+@OBSTACLE.of(Largest)
+def largest(at: At, op: Largest) -> str:
+    return "no process takes the largest of spikes or currents yet"
+
+
+@OBSTACLE.of(Gate)
+def gated(at: At, op: Gate) -> str:
+    return "no process lets spikes gate others yet"
+
+
+@OBSTACLE.of(Take)
+def taken(at: At, op: Take) -> str:
+    return "no process moves elements along an axis yet"
 
 
 @OBSTACLE.of(Concat)

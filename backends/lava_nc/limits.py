@@ -8,9 +8,12 @@ import numpy as np
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 CODE = "SNN036"
@@ -38,6 +41,16 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
             found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
             found += _currents(graph, node.inputs[0], 0)
+        elif isinstance(node.op, Largest):
+            why = "stock processes add currents up and compare them with thresholds only"
+            found.append(_finding(node, "the largest of a window", why, "average pooling"))
+        elif isinstance(node.op, Gate):
+            why = "a stock process takes no spikes beside its current"
+            found.append(_finding(node, "spikes that gate others", why, "a sum or a concat"))
+        elif isinstance(node.op, Take):
+            why = "stock processes move no elements along an axis"
+            fits = "weights that choose the parts"
+            found.append(_finding(node, "elements that change places", why, fits))
     return tuple(dict.fromkeys(found))
 
 
@@ -149,6 +162,12 @@ def added(at: Behind, op: Sum) -> list[Finding]:
 @CURRENT.of(Concat)
 def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
+
+
+@CURRENT.each(Largest, Take, Gate)
+def elsewhere(at: Behind, op: Op) -> list[Finding]:
+    """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
+    return []
 
 
 @CURRENT.of(Contract)

@@ -9,9 +9,12 @@ from snncc.backends.lava_nc.python_text import call, constant, mapping, names, t
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.neuron_rule import Rounding
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 IN_PORTS = 8
@@ -189,6 +192,23 @@ def convolve(at: Placed, op: Convolve) -> None:
 def meeting(at: Placed, op: Op) -> None:
     if not inlined(at.builder.graph, at.builder.schedule, at.node):
         at.builder.sum(at.node, "Sum", {})
+
+
+PROCESS.refuses(
+    Take,
+    why="no process moves elements along an axis yet",
+    help="choose the parts in the weights of the layer that reads them",
+)
+PROCESS.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
+)
+PROCESS.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 
 
 @PROCESS.of(Gain)

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -113,6 +116,21 @@ def side_by_side(at: At, op: Concat) -> list[Synapses]:
     return found
 
 
+SYNAPSES.refuses(
+    Take,
+    why="no process moves elements along an axis yet",
+    help="choose the parts in the weights of the layer that reads them",
+)
+SYNAPSES.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
+)
+SYNAPSES.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 SYNAPSES.refuses(
     Gain,
     why="synapses add weights: nothing scales what has been added up",

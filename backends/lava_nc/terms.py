@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 
@@ -103,6 +106,21 @@ def current(at: At, op: IntegerPopulation) -> list[Term]:
     return at.of(at.node.inputs[0])
 
 
+TERMS.refuses(
+    Take,
+    why="no process moves elements along an axis yet",
+    help="choose the parts in the weights of the layer that reads them",
+)
+TERMS.refuses(
+    Gate,
+    why="no process lets spikes gate others yet",
+    help="add the two, or concatenate them, in place of the product",
+)
+TERMS.refuses(
+    Largest,
+    why="no process takes the largest of spikes or currents yet",
+    help="use average pooling or a strided convolution in its place for Lava",
+)
 TERMS.refuses(
     Frames,
     Contract,

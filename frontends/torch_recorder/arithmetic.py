@@ -10,6 +10,7 @@ from snncc.frontends.torch_recorder.call import Call, Plan, like
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Op
 from snncc.ir import traced_ops as ops
+from snncc.ir.gates import Gate
 
 
 def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
@@ -31,41 +32,65 @@ def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
 
 
 def add(call: Call) -> Plan:
-    if call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("an add with alpha", "write x + alpha * y")
+    return _sum(call, float(call.kwargs.get("alpha", 1)))
+
+
+def _sum(call: Call, alpha: float) -> Plan:
+    """Gives input + alpha * other, where one of them or both depend on the input."""
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
+        if alpha != 1.0:
+            y = call.step(_scale(call, y, alpha, None, 1.0))
         return (x, y), _broadcast(call, x, y), lambda n: ops.Add()
-    value, constant = (x, b) if x is not None else (y, a)
-    return _scale(call, value, None, constant, 1.0)
+    if x is not None:
+        return _scale(call, x, None, b, alpha)
+    return _from_constant(call, a, y, alpha)
+
+
+def _from_constant(call: Call, constant: Any, value: Value | None, factor: float) -> Plan:
+    """Gives constant + factor * value; 1 - s of spikes s is noted as what it is."""
+    ones = bool((torch.as_tensor(constant) == 1).all())
+    if value is not None and factor == -1.0 and ones and call.is_spike(value):
+        call.complement = value
+    return _scale(call, value, None if factor == 1.0 else factor, constant, 1.0)
 
 
 def sub(call: Call) -> Plan:
-    a, b = call.arg(0, "input"), call.arg(1, "other")
-    x, y = call.value_of(a), call.value_of(b)
-    if (x is not None and y is not None) or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values", "write x + (-1.0) * y")
-    if x is not None:
-        return _scale(call, x, None, b, -1.0)
-    return _scale(call, y, -1.0, a, 1.0)
+    return _sum(call, -float(call.kwargs.get("alpha", 1)))
 
 
 def rsub(call: Call) -> Plan:
     """Gives other - input: Python's `constant - value`."""
     x, other = call.value_of(call.arg(0, "input")), call.arg(1, "other")
-    if call.value_of(other) is not None or call.kwargs.get("alpha", 1) != 1:
-        raise AxisError("a difference of two values", "write x + (-1.0) * y")
-    return _scale(call, x, -1.0, other, 1.0)
+    y, alpha = call.value_of(other), float(call.kwargs.get("alpha", 1))
+    if y is None:
+        return _from_constant(call, other, x, -alpha)
+    if x is None:
+        return _scale(call, y, None, call.arg(0, "input"), -alpha)
+    minus = call.step(_scale(call, x, -alpha, None, 1.0))
+    return (y, minus), _broadcast(call, y, minus), lambda n: ops.Add()
 
 
 def mul(call: Call) -> Plan:
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
-        raise AxisError("")
+        return _gate(call, x, y)
     value, constant = (x, b) if x is not None else (y, a)
     return _scale(call, value, constant, None, 1.0)
+
+
+def _gate(call: Call, x: Value, y: Value) -> Plan:
+    """A product with spikes lets the other factor pass where they are 1."""
+    for factor, other in ((x, y), (y, x)):
+        spikes = call.complement_of(factor)
+        if spikes is not None:
+            return (spikes, other), _broadcast(call, spikes, other), lambda n: Gate(inverted=True)
+    if not call.is_spike(x) and not call.is_spike(y):
+        raise AxisError("")
+    gate, passing = (x, y) if call.is_spike(x) else (y, x)
+    return (gate, passing), _broadcast(call, gate, passing), lambda n: Gate()
 
 
 def div(call: Call) -> Plan:

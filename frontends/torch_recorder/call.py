@@ -1,9 +1,10 @@
 """One recorded call, and what a handler makes of it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch.utils._pytree import tree_flatten
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.steps import Build, Value
@@ -12,8 +13,24 @@ Plan = tuple[tuple[Value, ...], tuple[Dim, ...], Build | None]
 """Sources, dimensions of the result, and how to build the op; None: the same elements."""
 
 
+class Known(Protocol):
+    """What is known of values beside their dimensions."""
+
+    def is_spike(self, value: Value) -> bool:
+        """Whether it is 0 or 1."""
+        ...
+
+    def complement_of(self, value: Value) -> Value | None:
+        """The spikes s of which it is 1 - s."""
+        ...
+
+
 class Call:
-    """One recorded call with its arguments."""
+    """One recorded call with its arguments.
+
+    Attributes:
+        complement: set by a handler whose result is 1 - s of these spikes s.
+    """
 
     def __init__(
         self,
@@ -24,7 +41,10 @@ class Call:
         out: torch.Tensor,
         time_atom: int,
         batch_atom: int = -1,
-        is_spike: Callable[[Value], bool] = lambda _value: False,
+        known: Known | None = None,
+        function: Callable[..., Any] | None = None,
+        place: int = 0,
+        step: Callable[[Plan], Value] | None = None,
     ) -> None:
         self.solver = solver
         self.value_of = value_of
@@ -33,7 +53,19 @@ class Call:
         self.out = out
         self.time_atom = time_atom
         self.batch_atom = batch_atom
-        self.is_spike = is_spike
+        self._known = known
+        self.complement: Value | None = None
+        self.function = function
+        self.place = place
+        self._step = step
+
+    def is_spike(self, value: Value) -> bool:
+        """Whether a value is known to be 0 or 1."""
+        return self._known is not None and self._known.is_spike(value)
+
+    def complement_of(self, value: Value) -> Value | None:
+        """The spikes s of a value that is 1 - s."""
+        return None if self._known is None else self._known.complement_of(value)
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:
@@ -46,6 +78,27 @@ class Call:
         if value is None:
             raise AxisError("the first argument does not depend on the input")
         return value
+
+    def step(self, plan: Plan) -> Value:
+        """Notes what comes first of a call that is several ops. Gives its value."""
+        if plan[2] is None:
+            return Value(plan[0][0].step, plan[1])
+        if self._step is None:
+            raise AxisError("it is made of several ops, and stands within another")
+        return self._step(plan)
+
+    def replay(self, value: torch.Tensor) -> torch.Tensor:
+        """What the function makes of other numbers in place of its first argument.
+
+        Raises:
+            AxisError: it cannot be run again.
+        """
+        if self.function is None:
+            raise AxisError("it cannot be run once more")
+        replaced = tuple(value if a is self.args[0] else a for a in self.args)
+        made = self.function(*replaced, **self.kwargs)
+        results = [o for o in tree_flatten(made)[0] if isinstance(o, torch.Tensor)]
+        return results[self.place]
 
     def rank(self) -> int:
         return len(self.source().dims)

@@ -7,7 +7,8 @@ import torch
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan, like
 from snncc.frontends.torch_recorder.linear import contract, require_constant
-from snncc.frontends.torch_recorder.steps import Naming
+from snncc.frontends.torch_recorder.moves import taken
+from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Op
 from snncc.ir import traced_ops as ops
 
@@ -34,6 +35,20 @@ def conv2d(call: Call) -> Plan:
             "it reads a height or width of length 1 that an unsqueeze or a kept mean has made",
             "give the image that dimension itself, or use a linear map",
         )
+    return convolution(call, x, weight, bias, stride, padding, dilation, groups)
+
+
+def convolution(
+    call: Call,
+    x: Value,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Plan:
+    """Of [batch, channels, height, width], each an axis; its result has the call's size."""
     atom = call.solver.atom
     channel: Dim = (atom("c", weight.shape[0]),)
     height: Dim = (atom("h", int(call.out.shape[2])),)
@@ -56,6 +71,44 @@ def conv2d(call: Call) -> Plan:
         )
 
     return like(x, (x.dims[0], channel, height, width), build)
+
+
+def conv_transpose2d(call: Call) -> Plan:
+    """A convolution of what stands apart by zeros, with the kernel turned round."""
+    x, weight, bias = call.source(), call.arg(1, "weight"), call.arg(2, "bias")
+    require_constant(call, weight, bias)
+    stride, padding, more, dilation = (
+        pair(call.arg(at, name, default))
+        for at, name, default in (
+            (3, "stride", 1),
+            (4, "padding", 0),
+            (5, "output_padding", 0),
+            (7, "dilation", 1),
+        )
+    )
+    groups = int(call.arg(6, "groups", 1))
+    if len(x.dims) != 4:
+        raise AxisError("a convolution without a batch", "give it [B, C, H, W]")
+    have = [call.solver.length(call.solver.roots(dim)) for dim in x.dims[2:]]
+    indices = [
+        _apart(have[i], stride[i], dilation[i] * (weight.shape[2 + i] - 1) - padding[i], more[i])
+        for i in range(2)
+    ]
+    apart = call.step(taken(call, x, [(2, indices[0]), (3, indices[1])]))
+    inputs, outputs = weight.shape[:2]
+    by_group = weight.reshape(groups, inputs // groups, outputs, *weight.shape[2:]).transpose(1, 2)
+    turned = by_group.reshape(groups * outputs, inputs // groups, *weight.shape[2:]).flip(2, 3)
+    return convolution(call, apart, turned, bias, (1, 1), (0, 0), dilation, groups)
+
+
+def _apart(size: int, stride: int, around: int, more: int) -> list[int]:
+    """Which element stands where, -1 for a zero: apart by the stride, with zeros around or cut."""
+    index = [-1] * ((size - 1) * stride + 1)
+    index[::stride] = range(size)
+    if around >= 0:
+        return [*[-1] * around, *index, *[-1] * (around + more)]
+    padded = [*index, *[-1] * more]
+    return padded[-around : len(padded) + around]
 
 
 def _padded(weight: torch.Tensor, padding: Any, dilation: Pair) -> tuple[torch.Tensor, Pair, Pair]:

@@ -26,6 +26,44 @@ def matmul(call: Call) -> Plan:
     return contract(call, x, len(x.dims) - 1, weight.t(), None, "f")
 
 
+def einsum(call: Call) -> Plan:
+    """A constant matrix over one letter of a value, the letters in any order."""
+    equation = call.arg(0, "equation")
+    given = call.args[1:]
+    operands = tuple(given[0]) if len(given) == 1 and not _is_tensor(given[0]) else tuple(given)
+    dynamic = [i for i, o in enumerate(operands) if call.value_of(o) is not None]
+    if not isinstance(equation, str) or "." in equation or "->" not in equation:
+        raise AxisError("an einsum without '->'", "name every letter of the result")
+    before, after = equation.replace(" ", "").split("->")
+    if len(operands) != 2 or len(dynamic) != 1:
+        raise AxisError("")
+    letters = before.split(",")
+    own, other = letters[dynamic[0]], letters[1 - dynamic[0]]
+    x, weight = call.value_of(operands[dynamic[0]]), operands[1 - dynamic[0]]
+    gone = [n for n in own if n not in after]
+    if x is None or len(other) != 2 or len(gone) != 1 or gone[0] not in other:
+        raise AxisError(
+            "it is no linear map over one dimension", "write it with nn.Linear or torch.matmul"
+        )
+    made = other.replace(gone[0], "")
+    if made in own or sorted(after) != sorted(own.replace(gone[0], made)):
+        raise AxisError(
+            "it is no linear map over one dimension", "write it with nn.Linear or torch.matmul"
+        )
+    matrix = weight if other == made + gone[0] else weight.t()
+    first = contract(call, x, own.index(gone[0]), matrix, None, "f")
+    now = own.replace(gone[0], made)
+    if now == after:
+        return first
+    y = call.step(first)
+    dims = tuple(y.dims[now.index(letter)] for letter in after)
+    return like(y, dims, lambda n: ops.Rearrange(n.axes(*dims)))
+
+
+def _is_tensor(thing: Any) -> bool:
+    return isinstance(thing, torch.Tensor)
+
+
 def contract(
     call: Call,
     x: Value,

@@ -116,9 +116,14 @@ def _is_apart(place: Place, key: Key, index: tuple[int, ...]) -> bool:
         return False
     level = differ[0]
     codes = [k[0] if isinstance(k, tuple) else k for k in (other[level], key[level])]
-    return codes[0] == codes[1] and index[level] == 0 and rest == (
-        *index[:level],
-        *index[level + 1 :],
+    return (
+        codes[0] == codes[1]
+        and index[level] == 0
+        and rest
+        == (
+            *index[:level],
+            *index[level + 1 :],
+        )
     )
 
 

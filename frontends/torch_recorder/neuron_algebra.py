@@ -23,6 +23,7 @@ from snncc.frontends.torch_recorder.polynomials import (
 )
 from snncc.frontends.torch_recorder.roll_loops import Rolled
 
+
 @dataclass(frozen=True)
 class Comparison:
     """A bit: 1 where `excess` is above 0, or at 0 too unless `strict`."""
@@ -272,9 +273,11 @@ _GROUPS: Mapping[str, Rule] = {
     "lt less": _compared(-1.0, True),
     "heaviside": _stepped,
 }
-_PASSED = frozenset("to float double type type_as clone detach contiguous identity".split())
+_PASSED = frozenset(
+    ["to", "float", "double", "type", "type_as", "clone", "detach", "contiguous", "identity"]
+)
 _COMPARED = frozenset(
-    "ge greater_equal gt greater le less_equal lt less heaviside".split()
+    ["ge", "greater_equal", "gt", "greater", "le", "less_equal", "lt", "less", "heaviside"]
 )
 _OF_BITS = (_same, _inverted, *(_GROUPS[n] for n in _GROUPS if n.split()[0] in "ge gt le lt"))
 _MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))

@@ -15,9 +15,10 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
-from snncc.frontends.torch_recorder.call import Call
+from snncc.frontends.torch_recorder.bits import Bits
+from snncc.frontends.torch_recorder.call import Call, Plan
 from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import HANDLERS
+from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS, RANDOM, READS_DATA
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
 from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
@@ -34,13 +35,8 @@ from snncc.ir import traced_ops as ops
 from snncc.ir.names import as_name, numbered
 from snncc.ir.traced_ops import COMPLEX
 
-READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
 _LAYERS = ("torch.nn", "spikingjelly.activation_based.layer")
 """Modules that are one call, and are shown as themselves."""
-RANDOM = {
-    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
-    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
-}
 
 
 class Recorder(TorchFunctionMode):
@@ -82,7 +78,7 @@ class Recorder(TorchFunctionMode):
         self.failed_at = ""
         self._calls: dict[int, int] = {}
         self._started: dict[int, float | NeuronRefused] = {}
-        self._spikes: set[str] = set()
+        self._bits = Bits()
         self.beyond: set[str] = set()
         self.consequences: set[str] = set()
         for tensor in (*model.parameters(), *model.buffers()):
@@ -189,7 +185,7 @@ class Recorder(TorchFunctionMode):
             )
         build = self._neuron_build(module, handler, dims, call)
         name = self._note(path or "neuron", (source,), dims, build, call)
-        self._spikes.add(name)
+        self._bits.spikes.add(name)
         self.bind(output, Value(name, dims))
 
     def _neuron_build(
@@ -247,8 +243,8 @@ class Recorder(TorchFunctionMode):
                 "it draws random numbers, though the model is in evaluation mode",
                 "use nn.Dropout, or pass training=self.training to the function",
             )
-        for result in results:
-            self._function(name, args, kwargs, result, raw, len(results) == 1)
+        for place, result in enumerate(results):
+            self._function(name, args, kwargs, result, raw, func, (place, len(results)))
         return out
 
     def _reads_data(self, raw: str) -> None:
@@ -283,8 +279,10 @@ class Recorder(TorchFunctionMode):
         kwargs: dict[str, Any],
         out: torch.Tensor,
         raw: str,
-        sole: bool,
+        function: Any,
+        place: tuple[int, int],
     ) -> None:
+        sole = place[1] == 1 or name in PARTS
         handler = HANDLERS.get(name) if sole else None
         call = Call(
             self.solver,
@@ -294,7 +292,10 @@ class Recorder(TorchFunctionMode):
             out,
             self.time_atom,
             self.batch_atom,
-            lambda value: value.step in self._spikes,
+            self._bits,
+            function,
+            place[0],
+            lambda plan: self._first(self._stem(name), plan, self._called(raw)),
         )
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
@@ -311,7 +312,15 @@ class Recorder(TorchFunctionMode):
             self.bind(out, Value(sources[0].step, dims))
             return
         step = self._note(self._stem(name), sources, dims, build, self._called(raw))
+        self._bits.note(handler, call, sources, step)
         self.bind(out, Value(step, dims))
+
+    def _first(self, stem: str, plan: Plan, call: str) -> Value:
+        """A step of a call that is several."""
+        sources, dims, build = plan
+        if build is None:
+            return Value(sources[0].step, dims)
+        return Value(self._note(stem, sources, dims, build, call), dims)
 
     def _sources(self, args: Any, kwargs: Any) -> tuple[Value, ...]:
         leaves = tree_flatten((args, kwargs))[0]

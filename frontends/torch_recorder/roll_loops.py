@@ -7,7 +7,6 @@ reads of an earlier one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from snncc.frontends.torch_recorder.loop_forms import (
     DIFFER,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.call import Call, Plan, like
+from snncc.frontends.torch_recorder.moves import moved
 from snncc.frontends.torch_recorder.steps import Naming
 from snncc.ir import Op
 from snncc.ir import traced_ops as ops
@@ -94,6 +95,14 @@ def movedim(call: Call) -> Plan:
     rest = iter(i for i in range(rank) if i not in source)
     place = dict(zip(target, source, strict=True))
     return _reorder(call, [place[i] if i in place else next(rest) for i in range(rank)])
+
+
+def repeat(call: Call) -> Plan:
+    """Over time steps as `expand`; along an axis that the value has, as elements that are taken."""
+    try:
+        return expand(call)
+    except AxisError:
+        return moved(call)
 
 
 def expand(call: Call) -> Plan:

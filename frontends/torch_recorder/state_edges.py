@@ -21,7 +21,6 @@ from snncc.frontends.torch_recorder.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.neuron_reading import Population, population_of
 from snncc.frontends.torch_recorder.roll_loops import Rolled
 
-
 DELAY = "it reads a value of an earlier step: a delay"
 
 
@@ -53,7 +52,11 @@ def units_of(loop: Rolled) -> list[Unit]:
     cycles = _cycles(loop)
     for places in cycles:
         if taken.isdisjoint(places):
-            unit = _sum(loop, places) or _rows(loop, places) or _neuron(loop, places, {p for cycle in cycles for p in cycle})
+            unit = (
+                _sum(loop, places)
+                or _rows(loop, places)
+                or _neuron(loop, places, {p for cycle in cycles for p in cycle})
+            )
             found.append(unit)
             taken.update(unit.places)
     single = [p for p in (*loop.body, *loop.outside) if p not in taken]

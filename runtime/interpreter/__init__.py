@@ -8,11 +8,20 @@ to do so (`refusing_arrays`): every array that holds data is made from one that 
 One file a family of ops; each puts its functions into `table.VALUE`.
 """
 
-from snncc.runtime.interpreter import currents, inputs, neurons, projections, readout
+from snncc.runtime.interpreter import (
+    currents,
+    gates,
+    inputs,
+    moves,
+    neurons,
+    projections,
+    readout,
+    windows,
+)
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
-FAMILIES = (inputs, projections, currents, neurons, readout)
+FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, readout)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "VALUE", "At", "Computed", "evaluate", "interpret", "run_nodes"]

@@ -24,7 +24,7 @@ MOST_STEPS, MOST_NODES = 2**12, 2**14
 MOST_SOURCES, MOST_TERMS, DEEPEST = 2**12, 2**12, 256
 LONGEST_NAME, MOST_AXES = 512, 16
 MOST_ELEMENTS, MOST_NEURON_STEPS, MOST_NUMBERS = 2**26, 2**30, 2**31
-NESTS = ("sum", "gain", "concat")
+NESTS = ("sum", "gain", "concat", "largest", "take", "gate")
 AXES = ("axes", "into", "out", "shared", "summed", "along")
 AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", "out")
 
@@ -77,7 +77,7 @@ def check_record(record: Json) -> None:
         if is_record(value):
             require(set(value) == {"@", "axes"}, f"{key} is no constant")
         named = value["axes"] if is_record(value) else value
-        if key in AXIS and type(value) is str:
+        if key in AXIS and (key != "out" or record["op"] == "concat"):
             axis_name(value)
         elif is_record(value) or key in AXES:
             require(is_list(named), f"{key} is no list of axes")

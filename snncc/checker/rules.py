@@ -6,14 +6,18 @@ docs/certificate.md states every rule in words.
 from collections.abc import Callable
 
 from snncc.checker.currents import add, concat, gain
+from snncc.checker.gates import gate
 from snncc.checker.inputs import frames, pixels
+from snncc.checker.moves import take
 from snncc.checker.neurons import population
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
 from snncc.checker.values import Found, NodeRecord
+from snncc.checker.windows import largest
 
 KERNEL = "weight channel height width out_channel out_height out_width"
+WINDOWS = "axes out size kernel stride padding dilation"
 ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
 OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
@@ -24,6 +28,9 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "convolve": (convolve, KERNEL, {"stride": ONE, "padding": NONE, "dilation": ONE, "groups": 1}),
     "concat": (concat, "along out", {}),
     "sum": (add, "", {"shifts": []}),
+    "largest": (largest, WINDOWS, {"offset": None}),
+    "take": (take, "axes out runs", {}),
+    "gate": (gate, "", {"inverted": False}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

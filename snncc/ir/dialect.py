@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir import integer_ops, projections, spiking_ops, traced_ops
+from snncc.ir import gates, integer_ops, moves, projections, spiking_ops, traced_ops, windows
 from snncc.ir.op import Op
 
 
@@ -51,6 +51,9 @@ TRACED = _dialect(
     traced_ops.Add,
     traced_ops.Scale,
     traced_ops.TracedConcat,
+    windows.Largest,
+    moves.Take,
+    gates.Gate,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -65,6 +68,9 @@ SPIKING = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    windows.Largest,
+    moves.Take,
+    gates.Gate,
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
@@ -78,6 +84,9 @@ INTEGER = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    windows.Largest,
+    moves.Take,
+    gates.Gate,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

@@ -7,12 +7,15 @@ checker has its own copy.
 import math
 from collections.abc import Iterator
 
+from snncc.ir.gates import Gate
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.moves import Take
 from snncc.ir.op import Param
 from snncc.ir.projections import Concat, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
 from snncc.ir.types import TIME
+from snncc.ir.windows import Largest
 
 MOST_STEPS = 1 << 12
 MOST_NODES = 1 << 14
@@ -93,7 +96,7 @@ def _nesting(graph: Graph) -> Iterator[Found]:
     terms: dict[str, int] = {}
     depth: dict[str, int] = {}
     for node in graph.nodes:
-        inner = isinstance(node.op, Affine | Concat | Gain | Sum)
+        inner = isinstance(node.op, Affine | Concat | Gain | Gate | Largest | Sum | Take)
         terms[node.name] = sum(terms[name] for name in node.inputs) if inner else 1
         depth[node.name] = 1 + max((depth[n] for n in node.inputs), default=0) if inner else 0
         if terms[node.name] > MOST_TERMS:
@@ -101,7 +104,7 @@ def _nesting(graph: Graph) -> Iterator[Found]:
             yield node.name, f"a current of {found} terms, the most are {MOST_TERMS}"
             terms[node.name] = 1
         if depth[node.name] > DEEPEST:
-            yield node.name, f"sums, gains and concats nested deeper than {DEEPEST}"
+            yield node.name, f"sums, gains, gates, windows and concats nested deeper than {DEEPEST}"
             depth[node.name] = 0
 
 

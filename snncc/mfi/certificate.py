@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 from snncc.mfi.prover import Verdict, prove_rules
@@ -118,6 +121,21 @@ def side_by_side(at: Judged, op: Concat) -> str:
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
     return "add-currents"
+
+
+@RULE.of(Gate)
+def gate(at: Judged, op: Gate) -> str:
+    return "and-of-spikes" if at.node.type.kind is Kind.SPIKE else "gated-current"
+
+
+@RULE.of(Take)
+def taken(at: Judged, op: Take) -> str:
+    return "taken"
+
+
+@RULE.of(Largest)
+def largest(at: Judged, op: Largest) -> str:
+    return "or-of-spikes" if at.node.type.kind is Kind.SPIKE else "largest-current"
 
 
 @RULE.of(Gain)

@@ -118,6 +118,14 @@ def hull(domains: Sequence[Domain]) -> Domain:
     return _mixed(domains, low, high)
 
 
+def with_zeros(domain: Domain) -> Domain:
+    """The smallest domain around one and 0."""
+    low, high = min(domain.low, 0), max(domain.high, 0)
+    if domain.discrete:
+        return integers(low, high, domain.step)
+    return replace(domain, low=low, high=high)
+
+
 def total(domains: Sequence[Domain]) -> Domain:
     """The domain of a sum with one element of each."""
     low, high = sum(d.low for d in domains), sum(d.high for d in domains)

@@ -24,8 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.windows import Largest
 from snncc.mfi.fold_sites import Counted, FoldSite, PopulationFold, Storage
 
 Real = NDArray[np.float64]
@@ -102,8 +105,10 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = scales.gain_exponent
             case Sum(shifts=shifts):
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
-            case Concat() if node.inputs[0] in found:
+            case Concat() | Largest() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
+            case Gate() if node.inputs[1] in found:
+                found[node.name] = found[node.inputs[1]]
             case _:
                 pass
     return found
@@ -121,7 +126,8 @@ def _counted(integer: Graph, current: str, scales: Scales, exponents: Mapping[st
     """In what a current is counted; sums and what raises them keep the unit of their sources."""
     named = current
     while named not in scales.unit:
-        named = integer[named].inputs[0]
+        node = integer[named]
+        named = node.inputs[-1 if isinstance(node.op, Gate) else 0]
     axes, unit = scales.unit[named]
     fine = np.asarray(unit, np.float64) * 2.0 ** -exponents[current]
     return Counted(axes, fine, 1 << _grid(integer, integer[current]), scales.storage)

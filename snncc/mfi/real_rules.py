@@ -9,9 +9,16 @@ import numpy as np
 from snncc.ir import TIME, Array, Graph, Node, Op
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.ir.gates import Gate
 from snncc.ir.projections import Contract, Convolve
 from snncc.ir.spiking_ops import Population
-from snncc.mfi.constants import ASSUMED_WEIGHT_BITS, GAIN_BITS, adders_of, powers_of_two
+from snncc.ir.windows import Largest
+from snncc.mfi.constants import (
+    ASSUMED_WEIGHT_BITS,
+    GAIN_BITS,
+    adders_of,
+    powers_of_two,
+)
 from snncc.mfi.domains import BIT, Domain, Values
 from snncc.mfi.ladder import Level
 from snncc.mfi.outcome import Outcome
@@ -226,6 +233,33 @@ def summed(at: Judged, op: Op) -> Need:
             rewrite="keep the sources apart: what reads the sum adds its weights for each of them",
         )
     return Need(Level.STRICT, ("add",), reason="values are added")
+
+
+def largest(at: Judged, op: Largest) -> Need:
+    """The largest element of windows."""
+    source = at.structure.domains[at.node.inputs[0]]
+    if source.binary:
+        return Need(
+            Level.STRICT,
+            ("logic",),
+            reason="the largest of spikes is their OR",
+            rewrite="OR instead of maximum",
+        )
+    return Need(Level.STRICT, ("compare", "select"), reason=f"the largest of {source} is kept")
+
+
+def gate(at: Judged, op: Gate) -> Need:
+    """Spikes that let spikes or a current pass."""
+    passing = at.structure.domains[at.node.inputs[1]]
+    if passing.binary:
+        rewrite = "ANDN instead of multiply" if op.inverted else "AND instead of multiply"
+        return Need(Level.STRICT, ("logic",), reason="a product of spikes", rewrite=rewrite)
+    return Need(
+        Level.STRICT,
+        ("select",),
+        reason=f"a spike selects {passing} or 0",
+        rewrite="select instead of multiply",
+    )
 
 
 def lif(at: Judged, op: traced.Lif) -> Need:

@@ -10,8 +10,11 @@ import numpy as np
 from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 
@@ -79,7 +82,7 @@ def digits_of(values: Array) -> Array:
     return digits
 
 
-@NEED.each(Frames, Concat)
+@NEED.each(Frames, Concat, Take)
 def moved(at: At, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
 
@@ -119,6 +122,23 @@ def projection(at: At, op: Op) -> Need:
 def total(at: At, op: Sum) -> Need:
     arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
     return Need(Level.STRICT, arithmetic, reason="currents are added")
+
+
+@NEED.of(Gate)
+def gate(at: At, op: Gate) -> Need:
+    if at.node.type.kind is Kind.SPIKE:
+        reason = "AND NOT of spikes" if op.inverted else "AND of spikes"
+        return Need(Level.STRICT, ("logic",), reason=reason)
+    return Need(Level.STRICT, ("select",), reason="a spike selects the current or 0")
+
+
+@NEED.of(Largest)
+def largest(at: At, op: Largest) -> Need:
+    if at.node.type.kind is Kind.SPIKE:
+        return Need(Level.STRICT, ("logic",), reason="the largest of spikes is their OR")
+    basic = ("compare", "select")
+    arithmetic = basic if op.offset is None else ("add", *basic)
+    return Need(Level.STRICT, arithmetic, reason="currents are compared, the largest is kept")
 
 
 @NEED.of(Gain)

@@ -5,11 +5,25 @@ import numpy as np
 from snncc.ir import SPIKING, Kind, Op
 from snncc.ir.arrays import count
 from snncc.ir.encodings import from_host
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
-from snncc.mfi.domains import ANY_REAL, BIT, Domain, Values, affine, hull, mapped, repeated, total
+from snncc.mfi.domains import (
+    ANY_REAL,
+    BIT,
+    Domain,
+    Values,
+    affine,
+    hull,
+    mapped,
+    repeated,
+    total,
+    with_zeros,
+)
 from snncc.mfi.ladder import Level
 from snncc.mfi.rules import UNKNOWN, Need
 from snncc.mfi.structure import Judged, Read, aligned, display_name, factor_of, offset_of
@@ -48,6 +62,23 @@ def added(at: Read, op: Sum) -> Domain:
     return total(at.inputs)
 
 
+@DOMAIN.of(Gate)
+def gated(at: Read, op: Gate) -> Domain:
+    return with_zeros(at.inputs[1])
+
+
+@DOMAIN.of(Take)
+def taken(at: Read, op: Take) -> Domain:
+    return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
+
+
+@DOMAIN.of(Largest)
+def largest(at: Read, op: Largest) -> Domain:
+    if op.offset is None:
+        return at.inputs[0]
+    return affine(at.inputs[0], np.ones(1), at.graph.constants[op.offset.name].reshape(-1))
+
+
 @DOMAIN.of(Affine)
 def scaled(at: Read, op: Affine) -> Domain:
     _, scale = factor_of(at.graph, at.node)
@@ -70,9 +101,11 @@ def summed_up(at: Read, op: Readout) -> Domain:
     return affine(repeated(at.inputs[0], at.graph.steps), np.ones(1), offset.reshape(-1))
 
 
-NEED.each(Frames, Concat)(real_rules.moved)
+NEED.each(Frames, Concat, Take)(real_rules.moved)
 NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
+NEED.of(Largest)(real_rules.largest)
+NEED.of(Gate)(real_rules.gate)
 NEED.of(Population)(real_rules.population)
 
 

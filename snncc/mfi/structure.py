@@ -7,8 +7,11 @@ import numpy as np
 
 from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population
+from snncc.ir.windows import Largest
 from snncc.mfi.domains import Domain, Values
 from snncc.mfi.outcome import Outcome
 
@@ -16,7 +19,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate)
 NEURONS = (traced.Lif, Population)
 
 

@@ -11,9 +11,22 @@ import numpy as np
 from snncc.ir import TRACED, Array, Graph, Node, Op, Param
 from snncc.ir import traced_ops as traced
 from snncc.ir.arrays import count
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi import real_rules
-from snncc.mfi.domains import BIT, Domain, Values, affine, hull, mapped, repeated, total
+from snncc.mfi.domains import (
+    BIT,
+    Domain,
+    Values,
+    affine,
+    hull,
+    mapped,
+    repeated,
+    total,
+    with_zeros,
+)
 from snncc.mfi.foreign_functions import judge
 from snncc.mfi.foreign_products import Operands
 from snncc.mfi.real_rules import terms_of
@@ -64,9 +77,19 @@ def side_by_side(at: Read, op: traced.TracedConcat) -> Domain:
     return hull(at.inputs)
 
 
-@DOMAIN.each(traced.Rearrange, traced.Repeat)
+@DOMAIN.each(traced.Rearrange, traced.Repeat, Largest)
 def moved(at: Read, op: Op) -> Domain:
     return at.inputs[0]
+
+
+@DOMAIN.of(Gate)
+def gated(at: Read, op: Gate) -> Domain:
+    return with_zeros(at.inputs[1])
+
+
+@DOMAIN.of(Take)
+def taken(at: Read, op: Take) -> Domain:
+    return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
 
 
 @DOMAIN.of(traced.Mean)
@@ -85,11 +108,15 @@ def result(at: Read, op: traced.Foreign) -> Domain:
     return judge(_operands(at.graph, at.node, op, at.known))[0]
 
 
-NEED.each(traced.Input, traced.TracedConcat, traced.Rearrange, traced.Repeat)(real_rules.moved)
+NEED.each(traced.Input, traced.TracedConcat, traced.Rearrange, traced.Repeat, Take)(
+    real_rules.moved
+)
 NEED.each(traced.Linear, traced.Conv)(real_rules.projection)
 NEED.each(traced.BatchNorm, traced.Scale)(real_rules.factor)
 NEED.of(traced.Lif)(real_rules.lif)
 NEED.each(traced.Add)(real_rules.summed)
+NEED.of(Largest)(real_rules.largest)
+NEED.of(Gate)(real_rules.gate)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

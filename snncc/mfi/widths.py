@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Node, ValueType
 from snncc.ir.arrays import spread
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.op import require_narrow
 from snncc.ir.projections import (
     Concat,
@@ -27,6 +29,7 @@ from snncc.ir.projections import (
     Sum,
 )
 from snncc.ir.types import BIT
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 
 Ints = NDArray[np.int64]
@@ -163,6 +166,46 @@ def side_by_side(at: End, op: Concat) -> Array:
     steps = max(len(part) for part in parts)
     parts = [np.broadcast_to(part, (steps, *part.shape[1:])) for part in parts]
     return np.concatenate(parts, axis=at.names.index(op.out))
+
+
+@END.of(Gate)
+def gated(at: End, op: Gate) -> Array:
+    """What passes, or 0; whether it passes is not asked."""
+    value = at.of(at.node.inputs[1], {})
+    steps = at.graph.steps if at.node.type.temporal else 1
+    value = np.broadcast_to(value, (steps, *value.shape[1:]))
+    return np.maximum(value, 0) if at.upper else np.minimum(value, 0)
+
+
+@END.of(Take)
+def taken(at: End, op: Take) -> Array:
+    source = at.graph[at.node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    value: Array = at.known[source.name][at.upper]
+    for i, name in enumerate(op.axes):
+        axis, index = names.index(name), op.index(i)
+        moved = np.moveaxis(value, axis, 0)[index]
+        moved[index < 0] = 0
+        value = np.moveaxis(moved, 0, axis)
+    return value
+
+
+@END.of(Largest)
+def largest_of(at: End, op: Largest) -> Array:
+    """A maximum grows with each of its elements, so that ends of a window decide."""
+    source = at.graph[at.node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    value = at.known[source.name][at.upper]
+    value = np.broadcast_to(value, (len(value), *(source.type.size(n) for n in names[1:])))
+    if op.offset is not None:
+        more = spread(at.graph.constants[op.offset.name], op.offset.axes, names)
+        reach = largest(value) + largest(more)
+        value = exact(value, reach) + exact(more, reach)
+    for i, name in enumerate(op.axes):
+        axis = names.index(name)
+        taken = value.take(op.places(i, value.shape[axis]), axis=axis)
+        value = taken.max(axis=axis)
+    return value
 
 
 @END.of(Gain)

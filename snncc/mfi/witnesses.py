@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.types import BIT
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.drives import Moment, drive
 from snncc.mfi.widths import Bounds, axes_of_step
@@ -71,6 +74,8 @@ def sum_witness(
             _follow(graph, node.inputs[0], {**index, TIME: t}, 1.0, shares)
     else:
         _follow(graph, node.name, {**index, TIME: at[0]}, 1.0, shares)
+    for source in _selectors(graph, node):
+        shares.setdefault(source.name, _nothing(source))  # beside this element, not in it
     inputs: dict[str, Array] = {}
     for name, share in shares.items():
         kind = graph[name].type
@@ -78,6 +83,36 @@ def sum_witness(
         taken = np.where(share > 0.0 if upper else share < 0.0, high, low)
         inputs[name] = _in_place(graph[name], taken.astype(kind.dtype))
     return Witness(node.name, what, at[1:], upper, bound, inputs)
+
+
+def _selectors(graph: Graph, node: Node) -> list[Node]:
+    """The pixels and spikes that select what a number is made of, whichever of its elements."""
+    found: dict[str, Node] = {}
+    seen, pending = {node.name}, [node]
+    while pending:
+        reader = pending.pop()
+        for name in reader.inputs:
+            if name in seen:
+                continue
+            seen.add(name)
+            gates = isinstance(reader.op, Gate) and name == reader.inputs[0]
+            if gates or isinstance(reader.op, Contract | Convolve):
+                found |= {each.name: each for each in _side_by_side(graph, graph[name])}
+            else:
+                pending.append(graph[name])
+    return list(found.values())
+
+
+def _side_by_side(graph: Graph, node: Node) -> list[Node]:
+    """The values that a concat of spikes consists of, as `_give` divides it."""
+    if not isinstance(node.op, Concat):
+        return [node]
+    return [each for name in node.inputs for each in _side_by_side(graph, graph[name])]
+
+
+def _nothing(node: Node) -> NDArray[np.float64]:
+    steps = node.type.size(TIME) if node.type.temporal else 1
+    return np.zeros((steps, *(node.type.size(name) for name in axes_of_step(node))))
 
 
 def _in_place(node: Node, value: Array) -> Array:
@@ -184,6 +219,41 @@ def gain(at: Share, op: Gain) -> None:
     place = tuple(at.index[axis] for axis in op.mantissa.axes)
     scale = float(at.graph.constants[op.mantissa.name][place]) * 2.0**-op.shift
     at.to(at.node.inputs[0], at.index, at.factor * scale)
+
+
+@SHARE.of(Gate)
+def gated(at: Share, op: Gate) -> None:
+    """Through what passes, and an open gate: its spike has a share unless spikes close it."""
+    gate, passing = (at.graph[name] for name in at.node.inputs)
+    own = {name: at.index[name] for name in (TIME, *axes_of_step(passing))}
+    at.to(passing.name, own, at.factor)
+    share = np.zeros([gate.type.size(name) for name in axes_of_step(gate)])
+    share[tuple(at.index[name] for name in axes_of_step(gate))] = 0.0 if op.inverted else at.factor
+    _give(at.graph, gate, share, at.index[TIME], at.shares)
+
+
+@SHARE.of(Take)
+def taken(at: Share, op: Take) -> None:
+    """A zero has nothing behind it; what it is put beside still has a value."""
+    index = {name: at.index[name] for name in at.index if name not in op.out}
+    factor = at.factor
+    for i, (name, out) in enumerate(zip(op.axes, op.out, strict=True)):
+        place = int(op.index(i)[at.index[out]])
+        index[name], factor = max(place, 0), factor if place >= 0 else 0.0
+    at.to(at.node.inputs[0], index, factor)
+
+
+@SHARE.of(Largest)
+def largest(at: Share, op: Largest) -> None:
+    """Through one element of the window: that drives a maximum up; all others stay where they are.
+
+    What drives it down has to move every element: its bound is not claimed to be reached.
+    """
+    source = at.graph[at.node.inputs[0]]
+    index = {name: at.index[name] for name in at.index if name not in op.out}
+    for i, (name, out) in enumerate(zip(op.axes, op.out, strict=True)):
+        index[name] = int(op.places(i, source.type.size(name))[0, at.index[out]])
+    at.to(source.name, index, at.factor)
 
 
 @SHARE.of(Concat)

@@ -8,8 +8,11 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir import traced_ops as traced
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.report_foreign_ops import foreign_findings
@@ -101,6 +104,12 @@ class _Conversion:
                 return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
+            case Gate():
+                return self.gate(node, node.op, sources)
+            case Take():
+                return self.rewriter.emit(node, node.op, sources[0])
+            case Largest():
+                return self.largest(node, node.op, sources[0], averaged)
             case traced.Rearrange() | traced.Repeat():
                 return sources[0]
             case traced.Mean(axes=axes):
@@ -233,6 +242,21 @@ class _Conversion:
 
     def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
+
+    def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:
+        """What passes is spikes or a current."""
+        if self.rewriter.new[sources[1]].type.kind is Kind.REAL:
+            return self.refuse(node, "spikes gate the image, before any layer", "SNN021")
+        return self.rewriter.emit(node, op, *sources)
+
+    def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
+        """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
+        kind = self.rewriter.new[source].type.kind
+        if averaged:
+            return self.refuse(node, "a maximum reads a value averaged over time", "SNN031")
+        if kind not in (Kind.SPIKE, Kind.CURRENT):
+            return self.refuse(node, "a maximum reads the image, before any layer", "SNN021")
+        return self.rewriter.emit(node, op, source)
 
     def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:
         """Sources of one concat: spikes stay spikes only if all are."""

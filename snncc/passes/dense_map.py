@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snncc.ir import GraphBuilder
 from snncc.ir.projections import Contract
 from snncc.ir.types import ValueType
@@ -16,6 +19,16 @@ GROWTH = 4
 
 class NotComposable(ValueError):
     """Two maps have no composition of acceptable size."""
+
+
+def scattered(
+    weight: NDArray[np.float64], at: int, index: NDArray[np.int64], size: int
+) -> NDArray[np.float64]:
+    """Weights of taken elements added up for the elements that they are taken from."""
+    rows = np.moveaxis(np.asarray(weight, np.float64), at, 0)
+    found = np.zeros((size, *rows.shape[1:]))
+    np.add.at(found, index[index >= 0], rows[index >= 0])
+    return np.moveaxis(found, 0, at)
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,14 @@ class DenseMap:
             count *= 1 if name in product.axes else source.size(name)
         total = total * Named.scalar(count)
         return Named(tuple(n.removeprefix(OUT) for n in total.axes), total.array)
+
+    def taken(self, name: str, axis: str, index: NDArray[np.int64], size: int) -> "DenseMap":
+        """The map of what an index takes along one axis, as a map of what it is taken from."""
+        at = self.weight.axes.index(name)
+        axes = tuple(axis if n == name else n for n in self.weight.axes)
+        weight = Named(axes, scattered(self.weight.array, at, index, size))
+        into = tuple(axis if n == name else n for n in self.into)
+        return replace(self, weight=weight, into=into)
 
     def part(self, axis: str, start: int, stop: int, name: str) -> "DenseMap":
         """The map restricted to a part of one source axis, which is then called `name`."""

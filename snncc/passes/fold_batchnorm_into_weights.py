@@ -6,8 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine
+from snncc.ir.windows import Largest
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -105,6 +108,35 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 parts.append(_scaled(rewriter, site, name, part))
                 start = stop
             return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Gate():
+            gate, passing = old.inputs
+            have = set(rewriter.old[passing].type.names)
+            if not set(scale.axes) <= have:
+                raise NotFoldable(
+                    f"it runs over {', '.join(scale.axes)}, of which what passes is alike"
+                )
+            _check_sole_reader(rewriter.old, passing)
+            value = _scaled(rewriter, site, passing, scale)
+            parts = [rewriter.value[gate], value]
+            return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Take(axes=over, out=made):
+            source = rewriter.old[old.inputs[0]].type
+            try:
+                for at, (axis, name) in enumerate(zip(over, made, strict=True)):
+                    scale = scale.scattered(name, axis, old.op.index(at), source.size(axis))
+            except ValueError as error:
+                raise NotFoldable(str(error)) from error
+            _check_sole_reader(rewriter.old, old.inputs[0])
+            value = _scaled(rewriter, site, old.inputs[0], scale)
+            return new.add(old.op, [value], (*old.locs, *site.locs), old.name)
+        case Largest(axes=over, offset=None):
+            if set(scale.axes) & set(over):
+                raise NotFoldable("it runs over an axis of which the largest element is taken")
+            if scale.array.min() < 0.0:
+                raise NotFoldable("a negative scale would make the largest the least")
+            _check_sole_reader(rewriter.old, old.inputs[0])
+            value = _scaled(rewriter, site, old.inputs[0], scale)
+            return new.add(old.op, [value], (*old.locs, *site.locs), old.name)
         case _ if old.type.kind is Kind.REAL:
             raise NotFoldable("it scales the input itself")
         case _:

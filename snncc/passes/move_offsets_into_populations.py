@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, Param
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, concatenate
 from snncc.passes.pipeline import PassResult
@@ -17,7 +21,8 @@ class MoveOffsetsIntoPopulations:
     """X = I + d: the current carries I alone, each of its populations adds d as a bias.
 
     Sums add their offsets, concats join them, a remaining scale scales them, and a readout adds
-    the offset of all T steps once.
+    the offset of all T steps once. The largest of windows keeps an offset that differs within a
+    window; any other commutes with it. A gate lets its current's offset pass as a map of its own.
     """
 
     name: ClassVar[str] = "move_offsets_into_populations"
@@ -93,6 +98,45 @@ def side_by_side(at: Waiting, op: Concat) -> Moved:
     return at.emit(op), concatenate([*zip(at.pending, op.along, sizes, strict=True)], op.out)
 
 
+@MOVED.of(Take)
+def taken(at: Waiting, op: Take) -> Moved:
+    (offset,) = at.pending
+    for place, (axis, name) in enumerate(zip(op.axes, op.out, strict=True)):
+        offset = offset.gathered(axis, name, op.index(place))
+    return at.emit(op), offset.compact()
+
+
+@MOVED.of(Largest)
+def largest(at: Waiting, op: Largest) -> Moved:
+    """What differs within a window stays and is compared with."""
+    offset = at.rewriter.named(op.offset, 0.0) + at.pending[0]
+    if not set(offset.axes) & set(op.axes):
+        return at.emit(replace(op, offset=None)), offset
+    if TIME in offset.axes:
+        raise _by_step(at.node)
+    return at.emit(replace(op, offset=at.stored(offset, "offset"))), NONE
+
+
+@MOVED.of(Gate)
+def gated(at: Waiting, op: Gate) -> Moved:
+    """Gives s (x + d) = s x + s d: what passes with the current is a map of the gate's spikes."""
+    offset, passed = at.pending[1], at.emit(op)
+    if offset.is_zero():
+        return passed, NONE
+    rewriter = at.rewriter
+    gate = rewriter.inputs(at.node)[0]
+    have = rewriter.new[gate].type.names
+    shared = tuple(name for name in have if name in offset.axes)
+    out = tuple(name for name in offset.axes if name not in have)
+    weight = Named((*shared, *out), offset.over((*shared, *out)))
+    if op.inverted:
+        weight = weight * Named.scalar(-1.0)
+    stored = weight.store(rewriter.new, f"{at.node.name}.offset")
+    more = rewriter.emit(at.node, Contract(stored, (), out, shared), gate)
+    total = rewriter.emit(at.node, Sum(), passed, more)
+    return total, offset if op.inverted else NONE
+
+
 @MOVED.of(Population)
 def population(at: Waiting, op: Population) -> Moved:
     bias = at.rewriter.named(op.bias, 0.0) + at.pending[0]
@@ -110,3 +154,14 @@ def readout(at: Waiting, op: Readout) -> Moved:
 def as_it_is(at: Waiting, op: Op) -> Moved:
     """What reads no current has no offset to pass on; of what has no form the model is refused."""
     return at.emit(op), NONE
+
+
+def _by_step(node: Node) -> SnnccError:
+    """An offset that differs by step and within a window has no integer form."""
+    return SnnccError(
+        "SNN031",
+        f"{node.name}: what is added before a maximum differs by step and by place",
+        node.locs[0] if node.locs else None,
+        why="a maximum keeps one offset for all steps",
+        help="take the maximum before what differs from step to step, or of spikes",
+    )

@@ -75,6 +75,41 @@ class Named:
         index[self.axes.index(axis)] = slice(start, stop)
         return Named(self.axes, self.array[tuple(index)])
 
+    def gathered(self, axis: str, name: str, index: NDArray[np.int64]) -> "Named":
+        """Along another axis, what an index takes of this one; 0 where it is -1."""
+        zero = index < 0
+        if axis not in self.axes:
+            if not zero.any():
+                return self
+            return self * Named((name,), np.where(zero, 0.0, 1.0))
+        at = self.axes.index(axis)
+        shape = [1] * len(self.axes)
+        shape[at] = len(index)
+        array = np.where(zero.reshape(shape), 0.0, self.array.take(index, axis=at))
+        return Named(tuple(name if n == axis else n for n in self.axes), array)
+
+    def scattered(self, name: str, axis: str, index: NDArray[np.int64], size: int) -> "Named":
+        """A scale of what an index takes as a scale of what it is taken from.
+
+        Elements that nobody takes have 1.
+
+        Raises:
+            ValueError: an element is taken several times with different scales.
+        """
+        if name not in self.axes:
+            return self
+        at = self.axes.index(name)
+        rows = np.moveaxis(self.array, at, 0)
+        found = np.ones((size, *rows.shape[1:]))
+        for element in range(size):
+            taken = rows[index == element]
+            if len(taken) and not (taken == taken[0]).all():
+                raise ValueError(f"an element along {axis} has several scales")
+            if len(taken):
+                found[element] = taken[0]
+        axes = tuple(axis if n == name else n for n in self.axes)
+        return Named(axes, np.moveaxis(found, 0, at))
+
     def renamed(self, old: str, new: str) -> "Named":
         return Named(tuple(new if n == old else n for n in self.axes), self.array)
 

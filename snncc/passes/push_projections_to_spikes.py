@@ -7,11 +7,12 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Node
+from snncc.ir.moves import ZEROS, Take
 from snncc.ir.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.spiking_ops import Affine, Opaque
 from snncc.ir.types import TIME
 from snncc.passes.compose_maps import compose
-from snncc.passes.dense_map import DenseMap, NotComposable
+from snncc.passes.dense_map import DenseMap, NotComposable, scattered
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
@@ -105,10 +106,38 @@ class _Push:
                 if source in self.held:
                     raise BehindRefused(f"{source} before it reads real-valued currents itself")
                 return self.apply(composed, node.inputs[0])
+            case Take():
+                return self.take(op, node, node.op)
             case Opaque(function=function):
                 raise BehindRefused(f"its input comes from {source} ({function.partition(':')[0]})")
             case _:
                 raise NotComposable(f"its input comes from %{source}, a {node.op.mnemonic}")
+
+    def take(self, op: Contract | Convolve, node: Node, take: Take) -> str:
+        """Weights of what is taken become weights of what it is taken from; the rest waits."""
+        source, kept = self.new[node.inputs[0]].type, list[int]()
+        for at, (axis, name) in enumerate(zip(take.axes, take.out, strict=True)):
+            index = take.index(at)
+            if isinstance(op, Contract):
+                if name in (*op.shared, *op.summed):
+                    raise NotComposable(f"it adds up or tells apart what {node.name} takes")
+                if name in op.into:
+                    dense = DenseMap.read(op, self.new).taken(name, axis, index, source.size(axis))
+                    op = dense.op(self.new, op.weight.name)
+                else:
+                    kept.append(at)
+            elif name == op.channel and op.groups == 1:
+                weight = scattered(self.rewriter.array(op.weight), -3, index, source.size(axis))
+                stored = self.new.constant(op.weight.name, weight, op.weight.axes)
+                op = replace(op, weight=stored, channel=axis)
+            else:
+                op = _padded(op, name, axis, take.runs[at], source.size(axis), node)
+        mapped = self.apply(op, node.inputs[0])
+        if not kept:
+            return mapped
+        axes, out = (tuple(names[at] for at in kept) for names in (take.axes, take.out))
+        rest = Take(axes, out, tuple(take.runs[at] for at in kept))
+        return self.rewriter.emit(self.site, rest, mapped)
 
     def spread(self, source: str, total: Node) -> str:
         """One source of a sum, refused when the sum broadcasts it."""
@@ -210,6 +239,19 @@ class _Push:
             stored = self.new.constant(inner.weight.name, weight.array, inner.weight.axes)
             return replace(inner, weight=stored)
         return compose(op, inner, node, self.new)
+
+
+def _padded(
+    op: Convolve, name: str, axis: str, runs: tuple[int, ...], size: int, node: Node
+) -> Convolve:
+    """Zeros on both sides along height or width are the convolution's own padding."""
+    both = len(runs) == 9 and runs[0] == runs[6] == ZEROS and runs[2] == runs[8]
+    if name not in (op.height, op.width) or not both or runs[3:6] != (0, 1, size):
+        raise NotComposable(f"{node.name} before it moves what it reads in groups or along places")
+    at = (op.height, op.width).index(name)
+    padding = tuple(p + runs[2] if i == at else p for i, p in enumerate(op.padding))
+    height, width = (axis if n == name else n for n in (op.height, op.width))
+    return replace(op, height=height, width=width, padding=(padding[0], padding[1]))
 
 
 def _scales(op: Contract | Convolve, axes: set[str]) -> bool:

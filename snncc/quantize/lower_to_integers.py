@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Param
+from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.neuron_rule import Rounding
 from snncc.ir.op import WIDEST, TooWide
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult
@@ -211,6 +214,20 @@ class Lowering:
         self.notes.append(Note(node.name, True, text))
         return polarity * Named(level.axes, np.where(far, 0.0, 1.0))
 
+    def largest(self, node: Node, op: Largest, source: str) -> str:
+        """Compares integers of one unit; an offset is rounded to the current's grid."""
+        if node.type.kind is not Kind.CURRENT:
+            return self.rewriter.emit(node, op, source)
+        stored = None
+        if op.offset is not None:
+            unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+            names = self.rewriter.new[source].type.names
+            rounded = _round(self.rewriter.named(op.offset, 0.0) / unit)
+            stored = self.field(node, "offset", rounded, names)
+        result = self.rewriter.emit(node, replace(op, offset=stored), source)
+        self.fraction[result] = self.fraction[source]
+        return result
+
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         step = float(unit.array.reshape(-1)[0])
@@ -265,14 +282,8 @@ def frames(at: Lowered, op: Frames) -> str:
     return at.lowering.rewriter.emit(at.node, op, *at.sources)
 
 
-@LOWERED.of(Contract)
-def contract(at: Lowered, op: Contract) -> str:
-    return at.lowering.projection(at.node, op, at.sources[0])
-
-
-@LOWERED.of(Convolve)
-def convolve(at: Lowered, op: Convolve) -> str:
-    return at.lowering.projection(at.node, op, at.sources[0])
+LOWERED.of(Contract)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
+LOWERED.of(Convolve)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
 
 
 @LOWERED.of(Affine)
@@ -295,6 +306,20 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     result = lowering.rewriter.emit(at.node, op, *sources)
     lowering.fraction[result] = finest
     return result
+
+
+@LOWERED.each(Take, Gate)
+def as_it_is(at: Lowered, op: Op) -> str:
+    """Spikes, or a current whose unit stays; of a gate that is the second source."""
+    result = at.lowering.rewriter.emit(at.node, op, *at.sources)
+    if at.node.type.kind is Kind.CURRENT:
+        at.lowering.fraction[result] = at.lowering.fraction[at.sources[-1]]
+    return result
+
+
+@LOWERED.of(Largest)
+def largest(at: Lowered, op: Largest) -> str:
+    return at.lowering.largest(at.node, op, at.sources[0])
 
 
 @LOWERED.of(Population)

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named
 from snncc.quantize.grid_units import Placed, grid_units
@@ -258,6 +261,39 @@ def side_by_side(at: Elements, op: Concat) -> None:
         at.one([at.ids[name] for name in names], axes[names[0]])
     else:
         at.one([at.flat(name) for name in names], None)
+
+
+@UNIT.of(Gate)
+def gated(at: Elements, op: Gate) -> None:
+    """That of the current that passes."""
+    passing = at.node.inputs[1]
+    if passing in at.ids:
+        at.one([at.ids[passing]], at.axes[passing])
+
+
+@UNIT.of(Take)
+def taken(at: Elements, op: Take) -> None:
+    """The units of what is taken; a zero is one of any unit."""
+    (source,) = at.node.inputs
+    if source not in at.ids:
+        return
+    ids, axis = at.ids[source], at.axes[source]
+    if axis in op.axes:
+        place = op.axes.index(axis or "")
+        ids, axis = ids[np.maximum(op.index(place), 0)], op.out[place]
+    at.one([ids], axis)
+
+
+@UNIT.of(Largest)
+def largest(at: Elements, op: Largest) -> None:
+    """What is compared is counted alike; spikes are counted in ones."""
+    (source,) = at.node.inputs
+    if source not in at.ids:
+        return
+    if at.axes[source] in op.axes:
+        at.one([at.flat(source)], None)
+    else:
+        at.one([at.ids[source]], at.axes[source])
 
 
 @UNIT.of(Readout)

@@ -1,7 +1,10 @@
-"""Convolutions of real images."""
+"""Convolutions of real images, the largest of windows, elements that change places."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from snncc.ir.moves import Take
+from snncc.ir.windows import Largest
 
 Real = NDArray[np.float64]
 
@@ -42,3 +45,26 @@ def convolve(
         for g in range(groups)
     ]
     return np.concatenate(parts, axis=-1)
+
+
+def largest(op: Largest, x: Real, names: tuple[str, ...], offset: Real | float) -> Real:
+    """The largest of windows of [batch, *axes]; axis after axis, since windows are products."""
+    x = x + offset
+    for i, name in enumerate(op.axes):
+        axis = 1 + names.index(name)
+        places = op.places(i, x.shape[axis])
+        found = x.take(places[0], axis=axis)
+        for place in places[1:]:
+            found = np.maximum(found, x.take(place, axis=axis))
+        x = found
+    return x
+
+
+def take(op: Take, x: Real, names: tuple[str, ...]) -> Real:
+    """Elements of [batch, *axes] in another order, zeros where they come from nowhere."""
+    for at, name in enumerate(op.axes):
+        axis, index = 1 + names.index(name), op.index(at)
+        shape = [1] * x.ndim
+        shape[axis] = len(index)
+        x = x.take(index, axis=axis) * (index >= 0).reshape(shape)
+    return x

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
-from snncc.semantics.arrays import Real, convolve
+from snncc.semantics.arrays import Real, convolve, largest, take
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,23 @@ def side_by_side(at: At, op: Concat) -> Real:
 @VALUE.of(Sum)
 def added(at: At, op: Sum) -> Real:
     return add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(Largest)
+def largest_of(at: At, op: Largest) -> Real:
+    names = at.names[0]
+    more = 0.0 if op.offset is None else spread_constant(at.graph, op.offset, names)
+    return largest(op, at.inputs[0], names, more)
+
+
+@VALUE.of(Take)
+def taken(at: At, op: Take) -> Real:
+    return take(op, at.inputs[0], at.names[0])
+
+
+@VALUE.of(Gate)
+def gated(at: At, op: Gate) -> Real:
+    return gate(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(Affine)
@@ -183,6 +203,14 @@ def add(inputs: list[Real], names: list[tuple[str, ...]], node: Node) -> Real:
     for x, axes in zip(inputs[1:], names[1:], strict=True):
         total = total + align(x, axes, node.type.names)
     return total
+
+
+def gate(op: Gate, inputs: list[Real], names: list[tuple[str, ...]], node: Node) -> Real:
+    bit, x = (
+        align(value, axes, node.type.names) for value, axes in zip(inputs, names, strict=True)
+    )
+    passes: Real = (1.0 - bit if op.inverted else bit) * x
+    return passes
 
 
 def membranes(

@@ -8,9 +8,12 @@ import numpy as np
 from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
+from snncc.ir.gates import Gate
+from snncc.ir.moves import Take
+from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
-from snncc.semantics.arrays import Real
+from snncc.semantics.arrays import Real, largest, take
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -115,6 +118,21 @@ def scale(at: At, op: ops.Scale) -> Real:
 @VALUE.of(ops.TracedConcat)
 def side_by_side(at: At, op: ops.TracedConcat) -> Real:
     return concat(at.inputs, at.names, op.along, op.out, at.node)
+
+
+@VALUE.of(Largest)
+def largest_of(at: At, op: Largest) -> Real:
+    return largest(op, at.x, at.names[0], 0.0)
+
+
+@VALUE.of(Take)
+def taken(at: At, op: Take) -> Real:
+    return take(op, at.x, at.names[0])
+
+
+@VALUE.of(Gate)
+def gated(at: At, op: Gate) -> Real:
+    return spiking.gate(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(ops.Rearrange)

@@ -17,7 +17,8 @@ from snncc.ir import TIME, Graph, verify
 from snncc.ir.integer_ops import Gain, IntegerReadout
 from snncc.ir.projections import Contract, Frames, Sum
 
-MOVES: tuple[Callable[[Grown], str | None], ...] = (
+Move = Callable[[Grown], str | None]
+MOVES: tuple[Move, ...] = (
     *(
         map_axes,
         map_axes,
@@ -34,8 +35,8 @@ MOVES: tuple[Callable[[Grown], str | None], ...] = (
 )
 
 
-def program(seed: int) -> Graph:
-    """A verified program; `inputs.images` makes what it takes."""
+def program(seed: int, more: tuple[Move, ...] = ()) -> Graph:
+    """A verified program; `inputs.images` makes what it takes. `more` are moves beside `MOVES`."""
     g = Grown(seed)
     draw = g.draw
     look(g)
@@ -45,7 +46,7 @@ def program(seed: int) -> Graph:
             population(g, g.currents[-1])
     for _ in range(draw.number(1, 4)):
         for _ in range(draw.number(1, 3)):
-            draw.one(MOVES)(g)
+            draw.one((*MOVES, *more))(g)
         if draw.chance(0.02):
             concat_spikes(g)
         population(g, g.recent())

@@ -18,8 +18,11 @@ import numpy as np
 from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir.gates import Gate
 from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.moves import Take
 from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.windows import Largest
 
 PROBES = 1 << 16
 
@@ -123,6 +126,17 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
+    if isinstance(op, Gate):
+        return _gated(inputs, names, target, op.inverted)
+    if isinstance(op, Take):
+        found = _each(lambda x: _taken(op, x, names[0]), inputs)
+        if node.type.kind is not Kind.SPIKE:
+            return found
+        zero = np.zeros_like(found.probe)  # what bits can be, a zero from nowhere too
+        return Value(found.probe, zero, zero + 1)
+    if isinstance(op, Largest):
+        more = 0 if op.offset is None else over(graph, op.offset, names[0])
+        return _each(lambda x: _largest(op, x + more, names[0]), inputs)
     if isinstance(op, Gain):
         source = inputs[0]
         mantissa = over(graph, op.mantissa, target)
@@ -178,6 +192,46 @@ def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[s
         full = _placed(part, renamed, target)
         placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
     return np.concatenate(placed, axis=target.index(op.out))
+
+
+def _gated(
+    inputs: list[Value], names: list[tuple[str, ...]], target: tuple[str, ...], inverted: bool
+) -> Value:
+    """On probes a function of both sources that tells them, and their order, apart."""
+    gate, x = (_placed(v.probe, n, target) for v, n in zip(inputs, names, strict=True))
+    low, high = (_placed(end, names[1], target) for end in (inputs[1].low, inputs[1].high))
+    probe = (gate ^ (x << 1)) + inverted
+    shape = probe.shape
+    ends = np.broadcast_to(np.minimum(low, 0), shape), np.broadcast_to(np.maximum(high, 0), shape)
+    return Value(probe, *ends)
+
+
+def _taken(op: Take, x: Ints, names: tuple[str, ...]) -> Ints:
+    """Run by run."""
+    for name, runs in zip(op.axes, op.runs, strict=True):
+        moved = np.moveaxis(x, names.index(name), 0)
+        parts: list[Ints] = []
+        for place in range(0, len(runs), 3):
+            first, step, count = runs[place : place + 3]
+            if first < 0:
+                parts.append(np.zeros((count, *moved.shape[1:]), np.int64))
+            else:
+                parts.append(moved[[first + step * i for i in range(count)]])
+        x = np.moveaxis(np.concatenate(parts), 0, names.index(name))
+    return x
+
+
+def _largest(op: Largest, x: Ints, names: tuple[str, ...]) -> Ints:
+    """Window by window; of spikes' probes any function would do that tells them apart."""
+    for at, name in enumerate(op.axes):
+        moved = np.moveaxis(x, names.index(name), 0)
+        kept: list[Ints] = []
+        for window in range(op.size[at]):
+            start = window * op.stride[at] - op.padding[at]
+            taken = range(start, start + op.kernel[at] * op.dilation[at], op.dilation[at])
+            kept.append(moved[[place for place in taken if 0 <= place < len(moved)]].max(axis=0))
+        x = np.moveaxis(np.stack(kept), 0, names.index(name))
+    return x
 
 
 def _map(op: Contract | Convolve, weight: Ints, names: tuple[str, ...], x: Ints, node: Node,
