@@ -122,4 +122,4 @@ def _varying(param: Param, values: Array) -> tuple[tuple[str, ...], Array]:
 def display_name(node: Node) -> str:
     """The op's mnemonic, or the name of a function that no pass lowers."""
     op = node.op
-    return op.function.partition(":")[0] if isinstance(op, traced.Foreign | Opaque) else op.mnemonic
+    return op.function.partition(":")[0] if isinstance(op, traced.Foreign | Opaque) else op.word
