@@ -56,7 +56,7 @@ def replay(
     for t in range(drive.shape[1]):
         threshold = at_step(thresholds, t)
         level = rule.leak(state) + drive[:, t]
-        spike, reset = rule.fires(level, threshold), rule.reset(level, threshold)
+        spike, reset = rule.fires(level, threshold), rule.after_spike(level, threshold)
         before[:, t], levels[:, t], spikes[:, t] = state, level, spike
         state = np.where(spike if recorded is None else recorded[:, t] != 0, reset, level)
         after[:, t] = state

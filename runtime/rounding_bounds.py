@@ -68,6 +68,6 @@ def reach_of(evidence: LayerEvidence) -> Reach:
     total, state = np.empty(own.drive.shape), np.zeros((1,))
     for t in range(own.drive.shape[1]):
         total[:, t] = kept**2 * state + (variance + bias)[:, t]
-        forgets = (evidence.own.spikes[:, t] != 0) & (rule.reset == "hard")
+        forgets = (evidence.own.spikes[:, t] != 0) & rule.hard
         state = np.where(forgets, 0.0, total[:, t])
     return Reach(drive, STEPS_APART * np.sqrt(total) + unit + slack, apart)

@@ -30,6 +30,7 @@ from snncc.runtime.neuron_rules import alternatives, difference, replay
 from snncc.runtime.recording import (
     Recording,
 )
+from snncc.runtime.rounding_bounds import reach_of
 
 
 def test_equal_executions_are_equal() -> None:
@@ -361,6 +362,19 @@ def test_without_a_program_the_place_is_found_and_the_cause_is_not() -> None:
     two = Recording({**bare, name: 1 - bare[name]}, {})
     assert compare(Side("A", one), Side("B", one)).first is None
     assert compare(Side("A", one), Side("B", two)).first.layer == name
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_hard_reset_forgets_what_rounding_did_before(hard: bool) -> None:
+    """Two steps alike, a spike at the first: only a soft reset keeps its error for the second."""
+    rule = IntegerPopulation(Param("k"), reset="hard" if hard else "soft").rule
+    drive = np.array([[[100], [100]]])
+    inputs = LayerInputs(drive, drive, np.array([[100]]), np.full(drive.shape, 9.0))
+    spikes = replay(drive, inputs.thresholds, rule).spikes
+    assert spikes[0, 0, 0] == 1
+    sides = [LayerSide(label, spikes, None, inputs, rule) for label in "AB"]
+    membrane = reach_of(LayerEvidence(*sides, False, (0, 0, 0))).membrane
+    assert (membrane[0, 1, 0] == membrane[0, 0, 0]) == hard
 
 
 def test_inputs_that_are_not_compared_are_named() -> None:

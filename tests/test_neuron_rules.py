@@ -68,7 +68,7 @@ def test_what_fires_lies_above_the_last_silent_level(hard: bool, at_least: bool)
     levels, threshold = np.array([4, 5, 6]), np.array(5)
     assert rule.fires(levels, threshold).tolist() == [False, at_least, True]
     assert (rule.fires(levels, threshold) == (levels > rule.last_silent(threshold))).all()
-    assert rule.reset(levels, threshold).tolist() == ([0, 0, 0] if hard else [-1, 0, 1])
+    assert rule.after_spike(levels, threshold).tolist() == ([0, 0, 0] if hard else [-1, 0, 1])
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def _reset(rule: NeuronRule, threshold: Array, z_low: Array, z_high: Array) -> t
     """What stays below the threshold, joined with what fired."""
     below = rule.last_silent(threshold)
     silent, fires = z_low <= below, z_high > below
-    low, high = (rule.reset(end, threshold) for end in (np.maximum(z_low, below + 1), z_high))
+    low, high = (rule.after_spike(end, threshold) for end in (np.maximum(z_low, below + 1), z_high))
     silent_high = np.minimum(z_high, below)
     v_low = np.where(silent, np.where(fires, np.minimum(z_low, low), z_low), low)
     v_high = np.where(silent, np.where(fires, np.maximum(silent_high, high), silent_high), high)

@@ -71,7 +71,7 @@ class NeuronRule:
         fires: Array = level >= threshold if self.at_least else level > threshold
         return fires
 
-    def reset(self, level: Array, threshold: Array | int) -> Array:
+    def after_spike(self, level: Array, threshold: Array | int) -> Array:
         """What a spike leaves of a level."""
         return np.zeros_like(level) if self.hard else level - threshold
 

@@ -61,7 +61,7 @@ def _constant(rule: NeuronRule, moments: Sequence[Moment], upper: bool) -> int:
     for moment in moments:
         z = rule.leak(v) + moment.polarity * x + moment.bias
         best = np.maximum(best, z) if upper else np.minimum(best, z)
-        v = np.where(rule.fires(z, moment.threshold), rule.reset(z, moment.threshold), z)
+        v = np.where(rule.fires(z, moment.threshold), rule.after_spike(z, moment.threshold), z)
     return int(x[best.argmax() if upper else best.argmin()])
 
 
