@@ -2,7 +2,15 @@
 
 SLOW = {
     *("certificate", "checkpoint_files", "child_process", "cli", "compare", "compare_trained"),
-    *("cross_check", "dense_kernels", "dense_onnx", "docs_commands", "fidelity", "fold_proof"),
+    *(
+        "cross_check",
+        "dense_kernels",
+        "dense_onnx",
+        "docs_commands",
+        "event_frames",
+        "fidelity",
+        "fold_proof",
+    ),
     *("golden_mixer", "host_units", "image_commands", "lava_bundle", "lava_environment"),
     *("lava_processes", "lava_schedule", "loihi_profile", "machine_code", "memory"),
     *(
