@@ -328,7 +328,8 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
     refused(lambda: Reading(format="avi"), "SNN001", "format 'avi'", "give npz, nmnist")
     refused(lambda: Reading(chip="dvxplorer"), "SNN001", "chip 'dvxplorer'", "give dvs128")
     refused(lambda: Reading(moves=("turn",)), "SNN001", "'turn'")
-    wrong: list[Any] = [(0, 1), (3,), (3, 3, 3), ("3", "3"), (3.5, 2), 3, "33", (True, 2)]
+    refused(lambda: Reading(sensor=(0, 1)), "SNN001", "a sensor of 0x1 pixels")
+    wrong: list[Any] = [(3,), (3, 3, 3), ("3", "3"), (3.5, 2), 3, "33", (True, 2)]
     for sensor in wrong:
         refused(lambda s=sensor: Reading(sensor=s), "SNN001", f"a sensor of {sensor!r} pixels")
         refused(lambda s=sensor: Events(*(np.arange(2),) * 4, s), "SNN001", "a sensor of")

@@ -47,7 +47,8 @@ def is_sensor(sensor: object) -> bool:
 def check_sensor(sensor: object, what: str) -> None:
     """Raises SnnccError (SNN001) for a size that no sensor has."""
     if not is_sensor(sensor):
-        told = str(sensor) if isinstance(sensor, Sensor) else repr(sensor)
+        sides = pair_of(sensor)
+        told = repr(sensor) if sides is None else str(Sensor(*sides))
         help_ = f"give its width and height, each from 1 to {LARGEST_SIDE} pixels"
         raise wrong_option(f"{what} has a sensor of {told} pixels", "there is none", help_)
 
