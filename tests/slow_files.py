@@ -11,6 +11,7 @@ SLOW = {
     "dense_kernels",
     "dense_onnx",
     "docs_commands",
+    "event_frames",
     "fidelity",
     "fold_proof",
     "frames",

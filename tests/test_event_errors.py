@@ -146,6 +146,18 @@ FILES: dict[str, tuple[str, bytes, str, tuple[str, ...]]] = {
         "SNN001",
         ("names 'Cochlea'",),
     ),
+    "aedat2 lines": (
+        "a.aedat",
+        b"#!AER-DAT2.0\r\n# AEChip: DVS128\n" + bytes(8),
+        "SNN015",
+        ("the line at byte 14 of its header ends otherwise",),
+    ),
+    "evt2 lines": (
+        "a.raw",
+        b"% evt 2.0\r\n% geometry 3x3\n" + bytes(8),
+        "SNN015",
+        ("the line at byte 11 of its header",),
+    ),
     "aedat3 without end": ("a.aedat", b"#!AER-DAT3.1\r\n" + bytes(28), "SNN015", ("#!END-HEADER",)),
     "aedat3 of nothing": ("a.aedat", AEDAT3.encode(), "SNN080", ("it holds no events",)),
     "aedat3 back": ("a.aedat", event_files.aedat3(BACK), "SNN080", ("go backwards",)),
@@ -316,7 +328,12 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
     refused(lambda: Reading(format="avi"), "SNN001", "format 'avi'", "give npz, nmnist")
     refused(lambda: Reading(chip="dvxplorer"), "SNN001", "chip 'dvxplorer'", "give dvs128")
     refused(lambda: Reading(moves=("turn",)), "SNN001", "'turn'")
-    refused(lambda: Reading(sensor=(0, 1)), "SNN001", "0x1")
+    refused(lambda: Reading(sensor=(0, 1)), "SNN001", "a sensor of 0x1 pixels")
+    wrong: list[Any] = [(3,), (3, 3, 3), ("3", "3"), (3.5, 2), 3, "33", (True, 2)]
+    for sensor in wrong:
+        refused(lambda s=sensor: Reading(sensor=s), "SNN001", f"a sensor of {sensor!r} pixels")
+        refused(lambda s=sensor: Events(*(np.arange(2),) * 4, s), "SNN001", "a sensor of")
+    refused(lambda: read_events("a\0b.dat"), "SNN015", "null byte")
     path = tmp_path / "a.dat"
     path.write_bytes(event_files.dat(FOUR))
     refused(lambda: read_events(path, chip="dvs128"), "SNN001", "--chip has no effect here")

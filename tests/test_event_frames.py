@@ -342,6 +342,15 @@ def test_framings_are_written_and_read(rule: Rule) -> None:
         assert framing_from_json(json.loads(text)) == framing
 
 
+@pytest.mark.parametrize("domain", [3, "01", (0,), (0, 1, 2), (0, 1.5), (False, True), None])
+def test_a_domain_is_two_whole_numbers(domain: Any) -> None:
+    if domain is None:
+        assert Framing(ByNumber(1), domain=domain).domain is None
+        return
+    with pytest.raises(SnnccError, match="it is two whole numbers"):
+        Framing(ByNumber(1), domain=domain)
+
+
 def test_numbers_of_numpy_are_written_as_numbers() -> None:
     framing = Framing(ByWindow(np.int64(6), np.uint8(7)), domain=(np.int64(0), np.int64(1)))  # type: ignore[arg-type]
     assert framing_from_json(json.loads(json.dumps(framing.to_json()))) == framing

@@ -9,6 +9,7 @@ from event_files import Event
 from spikingjelly_events import functions
 
 from snncc.events import Events, read_events
+from snncc.events.clocks import unwrapped
 
 SENSOR = (64, 48)
 SIMPLE: list[Event] = [(1, 2, 1, 3), (63, 47, 0, 70), (0, 0, 1, 70), (5, 6, 0, 1000)]
@@ -244,3 +245,10 @@ def test_moves_are_made_in_order(tmp_path: Path) -> None:
         found = read_events(path, moves=moves)
         assert columns(found) == [(x, y, p, 1)], moves
         assert found.sensor == ((48, 64) if "swap" in moves else (64, 48))
+
+
+@pytest.mark.parametrize("bits", [28, 32])
+def test_a_clock_starts_again_where_it_falls_by_more_than_half(bits: int) -> None:
+    half, full = 1 << (bits - 1), 1 << bits
+    times = unwrapped(np.array([half, 0, half + 1, 0, full - 1, half], np.uint32), bits)
+    assert times.tolist() == [half, 0, half + 1, full, 2 * full - 1, full + half]

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from snncc.artifact import temporaries
+from snncc.events import frames
 from snncc.frontends import checkpoint
 from snncc.frontends.torch_modules import require_torch
 from snncc.frontends.weights import archives, pickles, safetensors_file, tensors
@@ -28,6 +29,8 @@ def test_the_page_states_the_limits_that_hold(root: Path) -> None:
     assert "2^25 elements beyond" in page
     assert f"headers of at most {safetensors_file.MOST_HEADER >> 20} MiB" in page
     assert f"names of at most {checkpoint.LONGEST_NAME:,} characters" in page
+    assert frames.MOST_VALUES == 1 << 28
+    assert "frames are at most 2^28 values" in page
     for name in ("SNNCC_CACHE_DIR", "SNNCC_LAVA_PYTHON", "SNN002", "SNN011", "SNN015"):
         assert name in page
     assert zipfile.ZIP_DEFLATED == 8, "the factor is deflate's"

@@ -80,26 +80,53 @@ RULES = (
     type=OutputFile("an array", ".npz"),
     help="The frames, .npz.",
 )
-@click.option("--by", type=Registered(_rules), default="number", show_default=True, help="Rule.")
+@click.option(
+    "--by",
+    type=Registered(_rules),
+    default="number",
+    show_default=True,
+    help="Which events share a frame.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Frames of a recording.")
 @click.option("--window", type=click.IntRange(min=1), metavar="US", help="Microseconds a frame.")
-@click.option("--events", "event_count", type=click.IntRange(min=1), metavar="N", help="A frame.")
 @click.option(
-    "--overlap", type=click.IntRange(min=0), metavar="N", help="Of one frame and the next."
+    "--events", "event_count", type=click.IntRange(min=1), metavar="N", help="Events a frame."
 )
-@click.option("--incomplete", is_flag=True, help="A frame for the tail too.")
-@click.option("--origin", type=click.Choice(["first", "zero"]), help="Time where frames begin.")
+@click.option(
+    "--overlap",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of a frame and the next, in us or events.",
+)
+@click.option("--incomplete", is_flag=True, help="Make a frame of the tail too.")
+@click.option(
+    "--origin",
+    type=click.Choice(["first", "zero"]),
+    help="Frames begin at the first event or at 0.",
+)
 @click.option(
     "--values",
     type=click.Choice(["counts", "bits", "signed"]),
     default="counts",
     show_default=True,
-    help="Of each pixel.",
+    help="What a pixel of a frame says.",
 )
-@click.option("--domain", callback=parse_domain, metavar="LOW..HIGH", help="Of all values.")
+@click.option(
+    "--domain",
+    callback=parse_domain,
+    metavar="LOW..HIGH",
+    help="What values may be; others are an error.",
+)
 @click.option("--clip", is_flag=True, help="Values beyond the domain become its ends.")
-@click.option("--format", "kind", type=Registered(_formats), help="Of all files.")
-@click.option("--sensor", callback=parse_sensor, metavar="WIDTHxHEIGHT", help="In pixels.")
+@click.option(
+    "--format", "kind", type=Registered(_formats), help="Of all files; else by their first bytes."
+)
+@click.option(
+    "--sensor",
+    callback=parse_sensor,
+    metavar="WIDTHxHEIGHT",
+    help="In pixels, where files do not say it.",
+)
 @click.option("--chip", type=Registered(_chips), help="Camera, for AEDAT 2.0 that names none.")
 @click.option("--orient", multiple=True, type=Registered(_moves), help="Turn events; repeatable.")
 @click.option("--sort", is_flag=True, help="Put events in the order of their times.")

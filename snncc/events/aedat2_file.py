@@ -14,7 +14,7 @@ from snncc.events.chips import CHIPS, CHIPS_OF_AEDAT2, chip_in
 from snncc.events.clocks import unwrapped
 from snncc.events.errors import unreadable, wrong_option
 from snncc.events.record import at_bytes
-from snncc.events.sources import Decoded, Source
+from snncc.events.sources import Decoded, Source, check_header
 from snncc.events.text_headers import TextHeader, read_header
 
 VERSION = "!AER-DAT2.0"
@@ -29,6 +29,7 @@ def read(source: Source) -> Iterator[Decoded]:
             which camera it is.
     """
     header = read_header(source.data, b"#", "!END-HEADER")
+    check_header(source, header)
     if header.lines[:1] != (VERSION,):
         reason = f"its first line is not #{VERSION}"
         raise unreadable(source.name, reason, "name its --format, if it is another")

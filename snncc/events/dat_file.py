@@ -14,7 +14,7 @@ import numpy as np
 from snncc.events.clocks import unwrapped
 from snncc.events.errors import unreadable
 from snncc.events.record import Sensor, at_bytes
-from snncc.events.sources import Decoded, Source
+from snncc.events.sources import Decoded, Source, check_header
 from snncc.events.text_headers import TextHeader, read_header
 
 CHANGES = (0, 12)
@@ -30,6 +30,7 @@ def read(source: Source) -> Iterator[Decoded]:
             cut off.
     """
     header = read_header(source.data, b"%", "end")
+    check_header(source, header)
     version = header.value("Version")
     if version != VERSION:
         said = "says no version" if version is None else f"is of version {version}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from snncc.events.clocks import unwrapped
 from snncc.events.errors import unreadable
 from snncc.events.record import Sensor, at_bytes
-from snncc.events.sources import Decoded, Source
+from snncc.events.sources import Decoded, Source, check_header
 from snncc.events.text_headers import TextHeader, read_header
 
 OFF, ON, TIME = 0, 1, 8
@@ -32,6 +32,7 @@ def read(source: Source) -> Iterator[Decoded]:
         SnnccError: SNN015 for another encoding, a word of no known kind, or when it is cut off.
     """
     header = read_header(source.data, b"%", "end")
+    check_header(source, header)
     options = _options(header)
     _check_encoding(source, header, options)
     order = _byte_order(source, header, options)

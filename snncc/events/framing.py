@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 
 from snncc.events.errors import wrong_option
-from snncc.events.rules import Rule, is_whole
+from snncc.events.rules import Rule
+from snncc.events.whole_numbers import pair_of
 
 Kind = Literal["counts", "bits", "signed"]
 KINDS: tuple[Kind, ...] = ("counts", "bits", "signed")
@@ -44,11 +45,11 @@ class Framing:
             )
         if self.domain is None:
             return
-        whole = tuple(int(end) for end in self.domain if is_whole(end))
-        if len(whole) != 2 or len(self.domain) != 2:
+        ends = pair_of(self.domain)
+        if ends is None:
             raise wrong_option(f"domain {self.domain!r}", "it is two whole numbers", "give (0, 1)")
-        low, high = whole
-        object.__setattr__(self, "domain", (low, high))  # NumPy's numbers have no JSON form
+        low, high = ends
+        object.__setattr__(self, "domain", ends)
         limit = np.iinfo(np.int32).max
         if not -limit <= low <= 0 <= high <= limit or low == high:
             why = "a pixel without events is 0, so 0 is in every domain; it ends within 32 bits"

@@ -40,7 +40,6 @@ def framing_from_json(record: object) -> Framing:
     if wrong:
         why = f"there must be {', '.join(wrong)}"
         raise wrong_option(f"framing by {rule.name}: wrong options", why, f"it has {list(known)}")
-    own["domain"] = _domain(own.get("domain"))
     if not isinstance(own.get("clip", False), bool):
         raise wrong_option(f"clip={own['clip']!r}", "it is true or false", "give one of them")
     return Framing(rule(**{str(key): value for key, value in given.items()}), **own)
@@ -57,13 +56,3 @@ def rule_named(name: object) -> type[Rule]:
         why = "there is none of that name"
         raise wrong_option(f"framing by {name!r}", why, f"rules are {', '.join(RULES)}")
     return found
-
-
-def _domain(given: object) -> tuple[int, int] | None:
-    if given is None:
-        return None
-    ends: list[object] = [*cast("list[object]", given)] if isinstance(given, list) else []
-    whole = [end for end in ends if isinstance(end, int) and not isinstance(end, bool)]
-    if len(ends) != 2 or len(whole) != 2:
-        raise wrong_option(f"domain {given!r}", "it is two whole numbers", "give for example 0..1")
-    return whole[0], whole[1]

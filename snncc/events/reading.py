@@ -14,6 +14,7 @@ from snncc.events.formats import FORMATS, format_of
 from snncc.events.orientation import check_moves, orient
 from snncc.events.record import Events, Sensor, check_sensor, is_sensor
 from snncc.events.sources import LOOKED_AT, Decoded, check_file, read_source
+from snncc.events.whole_numbers import pair_of
 
 EACH = 40
 """Bytes that an event takes while it is checked, about."""
@@ -43,7 +44,8 @@ class Reading:
     def __post_init__(self) -> None:
         check_moves(self.moves)
         if self.sensor is not None:
-            check_sensor(Sensor(*self.sensor), "the argument")
+            check_sensor(self.sensor, "the argument")
+            object.__setattr__(self, "sensor", pair_of(self.sensor))
         for what, name, names in (
             ("format", self.format, tuple(FORMATS)),
             ("chip", self.chip, CHIPS_OF_AEDAT2),

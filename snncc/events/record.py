@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.events.errors import invalid, wrong_option
+from snncc.events.whole_numbers import pair_of
 
 Column = NDArray[Any]
 Where = Callable[[int], str]
@@ -37,16 +38,19 @@ def at_bytes(offsets: Column) -> Where:
     return lambda index: f"event {index} (byte {int(offsets[index])})"
 
 
-def is_sensor(sensor: Sensor) -> bool:
+def is_sensor(sensor: object) -> bool:
     """Whether there can be a sensor of a size."""
-    return all(1 <= side <= LARGEST_SIDE for side in sensor)
+    sides = pair_of(sensor)
+    return sides is not None and all(1 <= side <= LARGEST_SIDE for side in sides)
 
 
-def check_sensor(sensor: Sensor, what: str) -> None:
+def check_sensor(sensor: object, what: str) -> None:
     """Raises SnnccError (SNN001) for a size that no sensor has."""
     if not is_sensor(sensor):
-        help_ = f"each side is from 1 to {LARGEST_SIDE} pixels"
-        raise wrong_option(f"{what} has a sensor of {sensor} pixels", "there is none", help_)
+        sides = pair_of(sensor)
+        told = repr(sensor) if sides is None else str(Sensor(*sides))
+        help_ = f"give its width and height, each from 1 to {LARGEST_SIDE} pixels"
+        raise wrong_option(f"{what} has a sensor of {told} pixels", "there is none", help_)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ All of it is arithmetic of whole numbers, so that no rounding moves an event.
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from snncc.events.errors import not_framed, wrong_option
 from snncc.events.record import Events
+from snncc.events.whole_numbers import is_whole
 
 Indices = NDArray[np.int64]
 LIMIT = 1 << 62
@@ -92,11 +92,6 @@ class ByWindow(Rule):
         edges = times_from(first, self.window, self.steps + 1)
         places = np.searchsorted(events.time, edges)
         return Windows(places[:-1], places[1:])
-
-
-def is_whole(value: object) -> bool:
-    """Whether a value is a whole number, also of NumPy; truth values are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_steps(events: Events, steps: int) -> None:

@@ -8,6 +8,7 @@ from snncc.artifact.paths import is_file, is_folder
 from snncc.diagnostics import SnnccError
 from snncc.events.errors import unreadable
 from snncc.events.record import Column, Sensor, Where, by_number
+from snncc.events.text_headers import TextHeader
 
 LOOKED_AT = 1 << 26
 """Bytes from which a file is held against the memory that is free."""
@@ -73,6 +74,8 @@ def check_file(path: Path) -> None:
         size = path.stat().st_size
     except OSError as error:
         raise cannot_open(path, error) from error
+    except ValueError as error:  # a zero byte in the name
+        raise unreadable(repr(name), str(error), "give a file of events") from error
     if not is_file(path):
         raise unreadable(name, "it is a device, a pipe or a socket", "give a file")
     if not size:
@@ -104,3 +107,10 @@ def read_source(path: Path, chip: str | None, *, whole: bool = True) -> Source:
         return Source(path, path.read_bytes() if whole else b"", chip)
     except OSError as error:
         raise cannot_open(path, error) from error
+
+
+def check_header(source: Source, header: TextHeader) -> None:
+    """Raises SnnccError (SNN015) where it is not clear whether the header has ended."""
+    if header.doubtful:
+        reason = f"the line at byte {header.end} of its header ends otherwise than the first"
+        raise unreadable(source.name, reason, "end all lines of the header alike, by CR LF or LF")

@@ -7,6 +7,9 @@ TEXT = frozenset(range(0x20, 0x100)) - {0x7F} | {0x09, 0x0D}
 MOST_LINES = 1 << 16
 """Of a header: a line takes more memory than its bytes."""
 
+SHORTEST = 8
+"""Bytes of text that are rather a line than an event: a time among them would be minutes late."""
+
 
 @dataclass(frozen=True)
 class TextHeader:
@@ -15,10 +18,12 @@ class TextHeader:
     Attributes:
         lines: texts, in order.
         end: byte after the last of them.
+        doubtful: whether what follows looks like one more line, and ends otherwise than the first.
     """
 
     lines: tuple[str, ...]
     end: int
+    doubtful: bool = False
 
     def value(self, keyword: str) -> str | None:
         """What stands behind a keyword, or None; the case of letters does not count."""
@@ -46,8 +51,10 @@ def read_header(data: bytes, mark: bytes, last: str) -> TextHeader:
         stop = data.find(b"\n", place)
         line = data[place:stop] if stop >= 0 else b""
         returns = returns or (not lines and line.endswith(b"\r"))
-        if stop < 0 or not TEXT.issuperset(line) or (returns and not line.endswith(b"\r")):
+        if stop < 0 or not TEXT.issuperset(line):
             break
+        if returns and not line.endswith(b"\r"):
+            return TextHeader(tuple(lines), place, doubtful=len(line) >= SHORTEST)
         place = stop + 1
         lines.append(line[len(mark) :].decode("utf-8", "replace").strip())
         if lines[-1] == last:
