@@ -52,6 +52,8 @@ def test_a_loop_compiles_and_every_answer_is_the_models(body: Body) -> None:
     trace = same_answers(body)
     fixed = any("with 6 steps only" in note for note in trace.notes)
     assert fixed == (body is nets.length_in_code)
+    inside = any("is called once for an image" in note for note in trace.notes)
+    assert inside == (body in nets.FRAMES)
 
 
 def test_a_loop_over_frames_is_the_graph_of_the_multi_step_model() -> None:
@@ -172,6 +174,19 @@ def test_steps_that_differ_are_shown_with_both_lines() -> None:
     (finding,) = found(two_lines)
     assert "out.append(self.net[1](current))" in str(finding)
     assert finding.code == "SNN120"
+
+
+def test_a_loop_over_layers_with_one_set_of_weights_is_no_loop_over_time() -> None:
+    """As deep as there are steps, and nothing in it fires."""
+
+    def body(self: Looped, x: torch.Tensor) -> Any:
+        x = self.first(x)
+        for _ in range(STEPS):
+            x = x + 0.125 * self.deep[0](x)
+        return self.net[2:](self.net[1](torch.nn.functional.layer_norm(x, (nets.HIDDEN,))))
+
+    trace = trace_model(Looped(body), SHAPE, STEPS)
+    assert [finding.code for finding in trace.findings] == ["SNN020"]
 
 
 def test_silent_neurons_are_named() -> None:

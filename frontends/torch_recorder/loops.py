@@ -18,7 +18,7 @@ from snncc.frontends.torch_recorder.graph_of_steps import build_graph
 from snncc.frontends.torch_recorder.lift_loops import Lift
 from snncc.frontends.torch_recorder.loop_findings import finding_of
 from snncc.frontends.torch_recorder.loop_forms import NO_FORM, forms_of
-from snncc.frontends.torch_recorder.loop_tape import LoopTape, NotRolled, Tape
+from snncc.frontends.torch_recorder.loop_tape import NEURON, LoopTape, NotRolled, Tape
 from snncc.frontends.torch_recorder.loop_time import times_of
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
@@ -26,11 +26,16 @@ from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.roll_loops import Rolled, require_alike, rolled
 from snncc.frontends.torch_recorder.steps import Value
+from snncc.frontends.torch_recorder.unknown_neurons import COMPARISONS
 from snncc.ir.graph import Graph
 from snncc.ir.traced_ops import Lif
 from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
+INSIDE = (
+    "the loop in the model's code is taken for its {} time steps: the model is called once for an "
+    "image"
+)
 FIXED = (
     "the loop over time has its number of steps in its code, so it was held against the model with "
     "{} steps only"
@@ -190,6 +195,8 @@ def _followed(
         found.append(rolled(forms_of(tape, times, length), length, tape.numbers))
     if len(found) > 1:
         require_alike(*found)
+    if not sequence and not _has_neurons(found[-1]):
+        raise NotRolled()
     graphs: list[Graph] = []
     findings: tuple[Finding, ...] = ()
     for loop, (_tape, length, _other, _others) in zip(found, pairs, strict=True):
@@ -197,8 +204,14 @@ def _followed(
         if graph is None or findings:
             return Loop(() if graph is None else (graph,), findings, run.lengthen, ())
         graphs.append(graph)
-    notes = () if run.longer is not None else (FIXED.format(steps),)
-    return Loop(tuple(graphs), findings, run.lengthen, notes)
+    notes = [] if sequence else [INSIDE.format(steps)]
+    notes += [] if run.longer is not None else [FIXED.format(steps)]
+    return Loop(tuple(graphs), findings, run.lengthen, tuple(notes))
+
+
+def _has_neurons(loop: Rolled) -> bool:
+    """Whether anything in a step fires; else what runs T times has nothing to do with time."""
+    return any(call.entry.name in (NEURON, *COMPARISONS) for call in loop.body.values())
 
 
 def _lifted(
