@@ -91,14 +91,17 @@ def follow(
     """
     first: NotRolled | None = None
     with in_double():
-        for run in _runs(model, input_shape, steps, sequence, starts):
-            for how in WAYS:
-                try:
-                    return _followed(run, input_shape, steps, sequence, how)
-                except NotRolled as error:
-                    # What merely runs T times need not be a loop: it is one if it rolls up.
-                    if run.longer is not None or error.message == NO_FORM:
-                        first = _telling(first, error)
+        try:
+            for run in _runs(model, input_shape, steps, sequence, starts):
+                for how in WAYS:
+                    try:
+                        return _followed(run, input_shape, steps, sequence, how)
+                    except NotRolled as error:
+                        # What merely runs T times need not be a loop: it is one if it rolls up.
+                        if run.longer is not None or error.message == NO_FORM:
+                            first = _telling(first, error)
+        except NotRolled as error:  # of a run itself
+            first = first or error
     return None if first is None or not first.message else finding_of(model, first)
 
 
@@ -142,11 +145,17 @@ def _runs(
 def _tape(
     model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: bool, starts: Starts
 ) -> tuple[Tape, Mapping[int, float | NeuronRefused]] | None:
-    """A tape of one run, or None where it cannot be followed."""
+    """A tape of one run, or None where the model fails.
+
+    Raises:
+        NotRolled: it cannot be followed.
+    """
     recorder = LoopTape(starts)
     starts.reset(model)
     try:
         tape = recorder.run(model, example_of(input_shape, steps, sequence=sequence).tensor)
+    except NotRolled:
+        raise
     except (Exception, SystemExit):  # the user's code may raise anything with another T
         return None
     finally:
