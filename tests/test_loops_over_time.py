@@ -157,7 +157,8 @@ def test_loops_that_hide_a_change_are_not_rolled_up(
     monkeypatch.setattr(loops, "replay", lambda *_: ())
     findings = found(body)
     assert words in " ".join(f"{f.message} {f.why}" for f in findings)
-    assert len(findings) == 1 or not words
+    others = (nets.through_a_view, nets.through_data, nets.padded)
+    assert len(findings) == 1 or body in others
 
 
 @pytest.mark.parametrize("steps", [3, 4, 9])

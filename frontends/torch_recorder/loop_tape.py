@@ -38,7 +38,7 @@ _OPENS = frozenset(
     ("data", "set", "numpy", "array", "untyped_storage", "storage", "data_ptr", "dlpack")
 )
 """Functions that open a tensor's memory to writes that no counter shows."""
-_SHARED = "a loop over time overwrites a tensor that is read under another name later"
+SHARED = "a tensor is overwritten in place and read under another name later"
 _SHARED_WHY = "views, detach and .data share their memory: what is read is not what was computed"
 _GONE = -1
 """Version of a tensor whose content is another's by now."""
@@ -273,12 +273,12 @@ class LoopTape(TorchFunctionMode):
         found = self._values.get(id(thing))
         if found is not None:
             if found[1] != thing._version:
-                raise NotRolled(_SHARED, _SHARED_WHY, self.tape.entries[-1])
+                raise NotRolled(SHARED, _SHARED_WHY, self.tape.entries[-1])
             return found[0]
         if thing.is_sparse:
             raise NotRolled()
         if thing.untyped_storage().data_ptr() in self._written:
-            raise NotRolled(_SHARED, _SHARED_WHY, self.tape.entries[-1])
+            raise NotRolled(SHARED, _SHARED_WHY, self.tape.entries[-1])
         known = self._tokens.get(id(thing))
         if known is None or known[1] != thing._version:
             known = token_of(thing), thing._version
