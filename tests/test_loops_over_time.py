@@ -52,6 +52,8 @@ def test_a_loop_compiles_and_every_answer_is_the_models(body: Body) -> None:
     trace = same_answers(body)
     fixed = any("with 6 steps only" in note for note in trace.notes)
     assert fixed == (body is nets.length_in_code)
+    inside = any("is called once for an image" in note for note in trace.notes)
+    assert inside == (body in nets.FRAMES)
 
 
 def test_a_loop_over_frames_is_the_graph_of_the_multi_step_model() -> None:
@@ -134,19 +136,29 @@ def test_what_no_loop_explains_keeps_its_finding(body: Body, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "words"),
     [
-        *(nets.through_a_view, nets.through_data, nets.padded, nets.counted, nets.running_sums),
-        *(nets.reset_each_step, nets.membrane_changed, nets.threshold_of_its_own),
-        *(nets.weights_written, nets.constants_written),
+        (nets.through_a_view, "under another name"),
+        (nets.through_data, "under another name"),
+        (nets.padded, ""),
+        (nets.counted, "a run with one step more does something else"),
+        (nets.running_sums, "it never fires"),
+        (nets.reset_each_step, "neuron module is changed between the steps"),
+        (nets.membrane_changed, "neuron module is changed between the steps"),
+        (nets.threshold_of_its_own, "neuron module is changed between the steps"),
+        (nets.weights_written, "weights or constants of its own"),
+        (nets.constants_written, "weights or constants of its own"),
     ],
 )
 def test_loops_that_hide_a_change_are_not_rolled_up(
-    body: Body, monkeypatch: pytest.MonkeyPatch
+    body: Body, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By their form alone: the graph is not held against the model here."""
     monkeypatch.setattr(loops, "replay", lambda *_: ())
-    found(body)
+    findings = found(body)
+    assert words in " ".join(f"{f.message} {f.why}" for f in findings)
+    others = (nets.through_a_view, nets.through_data, nets.padded)
+    assert len(findings) == 1 or body in others
 
 
 @pytest.mark.parametrize("steps", [3, 4, 9])
@@ -172,6 +184,19 @@ def test_steps_that_differ_are_shown_with_both_lines() -> None:
     (finding,) = found(two_lines)
     assert "out.append(self.net[1](current))" in str(finding)
     assert finding.code == "SNN120"
+
+
+def test_a_loop_over_layers_with_one_set_of_weights_is_no_loop_over_time() -> None:
+    """As deep as there are steps, and nothing in it fires."""
+
+    def body(self: Looped, x: torch.Tensor) -> Any:
+        x = self.first(x)
+        for _ in range(STEPS):
+            x = x + 0.125 * self.deep[0](x)
+        return self.net[2:](self.net[1](torch.nn.functional.layer_norm(x, (nets.HIDDEN,))))
+
+    trace = trace_model(Looped(body), SHAPE, STEPS)
+    assert [finding.code for finding in trace.findings] == ["SNN020"]
 
 
 def test_silent_neurons_are_named() -> None:

@@ -7,7 +7,7 @@ from torch import nn
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.loop_forms import NO_FORM
-from snncc.frontends.torch_recorder.loop_tape import NotRolled
+from snncc.frontends.torch_recorder.loop_tape import SHARED, NotRolled
 from snncc.frontends.torch_recorder.source_lines import definition_of
 from snncc.ir.loc import Loc
 
@@ -34,8 +34,9 @@ def finding_of(model: nn.Module, error: NotRolled) -> Finding:
     path = names.get(id(stack[-1]), "") if stack else ""
     call = f"{type(stack[-1] if stack else model).__name__}()"
     also = "".join(f"; {f}:{n}  {text}" for f, n, text in lines[1:])
+    code = "SNN121" if state else "SNN021" if error.message == SHARED else "SNN120"
     return Finding(
-        "SNN121" if state else "SNN120",
+        code,
         error.message,
         Loc(path, file, line, call, source),
         error.why + also,
@@ -56,6 +57,8 @@ def with_loop(
         findings: of the unrolled run.
         loop: why it has no form, or what its step holds that has none.
     """
+    if any(finding.message == SHARED for finding in loop):
+        return (*loop, *findings)  # which may or may not be in a loop
     known = [f for f in findings if _stays(f) or _is_of_module(f, loop)]
     rest: list[Finding] = []
     for finding in loop:

@@ -38,6 +38,8 @@ _OPENS = frozenset(
     ("data", "set", "numpy", "array", "untyped_storage", "storage", "data_ptr", "dlpack")
 )
 """Functions that open a tensor's memory to writes that no counter shows."""
+SHARED = "a tensor is overwritten in place and read under another name later"
+_SHARED_WHY = "views, detach and .data share their memory: what is read is not what was computed"
 _GONE = -1
 """Version of a tensor whose content is another's by now."""
 _MIRRORED = {"radd": "add", "rmul": "mul"}
@@ -270,11 +272,13 @@ class LoopTape(TorchFunctionMode):
             return thing
         found = self._values.get(id(thing))
         if found is not None:
-            if found[1] != thing._version:  # written through another tensor of the same memory
-                raise NotRolled()
+            if found[1] != thing._version:
+                raise NotRolled(SHARED, _SHARED_WHY, self.tape.entries[-1])
             return found[0]
-        if thing.is_sparse or thing.untyped_storage().data_ptr() in self._written:
+        if thing.is_sparse:
             raise NotRolled()
+        if thing.untyped_storage().data_ptr() in self._written:
+            raise NotRolled(SHARED, _SHARED_WHY, self.tape.entries[-1])
         known = self._tokens.get(id(thing))
         if known is None or known[1] != thing._version:
             known = token_of(thing), thing._version

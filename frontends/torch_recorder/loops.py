@@ -18,7 +18,7 @@ from snncc.frontends.torch_recorder.graph_of_steps import build_graph
 from snncc.frontends.torch_recorder.lift_loops import Lift
 from snncc.frontends.torch_recorder.loop_findings import finding_of
 from snncc.frontends.torch_recorder.loop_forms import NO_FORM, forms_of
-from snncc.frontends.torch_recorder.loop_tape import LoopTape, NotRolled, Tape
+from snncc.frontends.torch_recorder.loop_tape import NEURON, LoopTape, NotRolled, Tape
 from snncc.frontends.torch_recorder.loop_time import times_of
 from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neuron_state import Starts
@@ -26,11 +26,16 @@ from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.roll_loops import Rolled, require_alike, rolled
 from snncc.frontends.torch_recorder.steps import Value
+from snncc.frontends.torch_recorder.unknown_neurons import COMPARISONS
 from snncc.ir.graph import Graph
 from snncc.ir.traced_ops import Lif
 from snncc.passes.finite_constants import unusable_norms
 from snncc.passes.report_foreign_ops import foreign_findings
 
+INSIDE = (
+    "the loop in the model's code is taken for its {} time steps: the model is called once for an "
+    "image"
+)
 FIXED = (
     "the loop over time has its number of steps in its code, so it was held against the model with "
     "{} steps only"
@@ -86,14 +91,17 @@ def follow(
     """
     first: NotRolled | None = None
     with in_double():
-        for run in _runs(model, input_shape, steps, sequence, starts):
-            for how in WAYS:
-                try:
-                    return _followed(run, input_shape, steps, sequence, how)
-                except NotRolled as error:
-                    # What merely runs T times need not be a loop: it is one if it rolls up.
-                    if run.longer is not None or error.message == NO_FORM:
-                        first = _telling(first, error)
+        try:
+            for run in _runs(model, input_shape, steps, sequence, starts):
+                for how in WAYS:
+                    try:
+                        return _followed(run, input_shape, steps, sequence, how)
+                    except NotRolled as error:
+                        # What merely runs T times need not be a loop: it is one if it rolls up.
+                        if run.longer is not None or error.message == NO_FORM:
+                            first = _telling(first, error)
+        except NotRolled as error:  # of a run itself
+            first = first or error
     return None if first is None or not first.message else finding_of(model, first)
 
 
@@ -137,11 +145,17 @@ def _runs(
 def _tape(
     model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: bool, starts: Starts
 ) -> tuple[Tape, Mapping[int, float | NeuronRefused]] | None:
-    """A tape of one run, or None where it cannot be followed."""
+    """A tape of one run, or None where the model fails.
+
+    Raises:
+        NotRolled: it cannot be followed.
+    """
     recorder = LoopTape(starts)
     starts.reset(model)
     try:
         tape = recorder.run(model, example_of(input_shape, steps, sequence=sequence).tensor)
+    except NotRolled:
+        raise
     except (Exception, SystemExit):  # the user's code may raise anything with another T
         return None
     finally:
@@ -190,6 +204,8 @@ def _followed(
         found.append(rolled(forms_of(tape, times, length), length, tape.numbers))
     if len(found) > 1:
         require_alike(*found)
+    if not sequence and not _has_neurons(found[-1]):
+        raise NotRolled()
     graphs: list[Graph] = []
     findings: tuple[Finding, ...] = ()
     for loop, (_tape, length, _other, _others) in zip(found, pairs, strict=True):
@@ -197,8 +213,14 @@ def _followed(
         if graph is None or findings:
             return Loop(() if graph is None else (graph,), findings, run.lengthen, ())
         graphs.append(graph)
-    notes = () if run.longer is not None else (FIXED.format(steps),)
-    return Loop(tuple(graphs), findings, run.lengthen, notes)
+    notes = [] if sequence else [INSIDE.format(steps)]
+    notes += [] if run.longer is not None else [FIXED.format(steps)]
+    return Loop(tuple(graphs), findings, run.lengthen, tuple(notes))
+
+
+def _has_neurons(loop: Rolled) -> bool:
+    """Whether anything in a step fires; else what runs T times has nothing to do with time."""
+    return any(call.entry.name in (NEURON, *COMPARISONS) for call in loop.body.values())
 
 
 def _lifted(

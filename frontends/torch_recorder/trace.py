@@ -81,6 +81,8 @@ def trace_model(
             failures.append(error)
             if error.code == "SNN028":
                 continue
+            if error.code == "SNN027" or isinstance(error.__cause__, SnnccError):
+                raise  # the replay's: all calls had a form, so no loop stood in the way
             found = _with_loops(model, input_shape, steps, layouts, starts, error.findings)
             if isinstance(found, Trace):
                 return found
