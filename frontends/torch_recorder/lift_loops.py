@@ -153,9 +153,9 @@ class Lift(Recorder):
         elif entry.name == "unbind" and self._unbound(place, entry):
             return
         else:
-            for tensor in entry.outs:
-                sole = len(entry.outs) == 1
-                self._function(entry.name, entry.args, entry.kwargs, tensor, entry.raw, sole)
+            for at, tensor in enumerate(entry.outs):
+                called, place_of = (entry.name, entry.args, entry.kwargs), (at, len(entry.outs))
+                self._function(*called, tensor, entry.raw, entry.function, place_of)
         for at, tensor in enumerate(entry.outs):
             value = self.value_of(tensor)
             if value is not None:
@@ -291,7 +291,7 @@ class Lift(Recorder):
         op = population.op
         name = self._note(self._stem("lif"), (current,), dims, lambda _n: op, call)
         self.temporal.add(name)
-        self._spikes.add(name)
+        self._bits.spikes.add(name)
         for place in population.spikes:
             self._found[place, 0] = Value(name, dims)
 

@@ -73,7 +73,7 @@ def with_loop(
 
 
 def _stays(finding: Finding) -> bool:
-    """Whether it holds of the loop too; an answer that is written in place looks like a constant."""
+    """Whether it holds of the loop too; an answer written in place looks like a constant."""
     return finding.code in _STAY and "it is a constant" not in finding.why
 
 

@@ -170,7 +170,8 @@ def forms_of(tape: Tape, times: list[At], steps: int) -> Forms:
     """A tape whose entries have their steps.
 
     Raises:
-        NotRolled: a step reads a later one; two calls outside of the loop, or of one step, have one place.
+        NotRolled: a step reads a later one; two calls outside of the loop, or of one step, have
+            one place.
     """
     inside: dict[Place, dict[int, Call]] = {}
     outside: dict[Place, Call] = {}

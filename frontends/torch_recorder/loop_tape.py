@@ -87,6 +87,7 @@ class Entry:
         stamp: where in the code, and the how manyth.
         stack: the modules that were running, outermost first.
         line: the user's own.
+        function: that was called, to run it once more on other numbers; None for a module.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Entry:
     stamp: Stamp
     stack: tuple[nn.Module, ...]
     line: Line
+    function: Any = None
 
 
 @dataclass(eq=False)
@@ -225,7 +227,7 @@ class LoopTape(TorchFunctionMode):
         for tensor, version in before:
             if tensor._version != version:
                 self._overwrite(tensor)
-        self._append(_MIRRORED.get(name, name), raw, args, kwargs, outs, operands)
+        self._append(_MIRRORED.get(name, name), raw, args, kwargs, outs, operands, func)
         return out
 
     def _overwrite(self, tensor: torch.Tensor) -> None:
@@ -249,11 +251,14 @@ class LoopTape(TorchFunctionMode):
         kwargs: dict[str, Any],
         outs: tuple[torch.Tensor, ...],
         operands: Any,
+        function: Any = None,
     ) -> None:
         number = len(self.tape.entries)
         line = user_line(LoopTape.run.__code__)
         stamp, stack = self._stamps.stamp(name), tuple(self._stack)
-        self.tape.entries.append(Entry(name, raw, args, kwargs, outs, operands, stamp, stack, line))
+        self.tape.entries.append(
+            Entry(name, raw, args, kwargs, outs, operands, stamp, stack, line, function)
+        )
         for at, tensor in enumerate(outs):
             self._bind(tensor, Ref(number, at))
 

@@ -41,7 +41,8 @@ def times_of(
 
     Args:
         tape: the run that is asked about.
-        other: a run with another number of steps; None: what runs `steps` times, or once less, is in the loop.
+        other: a run with another number of steps; None: what runs `steps` times, or once less, is
+            in the loop.
         steps: of the run.
         others: of the other one.
         by_layer: a place that runs more than once a step runs through all steps of one layer first.

@@ -118,14 +118,14 @@ class Cycle:
     def bit(self, place: Place, excess: Polynomial, strict: bool) -> Polynomial:
         """What a comparison gives; of a bit it is that bit, its opposite or a number."""
         bits = excess.variables("bit") | excess.variables("late")
-        if len(bits) == 1 and excess.without("bit", "late").constant() is not None:
-            if not excess.variables("state") and not excess.variables("current"):
-                at = [excess.replaced({b: number(x) for b in bits}) for x in (0.0, 1.0)]
-                off, on = (
-                    float((c.constant() or 0.0) > 0.0 or (not strict and c.constant() == 0.0))
-                    for c in at
-                )
-                return number(off).plus(of(*bits), on - off)
+        alone = len(bits) == 1 and excess.without("bit", "late").constant() is not None
+        if alone and not excess.variables("state") and not excess.variables("current"):
+            at = [excess.replaced({b: number(x) for b in bits}) for x in (0.0, 1.0)]
+            off, on = (
+                float((c.constant() or 0.0) > 0.0 or (not strict and c.constant() == 0.0))
+                for c in at
+            )
+            return number(off).plus(of(*bits), on - off)
         for variable, known in self.bits.items():
             if known == Comparison(excess, strict):
                 return of(variable)
