@@ -12,6 +12,7 @@ import pytest
 from snncc.cli.main import run
 from snncc.events import ByTime, Framing, framing_from_json, make_frames, read_events
 from snncc.events.stacks import frame_files
+from snncc.runtime import memory_use
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_frames_that_do_not_fit_into_memory(there: Path, monkeypatch: pytest.Mon
     from snncc.events import Reading
 
     monkeypatch.setattr("snncc.events.stacks.LOOKED_AT", 1000)
-    monkeypatch.setattr("snncc.runtime.memory_use.free_memory", lambda: 30_000)
+    monkeypatch.setattr(memory_use, "free_memory", lambda: 30_000)
     with pytest.raises(SnnccError, match="SNN004"):
         frame_files(["a.bin", "b.bin"], Framing(ByTime(8)), Reading(sensor=(34, 34)))
 
