@@ -50,8 +50,8 @@ format: $(DEV_STAMP) ## Put the code in the house's form
 	$(BIN)/ruff check --fix .
 
 kernels: $(DEV_STAMP) ## Write the code of the simulator's units that the package ships
-	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m snncc.runtime.unit_compiler \
-	    runtime/units.ll.gz
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m snncc.backends.cpu.vm.compiler \
+	    backends/cpu/vm/units.ll.gz
 
 clean: ## Remove what was built
 	rm -rf $(VENV) $(LAVA) build

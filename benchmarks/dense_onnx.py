@@ -27,10 +27,10 @@ from onnx_writer import BATCH, Array, Value, Writer, lengths, product
 
 from snncc.artifact import load_program
 from snncc.ir import TIME, Graph, Kind, Node
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.neuron_rule import Rounding
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.op import Param
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
 
 READOUT = "readout"
 BYTE = 255

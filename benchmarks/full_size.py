@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from snncc.artifact import load_program
+from snncc.backends.cpu.streams.state import load_state, save_state
 from snncc.frontends.mixer_snn.neuron import LIF
 from snncc.frontends.mixer_snn.untrained import SIZES, untrained_mixer
 from snncc.ir import Graph
 from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
-from snncc.runtime.stream_state import load_state, save_state
 
 ROOT = Path(__file__).resolve().parent.parent
 MEAN, STD = 0.45, 0.22

@@ -15,8 +15,8 @@ import time
 import numpy as np
 
 from snncc.ir import Graph, GraphBuilder
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime.simulator import Simulator
 
 STEPS = 4

@@ -10,12 +10,12 @@ import argparse
 
 import numpy as np
 
+from snncc.backends.cpu.dense.choice import projections_of_spikes
+from snncc.backends.cpu.dense.products import library
+from snncc.backends.cpu.dense.timing import Measurement
 from snncc.ir import Graph, GraphBuilder
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Frames
-from snncc.runtime.kernel_choice import projections_of_spikes
-from snncc.runtime.kernel_timing import Measurement
-from snncc.runtime.products import library
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.projections import Contract, Frames
 
 STEPS = 4
 WIDTHS = (64, 128, 256, 512, 1024, 2048)

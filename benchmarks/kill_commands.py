@@ -217,8 +217,8 @@ def tree(folder: Path) -> Tree:
 
 def quietly(call: str) -> None:
     """Runs a command in this process. Raises RuntimeError when it does not end well."""
+    from snncc.backends.cpu.vm import runner as unit_runner
     from snncc.cli.main import run
-    from snncc.runtime import unit_runner
 
     unit_runner._ready.cache_clear()  # as in a process of its own
     with Path(os.devnull).open("w") as nothing:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from mutation.mutants import Mutant, mutants
-from mutation.tests_of import BESIDE_LAVA, COMPILED, MATTER, package_of, tests_of
+from mutation.tests_of import BESIDE_LAVA, COMPILED, MATTER, package_of, path_of_tests, tests_of
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "scipy.stats", "numba", "llvmlite", "PIL.Image", "click", "rich.console",
@@ -83,7 +83,8 @@ def _child(folder: Path, name: str, skipped: set[str], limit: int, options: list
         deselected = [f"--deselect={each}" for each in sorted(skipped)]
         import pytest
 
-        given = ["-q", "-p", "no:cacheprovider", *options, *deselected, f"tests/test_{name}.py"]
+        file = str(path_of_tests(folder, name))
+        given = ["-q", "-p", "no:cacheprovider", *options, *deselected, file]
         code = int(pytest.main(given))
     except BaseException:
         traceback.print_exc()
@@ -119,9 +120,10 @@ class Baseline:
             if name in self.known:
                 continue
             self.known.add(name)
-            if self.trusted and (self.folder / f"tests/test_{name}.py").exists():
+            exists = path_of_tests(self.folder, name) is not None
+            if self.trusted and exists:
                 continue
-            if not (self.folder / f"tests/test_{name}.py").exists():
+            if not exists:
                 self.left_out.add(name)
                 continue
             code = pytest_in_fork(self.folder, name, self.skipped, self.limit, to_the_end=True)
@@ -130,7 +132,7 @@ class Baseline:
                 code = pytest_in_fork(self.folder, name, self.skipped, self.limit)
             if code not in (0, 5):
                 self.left_out.add(name)
-                print(f"left out: tests/test_{name}.py ends with {code} without a change")
+                print(f"left out: test_{name}.py ends with {code} without a change")
         return [name for name in names if name not in self.left_out]
 
     def _failed(self) -> set[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/helpers")]
 
 from generators.programs import program  # noqa: E402
 from programs import lowered  # noqa: E402
@@ -33,7 +33,7 @@ from verdict_zoo import SHAPE, ZOO, make  # noqa: E402
 import snncc  # noqa: E402
 from snncc.artifact import Program, save_program  # noqa: E402
 from snncc.backends.cpu.arrangement import NotExpressible  # noqa: E402
-from snncc.backends.cpu.encoding import plan_units  # noqa: E402
+from snncc.backends.cpu.plan.encoding import plan_units  # noqa: E402
 from snncc.cli.main import run  # noqa: E402
 from snncc.ir import Graph  # noqa: E402
 

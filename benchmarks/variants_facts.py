@@ -18,7 +18,7 @@ from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
-from snncc.ir.spiking_ops import Population
+from snncc.ir.dialects.spiking import Population
 from snncc.mfi import prove
 from snncc.passes.pipeline import PassEvent
 from snncc.runtime import ALL, Execution

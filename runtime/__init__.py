@@ -1,6 +1,6 @@
 """The runtime: executes integer programs, bit for bit, without torch."""
 
-from snncc.runtime.execution import ALL, Execution
+from snncc.execution import ALL, Execution
 from snncc.runtime.interpreter import interpret
 
 __all__ = ["ALL", "Execution", "interpret"]

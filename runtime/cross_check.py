@@ -11,12 +11,12 @@ import numpy as np
 
 from snncc.artifact import Program, program_digest
 from snncc.diagnostics import SnnccError
+from snncc.execution import ALL, Execution, Images
 from snncc.ir import Graph
 from snncc.ir.arrays import count
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.images import ImageSource
-from snncc.ir.projections import Contract, Convolve
-from snncc.runtime.comparison import Divergence, Side, compare
-from snncc.runtime.execution import ALL, Execution, Images
+from snncc.runtime.compare.comparison import Divergence, Side, compare
 from snncc.runtime.executors import as_executor, executor_of
 from snncc.runtime.recording import Recording, run_recorded
 from snncc.runtime.simulator import Simulator

@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from snncc.execution import Execute, Execution, Images
 from snncc.ir import Graph
 from snncc.ir.arrays import count
-from snncc.runtime.execution import Execution, Images
 from snncc.runtime.interpreter import interpret
-from snncc.runtime.recording import Execute
 
 if TYPE_CHECKING:
     from snncc.runtime.simulator import Simulator

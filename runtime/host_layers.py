@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snncc.backends.cpu.host import HostUnit, at_steps
+from snncc.backends.cpu.plan.host import HostUnit, at_steps
 from snncc.ir import Array, Graph
 from snncc.runtime.interpreter import evaluate
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
-from snncc.backends.cpu.unit_plan import UnitPlan
+from snncc.backends.cpu.dense.layers import DenseLayer
+from snncc.backends.cpu.plan.unit_plan import UnitPlan
+from snncc.backends.cpu.vm.runner import Memory, Runner
 from snncc.ir import Array, Graph
-from snncc.runtime.dense_kernels import DenseLayer
 from snncc.runtime.host_layers import HostLayer
-from snncc.runtime.unit_runner import Memory, Runner
 
 
 class HybridRunner(Runner):

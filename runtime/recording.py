@@ -15,28 +15,26 @@ Only the first two are needed. Without `axes` an array is [T, batch, ...] with a
 whoever wrote it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from snncc.data.arrays import require_room
+from snncc.data.files import read_arrays, write_arrays
 from snncc.diagnostics import SnnccError
+from snncc.execution import ALL, Execute, Execution, Images, recorded_names
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.runtime.array_files import require_room
-from snncc.runtime.data_files import read_arrays, write_arrays
-from snncc.runtime.execution import ALL, Execution, Images, recorded_names
-from snncc.runtime.memory_use import require_memory
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.machine.memory import require_memory
 
 BATCH = "batch"
 NAMES, PROGRAM, IMAGES, READOUT = "names", "program", "images", "readout"
 SPIKES, SHAPE, AXES, MEMBRANES = "spikes/", "shape/", "axes/", "membranes/"
 CHUNK_BYTES = 1 << 28
 """Recorded membranes of one chunk of images, before they are narrowed, take about so much."""
-
-Execute = Callable[[Images, Collection[str]], Execution]
 
 
 @dataclass(frozen=True)

@@ -9,25 +9,26 @@ from functools import cached_property
 import numpy as np
 
 from snncc.artifact import Program, program_digest
-from snncc.backends.cpu.encoding import plan_units
-from snncc.ir import Graph
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.runtime.batch_results import BatchResults
-from snncc.runtime.execution import (
+from snncc.backends.cpu.dense.choice import KernelChoice, Kernels
+from snncc.backends.cpu.plan.encoding import plan_units
+from snncc.backends.cpu.streams.engines import UnitEngine
+from snncc.backends.cpu.streams.state import StreamState, check_state
+from snncc.backends.cpu.streams.stream import Stream
+from snncc.backends.cpu.vm.results import BatchResults
+from snncc.backends.cpu.vm.runner import Memory, Runner, run_together
+from snncc.execution import (
     Execution,
     Images,
     check_images,
     readout_of,
     recorded_names,
 )
+from snncc.ir import Graph
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.machine.memory import require_memory
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.interpreter import VALUE
-from snncc.runtime.kernel_choice import KernelChoice, Kernels
-from snncc.runtime.memory_use import memory_of, require_memory
-from snncc.runtime.stream_engines import UnitEngine
-from snncc.runtime.stream_state import StreamState, check_state
-from snncc.runtime.streaming import Stream
-from snncc.runtime.unit_runner import Memory, Runner, run_together
+from snncc.runtime.memory_use import memory_of
 
 UPDATES_PER_THREAD = 1 << 21
 """Neuron updates that are worth another thread, which takes about a millisecond to start."""

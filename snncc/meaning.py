@@ -1,7 +1,7 @@
 """Meanings: tables from op class to function, one for each thing that is asked of an op.
 
 A table is total over a dialect: for every op there is a function, or a reason why there is none.
-`tests/test_meanings.py` finds every table of the package and holds that. An op of which a table
+`tests/ir/test_meanings.py` finds every table of the package and holds that. An op of which a table
 says nothing at all is refused where it stands, as `SNN040`, never computed by a rule of another.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir.dialect import Dialect
+from snncc.ir.dialects.dialect import Dialect
 from snncc.ir.graph import Graph, Node
 from snncc.ir.op import Op
 

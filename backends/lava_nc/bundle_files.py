@@ -14,15 +14,15 @@ from snncc import __version__
 from snncc.artifact import Program, program_digest
 from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.bundle_folder import check_free, place_files
+from snncc.backends.lava_nc.loihi.network import build_stock
 from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes
 from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
-from snncc.backends.lava_nc.stock_network import build_stock
 from snncc.diagnostics import printable
 from snncc.ir import Array, Graph
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Frames
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.projections import Frames
 
 SCHEMA = 1
 COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")

@@ -9,12 +9,12 @@ from snncc.backends.lava_nc.python_text import call, constant, mapping, names, t
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.neuron_rule import Rounding
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
 IN_PORTS = 8

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from snncc.backends.lava_nc.waiting import times_of_least_waiting
 from snncc.ir import Graph, Node
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Contract, Convolve, Frames
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.projections import Contract, Convolve, Frames
 
 PROJECTION_STEPS = 1
 """A projection sends in one step what it received in the step before, as Lava's Dense does."""

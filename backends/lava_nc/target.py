@@ -11,17 +11,17 @@ from pathlib import Path
 from snncc.artifact import Program
 from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.environment import LavaEnvironment
-from snncc.backends.lava_nc.limits import loihi_findings
-from snncc.backends.lava_nc.loihi_units import choose_loihi_units
-from snncc.backends.lava_nc.lower_to_loihi import LowerToLoihi
+from snncc.backends.lava_nc.loihi.limits import loihi_findings
+from snncc.backends.lava_nc.loihi.lowering import LowerToLoihi
+from snncc.backends.lava_nc.loihi.units import choose_loihi_units
 from snncc.diagnostics import SnnccError
-from snncc.mfi.fold_sites import Storage
+from snncc.execution import Execute
+from snncc.mfi.folds.sites import Storage
 from snncc.passes.fold_thresholds_into_weights import FoldThresholdsIntoWeights
 from snncc.passes.pipeline import Pass
 from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.quantize.calibration import Rounded
-from snncc.runtime.recording import Execute
 from snncc.targets.profile import Choices, Profile
 from snncc.targets.target import Advance, Exported, Machine, Target
 
@@ -138,8 +138,8 @@ def _running(
 ) -> Generator[Execute]:
     """Writes the bundle into a folder that goes with its owner; the executor runs it."""
     from snncc.backends.lava_nc import write_bundle
-    from snncc.runtime.child_process import guarded_folder
-    from snncc.runtime.lava_executor import lava_executor
+    from snncc.backends.lava_nc.running.child_process import guarded_folder
+    from snncc.backends.lava_nc.running.executor import lava_executor
 
     with guarded_folder() as folder:
         bundle = folder.path / "bundle"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Contract
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.projections import Contract
 from snncc.runtime import ALL
 from snncc.runtime.simulator import Simulator
 from speed.rounds import Contender, Refused

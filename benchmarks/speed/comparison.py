@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.runtime.counts.synaptic_operations import count_operations
 from snncc.runtime.simulator import Simulator
-from snncc.runtime.synaptic_operations import count_operations
 from speed.networks import Network
 from speed.rounds import (
     Contender,

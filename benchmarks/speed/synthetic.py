@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, GraphBuilder
-from snncc.ir.integer_ops import IntegerPopulation, IntegerReadout
-from snncc.ir.projections import Contract, Frames
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.projections import Contract, Frames
 from snncc.runtime.simulator import Simulator
 
 PIXELS = 16

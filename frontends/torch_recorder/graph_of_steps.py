@@ -18,7 +18,7 @@ from snncc.ir import (
     VerifyError,
     verify,
 )
-from snncc.ir.traced_ops import Foreign, Input, Rearrange, Total
+from snncc.ir.dialects.traced import Foreign, Input, Rearrange, Total
 from snncc.passes.finite_constants import non_finite
 from snncc.passes.report_foreign_ops import UNNAMED, foreign_findings
 

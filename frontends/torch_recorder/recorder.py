@@ -15,25 +15,30 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
-from snncc.frontends.torch_recorder.bits import Bits
-from snncc.frontends.torch_recorder.call import Call, Plan
-from snncc.frontends.torch_recorder.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.functions import HANDLERS, PARTS, RANDOM, READS_DATA
-from snncc.frontends.torch_recorder.neuron_parameters import NeuronRefused
-from snncc.frontends.torch_recorder.neuron_state import Starts
-from snncc.frontends.torch_recorder.neurons import Handler, build_of, handler_for, is_multi_step
-from snncc.frontends.torch_recorder.source_lines import user_line
-from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
-from snncc.frontends.torch_recorder.unknown_neurons import (
+from snncc.frontends.torch_recorder.calls.bits import Bits
+from snncc.frontends.torch_recorder.calls.call import Call, Plan
+from snncc.frontends.torch_recorder.calls.foreign import has_constants, is_complex, note_of, shaped
+from snncc.frontends.torch_recorder.calls.functions import HANDLERS, PARTS, RANDOM, READS_DATA
+from snncc.frontends.torch_recorder.neurons.known import (
+    Handler,
+    build_of,
+    handler_for,
+    is_multi_step,
+)
+from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
+from snncc.frontends.torch_recorder.neurons.state import Starts
+from snncc.frontends.torch_recorder.neurons.unknown import (
     COMPARISONS,
     UnknownNeurons,
     keeps_state,
 )
+from snncc.frontends.torch_recorder.source_lines import user_line
+from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
 from snncc.frontends.torch_recorder.writes import Writes
 from snncc.ir import Loc, Op
-from snncc.ir import traced_ops as ops
+from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.traced import COMPLEX
 from snncc.ir.names import as_name, numbered
-from snncc.ir.traced_ops import COMPLEX
 
 _LAYERS = ("torch.nn", "spikingjelly.activation_based.layer")
 """Modules that are one call, and are shown as themselves."""

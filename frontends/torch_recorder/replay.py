@@ -9,11 +9,11 @@ from torch import nn
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.raised import reason_of
-from snncc.frontends.torch_recorder.neuron_state import Starts
-from snncc.frontends.torch_recorder.neurons import handler_for
+from snncc.frontends.torch_recorder.neurons.known import handler_for
+from snncc.frontends.torch_recorder.neurons.state import Starts
 from snncc.frontends.torch_recorder.ties import RELATIVE, Ties
 from snncc.ir import TIME, Graph
-from snncc.ir.traced_ops import Lif
+from snncc.ir.dialects.traced import Lif
 from snncc.semantics.arrays import Real
 from snncc.semantics.traced import walk_traced
 

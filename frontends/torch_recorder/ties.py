@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, Node
 from snncc.ir.arrays import over_steps
-from snncc.ir.traced_ops import Lif
+from snncc.ir.dialects.traced import Lif
 from snncc.semantics.arrays import Real
 from snncc.semantics.traced import fire
 

@@ -14,10 +14,10 @@ from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
-from snncc.frontends.torch_recorder.loop_findings import NOT_OF_LOOPS, with_loop
-from snncc.frontends.torch_recorder.loops import confirmed, follow
-from snncc.frontends.torch_recorder.neuron_state import Starts
-from snncc.frontends.torch_recorder.neurons import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, with_loop
+from snncc.frontends.torch_recorder.loops.trace import confirmed, follow
+from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
+from snncc.frontends.torch_recorder.neurons.state import Starts
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.replay import replay

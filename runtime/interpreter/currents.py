@@ -5,9 +5,9 @@ import numpy as np
 from snncc.ir import TIME, Array
 from snncc.ir.arrays import align, spread, timed
 from snncc.ir.arrays import concat as side_by_side
+from snncc.ir.dialects.integer import Gain
+from snncc.ir.dialects.projections import Concat, Sum
 from snncc.ir.digits import signed_digits
-from snncc.ir.integer_ops import Gain
-from snncc.ir.projections import Concat, Sum
 from snncc.runtime.interpreter.shifted import times
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from snncc.ir import Kind
 from snncc.ir.arrays import align
-from snncc.ir.gates import Gate
+from snncc.ir.dialects.gates import Gate
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 

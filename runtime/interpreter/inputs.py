@@ -1,6 +1,6 @@
 """The interpreter's inputs: the images as they are."""
 
-from snncc.ir.projections import Frames
+from snncc.ir.dialects.projections import Frames
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 

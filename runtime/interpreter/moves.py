@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snncc.ir.moves import Take
+from snncc.ir.dialects.moves import Take
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 

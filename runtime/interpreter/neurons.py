@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from snncc.execution import Ints
 from snncc.ir import TIME, Array
 from snncc.ir.arrays import at_step, over_steps
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.digits import signed_digits
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.neuron_rule import Rounding
-from snncc.runtime.execution import Ints
 from snncc.runtime.interpreter.shifted import times
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 

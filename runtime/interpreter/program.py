@@ -4,9 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from snncc.ir import Array, Graph, Node
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.runtime.execution import (
+from snncc.execution import (
     Execution,
     Images,
     Ints,
@@ -14,6 +12,8 @@ from snncc.runtime.execution import (
     readout_of,
     recorded_names,
 )
+from snncc.ir import Array, Graph, Node
+from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 NO_IMAGES: Images = np.zeros(0, np.uint8)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.execution import Ints
 from snncc.ir import TIME, Node
 from snncc.ir.arrays import count, timed
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.types import BIT
-from snncc.runtime.execution import Ints
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 CHUNK = 1 << 22

@@ -2,7 +2,7 @@
 
 from snncc.ir import Array
 from snncc.ir.arrays import over_steps
-from snncc.ir.integer_ops import IntegerReadout
+from snncc.ir.dialects.integer import IntegerReadout
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 

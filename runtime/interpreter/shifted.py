@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.runtime.execution import Ints
+from snncc.execution import Ints
 
 
 def times(x: Ints, digits: list[NDArray[np.int8]]) -> Ints:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snncc.execution import Images, Ints
 from snncc.ir import INTEGER, Array, Graph, Node, Param
 from snncc.ir.arrays import spread
 from snncc.meaning import Meaning
-from snncc.runtime.execution import Images, Ints
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from snncc.ir import Array, Kind
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.windows import Largest
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 

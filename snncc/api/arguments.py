@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.api.checks import mapping, real, whole, wrong
+from snncc.data.files import open_images
+from snncc.data.image_folder import ImageFolder
+from snncc.data.labels import whole_labels
 from snncc.diagnostics import Finding, SnnccError
-from snncc.runtime.data_files import open_images
-from snncc.runtime.image_folder import ImageFolder
-from snncc.runtime.label_checks import whole_labels
 
 Images = Any
 """uint8 [n, *shape of one image]: an array, a tensor, a list; "file.npz:KEY", a file, a folder."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from snncc.api.verdicts import Verdict
 from snncc.ir import Graph
-from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.dialects.integer import IntegerPopulation
 
 SHOWN = 40
 """Populations in the table; a network of 140 layers would fill the page."""

@@ -14,19 +14,19 @@ from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
 from snncc.artifact import computation_digest
 from snncc.artifact.kinds import EMPTY, PROGRAM, kind_of
+from snncc.data.image_arrays import images_for, require_some
+from snncc.data.image_folder import ImageFolder
+from snncc.data.preprocessing import preset_of
+from snncc.data.specs import check_no_key
 from snncc.diagnostics import SnnccError
+from snncc.execution import Execute, Execution
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import frames_of
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Frames
 from snncc.runtime.answers import predictions_of
-from snncc.runtime.data_specs import check_no_key
-from snncc.runtime.execution import Execution
-from snncc.runtime.image_arrays import images_for, require_some
-from snncc.runtime.image_folder import ImageFolder
-from snncc.runtime.preprocessing import preset_of
-from snncc.runtime.recording import BATCH, Execute, run_recorded
+from snncc.runtime.recording import BATCH, run_recorded
 
 LEVELS = ("strict", "shift-add", "bit-serial")
 EXECUTORS = ("simulator", "interpreter")
@@ -214,8 +214,8 @@ class Program:
 
     def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:
         """What runs the program, made once for each choice."""
+        from snncc.backends.cpu.dense.choice import known_rates
         from snncc.runtime.executors import as_executor, executor_of
-        from snncc.runtime.kernel_choice import known_rates
         from snncc.runtime.simulator import Simulator
 
         choice("executor", executor, EXECUTORS)

@@ -17,7 +17,7 @@ from snncc.ir.codec import (
     encode_type,
     shown,
 )
-from snncc.ir.projections import PIXELS, Frames
+from snncc.ir.dialects.projections import PIXELS, Frames
 
 Json = Any
 SCHEMAS = (1, 2)

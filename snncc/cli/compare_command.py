@@ -13,7 +13,7 @@ from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
-    from snncc.runtime.comparison import Comparison, Divergence, NeuronState, Side
+    from snncc.runtime.compare.comparison import Comparison, Divergence, NeuronState, Side
 
 
 def _recordings(given: Given) -> list[bool]:
@@ -67,8 +67,8 @@ def command(
 
     Exit code 0 when both are equal, 1 when they differ.
     """
-    from snncc.runtime.axis_orders import parse_order, require_use
-    from snncc.runtime.comparison import compare
+    from snncc.runtime.compare.axis_orders import parse_order, require_use
+    from snncc.runtime.compare.comparison import compare
 
     orders = [parse_order(text) for text in axes]
     with progress("comparing", quiet=as_json):
@@ -92,7 +92,7 @@ def _sides(
 ) -> tuple[list["Side"], list[str]]:
     """Both sides, run or read, and what each is called."""
     from snncc.artifact import load_program, program_digest
-    from snncc.runtime.comparison import Side
+    from snncc.runtime.compare.comparison import Side
     from snncc.runtime.executors import executor_of
     from snncc.runtime.recording import load_recording, run_recorded
 
@@ -127,9 +127,9 @@ def _sides(
 
 def _images(program: "Program", data: str | None, recorded: Any) -> Any:
     """The images that a program runs: the user's, or those of a recording."""
+    from snncc.data.files import read_array
+    from snncc.data.image_arrays import images_for
     from snncc.ir.encodings import frames_of
-    from snncc.runtime.data_files import read_array
-    from snncc.runtime.image_arrays import images_for
 
     if data is None and recorded is None:
         raise click.UsageError("a program is run: give its images with --data NPZ[:KEY]")
@@ -142,7 +142,7 @@ def _images(program: "Program", data: str | None, recorded: Any) -> Any:
 
 
 def _populations(program: "Program") -> list[str]:
-    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.ir.dialects.integer import IntegerPopulation
 
     return [node.name for node in program.graph.select(IntegerPopulation)]
 

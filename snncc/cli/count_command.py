@@ -13,7 +13,7 @@ from snncc.cli.output import print_facts, print_json, print_table, progress, say
 from snncc.cli.path_types import DataPath, InputPath
 
 if TYPE_CHECKING:
-    from snncc.runtime.operation_counts import OperationCounts
+    from snncc.runtime.counts.operation_counts import OperationCounts
 
 OPERATIONS = ("dense", "events", "accumulates", "effective_acs", "effective_macs")
 
@@ -30,8 +30,8 @@ def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
     in docs/operation_counts.md. Energy is an estimate and labelled so.
     """
     from snncc.artifact import load_program
-    from snncc.runtime.data_files import program_images
-    from snncc.runtime.synaptic_operations import count_operations
+    from snncc.data.files import program_images
+    from snncc.runtime.counts.synaptic_operations import count_operations
 
     graph = load_program(program).graph
     images = program_images(graph, data)
@@ -47,7 +47,7 @@ def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
 
 def _record(counts: "OperationCounts") -> dict[str, Any]:
     """Sums over all images are integers; what is named `per_image` or a share is a float."""
-    from snncc.runtime.operation_counts import estimate_energy
+    from snncc.runtime.counts.operation_counts import estimate_energy
 
     totals = {name: counts.total(name) for name in ("synapses", *OPERATIONS)}
     totals |= {
@@ -90,7 +90,7 @@ def _multiplied(counts: "OperationCounts", mean: Callable[[int], str]) -> str:
 
 
 def _print(counts: "OperationCounts") -> None:
-    from snncc.runtime.operation_counts import estimate_energy
+    from snncc.runtime.counts.operation_counts import estimate_energy
 
     images = counts.images
 

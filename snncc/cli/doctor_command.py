@@ -105,7 +105,7 @@ def _threads() -> int | None:
 
 def _unit_cache() -> str | None:
     """Where the units' machine code is kept, as soon as there is some; None: nowhere."""
-    from snncc.runtime.user_cache import cache_folder
+    from snncc.machine.user_cache import cache_folder
 
     folder = cache_folder()
     return None if folder is None else str(folder)

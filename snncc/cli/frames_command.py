@@ -185,7 +185,7 @@ def _write(output: Path, stack: "Stack", framing: "Framing", reading: "Reading")
 
     import numpy as np
 
-    from snncc.runtime.data_files import write_named
+    from snncc.data.files import write_named
 
     done = json.dumps({"schema": 1, "framing": framing.to_json(), "reading": reading.to_json()})
     arrays = {"x": stack.values, "framing": np.array(done)}

@@ -80,8 +80,8 @@ def command(
     if node is not None:
         _one(graph, node, as_json)
         return
-    from snncc.backends.cpu.units import host_units
-    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.backends.cpu.plan.units import host_units
+    from snncc.ir.dialects.integer import IntegerPopulation
     from snncc.mfi.prover import bits
 
     populations: list[dict[str, Any]] = [
@@ -181,7 +181,7 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from snncc.backends.cpu.arrangement import NotExpressible
-    from snncc.ir.integer_ops import IntegerPopulation
+    from snncc.ir.dialects.integer import IntegerPopulation
     from snncc.runtime.memory_use import memory_use, recorded_bytes
 
     try:
@@ -200,7 +200,7 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
 
 
 def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
-    from snncc.runtime.memory_use import megabytes
+    from snncc.machine.memory import megabytes
 
     if "unknown" in found:
         return f"not known: {found['unknown']}"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from snncc.runtime.data_files import read_labels
-from snncc.runtime.data_specs import beside
-from snncc.runtime.image_folder import ImageFolder
+from snncc.data.files import read_labels
+from snncc.data.image_folder import ImageFolder
+from snncc.data.specs import beside
 
 FOLDERS = "folders"
 """Given as labels: the class folders of image files."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from snncc.diagnostics import SnnccError
 
 COMMANDS = {
-    "compile": "snncc.cli.compile_command",
-    "verify": "snncc.cli.verify_command",
-    "run": "snncc.cli.run_command",
+    "compile": "snncc.cli.compile.command",
+    "verify": "snncc.cli.verify.command",
+    "run": "snncc.cli.run.command",
     "inspect": "snncc.cli.inspect_command",
     "frames": "snncc.cli.frames_command",
     "count": "snncc.cli.count_command",

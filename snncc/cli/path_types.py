@@ -126,7 +126,7 @@ class DataPath(PathType):
         return super().convert(value, param, ctx)
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
-        from snncc.runtime.data_specs import split_spec
+        from snncc.data.specs import split_spec
 
         path = split_spec(value)[0]
         return [Place(option, path, False, is_folder(path))]
@@ -143,7 +143,7 @@ class KeyOrDataPath(DataPath):
         self.beside = beside or ("data",)
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
-        from snncc.runtime.data_specs import in_data_file, split_spec
+        from snncc.data.specs import in_data_file, split_spec
 
         data = next((given[name] for name in self.beside if given[name] is not None), None)
         if value == "folders" or (data is not None and in_data_file(value, data)):

@@ -15,8 +15,8 @@ from snncc.artifact.kinds import FOLDER, IMAGE, NUMPY, PROGRAM, kind_of
 from snncc.artifact.paths import is_folder
 from snncc.cli.output import say
 from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
+from snncc.data.specs import check_no_key, split_spec
 from snncc.diagnostics import Finding, SnnccError
-from snncc.runtime.data_specs import check_no_key, split_spec
 
 FOREIGN = frozenset(
     {".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".npz", ".npy", ".snncc", ".json", ".py"}

@@ -22,7 +22,7 @@ def command(program: Path | None, as_json: bool) -> None:
     takes.
     """
     start = time.perf_counter()
-    from snncc.runtime.unit_runner import compile_ahead
+    from snncc.backends.cpu.vm.runner import compile_ahead
 
     cache = compile_ahead()
     record: dict[str, Any] = {

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.quantize.units import Bits
 
 FEWEST, MOST = 2, 16

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.compiler.options import CompileOptions
+from snncc.data.labels import require_known_classes, require_label_each, whole_labels
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.runtime.answers import class_axis
-from snncc.runtime.label_checks import require_known_classes, require_label_each, whole_labels
 
 UNUSUAL = 1e6
 """Pixels of this size are no whitened, scaled or raw images."""

@@ -30,9 +30,9 @@ from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
-from snncc.mfi.fold_sites import Storage
-from snncc.mfi.folds import Scales, fold_summary, prove_folds
-from snncc.mfi.roundings import prove_roundings, rounding_summary
+from snncc.mfi.folds.proof import Scales, fold_summary, prove_folds
+from snncc.mfi.folds.roundings import prove_roundings, rounding_summary
+from snncc.mfi.folds.sites import Storage
 from snncc.passes.convert_modules_into_populations import (
     MEAN_OVER_TIME,
 )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph
+from snncc.ir.dialects.spiking import Population
 from snncc.ir.images import ImageSource
-from snncc.ir.spiking_ops import Population
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph
-from snncc.ir.spiking_ops import Affine
-from snncc.ir.traced_ops import Foreign
+from snncc.ir.dialects.spiking import Affine
+from snncc.ir.dialects.traced import Foreign
 from snncc.mfi import domains_of
-from snncc.mfi.domains import BIT
+from snncc.mfi.models.domains import BIT
 from snncc.passes.convert_modules_into_populations import ConvertModulesIntoPopulations
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights

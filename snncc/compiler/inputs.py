@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.compiler.options import CompileOptions
+from snncc.data.image_arrays import images_for, require_images
+from snncc.data.image_folder import ImageFolder
+from snncc.data.preprocessing import Preprocessing
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import Source
 from snncc.ir.images import ImageSource
-from snncc.runtime.image_arrays import images_for, require_images
-from snncc.runtime.image_folder import ImageFolder
-from snncc.runtime.preprocessing import Preprocessing
 
 DEFAULT_STEPS = 4
 Images = NDArray[np.uint8] | ImageFolder

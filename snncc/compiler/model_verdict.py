@@ -7,10 +7,10 @@ from snncc.compiler.folding import convert_and_fold
 from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph, Kind, Node
-from snncc.ir.spiking_ops import Affine, Opaque
+from snncc.ir.dialects.spiking import Affine, Opaque
 from snncc.mfi import Outcome, Verdict, prove
-from snncc.mfi.constants import powers_of_two
-from snncc.mfi.structure import AFFINES
+from snncc.mfi.models.constants import powers_of_two
+from snncc.mfi.models.structure import AFFINES
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
 from snncc.passes.fold_batchnorm_into_weights import FoldBatchnormIntoWeights
 from snncc.passes.pipeline import Note, PassEvent, run_passes

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from snncc.data.preprocessing import PRESETS, Preprocessing
 from snncc.diagnostics import SnnccError
 from snncc.ir.limits import MOST_STEPS
-from snncc.runtime.preprocessing import PRESETS, Preprocessing
 from snncc.targets.registry import PROFILES, profile_named, unknown
 
 ALLOWED_WEIGHT_BITS = range(2, 25)

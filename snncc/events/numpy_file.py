@@ -22,8 +22,8 @@ def read(source: Source) -> Iterator[Decoded]:
     Raises:
         SnnccError: SNN015 when it is damaged, inflates beyond measure, or has no such arrays.
     """
-    from snncc.runtime.array_files import read_entries
-    from snncc.runtime.data_specs import keys_of
+    from snncc.data.arrays import read_entries
+    from snncc.data.specs import keys_of
 
     try:
         keys = keys_of(source.path)

@@ -136,7 +136,7 @@ def _check_room(path: Path, decoded: Decoded) -> None:
     """Raises SnnccError (SNN015) for events that do not fit into memory: zeros pack well."""
     size = EACH * np.size(decoded.time)
     if size > LOOKED_AT:
-        from snncc.runtime.array_files import require_room
+        from snncc.data.arrays import require_room
 
         require_room(path, size)
 

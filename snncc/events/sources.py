@@ -81,7 +81,7 @@ def check_file(path: Path) -> None:
     if not size:
         raise unreadable(name, "it is empty", "leave it out, or fetch it again")
     if size > LOOKED_AT:
-        from snncc.runtime.array_files import require_room
+        from snncc.data.arrays import require_room
 
         require_room(path, size)
 

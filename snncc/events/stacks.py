@@ -114,7 +114,7 @@ def _require_room(size: int) -> None:
     """Raises SnnccError (SNN004) when so many bytes, and the array of them all, are not free."""
     if size <= LOOKED_AT:
         return
-    from snncc.runtime.memory_use import free_memory, megabytes
+    from snncc.machine.memory import free_memory, megabytes
 
     free = free_memory()
     if free is not None and size > free:

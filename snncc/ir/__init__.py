@@ -1,6 +1,6 @@
 """The graph IR: values with named axes, ops in three dialects, graphs, text form, verifier."""
 
-from snncc.ir.dialect import DIALECTS, INTEGER, SPIKING, TRACED, Dialect
+from snncc.ir.dialects.dialect import DIALECTS, INTEGER, SPIKING, TRACED, Dialect
 from snncc.ir.graph import Graph, GraphBuilder, Node, params_of
 from snncc.ir.loc import Loc, fuse
 from snncc.ir.op import Array, Context, Op, Param, TooWide, TypeRuleError

@@ -1,7 +1,7 @@
 """How images enter a program: what stands behind a value of pixels."""
 
+from snncc.ir.dialects.projections import Concat, Frames
 from snncc.ir.graph import Graph
-from snncc.ir.projections import Concat, Frames
 
 
 def frames_of(graph: Graph) -> Frames:

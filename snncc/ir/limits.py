@@ -7,15 +7,15 @@ checker has its own copy.
 import math
 from collections.abc import Iterator
 
-from snncc.ir.gates import Gate
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Convolve, Sum
+from snncc.ir.dialects.spiking import Affine
+from snncc.ir.dialects.windows import Largest
 from snncc.ir.graph import Graph, Node, params_of
-from snncc.ir.integer_ops import Gain, IntegerPopulation
-from snncc.ir.moves import Take
 from snncc.ir.op import Param
-from snncc.ir.projections import Concat, Convolve, Sum
-from snncc.ir.spiking_ops import Affine
 from snncc.ir.types import TIME
-from snncc.ir.windows import Largest
 
 MOST_STEPS = 1 << 12
 MOST_NODES = 1 << 14

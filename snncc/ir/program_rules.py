@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from snncc.ir.codec import CodecError, decode_op, encode_op, shown
+from snncc.ir.dialects.integer import IntegerReadout
+from snncc.ir.dialects.projections import Frames
 from snncc.ir.graph import Graph, Node, params_of
-from snncc.ir.integer_ops import IntegerReadout
 from snncc.ir.limits import Found
 from snncc.ir.names import is_axis_name, is_name
 from snncc.ir.op import WIDEST, Array, Op, Param
-from snncc.ir.projections import Frames
 
 PROFILES = ("exact", "loihi-lava")
 DTYPES = tuple(map(np.dtype, (np.int8, np.int16, np.int32, np.int64)))

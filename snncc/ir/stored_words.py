@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.neuron_rule import Rounding
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.op import Op
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from snncc.ir.codec import CodecError, decode_op, encode_op
-from snncc.ir.dialect import DIALECTS
+from snncc.ir.dialects.dialect import DIALECTS
 from snncc.ir.graph import Graph, Node
 from snncc.ir.loc import Loc
 from snncc.ir.op import Array

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from snncc.ir.codec import shown
-from snncc.ir.dialect import DIALECTS, TRACED
+from snncc.ir.dialects.dialect import DIALECTS, TRACED
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.limits import Found, limit_problems
 from snncc.ir.names import is_name

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 from snncc.mfi.prover import Verdict, prove_rules
 from snncc.mfi.rules import Need
-from snncc.mfi.widths import before_shift
+from snncc.mfi.widths.bounds import before_shift
 
 Json = Any
 SCHEMA = 1

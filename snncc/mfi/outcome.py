@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from snncc.ir import Graph, Node
-from snncc.ir.projections import Contract, Convolve
-from snncc.ir.spiking_ops import Affine, Opaque
+from snncc.ir.dialects.projections import Contract, Convolve
+from snncc.ir.dialects.spiking import Affine, Opaque
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import DIALECTS, Graph, Loc, Node, ValueType, VerifyError, verify
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import from_host
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Frames
 from snncc.ir.types import BYTE, PIXEL
 from snncc.meaning import Meaning
-from snncc.mfi import spiking_rules, traced_rules
-from snncc.mfi.analysis import domains_of
-from snncc.mfi.domains import Domain, Values
 from snncc.mfi.ladder import Level
+from snncc.mfi.models import spiking_rules, traced_rules
+from snncc.mfi.models.analysis import domains_of
+from snncc.mfi.models.domains import Domain, Values
+from snncc.mfi.models.real_rules import left_factor
+from snncc.mfi.models.structure import NEURONS, Judged, Structure, display_name
 from snncc.mfi.outcome import Outcome, standing
-from snncc.mfi.real_rules import left_factor
 from snncc.mfi.rules import UNKNOWN, Need, need_of
-from snncc.mfi.structure import NEURONS, Judged, Structure, display_name
 
 ENCODINGS = {
     "bit-planes": "inside the program: each of a pixel's 8 bits selects weights (select, add, "

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
 

@@ -6,8 +6,8 @@ from math import gcd
 import numpy as np
 
 from snncc.ir import TIME, Array, GraphBuilder, Node, Param
-from snncc.ir.composition import NotOneMap, Window, composed_windows, require_few
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir.dialects.composition import NotOneMap, Window, composed_windows, require_few
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.types import ValueType
 from snncc.passes.dense_map import OUT, DenseMap, NotComposable
 from snncc.passes.named import Named

@@ -7,12 +7,12 @@ import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
-from snncc.ir import traced_ops as traced
-from snncc.ir.gates import Gate
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Frames, Sum
-from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
-from snncc.ir.windows import Largest
+from snncc.ir.dialects import traced
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Frames, Sum
+from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.windows import Largest
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.report_foreign_ops import foreign_findings

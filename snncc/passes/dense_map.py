@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import GraphBuilder
-from snncc.ir.projections import Contract
+from snncc.ir.dialects.projections import Contract
 from snncc.ir.types import ValueType
 from snncc.passes.named import Named, join
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import DIALECTS, Graph, Node, params_of
-from snncc.ir.traced_ops import BatchNorm, Lif
+from snncc.ir.dialects.traced import BatchNorm, Lif
 from snncc.passes.named import Named
 
 SLOW_TAU = 4096.0

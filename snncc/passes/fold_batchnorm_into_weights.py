@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Kind, Node
-from snncc.ir.gates import Gate
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.dialects.spiking import Affine
+from snncc.ir.dialects.windows import Largest
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Node
-from snncc.ir.spiking_ops import Affine, Population
+from snncc.ir.dialects.spiking import Affine, Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter, rewrite

@@ -7,9 +7,9 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Node
-from snncc.ir.moves import ZEROS, Take
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine, Opaque
+from snncc.ir.dialects.moves import ZEROS, Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.dialects.spiking import Affine, Opaque
 from snncc.ir.types import TIME
 from snncc.passes.compose_maps import compose
 from snncc.passes.dense_map import DenseMap, NotComposable, scattered

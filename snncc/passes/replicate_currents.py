@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import Graph, Kind, Node
-from snncc.ir.projections import Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Population, Readout
+from snncc.ir.dialects.projections import Contract, Convolve, Sum
+from snncc.ir.dialects.spiking import Population, Readout
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 

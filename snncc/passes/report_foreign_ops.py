@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Kind, Node
-from snncc.ir.traced_ops import Foreign
+from snncc.ir.dialects.traced import Foreign
 
 _NORM = (
     "SNN020",

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Node, fuse
-from snncc.ir.projections import Concat, Contract, Convolve, Sum
-from snncc.ir.spiking_ops import Affine
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.dialects.spiking import Affine
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
 from snncc.ir.arrays import count
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.images import ImageSource
-from snncc.ir.projections import Contract, Convolve
 from snncc.quantize.copies import Copy, SharedInputs, copies_of, meeting_point
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation

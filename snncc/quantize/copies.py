@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
-from snncc.ir.projections import Contract, Convolve, Sum
+from snncc.ir.dialects.projections import Contract, Convolve, Sum
 
 Copy = tuple[object, ...]
 """Equal for projections that must get the same integers."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from snncc.ir import Context, ValueType
-from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.op import WIDEST, TypeRuleError
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node, Param
 from snncc.ir.arrays import spread
-from snncc.ir.spiking_ops import Affine, Population, Readout
+from snncc.ir.dialects.spiking import Affine, Population, Readout
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.quantize.grids import EXACT, Numbers, common_step, multiples_of, sample
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Node, ValueType
-from snncc.ir.projections import Contract, Convolve
+from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.semantics.arrays import windows
 
 Real = NDArray[np.float32]

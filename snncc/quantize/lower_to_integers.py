@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.neuron_rule import Rounding
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import WIDEST, TooWide
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
-from snncc.ir.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, join
 from snncc.passes.pipeline import Note, PassResult

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
-from snncc.ir.gates import Gate
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named
 from snncc.quantize.grid_units import Placed, grid_units

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir.moves import Take
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.windows import Largest
 
 Real = NDArray[np.float64]
 

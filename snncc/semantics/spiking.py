@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
-from snncc.ir.gates import Gate
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.spiking_ops import Affine, Opaque, Population, Readout
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics.arrays import Real, convolve, largest, take
 

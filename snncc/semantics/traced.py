@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import TIME, TRACED, Graph, Node, Param
-from snncc.ir import traced_ops as ops
 from snncc.ir.arrays import concat, over_steps, spread
-from snncc.ir.gates import Gate
-from snncc.ir.moves import Take
-from snncc.ir.windows import Largest
+from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real, largest, take

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph
-from snncc.mfi.fold_sites import Storage
+from snncc.mfi.folds.sites import Storage
 from snncc.passes.pipeline import Pass
 from snncc.quantize.calibration import Rounded
 from snncc.quantize.units import Chooser

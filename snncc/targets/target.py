@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from snncc.artifact import Program
-from snncc.runtime.recording import Execute
+from snncc.execution import Execute
 
 Json = Any
 Advance = Callable[[int], None]

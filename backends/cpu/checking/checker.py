@@ -29,11 +29,11 @@ from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
-from snncc.backends.cpu.host import HostUnit
-from snncc.backends.cpu.places import Place
-from snncc.backends.cpu.unit_plan import UnitPlan
+from snncc.backends.cpu.plan.host import HostUnit
+from snncc.backends.cpu.plan.places import Place
+from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
-from snncc.ir.integer_ops import IntegerPopulation
+from snncc.ir.dialects.integer import IntegerPopulation
 
 MASKED = (f.MASKED, f.MASKED_LANES)
 

@@ -14,11 +14,11 @@ from snncc.backends.cpu.checking.products import Span
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.stored import addresses, loaded
 from snncc.backends.cpu.checking.wrong import require
-from snncc.backends.cpu.host import HostUnit, Relay
-from snncc.backends.cpu.places import Form, Place
+from snncc.backends.cpu.plan.host import HostUnit, Relay
+from snncc.backends.cpu.plan.places import Form, Place
 from snncc.ir import TIME, Graph, Node, params_of
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.projections import Frames, Sum
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.projections import Frames, Sum
 
 HELD = {2: INT16, 4: INT32, 8: INT64}
 

@@ -18,11 +18,11 @@ import numpy as np
 from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
-from snncc.ir.gates import Gate
-from snncc.ir.integer_ops import Gain, IntegerPopulation, IntegerReadout
-from snncc.ir.moves import Take
-from snncc.ir.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.windows import Largest
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
 
 PROBES = 1 << 16
 

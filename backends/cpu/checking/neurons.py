@@ -11,8 +11,8 @@ from snncc.backends.cpu.checking.meaning import Value, names_of, over
 from snncc.backends.cpu.checking.shadow import Numbers
 from snncc.backends.cpu.checking.wrong import require
 from snncc.ir import TIME, Graph, Node, Param
-from snncc.ir.integer_ops import IntegerPopulation
-from snncc.ir.neuron_rule import Rounding
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.neuron_rule import Rounding
 
 
 def arranged(array: Ints, names: tuple[str, ...], arrangement: Arrangement) -> Ints:

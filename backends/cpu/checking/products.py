@@ -7,7 +7,7 @@ import numpy as np
 from snncc.backends.cpu.checking.exact import INT16, INT32, Ints, product, within
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.wrong import require
-from snncc.backends.cpu.dense import DenseBlock, DenseUnit
+from snncc.backends.cpu.plan.dense import DenseBlock, DenseUnit
 
 
 @dataclass(frozen=True)

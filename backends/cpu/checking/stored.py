@@ -6,7 +6,7 @@ from snncc.backends.cpu.checking.exact import Ints
 from snncc.backends.cpu.checking.products import Span
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.wrong import require
-from snncc.backends.cpu.places import Place
+from snncc.backends.cpu.plan.places import Place
 from snncc.ir import TIME
 
 

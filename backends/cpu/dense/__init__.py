@@ -1,0 +1,1 @@
+"""Units that run as matrix products: which, with which library, how fast."""

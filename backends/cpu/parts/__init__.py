@@ -1,0 +1,1 @@
+"""Parts of a unit: what a projection adds up, row by row."""

@@ -1,0 +1,1 @@
+"""The planner: units, where values lie, tables for the compiled executor."""

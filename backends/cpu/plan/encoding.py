@@ -1,0 +1,310 @@
+"""Units as tables of numbers and one block of constants: what the compiled executor takes."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
+from snncc.backends.cpu.parts.part import Part
+from snncc.backends.cpu.plan.currents import layout_of
+from snncc.backends.cpu.plan.dense import DenseSum, DenseUnit
+from snncc.backends.cpu.plan.host import HostUnit, Relay, elements, program_of, scratch_of
+from snncc.backends.cpu.plan.places import Form, Place
+from snncc.backends.cpu.plan.placing import place_values
+from snncc.backends.cpu.plan.tables import bits_in_use, exactly, tile_of, tiled
+from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
+from snncc.backends.cpu.plan.unit_plan import UnitPlan
+from snncc.backends.cpu.plan.units import units_of
+from snncc.ir import TIME, Array, Graph, Node, Param
+from snncc.ir.arrays import count, spread
+from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.projections import Frames
+from snncc.ir.digits import signed_digits
+
+BLOCK_BYTES = 1 << 18
+"""Lists of active inputs of one block of rows take about so much, at 10 % activity."""
+LINE = 64
+"""Bytes of a cache line."""
+SLACK = 512
+"""Vectors may be read past the end of a buffer."""
+
+
+def plan_units(
+    graph: Graph,
+    steps: int,
+    record: frozenset[str] = frozenset(),
+    stateful: bool = False,
+    dense: Collection[str] = (),
+    both: bool = False,
+) -> UnitPlan:
+    """Plans an integer program.
+
+    Args:
+        graph: verified.
+        steps: how many steps one call computes.
+        record: populations whose spikes and membranes are kept.
+        stateful: whether membranes, and what is the same at every step, stay between calls.
+        dense: projections that become matrix products where they can.
+        both: whether these can also be computed from events.
+
+    Raises:
+        NotExpressible: its numbers or addresses fit no table; no program of a size that runs.
+    """
+    return _Encoder(units_of(graph, dense, both), steps, record, stateful).plan()
+
+
+class _Encoder:
+    def __init__(
+        self, units: Partition, steps: int, record: frozenset[str], stateful: bool
+    ) -> None:
+        self.graph, self.units, self.steps = units.graph, units, steps
+        graph = units.graph
+        self.block: list[bytes] = []
+        self.length = 0
+        self.known: dict[tuple[str, bytes], int] = {}
+        self.tables: dict[str, list[list[int]]] = {
+            name: []
+            for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
+        }
+        self.readout = graph[graph[graph.output].inputs[0]]
+        self.placed = place_values(graph, units, steps, record, stateful)
+        self.values = self.placed.values
+
+    def plan(self) -> UnitPlan:
+        scratch = 0
+        for unit in self.units.units:
+            scratch = max(scratch, self._unit(unit))
+            unit.parts.clear()  # what they hold is among the constants now
+        sizes = dict(
+            units=f.U_SIZE, parts=f.P_SIZE, ops=f.O_SIZE, accesses=f.A_SIZE, gains=f.G_SIZE,
+            constants=f.C_SIZE, neurons=f.N_SIZE,
+        )  # fmt: skip
+        tables = {
+            name: np.array(rows, np.int64).reshape(len(rows), sizes[name])
+            for name, rows in self.tables.items()
+        }
+        return UnitPlan(
+            **tables,
+            block=self._joined(),
+            memory=self.placed.memory + SLACK,
+            scratch=scratch + SLACK,
+            names=tuple(unit.name for unit in self.units.units),
+            values=self.values,
+            populations=self.placed.populations,
+            readout=self.values[self.readout.name],
+            steps=self.steps,
+            dense={number: self._dense(unit, unit.dense)
+                   for number, unit in enumerate(self.units.units) if unit.dense is not None},
+            host={number: self._host(unit.host)
+                  for number, unit in enumerate(self.units.units) if unit.host is not None},
+            relays={number: self._relay(unit)
+                    for number, unit in enumerate(self.units.units) if unit.copies},
+        )  # fmt: skip
+
+    # ---- tables
+
+    def _add(self, table: str, *row: int) -> int:
+        self.tables[table].append([int(cell) for cell in row])
+        return len(self.tables[table]) - 1
+
+    def _keep(self, kind: str, array: Array) -> int:
+        """Puts an array among the constants, once; returns its address."""
+        data = np.ascontiguousarray(array).tobytes()
+        key = (kind, data)
+        if key not in self.known:
+            self.known[key] = self.length
+            padding = bytes(-len(data) % 64 + 64)
+            self.block += [data, padding]
+            self.length += len(data) + len(padding)
+        return int(self.known[key])
+
+    def _joined(self) -> Array:
+        block, place = aligned(self.length + SLACK), 0
+        self.known.clear()
+        self.block.reverse()
+        while self.block:  # each share goes when it is copied: the constants never lie there twice
+            data = self.block.pop()
+            block[place : place + len(data)] = np.frombuffer(data, np.uint8)
+            place += len(data)
+        return block
+
+    def _unit(self, unit: Unit) -> int:
+        """Writes a unit; returns the bytes of scratch memory that it can need."""
+        arrangement, steps = unit.arrangement, self.steps if unit.timed else 1
+        first_part = len(self.tables["parts"])
+        inputs = [self._part(unit, part) for part in unit.parts]
+        first_op = len(self.tables["ops"])
+        for op in unit.ops:
+            self._op(unit, op)
+        tile = tile_of(arrangement.lanes)
+        expected = sum(inputs) * steps * 2 // 10
+        block = max(1, min(64, -(-arrangement.row_count // 8), BLOCK_BYTES // max(1, expected)))
+        rows = arrangement.row_count if unit.is_compiled else 0
+        self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
+                  first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
+        lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
+        return lists + (3 + f.REGISTERS) * 4 * f.TILE * steps + 256
+
+    def _part(self, unit: Unit, part: Part) -> int:
+        """Writes a part; returns how many inputs a row can list."""
+        step = row = 0
+        place = 0
+        if part.kind == f.PLANE:
+            step = frame_stride(self.graph[part.source].type)
+        else:
+            source = self.values[part.source]
+            row, step, place = source.row, source.step, source.at + 8 * part.first_word
+        dtype = np.int32 if part.wide else np.int8
+        weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
+        if part.kind == f.MASKED_LANES:
+            pad = -(-unit.arrangement.lanes // f.TILE) * f.TILE - weights.shape[2]
+            weights = np.pad(weights, ((0, 0), (0, 0), (0, pad)))
+        elif part.kind != f.MASKED:
+            weights = tiled(weights, tile_of(unit.arrangement.lanes))
+        elif not part.wide:
+            weights = weights.astype(np.int16)
+        banks = weights.shape[0] > 1
+        each = weights.nbytes // weights.shape[0]
+        self._add(
+            "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
+            part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
+            part.plane, part.wide,
+        )  # fmt: skip
+        taps = int(part.taps.shape[1])
+        return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)
+
+    def _op(self, unit: Unit, op: Instruction) -> None:
+        what = op.what
+        if op.kind in (f.LOAD, f.STORE):
+            what = self._access(unit, op.node)
+        elif op.kind == f.SCALE:
+            what = self._gain(unit, op.node)
+        elif op.kind == f.FIRE:
+            what = self._neuron(unit, op.node)
+        self._add("ops", op.kind, op.register, what, op.shift, op.adds, op.parts)
+
+    def _access(self, unit: Unit, name: str) -> int:
+        layout = layout_of(self.graph, self.units, name)
+        rows: Places = np.full(unit.arrangement.row_count, layout.start, np.int64)
+        for axis, grid in unit.arrangement.coordinates().items():
+            rows = rows + grid * layout.strides.get(axis, 0)
+        place = self.values[layout.root].at
+        table = self._keep("rows", exactly(rows, np.int32, f"the place of {name}"))
+        lane = layout.strides.get(unit.arrangement.lane, 0)
+        return self._add("accesses", place, layout.strides[TIME], table, lane, layout.size)
+
+    def _dense(self, unit: Unit, dense: DenseSum) -> DenseUnit:
+        source, result, own = self.values[dense.source], self.values[unit.name], unit.arrangement
+        return DenseUnit(
+            dense,
+            (source.at, source.row),
+            result.at,
+            result.size,
+            (*own.sizes, own.lanes),
+            tuple(result.strides.get(axis, 0) for axis in (TIME, *own.rows, own.lane)),
+        )
+
+    def _host(self, node: Node) -> HostUnit:
+        kept = self.placed.populations.get(node.name)
+        return HostUnit(
+            program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
+            self.values[node.name],
+            None if kept is None else kept.record, None if kept is None else kept.state,
+            scratch_of(self.graph, node, self.steps), self.units.host[node.name],
+        )  # fmt: skip
+
+    def _relay(self, unit: Unit) -> Relay:
+        source = self.values[unit.copies]
+        return Relay(source, self.values[unit.name], 8 * elements(source.type, self.steps))
+
+    def _place(self, name: str) -> Place:
+        node = self.graph[name]
+        image = isinstance(node.op, Frames)
+        return Place(node.type, Form.IMAGE) if image else self.values[name]
+
+    def _gain(self, unit: Unit, name: str) -> int:
+        node = self.graph[name]
+        op = node.op
+        if not isinstance(op, Gain):
+            raise TypeError(op.mnemonic)
+        mantissa = self.graph.constants[op.mantissa.name].astype(np.int64)
+        arrangement, axes = unit.arrangement, op.mantissa.axes
+        over = [n for n in arrangement.rows if n in axes]
+        sizes = [n for n in arrangement.sizes]
+        full = spread(mantissa, axes, (TIME, *over, arrangement.lane or "_"))
+        groups = count(full.shape[1:-1])
+        lanes = arrangement.padded
+        table = np.zeros((full.shape[0], groups, arrangement.lanes), np.int64)
+        table[:] = full.reshape(full.shape[0], groups, -1)
+        low, high = bits_in_use(table)
+        dtype = np.int16 if high < 16 else np.int32
+        stored = np.zeros((full.shape[0], groups, lanes), dtype)
+        stored[..., : arrangement.lanes] = table
+        row: Places = np.zeros(arrangement.row_count, np.int64)
+        grids = arrangement.coordinates()
+        for axis in over:
+            row = row * sizes[arrangement.rows.index(axis)] + grids[axis]
+        rows = exactly(row * lanes * stored.itemsize, np.int32, f"the gain {name}")
+        step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
+        return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),
+                         stored.itemsize, low, high, op.shift)  # fmt: skip
+
+    def _neuron(self, unit: Unit, name: str) -> int:
+        op = self.graph[name].op
+        if not isinstance(op, IntegerPopulation):
+            raise TypeError(op.mnemonic)
+        arrangement = unit.arrangement
+        params = ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
+        tables = [self._param(arrangement, *param) for param in params]
+        first = len(self.tables["constants"])
+        for table in tables:
+            self._add("constants", *table)
+        polarity = None if op.polarity is None else self.graph.constants[op.polarity.name]
+        polar = polarity is not None and bool((polarity != 1).any())
+        factor, shift = op.decay
+        digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
+        toward_zero = op.rounding is Rounding.TO_ZERO
+        usual = factor == 1 and op.decay_offset == 0 and not toward_zero
+        usual = usual and op.compare == "ge" and op.reset == "hard"
+        padded = arrangement.padded
+        own = self.placed.populations[name]
+        return self._add(
+            "neurons", first, polar, any(t[2] for t in tables), any(t[1] for t in tables),
+            shift, self._keep("digits", digits), len(digits), op.decay_offset, op.reset == "soft",
+            op.compare == "gt", toward_zero, usual,
+            own.spikes.at, own.spikes.step, own.spikes.row,
+            -1 if own.record is None else own.record.at,
+            4 * padded * arrangement.row_count, 4 * padded,
+            -1 if own.state is None else own.state.at, 4 * padded,
+            len(self.tables["units"]),
+        )  # fmt: skip
+
+    def _param(self, arrangement: Arrangement, param: Param | None, default: int) -> list[int]:
+        """Address and strides of a population's constant."""
+        if param is None:
+            return [self._keep("constant", np.array([default], np.int32)), 0, 0, 0]
+        lane = arrangement.lane or "_"
+        array = self.graph.constants[param.name].astype(np.int64)
+        full = spread(array, param.axes, (TIME, *arrangement.rows, lane))
+        by_step, by_lane = full.shape[0] > 1, full.shape[-1] > 1
+        by_row = count(full.shape[1:-1]) > 1
+        shape = (full.shape[0], *(arrangement.sizes if by_row else full.shape[1:-1]))
+        whole = np.broadcast_to(full, (*shape, full.shape[-1])).reshape(full.shape[0], -1,
+                                                                        full.shape[-1])  # fmt: skip
+        if by_lane:
+            pad = -whole.shape[-1] % f.GROUP
+            whole = np.pad(whole, ((0, 0), (0, 0), (0, pad)))
+        stored = exactly(whole, np.int32, param.name)
+        row = 4 * whole.shape[-1]
+        step = row * whole.shape[1]
+        address = self._keep("constant", stored)
+        return [address, step if by_step else 0, row if by_row else 0, int(by_lane)]
+
+
+def aligned(size: int) -> Array:
+    """Zeroed bytes that begin at a cache line: vectors that cross lines cost twice."""
+    raw = np.zeros(size + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size]

@@ -1,0 +1,101 @@
+"""Which nodes the host computes: what compiled units have no form for, with the reason.
+
+Compiled units have registers of 32 bits and lanes that never change places. A node that needs more
+is computed by the interpreter, in the plan's memory, between compiled units. Projections are never
+among them: they are split until they fit (`narrow_projections`, `listing`), and read a copy of
+their spikes in other lanes where the lanes do not suit them.
+"""
+
+from snncc.ir import Array, Graph, Kind, Node
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.op import Op
+
+INT32 = (1 << 31) - 1
+MOST_SHIFT = 31
+"""Of a register of 32 bits; what a machine does with more differs."""
+COMPILED = (Frames, Contract, Convolve, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+
+
+def hosted(graph: Graph) -> dict[str, str]:
+    """The nodes that the host computes, each with the reason in words."""
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Frames | Contract | Convolve | IntegerReadout):
+            continue
+        reason = _reason_against(graph, node)
+        wide = [name for name in node.inputs if is_wide(graph[name])]
+        if not reason and wide:  # compiled units cannot load more than 32 bits
+            reason = f"it reads {wide[0]}, whose numbers need more than 32 bits"
+        if reason:
+            found[node.name] = reason
+    return found
+
+
+def is_wide(node: Node) -> bool:
+    """Whether a current needs more than 32 bits.
+
+    A register adds and shifts left modulo 2^32, so what passes through it on the way does not
+    matter: only what it holds in the end, when it is stored, scaled or taken by neurons. These are
+    currents, whose declared ranges hold every sum of their contributions.
+    """
+    if node.type.kind is not Kind.CURRENT:
+        return False
+    return node.type.range is None or _beyond(node.type.range)
+
+
+def membrane_bytes(node: Node) -> int:
+    """Bytes of a membrane of a population, which its declared interval fits."""
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+    return 8 if _beyond(op.membrane) else 4
+
+
+def _beyond(interval: tuple[int, int]) -> bool:
+    return not -INT32 <= interval[0] <= interval[1] <= INT32
+
+
+def _reason_against(graph: Graph, node: Node) -> str:
+    op: Op = node.op
+    if not isinstance(op, COMPILED):
+        return f"compiled units have no {op.mnemonic}"
+    if isinstance(op, Concat) and node.type.kind is not Kind.CURRENT:
+        return "it puts spikes side by side"
+    if is_wide(node):
+        return "its numbers need more than 32 bits"
+    if isinstance(op, Sum) and max(op.shifts, default=0) > MOST_SHIFT:
+        return f"it shifts by more than {MOST_SHIFT}"
+    if isinstance(op, Gain):
+        return _against_gain(graph, node, op)
+    if isinstance(op, IntegerPopulation):
+        return _against_neurons(graph, op)
+    return ""
+
+
+def _against_gain(graph: Graph, node: Node, op: Gain) -> str:
+    low, high = graph[node.inputs[0]].type.range or (0, 0)
+    mantissa = graph.constants[op.mantissa.name]
+    largest = _largest(mantissa)
+    if max(-low, high) * largest + (1 << op.shift) > INT32:
+        return "it needs more than 32 bits before its shift"
+    if largest > INT32:
+        return "its mantissas need more than 32 bits"
+    return ""
+
+
+def _against_neurons(graph: Graph, op: IntegerPopulation) -> str:
+    (low, high), (factor, shift) = op.membrane, op.decay
+    reach = max(-low, high) * max(factor, 1) + op.decay_offset
+    if reach > INT32 or shift > MOST_SHIFT:
+        return "its membranes need more than 32 bits"
+    for param in (op.threshold, op.bias, op.offset):
+        if param is not None and _largest(graph.constants[param.name]) > INT32:
+            return f"{param.name} needs more than 32 bits"
+    return ""
+
+
+def _largest(array: Array) -> int:
+    """The largest magnitude in a constant."""
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    return max(-low, high)

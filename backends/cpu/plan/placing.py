@@ -1,0 +1,128 @@
+"""Gives every value of a program a place in the working memory."""
+
+from dataclasses import dataclass
+
+from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.plan.currents import bytes_of, layout_of, root_of
+from snncc.backends.cpu.plan.hosting import membrane_bytes
+from snncc.backends.cpu.plan.memory import place_buffers
+from snncc.backends.cpu.plan.places import Form, Place, Population, bits_at, lanes_at
+from snncc.backends.cpu.plan.unit import Partition
+from snncc.ir import TIME, Graph
+from snncc.ir.dialects.integer import IntegerPopulation
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A working memory that is laid out.
+
+    Attributes:
+        values: spikes and stored currents.
+        populations: what is kept of them.
+        memory: bytes in all.
+    """
+
+    values: dict[str, Place]
+    populations: dict[str, Population]
+    memory: int
+
+
+def place_values(
+    graph: Graph, units: Partition, steps: int, record: frozenset[str], stateful: bool
+) -> Placed:
+    """Lays out the working memory of one image.
+
+    Args:
+        graph: the program.
+        units: of it.
+        steps: how many steps lie in memory.
+        record: populations whose spikes and membranes stay to the end.
+        stateful: whether membranes, and what is the same at every step, stay between calls.
+    """
+    populations = {node.name: units.spikes[node.name] for node in graph.select(IntegerPopulation)}
+    buffers = _Buffers(graph, units, steps)
+    for name, lay in populations.items():
+        if name in record:
+            buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
+            buffers.fixed.append(f"spikes {name}")
+        if stateful:
+            buffers.keep(f"state {name}", _lanes(graph, name, lay))
+    places, memory = buffers.places(stateful)
+    values = {
+        key: bits_at(units.types[key], places[f"spikes {key}"], lay)
+        for key, lay in units.spikes.items()
+    }
+    for name in units.stored:
+        layout = layout_of(graph, units, name)
+        at = places[f"current {layout.root}"] + layout.start
+        kind = units.types[name]
+        values[name] = Place(kind, Form.INTEGERS, at, layout.size, layout.strides)
+    numbers = {unit.name: number for number, unit in enumerate(units.units)}
+    kept: dict[str, Population] = {}
+    for name, lay in populations.items():
+        kind, size = graph[name].type, membrane_bytes(graph[name])
+        levels: Place | None = None
+        state: Place | None = None
+        if name in record:
+            levels = lanes_at(kind, places[f"record {name}"], lay, size)
+        if stateful:
+            state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
+        kept[name] = Population(numbers[name], values[name], levels, state)
+    return Placed(values, kept, memory)
+
+
+def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:
+    """Bytes of the membranes of one step."""
+    return membrane_bytes(graph[name]) * lay.row_count * lay.padded
+
+
+class _Buffers:
+    """What lies in the working memory, and from which unit to which it is needed."""
+
+    def __init__(self, graph: Graph, units: Partition, steps: int) -> None:
+        self.graph, self.units, self.steps = graph, units, steps
+        self.sizes: dict[str, int] = {}
+        self.lives: dict[str, tuple[int, int]] = {}
+        self.fixed: list[str] = []
+        for at, unit in enumerate(units.units):
+            for name in (*unit.reads, *unit.writes):
+                self._touch(name, at)
+        self._touch(graph[graph.output].inputs[0], len(units.units))
+        for key, lay in units.spikes.items():
+            timed = steps if units.types[key].temporal else 1
+            self.sizes[f"spikes {key}"] = timed * lay.row_count * 8 * lay.words
+        for buffer in [name for name in self.lives if name.startswith("current ")]:
+            node = graph[buffer.removeprefix("current ")]
+            timed = steps if node.type.temporal else 1
+            self.sizes[buffer] = timed * node.type.neurons * bytes_of(graph, node.name)
+
+    def _touch(self, name: str, at: int) -> None:
+        """A unit reads or writes a value."""
+        if name in self.units.spikes:
+            buffer = f"spikes {name}"
+        elif name in self.units.stored:
+            buffer = f"current {root_of(self.graph, self.units, name)[0]}"
+        else:
+            return  # the image
+        first, _ = self.lives.get(buffer, (at, at))
+        self.lives[buffer] = (first, at)
+
+    def keep(self, name: str, size: int) -> None:
+        """Takes a buffer that lives all the time."""
+        self.sizes[name] = size
+        self.fixed.append(name)
+
+    def places(self, stateful: bool) -> tuple[dict[str, int], int]:
+        """Places of all buffers, and how many bytes there are in all."""
+        if stateful:  # what is computed at the first step alone
+            self.fixed += [f"spikes {key}" for key in self.units.spikes
+                           if not self.units.types[key].temporal]  # fmt: skip
+            self.fixed += [
+                name
+                for name in self.sizes
+                if name.startswith("current ")
+                and not self.graph[name.removeprefix("current ")].type.temporal
+            ]
+        for name in self.sizes:
+            self.lives.setdefault(name, (0, len(self.units.units)))
+        return place_buffers(self.sizes, self.lives, self.fixed)

@@ -1,0 +1,104 @@
+"""What a program is taken apart into: units, each a list of ops on registers."""
+
+from dataclasses import dataclass, field
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.parts.part import Part
+from snncc.backends.cpu.plan.dense import DenseSum
+from snncc.ir import Graph, Node, ValueType
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One op on a unit's registers.
+
+    Attributes:
+        kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
+        register: which it changes or reads.
+        what: PROJECT: number of the first part; SUM: the other register.
+        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
+        shift: the value is shifted left by this.
+        adds: whether it is added to the register, or replaces what is there.
+        parts: PROJECT: how many parts with one matrix it adds up.
+    """
+
+    kind: int
+    register: int
+    what: int = 0
+    node: str = ""
+    shift: int = 0
+    adds: bool = False
+    parts: int = 1
+
+
+@dataclass
+class Unit:
+    """What is computed together.
+
+    Attributes:
+        name: the population, or the current that is stored.
+        arrangement: of everything in it.
+        timed: whether it differs from step to step.
+        parts: its projections.
+        ops: in order, for every row, tile and step.
+        dense: the whole of it as matrix products; without parts it can only be computed so.
+        host: the node that the host computes instead of all this.
+        copies: spikes that the host brings into the lanes of this unit; "" for none.
+    """
+
+    name: str
+    arrangement: Arrangement
+    timed: bool
+    parts: list[Part] = field(default_factory=list[Part])
+    ops: list[Instruction] = field(default_factory=list[Instruction])
+    dense: DenseSum | None = None
+    host: Node | None = None
+    copies: str = ""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether compiled kernels can compute it."""
+        return self.host is None and not self.copies and bool(self.parts or self.dense is None)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Spikes and stored currents that it needs."""
+        loads = (op.node for op in self.ops if op.kind == f.LOAD)
+        sources = [part.source for part in self.parts]
+        if self.dense is not None:
+            sources.append(self.dense.source)
+        if self.host is not None:
+            sources += self.host.inputs
+        if self.copies:
+            sources.append(self.copies)
+        return tuple(dict.fromkeys((*sources, *loads)))
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        if self.host is not None or self.copies:
+            return (self.name,)
+        return tuple(op.node for op in self.ops if op.kind in (f.STORE, f.FIRE))
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A program taken apart.
+
+    Attributes:
+        graph: the program, its projections such that compiled units can add them up.
+        host: the nodes that the host computes, and why.
+        units: in order of execution.
+        spikes: how spikes lie: of populations, of what the host made, of copies in other lanes.
+        stored: how every stored current lies.
+        types: of all of these.
+        slices: stored currents that lie within the one of a concat: (concat, first element).
+    """
+
+    graph: Graph
+    host: dict[str, str]
+    units: tuple[Unit, ...]
+    spikes: dict[str, Arrangement]
+    stored: dict[str, Arrangement]
+    types: dict[str, ValueType]
+    slices: dict[str, tuple[str, int]]

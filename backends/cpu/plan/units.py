@@ -1,0 +1,338 @@
+"""A program as units: what is computed together, row by row, without leaving the cache.
+
+A unit ends in a population or in stored currents. The current of a population is taken apart into
+ops on registers; a current that several nodes read, that is the same at every step while its
+reader's is not, or that lies in other lanes than its reader, is stored once and loaded.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
+from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
+from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
+from snncc.backends.cpu.plan.hosting import hosted
+from snncc.backends.cpu.plan.narrow_projections import narrowed
+from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
+from snncc.ir import TIME, Graph, Kind, Node, ValueType
+from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+
+
+def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Partition:
+    """Takes an integer program apart.
+
+    Args:
+        graph: integer dialect, verified.
+        dense: projections that become matrix products, in units of their own, where they can.
+        both: whether these units can also be computed from events, to compare the two.
+
+    Raises:
+        NotExpressible: its axes have names that mean something else here.
+    """
+    _require_axes(graph)
+    program = narrowed(graph)
+    stored: set[str] = set()
+    while True:
+        try:
+            return _Splitter(program, dense, both, stored).split()
+        except _TooDeep as deep:
+            stored.add(deep.node)
+
+
+def host_units(graph: Graph) -> dict[str, str]:
+    """The nodes of a program that the host computes, each with the reason."""
+    return hosted(narrowed(graph))
+
+
+class _TooDeep(Exception):
+    """A unit has no register left for a current, which must be stored before it."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+class _Splitter:
+    def __init__(
+        self, graph: Graph, dense: Collection[str], both: bool, apart: Collection[str]
+    ) -> None:
+        self.graph, self.host, self.apart = graph, hosted(graph), apart
+        self.dense, self.both = frozenset(dense), both
+        self.sums: dict[str, DenseSum | None] = {}
+        self.units: list[Unit] = []
+        self.spikes: dict[str, Arrangement] = {}
+        self.stored: dict[str, Arrangement] = {}
+        self.types: dict[str, ValueType] = {}
+        self.slices: dict[str, tuple[str, int]] = {}
+        self.copies: dict[tuple[str, str], str] = {}
+        self.uses: dict[str, int] = {}
+        for node in graph.nodes:
+            for name in node.inputs:
+                self.uses[name] = self.uses.get(name, 0) + 1
+
+    def split(self) -> Partition:
+        for node in self.graph.nodes:
+            if node.name in self.host:
+                if node.type.kind is not Kind.CURRENT:
+                    self._host(node)
+            elif isinstance(node.op, IntegerPopulation):
+                self._population(node)
+            elif node.name == self.graph.output:
+                self._need(self.graph[node.inputs[0]])
+        return Partition(
+            self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.types,
+            self.slices,
+        )  # fmt: skip
+
+    def _population(self, node: Node) -> None:
+        current = self.graph[node.inputs[0]]
+        unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
+        self._fetch(unit, current)
+        self._emit(unit, current, 0, 0, False)
+        unit.ops.append(Instruction(f.FIRE, 0, node=node.name))
+        self._add(unit)
+        self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _add(self, unit: Unit) -> None:
+        """Projections that follow each other into one register become one where they may."""
+        ops: list[Instruction] = []
+        for op in unit.ops:
+            last = ops[-1] if ops else op
+            count = last.parts + 1
+            group = unit.parts[last.what : last.what + count]
+            follows = (last.kind, last.register, last.shift, last.what + last.parts) == (
+                op.kind, op.register, op.shift, op.what,
+            )  # fmt: skip
+            if ops and op.kind == f.PROJECT and op.adds and follows and can_stack(group):
+                ops[-1] = replace(last, parts=count)
+            else:
+                ops.append(op)
+        for op in ops:
+            if op.kind == f.PROJECT and op.parts > 1:
+                chosen = slice(op.what, op.what + op.parts)
+                unit.parts[chosen] = stacked(unit.parts[chosen])
+        unit.ops = ops
+        self.units.append(unit)
+
+    def _lane(self, node: Node) -> str:
+        """The lanes in which most of a current comes without being rearranged."""
+        found: list[str] = []
+        self._lanes(node, found)
+        names = [n for n in node.type.names if n != TIME]
+        fitting = [lane for lane in found if lane in names]
+        if fitting:
+            return max(fitting, key=fitting.count)
+        if isinstance(node.op, Contract | Convolve):
+            return found[0]  # a single lane
+        return names[-1] if names else ""
+
+    def _lanes(self, node: Node, found: list[str]) -> None:
+        if isinstance(node.op, Contract | Convolve):
+            found.append(lane_of(node, self._source(node)))
+        elif node.name in self.stored:
+            found.append(self.stored[node.name].lane)
+        elif node.name in self.host:
+            found.append(self._host_lane(node))
+        elif isinstance(node.op, Concat):
+            found.append(self._concat_lane(node, node.op))
+        else:
+            for name in node.inputs:
+                self._lanes(self.graph[name], found)
+
+    def _concat_lane(self, node: Node, op: Concat) -> str:
+        lanes = [self._lane(self.graph[name]) for name in node.inputs]
+        renamed = [op.out if a == b else a for a, b in zip(lanes, op.along, strict=True)]
+        return max(renamed, key=renamed.count)
+
+    def _source(self, node: Node) -> Source:
+        """How lies what a projection reads."""
+        source = self.graph[node.inputs[0]]
+        return IMAGE if isinstance(source.op, Frames) else self.spikes[self._read_by(node)]
+
+    def _read_by(self, node: Node) -> str:
+        """What a projection reads: its source, or a copy of it in lanes that suit it better."""
+        name, op = node.inputs[0], node.op
+        if isinstance(self.graph[name].op, Frames) or not isinstance(op, Convolve):
+            return name
+        if self.spikes[name].lane not in (op.height, op.width):
+            return name
+        wanted = (name, op.channel)
+        if wanted not in self.copies:
+            copy = self._unused(f"{name} along {op.channel}")
+            kind = self.graph[name].type
+            self.spikes[copy], self.types[copy] = arrange(kind, op.channel), kind
+            self.units.append(Unit(copy, self.spikes[copy], kind.temporal, copies=name))
+            self.copies[wanted] = copy
+        return self.copies[wanted]
+
+    def _host(self, node: Node) -> None:
+        """The interpreter computes this node, from what is stored, into what is stored."""
+        if node.name in self.types:
+            return
+        for name in node.inputs:
+            if self.graph[name].type.kind is Kind.CURRENT:
+                self._need(self.graph[name])
+        unit = Unit(node.name, arrange(node.type, self._host_lane(node)), node.type.temporal)
+        unit.host = node
+        self.units.append(unit)
+        lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
+        lies[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _host_lane(self, node: Node) -> str:
+        """The lanes of what the host computes: those of a source, where that axis remains."""
+        names = [n for n in node.type.names if n != TIME]
+        along = node.op.along if isinstance(node.op, Concat) else ("",) * len(node.inputs)
+        for name, axis in zip(node.inputs, along, strict=True):
+            known = self.spikes.get(name) or self.stored.get(name)
+            lane = "" if known is None else known.lane
+            if isinstance(node.op, Concat) and lane == axis:
+                lane = node.op.out
+            if lane in names:
+                return lane
+        return names[-1] if names else ""
+
+    def _is_stored(self, node: Node, unit: Unit) -> bool:
+        if isinstance(node.op, Concat) or self.uses[node.name] > 1:
+            return True
+        if node.name in self.host or node.name in self.apart:
+            return True
+        if node.type.temporal != unit.timed:
+            return True
+        if isinstance(node.op, Contract | Convolve):
+            lane = lane_of(node, self._source(node))
+            return lane != unit.arrangement.lane or self._dense(node) is not None
+        return False
+
+    def _dense(self, node: Node) -> DenseSum | None:
+        if node.name not in self.dense or not isinstance(node.op, Contract | Convolve):
+            return None
+        if node.name not in self.sums:
+            unit = arrange(node.type, self._lane(node))
+            made = dense_sum(self.graph, node, self._source(node), unit)
+            self.sums[node.name] = made and replace(made, source=self._read_by(node))
+        return self.sums[node.name]
+
+    def _emit(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
+        """Ops that put a current, shifted, into a register of a unit."""
+        if not self._is_stored(node, unit):
+            self._compute(unit, node, register, shift, adds)
+            return
+        if not self._is_here(node, unit):
+            self._need(node)
+            unit.ops.append(Instruction(f.LOAD, register, node=node.name, shift=shift, adds=adds))
+            return
+        own = self._free(register, node) if adds or shift else register
+        self._compute(unit, node, own, 0, False)
+        self._store(unit, node, own)
+        if own != register:
+            unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
+
+    def _is_here(self, node: Node, unit: Unit) -> bool:
+        """Whether a current that is to be stored can be computed within a unit."""
+        return (
+            node.name not in self.stored
+            and node.name not in self.host
+            and node.name not in self.apart
+            and not isinstance(node.op, Concat)
+            and self._dense(node) is None
+            and node.type.temporal == unit.timed
+            and self._lane(node) == unit.arrangement.lane
+            and set(node.type.names) - {TIME}
+            == {*unit.arrangement.rows, unit.arrangement.lane} - {""}
+        )
+
+    def _fetch(self, unit: Unit, node: Node) -> None:
+        """Stores, before the unit, what it cannot compute itself."""
+        if self._is_stored(node, unit) and not self._is_here(node, unit):
+            self._need(node)
+        elif isinstance(node.op, Sum | Gain):
+            for name in node.inputs:
+                self._fetch(unit, self.graph[name])
+
+    def _free(self, register: int, node: Node) -> int:
+        if register + 1 >= f.REGISTERS:
+            raise _TooDeep(node.name)
+        return register + 1
+
+    def _compute(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
+        match node.op:
+            case Contract() | Convolve():
+                for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
+                    own_source = replace(part, source=self._read_by(node))
+                    unit.parts.append(own_source)
+                    number, plane = len(unit.parts) - 1, part.plane
+                    unit.ops.append(
+                        Instruction(f.PROJECT, register, number, shift=shift + plane, adds=adds)
+                    )
+                    adds = True
+            case Sum():
+                for name, own in node.op.terms(node.inputs):
+                    self._emit(unit, self.graph[name], register, shift + own, adds)
+                    adds = True
+            case Gain():
+                own = self._free(register, node) if adds or shift else register
+                self._emit(unit, self.graph[node.inputs[0]], own, 0, False)
+                unit.ops.append(Instruction(f.SCALE, own, node=node.name))
+                if own != register:
+                    unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
+            case _:
+                raise TypeError(f"{node.name} is a {node.op.mnemonic} within a current")
+
+    def _need(self, node: Node) -> None:
+        """Sees to it that a current is stored."""
+        if node.name in self.stored:
+            return
+        if node.name in self.host:
+            self._host(node)
+            return
+        if isinstance(node.op, Concat):
+            self._need_concat(node, node.op)
+            return
+        unit = Unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
+        if isinstance(node.op, Sum | Gain):
+            for name in node.inputs:
+                self._fetch(unit, self.graph[name])
+        unit.dense = self._dense(node)
+        if unit.dense is None or self.both:
+            self._compute(unit, node, 0, 0, False)
+        self._store(unit, node, 0)
+        self._add(unit)
+
+    def _store(self, unit: Unit, node: Node, register: int) -> None:
+        unit.ops.append(Instruction(f.STORE, register, node=node.name))
+        self.stored[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _need_concat(self, node: Node, op: Concat) -> None:
+        """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
+        for place, name in enumerate(node.inputs):
+            source = self.graph[name]
+            free = name not in self.slices and source.type.temporal == node.type.temporal
+            if free and node.inputs.count(name) == 1:
+                self._need(source)
+                self.slices[name] = (node.name, place)
+                continue
+            self._need(source)
+            copy = self._unused(f"{node.name}[{place}]")
+            arrangement = arrange(source.type, self.stored[name].lane)
+            unit = Unit(copy, arrangement, node.type.temporal)
+            unit.ops += [Instruction(f.LOAD, 0, node=name), Instruction(f.STORE, 0, node=copy)]
+            self.units.append(unit)
+            self.stored[copy], self.types[copy] = arrangement, source.type
+            self.slices[copy] = (node.name, place)
+        self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
+        self.types[node.name] = node.type
+
+    def _unused(self, name: str) -> str:
+        """A name that no node has: the program's own names are any text."""
+        while name in self.graph.by_name or name in self.types:
+            name += "'"
+        return name
+
+
+def _require_axes(graph: Graph) -> None:
+    """Refuses axes whose names mean something else here; no program that is verified has them."""
+    for node in graph.nodes:
+        if any(not name or name.startswith("<") for name in node.type.names):
+            raise NotExpressible(f"{node.name} has an axis whose name has another meaning here")

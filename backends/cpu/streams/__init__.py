@@ -1,0 +1,1 @@
+"""One image, step by step, with a state that can be kept."""

@@ -1,0 +1,132 @@
+"""What a stream needs to go on: a value, a file, and checks of both."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from snncc.data.files import read_arrays, write_named
+from snncc.diagnostics import SnnccError
+from snncc.execution import Images, Ints, check_images
+from snncc.ir import TIME, Array, Graph
+from snncc.ir.arrays import narrow
+from snncc.ir.dialects.integer import IntegerPopulation
+
+SCHEMA = 1
+PROGRAM, DONE, IMAGE, READOUT, FORM = "program", "done", "image", "readout", "schema"
+MEMBRANES = "membranes/"
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """A program between two time steps of one image.
+
+    Attributes:
+        program: sha256 of the graph and its constants, as `Simulator.digest` gives it.
+        done: how many steps are computed.
+        image: uint8, [*axes of the image].
+        membranes: by population, after the reset, integers [*axes of its type but time].
+        readout: sum of the current that is read out, over the steps done, without the offset.
+    """
+
+    program: str
+    done: int
+    image: Images
+    membranes: Mapping[str, Ints]
+    readout: Ints
+
+
+def save_state(path: Path, state: StreamState) -> None:
+    """Writes a state as .npz, not compressed; equal states give equal bytes.
+
+    Raises:
+        SnnccError: SNN002 when the file cannot be written.
+    """
+    arrays: dict[str, Array] = {
+        FORM: np.array(SCHEMA),
+        PROGRAM: np.array(state.program),
+        DONE: np.array(state.done),
+        IMAGE: state.image,
+        READOUT: state.readout,
+    }
+    arrays |= {MEMBRANES + name: narrow(values) for name, values in state.membranes.items()}
+    write_named(path, arrays, zipfile.ZIP_STORED)
+
+
+def load_state(path: Path) -> StreamState:
+    """Reads a state. Whether it fits a program is seen when it is resumed.
+
+    Raises:
+        SnnccError: SNN015 when the file cannot be read, SNN016 when it holds no state.
+    """
+    arrays = read_arrays(path)
+    missing = [key for key in (FORM, PROGRAM, DONE, IMAGE, READOUT) if key not in arrays]
+    if missing:
+        raise _wrong(f"{path} is not the state of a stream", f"it has no array {missing[0]!r}")
+    schema, program, done = arrays[FORM], arrays[PROGRAM], arrays[DONE]
+    if schema.shape or not _whole(schema) or int(schema) != SCHEMA:
+        raise _wrong(f"{path} is a state of another version", f"this one reads {SCHEMA}")
+    if program.shape or program.dtype.kind != "U" or done.shape or not _whole(done):
+        raise _wrong(f"{path} is not the state of a stream", "its program or step has no such form")
+    membranes = {
+        key.removeprefix(MEMBRANES): _ints(path, key, array)
+        for key, array in arrays.items()
+        if key.startswith(MEMBRANES)
+    }
+    readout = _ints(path, READOUT, arrays[READOUT])
+    return StreamState(str(program), int(done), arrays[IMAGE], membranes, readout)
+
+
+def check_state(graph: Graph, digest: str, state: StreamState) -> None:
+    """Sees to it that a program can have been in a state.
+
+    Raises:
+        SnnccError: SNN016 when it is of another program, or has a shape or a number that this
+            program cannot reach.
+    """
+    if state.program != digest:
+        raise _wrong(
+            "the state is of another program",
+            f"its sha256 begins with {state.program[:16] or 'nothing'}, not {digest[:16]}",
+            "resume with the program that the stream was started with",
+        )
+    if not 0 <= state.done <= graph.steps:
+        raise _wrong(f"the state is of step {state.done}", f"the program has {graph.steps} steps")
+    check_images(graph, state.image[None])
+    populations = {node.name: node for node in graph.select(IntegerPopulation)}
+    if set(state.membranes) != set(populations):
+        odd = sorted(set(state.membranes) ^ set(populations))
+        raise _wrong("the state is not of this program's populations", f"first: {odd[0]}")
+    for name, node in populations.items():
+        op = node.op
+        if isinstance(op, IntegerPopulation):
+            shape = node.type.without(TIME).shape
+            _check(f"membranes of {name}", state.membranes[name], shape, op.membrane)
+    source = graph[graph[graph.output].inputs[0]].type
+    low, high = source.range or (0, 0)
+    bounds = (low * state.done, high * state.done)
+    _check("its readout", state.readout, graph[graph.output].type.shape, bounds)
+
+
+def _check(what: str, values: Ints, shape: tuple[int, ...], bounds: tuple[int, int]) -> None:
+    if values.shape != shape:
+        raise _wrong(f"the state does not fit: {what}", f"{list(values.shape)}, not {list(shape)}")
+    if values.size and not bounds[0] <= int(values.min()) <= int(values.max()) <= bounds[1]:
+        reach = f"{values.min()}..{values.max()}, the program reaches {bounds[0]}..{bounds[1]}"
+        raise _wrong(f"the state does not fit: {what}", reach)
+
+
+def _whole(array: Array) -> bool:
+    return bool(np.issubdtype(array.dtype, np.integer))
+
+
+def _ints(path: Path, key: str, array: Array) -> Ints:
+    if not _whole(array) or array.dtype == np.uint64:
+        raise _wrong(f"{path} is not the state of a stream", f"{key} is {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _wrong(message: str, why: str, help: str = "save it again with `save_state`") -> SnnccError:
+    return SnnccError("SNN016", message, why=why, help=help)

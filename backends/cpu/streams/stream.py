@@ -1,0 +1,135 @@
+"""One image, step by step: answers as they come, and a state that can be kept and resumed.
+
+    stream = Simulator(graph).stream(image)
+    for answer in stream:
+        print(answer.done, answer.logits.argmax())
+    save_state(path, stream.state())  # at any step; Simulator(graph).resume(load_state(path))
+
+The bits are those of a batch run, whatever the number of threads and wherever it was interrupted.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.backends.cpu.streams.state import StreamState
+from snncc.diagnostics import SnnccError
+from snncc.execution import Images, Ints, readout_of
+from snncc.ir import Array, Graph
+from snncc.ir.arrays import spread
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one time step of the engine gave.
+
+    Attributes:
+        current: what is read out at this step, [*axes of the output], without the offset.
+        spikes: 0 or 1 by recorded population, [*axes of its type but time].
+        membranes: likewise, at the comparison, before the reset.
+        counts: spikes of every population.
+    """
+
+    current: Ints
+    spikes: Mapping[str, Array]
+    membranes: Mapping[str, Ints]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network has answered after some of its steps.
+
+    Attributes:
+        done: how many steps are computed.
+        readout: integers, [*axes of the output]; after the last step those of a batch run.
+        logits: the same in real units, float64.
+        spikes: of this step, 0 or 1 by recorded population, [*axes of its type but time].
+        membranes: of this step, Z at the comparison, before the reset; same shape.
+        spike_counts: spikes of every population at this step.
+    """
+
+    done: int
+    readout: Ints
+    logits: NDArray[np.float64]
+    spikes: Mapping[str, Array]
+    membranes: Mapping[str, Ints]
+    spike_counts: Mapping[str, int]
+
+
+class Engine(Protocol):
+    """Computes single steps of one image and holds the membranes between them."""
+
+    def step(self, t: int) -> Step:
+        """Computes step t, after step t - 1."""
+        ...
+
+    def membranes(self) -> dict[str, Ints]:
+        """After the reset, by population, [*axes of its type but time]."""
+        ...
+
+    def resume(self, membranes: Mapping[str, Ints]) -> None:
+        """Takes membranes that `membranes` gave; the next step is not the first."""
+        ...
+
+
+class Stream:
+    """One image on its way through a program. `Simulator.stream` and `.resume` make it.
+
+    Args:
+        graph: integer dialect.
+        image: uint8, [*axes of the image].
+        digest: of the graph, as `Simulator.digest` gives it.
+        engine: of this image.
+        done: how many steps the engine has behind it.
+        readout: sum over them, without the offset.
+    """
+
+    def __init__(
+        self, graph: Graph, image: Images, digest: str, engine: Engine, done: int, readout: Ints
+    ) -> None:
+        self.graph, self.done = graph, done
+        self._image, self._digest, self._engine = image, digest, engine
+        self._sum = readout
+        op, kind = readout_of(graph), graph[graph.output].type
+        self._unit = op.unit
+        self._offset = np.zeros(kind.shape, np.int64)
+        if op.offset is not None:
+            constant = graph.constants[op.offset.name].astype(np.int64)
+            self._offset += spread(constant, op.offset.axes, kind.names)
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.graph.steps
+
+    def step(self) -> Answer:
+        """Computes the next time step.
+
+        Raises:
+            SnnccError: SNN001 when all are computed.
+        """
+        if self.finished:
+            raise SnnccError(
+                "SNN001",
+                f"all {self.done} time steps of the image are computed",
+                help="start another stream, or look at `finished`",
+            )
+        found = self._engine.step(self.done)
+        self.done += 1
+        self._sum = self._sum + found.current
+        readout = self._sum + self._offset
+        logits = readout.astype(np.float64) * self._unit
+        return Answer(self.done, readout, logits, found.spikes, found.membranes, found.counts)
+
+    def __iter__(self) -> Iterator[Answer]:
+        """The remaining steps."""
+        while not self.finished:
+            yield self.step()
+
+    def state(self) -> StreamState:
+        """Everything that the remaining steps need; later steps do not change it."""
+        membranes = self._engine.membranes()
+        return StreamState(self._digest, self.done, self._image, membranes, self._sum)

@@ -1,0 +1,1 @@
+"""Runs bundles under Lava in a child process."""

@@ -1,0 +1,1 @@
+"""Recorded calls: which op a torch function is, and what becomes of its axes."""

@@ -1,0 +1,75 @@
+"""Which torch function has which handler, by name; one more is one more word here."""
+
+from collections.abc import Callable
+
+from snncc.frontends.torch_recorder.calls import (
+    arithmetic,
+    convolutions,
+    linear,
+    moves,
+    pooling,
+    shapes,
+)
+from snncc.frontends.torch_recorder.calls.call import Call, Plan
+from snncc.ir.dialects import traced as ops
+
+_GROUPS: dict[Callable[[Call], Plan], str] = {
+    shapes.same: "contiguous clone detach data to float double type type_as identity "
+    "dropout dropout1d dropout2d alpha_dropout feature_dropout",
+    shapes.reshape: "reshape view reshape_as view_as",
+    shapes.flatten: "flatten ravel",
+    shapes.unflatten: "unflatten",
+    shapes.unsqueeze: "unsqueeze",
+    shapes.squeeze: "squeeze",
+    shapes.permute: "permute",
+    shapes.transpose: "transpose swapaxes swapdims",
+    shapes.transpose_last: "T mT t",
+    shapes.movedim: "movedim moveaxis",
+    shapes.expand: "expand expand_as",
+    shapes.repeat: "repeat",
+    shapes.concat: "cat concat concatenate",
+    moves.moved: "getitem select narrow roll flip fliplr flipud index_select tile pad interpolate "
+    "chunk split tensor_split split_with_sizes unsafe_chunk unsafe_split unbind hsplit vsplit "
+    "dsplit upsample upsample_nearest repeat_interleave",
+    linear.linear: "linear",
+    linear.matmul: "matmul mm",
+    linear.einsum: "einsum",
+    convolutions.conv2d: "conv2d",
+    convolutions.conv1d: "conv1d",
+    convolutions.conv_transpose2d: "conv_transpose2d",
+    linear.batch_norm: "batch_norm",
+    pooling.avg_pool2d: "avg_pool2d",
+    pooling.avg_pool1d: "avg_pool1d",
+    pooling.adaptive_avg_pool2d: "adaptive_avg_pool2d",
+    pooling.max_pool: "max_pool1d max_pool2d max_pool3d",
+    pooling.adaptive_max_pool: "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
+    arithmetic.reduction(ops.Mean): "mean",
+    arithmetic.reduction(ops.Total): "sum",
+    arithmetic.add: "add iadd radd",
+    arithmetic.sub: "sub isub subtract",
+    arithmetic.rsub: "rsub",
+    arithmetic.mul: "mul imul rmul multiply",
+    arithmetic.div: "div idiv truediv itruediv divide true_divide",
+    arithmetic.neg: "neg negative",
+    arithmetic.clipped: "relu relu6 abs absolute",
+    arithmetic.bounded: "clamp clip hardtanh",
+}
+HANDLERS: dict[str, Callable[[Call], Plan]] = {
+    name: handler for handler, names in _GROUPS.items() for name in names.split()
+}
+BITS = frozenset((moves.moved, pooling.max_pool, pooling.adaptive_max_pool))
+"""Handlers that make spikes of spikes; a product of two values does so too."""
+PARTS = frozenset(
+    (
+        *("chunk", "split", "tensor_split", "split_with_sizes", "unsafe_chunk", "unsafe_split"),
+        *("unbind", "hsplit", "vsplit", "dsplit"),
+    )
+)
+"""Functions that give several results, each of which has the handler's form."""
+READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
+"""Functions by which Python sees the data of a value."""
+RANDOM = {
+    *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
+    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
+}
+"""Functions that draw random numbers."""

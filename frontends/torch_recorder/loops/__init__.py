@@ -1,0 +1,1 @@
+"""Models whose loop over time is Python."""

@@ -1,0 +1,103 @@
+"""What the user is told about a loop over time that has no form."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from snncc.diagnostics import Finding
+from snncc.frontends.torch_recorder.loops.forms import NO_FORM
+from snncc.frontends.torch_recorder.loops.tape import SHARED, NotRolled
+from snncc.frontends.torch_recorder.source_lines import definition_of
+from snncc.ir.loc import Loc
+
+NOT_OF_LOOPS = frozenset(("SNN022", "SNN023", "SNN025", "SNN034"))
+"""Findings that hold whether a model has a loop or not; one run says nothing of another then."""
+_STAY = frozenset((*NOT_OF_LOOPS, "SNN020", "SNN024", "SNN027", "SNN100"))
+_HELP = (
+    "make every step do the same: the same layers, the same operations, the step before as the "
+    "only memory; or give all steps at once to multi-step modules"
+)
+_HELP_STATES = (
+    "write V = leak * V + x; s = V >= threshold; V = V * (1 - s), or V - threshold * s; or use the "
+    "neuron modules that are known: IFNode, LIFNode and ParametricLIFNode of SpikingJelly"
+)
+
+
+def finding_of(model: nn.Module, error: NotRolled) -> Finding:
+    """What the user is told, with the lines of all places."""
+    state = error.message == NO_FORM
+    lines = [entry.line for entry in error.places]
+    file, line, source = lines[0] if lines else definition_of(model)
+    names = {id(module): path for path, module in model.named_modules()}
+    stack = error.places[0].stack if error.places else ()
+    path = names.get(id(stack[-1]), "") if stack else ""
+    call = f"{type(stack[-1] if stack else model).__name__}()"
+    also = "".join(f"; {f}:{n}  {text}" for f, n, text in lines[1:])
+    code = "SNN121" if state else "SNN021" if error.message == SHARED else "SNN120"
+    return Finding(
+        code,
+        error.message,
+        Loc(path, file, line, call, source),
+        error.why + also,
+        _HELP_STATES if state else _HELP,
+    )
+
+
+def with_loop(
+    model: nn.Module, findings: Sequence[Finding], loop: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    """Findings of a run whose loop was unrolled, with those about the loop.
+
+    What the loop's own code was found to do call by call is left out. A class of neurons that is
+    not known keeps its finding, with what was seen in its loop.
+
+    Args:
+        model: as it was recorded.
+        findings: of the unrolled run.
+        loop: why it has no form, or what its step holds that has none.
+    """
+    if any(finding.message == SHARED for finding in loop):
+        return (*loop, *findings)  # which may or may not be in a loop
+    known = [f for f in findings if _stays(f) or _is_of_module(f, loop)]
+    rest: list[Finding] = []
+    for finding in loop:
+        classes = _classes(model, finding)
+        owner = next((i for i, f in enumerate(known) if _is_about(f, classes)), None)
+        if owner is None:
+            rest.append(finding)
+        elif finding.code in ("SNN120", "SNN121") and finding.why not in known[owner].why:
+            why = f"{known[owner].why}; {finding.why}"
+            known[owner] = replace(known[owner], why=why)
+    return tuple(dict.fromkeys((*rest, *known)))
+
+
+def _stays(finding: Finding) -> bool:
+    """Whether it holds of the loop too; an answer written in place looks like a constant."""
+    return finding.code in _STAY and "it is a constant" not in finding.why
+
+
+def _is_of_module(finding: Finding, loop: Sequence[Finding]) -> bool:
+    """Whether it is about a module as such, not about a call in a loop's body."""
+    if finding.code == "SNN026":
+        return "more than once" not in finding.message
+    place = finding.loc
+    if finding.code != "SNN021" or place is None or place.call.startswith(("torch.", "__")):
+        return False
+    paths = [f.loc.module_path for f in loop if f.loc is not None and f.loc.module_path]
+    return not any(_within(path, place.module_path) for path in paths)
+
+
+def _classes(model: nn.Module, finding: Finding) -> set[str]:
+    """The classes of the modules in which a finding lies, innermost of all."""
+    path = finding.loc.module_path if finding.loc is not None else ""
+    return {type(m).__name__ for p, m in model.named_modules() if p and _within(path, p)}
+
+
+def _is_about(finding: Finding, classes: set[str]) -> bool:
+    """Whether it says that one of some classes is not known."""
+    return finding.code == "SNN026" and finding.message.split()[0] in classes
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith(f"{outer}.")

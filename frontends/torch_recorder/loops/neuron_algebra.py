@@ -1,0 +1,284 @@
+"""A neuron as written by hand, read as the population it is: by algebra, whoever wrote it.
+
+The calls of a cycle through states are carried out on polynomials. Comparisons become bits. What
+comes out is a `Lif` when one membrane leaks, takes its current, is compared with a threshold and
+is reset by the bit, now or at the next step; anything else has no form yet.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Call, Form, Inside, Literal, leaves
+from snncc.frontends.torch_recorder.loops.polynomials import (
+    NotLinear,
+    Polynomial,
+    Variable,
+    number,
+    of,
+)
+from snncc.frontends.torch_recorder.loops.roll import Rolled
+from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, NotRolled
+from snncc.frontends.torch_recorder.loops.timing import Place
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A bit: 1 where `excess` is above 0, or at 0 too unless `strict`."""
+
+    excess: Polynomial
+    strict: bool
+
+
+class Cycle:
+    """The calls of a loop's body that read each other's results of the step before.
+
+    Args:
+        loop: the whole loop.
+        places: of the cycle, in the order of the tape.
+
+    Attributes:
+        values: what each call gives.
+        bits: the comparisons, by variable.
+        past: bits of the step before that are kept as such, and the state that keeps them.
+        last: the call that is at work, for messages.
+    """
+
+    def __init__(self, loop: Rolled, places: Iterable[Place]) -> None:
+        self.loop = loop
+        self.places = [*places]
+        self.values: dict[Place, Polynomial] = {}
+        self.bits: dict[Variable, Comparison] = {}
+        self.past: dict[Variable, Place] = {}
+        self._spikes = _comparisons(loop, self.places)
+        self.last = loop.body[self.places[0]]
+        for place in self.places:
+            self._carry_out(place)
+
+    def absorb(self, place: Place) -> None:
+        """Takes a call into the cycle that reads its membrane, such as the comparison behind it."""
+        self.places.append(place)
+        self._carry_out(place)
+
+    def _carry_out(self, place: Place) -> None:
+        self.last = self.loop.body[place]
+        try:
+            self.values[place] = self._call(place, self.last)
+        except NotLinear as error:
+            raise self.refused(
+                "two values that depend on the input are multiplied in it"
+            ) from error
+
+    def refused(self, why: str) -> NotRolled:
+        return NotRolled(NO_FORM, why, self.last.entry)
+
+    def _call(self, place: Place, call: Call) -> Polynomial:
+        name = call.entry.name
+        rule = _RULES.get(name)
+        if name in _MAPS:
+            raise self.refused(f"spikes or membranes are fed back through {name}")
+        if rule is None or len(call.entry.outs) != 1:
+            raise self.refused(f"{name} in it is no part of a neuron that is known")
+        if call.entry.outs[0].dtype is torch.bool and rule not in _OF_BITS:
+            raise self.refused(f"{name} in it joins bits")
+        given, named = call.form
+        if any(key.value not in ("dtype", "copy", "device") for key, _ in named):
+            raise self.refused(f"{call.entry.name} in it has options that are not followed")
+        return rule(self, place, given)
+
+    def operand(self, form: Form) -> Polynomial:
+        """What a call reads, as a polynomial. Raises NotRolled."""
+        if isinstance(form, Literal) and form.kind in (int, float, bool):
+            return number(float(form.value))
+        if isinstance(form, Const):
+            known = self.loop.numbers.get(form)
+            if known is None:
+                raise self.refused(
+                    "a leak, threshold or other constant in it differs between neurons"
+                )
+            return number(known)
+        if isinstance(form, Inside) and form.place in self.values and form.delay == 0:
+            return self.values[form.place]
+        if isinstance(form, Inside) and form.place in self.places:
+            if form.delay != 1:
+                raise self.refused("it reads what it was more than one step ago")
+            if form.place in self._spikes:
+                late = Variable("late", self._spikes[form.place])
+                self.past[late] = form.place
+                return of(late)
+            return of(Variable("state", form.place))
+        if isinstance(form, Inside) and form.delay:
+            raise self.refused("it reads a current of an earlier step")
+        if any(isinstance(leaf, Literal | Const) for leaf in leaves(form)):
+            raise self.refused("an argument of a call in it is not followed")
+        return of(Variable("current", form))
+
+    def bit(self, place: Place, excess: Polynomial, strict: bool) -> Polynomial:
+        """What a comparison gives; of a bit it is that bit, its opposite or a number."""
+        bits = excess.variables("bit") | excess.variables("late")
+        alone = len(bits) == 1 and excess.without("bit", "late").constant() is not None
+        if alone and not excess.variables("state") and not excess.variables("current"):
+            at = [excess.replaced({b: number(x) for b in bits}) for x in (0.0, 1.0)]
+            off, on = (
+                float((c.constant() or 0.0) > 0.0 or (not strict and c.constant() == 0.0))
+                for c in at
+            )
+            return number(off).plus(of(*bits), on - off)
+        for variable, known in self.bits.items():
+            if known == Comparison(excess, strict):
+                return of(variable)
+        variable = Variable("bit", place)
+        self.bits[variable] = Comparison(excess, strict)
+        return of(variable)
+
+    def gives_bits(self, place: Place) -> bool:
+        """Whether a call of the cycle gives a comparison's bits."""
+        return self.is_bit(self.values[place])
+
+    def merged(self, late: Variable) -> Polynomial:
+        """A bit of the step before, by the comparison that stands for all like it."""
+        (bit,) = self.values[late.what].variables("bit") or {late}
+        return of(Variable("late", bit.what))
+
+    def is_bit(self, value: Polynomial) -> bool:
+        return any(value == of(variable) for variable in self.bits)
+
+    def states(self) -> set[Variable]:
+        """The states that anything in the cycle reads."""
+        everything = [*self.values.values(), *(c.excess for c in self.bits.values())]
+        return {v for value in everything for v in value.variables("state")}
+
+
+def _comparisons(loop: Rolled, places: list[Place]) -> dict[Place, Place]:
+    """Calls of a cycle that give bits, and the comparison each of them passes on."""
+    found: dict[Place, Place] = {}
+    for place in places:
+        call = loop.body[place]
+        first = call.form[0][0] if call.form[0] else None
+        if call.entry.name in _COMPARED:
+            found[place] = place
+        elif (
+            call.entry.name in _PASSED
+            and isinstance(first, Inside)
+            and first.delay == 0
+            and first.place in found
+        ):
+            found[place] = found[first.place]
+    return found
+
+
+Rule = Callable[[Cycle, Place, tuple[Any, ...]], Polynomial]
+
+
+def _same(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    value = cycle.operand(given[0])
+    kinds = [form.value for form in leaves(given[1:]) if isinstance(form, Literal)]
+    if any(str(kind) in ("torch.int64", "torch.int32", "torch.int8") for kind in kinds) and not (
+        cycle.is_bit(value)
+    ):
+        raise cycle.refused("a membrane is rounded in it")
+    return value
+
+
+def _sum(left: float, right: float) -> Rule:
+    def rule(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+        a, b = map(cycle.operand, _two(cycle, given))
+        return number(0.0).plus(a, left).plus(b, right)
+
+    return rule
+
+
+def _product(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    a, b = map(cycle.operand, _two(cycle, given))
+    return a.times(b)
+
+
+def _quotient(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    a, b = map(cycle.operand, _two(cycle, given))
+    divisor = b.constant()
+    if not divisor:
+        raise cycle.refused("a value is divided by data in it")
+    return number(0.0).plus(a, 1.0 / divisor)
+
+
+def _negative(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    return number(0.0).plus(cycle.operand(given[0]), -1.0)
+
+
+def _inverted(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    value = cycle.operand(given[0])
+    if not cycle.is_bit(value):
+        raise cycle.refused("bits of a number are inverted in it")
+    return number(1.0).plus(value, -1.0)
+
+
+def _chosen(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    if len(given) != 3:
+        raise cycle.refused("torch.where in it takes one argument")
+    condition, a, b = map(cycle.operand, given)
+    opposite = number(1.0).plus(condition, -1.0)
+    if not (cycle.is_bit(condition) or cycle.is_bit(opposite)):
+        raise cycle.refused("torch.where in it chooses by what is no comparison")
+    return condition.times(a).plus(opposite.times(b))
+
+
+def _assigned(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+    """`v[mask] = number`: the number where the mask is set."""
+    if len(given) != 3 or isinstance(given[1], tuple):
+        raise cycle.refused("a part of it is overwritten that no comparison chooses")
+    old, mask, value = map(cycle.operand, given)
+    opposite = number(1.0).plus(mask, -1.0)
+    if not (cycle.is_bit(mask) or cycle.is_bit(opposite)) or value.constant() is None:
+        raise cycle.refused("a part of it is overwritten that no comparison chooses")
+    return mask.times(value).plus(opposite.times(old))
+
+
+def _compared(sign: float, strict: bool) -> Rule:
+    def rule(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+        a, b = map(cycle.operand, _two(cycle, given))
+        return cycle.bit(place, number(0.0).plus(a, sign).plus(b, -sign), strict)
+
+    return rule
+
+
+def _stepped(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+    value, at_zero = map(cycle.operand, _two(cycle, given))
+    if at_zero.constant() not in (0.0, 1.0):
+        raise cycle.refused("torch.heaviside in it gives another value than 0 or 1 at 0")
+    return cycle.bit(place, value, at_zero.constant() == 0.0)
+
+
+def _two(cycle: Cycle, given: tuple[Any, ...]) -> tuple[Any, Any]:
+    if len(given) != 2:
+        raise cycle.refused("a call in it has arguments that are not followed")
+    return given[0], given[1]
+
+
+_GROUPS: Mapping[str, Rule] = {
+    "to float double type type_as clone detach contiguous identity": _same,
+    "add iadd": _sum(1.0, 1.0),
+    "sub isub subtract": _sum(1.0, -1.0),
+    "rsub": _sum(-1.0, 1.0),
+    "mul imul multiply": _product,
+    "div truediv idiv divide true_divide": _quotient,
+    "neg negative": _negative,
+    "logical_not invert bitwise_not": _inverted,
+    "where": _chosen,
+    "setitem": _assigned,
+    "ge greater_equal": _compared(1.0, False),
+    "gt greater": _compared(1.0, True),
+    "le less_equal": _compared(-1.0, False),
+    "lt less": _compared(-1.0, True),
+    "heaviside": _stepped,
+}
+_PASSED = frozenset(
+    ["to", "float", "double", "type", "type_as", "clone", "detach", "contiguous", "identity"]
+)
+_COMPARED = frozenset(
+    ["ge", "greater_equal", "gt", "greater", "le", "less_equal", "lt", "less", "heaviside"]
+)
+_OF_BITS = (_same, _inverted, *(_GROUPS[n] for n in _GROUPS if n.split()[0] in "ge gt le lt"))
+_MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
+_RULES: Mapping[str, Rule] = {n: rule for names, rule in _GROUPS.items() for n in names.split()}

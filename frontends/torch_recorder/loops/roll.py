@@ -1,0 +1,259 @@
+"""Two runs of a model, at T and at T + 1 steps, as one step of its loop and what stands around it.
+
+All steps must read alike: constants, the input, results of this step, results of the step before.
+What the first step reads instead is a start value. Nothing is declared: a state is what a step
+reads of an earlier one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snncc.frontends.torch_recorder.loops.forms import (
+    DIFFER,
+    JOINS,
+    NO_FORM,
+    PART,
+    Call,
+    Counted,
+    Form,
+    Forms,
+    Inside,
+    Literal,
+    Outside,
+    Single,
+    leaves,
+)
+from snncc.frontends.torch_recorder.loops.tape import Const, NotRolled
+from snncc.frontends.torch_recorder.loops.timing import Place
+
+Start = Form
+"""What is read in the place of a result that does not exist yet; `Inside` with the step itself
+where it usually holds a delay."""
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """A loop.
+
+    Attributes:
+        body: the calls of one step, as the last step makes them.
+        outside: the calls around the loop.
+        starts: what results of steps before a call's first execution are, by place, number of the
+            result and step.
+        output: what the model answers.
+        first: the first step at which a call of the body runs.
+        order: of all places.
+        numbers: constants that are one number everywhere.
+    """
+
+    body: Mapping[Place, Call]
+    outside: Mapping[Place, Call]
+    starts: Mapping[tuple[Place, int, int], Start]
+    output: Form
+    first: Mapping[Place, int]
+    order: Mapping[Place, int]
+    numbers: Mapping[Const, float]
+
+
+def rolled(forms: Forms, steps: int, numbers: Mapping[Const, float]) -> Rolled:
+    """One step in the place of all.
+
+    Args:
+        forms: of one run.
+        steps: T of that run.
+        numbers: constants that are one number everywhere.
+
+    Raises:
+        NotRolled: the steps differ; both places are named.
+    """
+    needed = forms.needed()
+    body = {place: runs for place, runs in forms.inside.items() if place in needed}
+    if not body:
+        raise NotRolled()
+    work = _Unifier({place: min(runs) for place, runs in body.items()}, body)
+    calls: dict[Place, Call] = {}
+    for place, runs in body.items():
+        last = max(runs)
+        call = runs[last]
+        if last != steps - 1 or sorted(runs) != [*range(min(runs), steps)]:
+            _refuse_some(call, sorted(runs), steps)
+        if min(runs) > work.history:
+            _refuse_late(runs, steps)
+        given = {t: _turned(run, call) for t, run in runs.items()}
+        calls[place] = Call(call.entry, work.unified(given, call))
+    outside = {place: call for place, call in forms.outside.items() if place in needed}
+    for call in outside.values():
+        parts = [leaf for leaf in leaves(call.form) if isinstance(leaf, Single)]
+        if parts and call.entry.name in JOINS:
+            late = [leaf.place for leaf in parts if work.first[leaf.place] > 0]
+            if late:
+                _refuse_late(body[late[0]], steps)
+            raise NotRolled(NO_FORM, PART, call.entry)
+    return Rolled(calls, outside, work.starts, forms.output, work.first, forms.order, numbers)
+
+
+def require_alike(one: Rolled, other: Rolled) -> None:
+    """Raises NotRolled when two runs differ in more than numbers, such as T itself."""
+    places = {*one.body, *one.outside}, {*other.body, *other.outside}
+    for place in places[0] ^ places[1]:
+        call = {**one.body, **one.outside, **other.body, **other.outside}[place]
+        raise NotRolled(_LENGTH, _LENGTH_WHY, call.entry)
+    for place, call in one.body.items():
+        if _numberless(call.form) != _numberless(other.body[place].form):
+            raise NotRolled(_LENGTH, _LENGTH_WHY, call.entry)
+    for place, call in one.outside.items():
+        if _numberless(call.form) != _numberless(other.outside[place].form):
+            raise NotRolled(_LENGTH, _LENGTH_WHY, call.entry)
+    for key, form in one.starts.items():
+        # What `out[t] = s` writes into has a row for every step; it is looked at where it is read.
+        rows = isinstance(form, Const) and one.body[key[0]].entry.name == "setitem"
+        if other.starts.get(key) != form and not rows:
+            raise NotRolled(
+                "a loop over time starts from another state in another run",
+                "the model keeps something from one run to the next, or starts from other numbers",
+                one.body[key[0]].entry,
+            )
+    if one.output != other.output:
+        raise NotRolled(_LENGTH, _LENGTH_WHY)
+
+
+_SAME = "a program takes the same step T times"
+_LENGTH = "what a loop over time computes depends on the number of steps"
+_LENGTH_WHY = "a run with one step more does something else, and not only the same step once more"
+
+
+def _numberless(form: Form) -> Form:
+    if isinstance(form, tuple):
+        return tuple(_numberless(item) for item in form)
+    if isinstance(form, Literal) and form.kind in (int, float):
+        return Literal(form.kind, None)
+    return form
+
+
+def _refuse_some(call: Call, found: list[int], steps: int) -> None:
+    raise NotRolled(
+        DIFFER,
+        f"a call depends on the input at steps {', '.join(map(str, found[:6]))}"
+        + (", ..." if len(found) > 6 else "")
+        + f" of 0 to {steps - 1}; {_SAME}",
+        call.entry,
+    )
+
+
+def _refuse_late(runs: Mapping[int, Call], steps: int) -> None:
+    raise NotRolled(
+        DIFFER,
+        f"a call depends on the input from step {min(runs)} on only; {_SAME}",
+        runs[steps - 1].entry,
+    )
+
+
+def _turned(run: Call, like: Call) -> Form:
+    """Operands of an add or a product in the order of the last step's: sum() begins with x + 0."""
+    form, wanted = run.form, like.form
+    if like.entry.name not in ("add", "mul") or len(form[0]) != 2 or len(wanted[0]) != 2:
+        return form
+    if form[0][0] != wanted[0][0] and form[0][0] == wanted[0][1]:
+        return ((form[0][1], form[0][0]), *form[1:])
+    return form
+
+
+class _Unifier:
+    """Finds what the steps' forms have in common.
+
+    Attributes:
+        history: how many steps back a step reads; so many first steps may read something else.
+        starts: see `Rolled`.
+    """
+
+    def __init__(self, first: Mapping[Place, int], body: Mapping[Place, dict[int, Call]]) -> None:
+        self.first = first
+        self.body = body
+        self.starts: dict[tuple[Place, int, int], Start] = {}
+        delays = [
+            leaf.delay
+            for runs in body.values()
+            for leaf in leaves(runs[max(runs)].form)
+            if isinstance(leaf, Inside)
+        ]
+        self.history = max([1, *delays])
+
+    def unified(self, by_step: Mapping[int, Form], call: Call) -> Form:
+        """The common form of one operand, from its forms at all steps.
+
+        Raises:
+            NotRolled: there is none.
+        """
+        last = by_step[max(by_step)]
+        if all(form == last for form in by_step.values()):
+            return last
+        if isinstance(last, tuple):
+            like = {
+                t: f for t, f in by_step.items() if isinstance(f, tuple) and len(f) == len(last)
+            }
+            if len(like) < len(by_step):
+                self.refuse(by_step, call)
+            return tuple(
+                self.unified({t: form[i] for t, form in like.items()}, call)
+                for i in range(len(last))
+            )
+        if isinstance(last, Inside):
+            return self._state(by_step, last, call)
+        if isinstance(last, Literal) and all(isinstance(f, Literal) for f in by_step.values()):
+            return self._number(by_step, call)
+        if isinstance(last, Outside) and all(
+            isinstance(f, Outside) and f.place == last.place for f in by_step.values()
+        ):
+            outs = {t: Literal(int, form.out) for t, form in by_step.items()}
+            return Outside(last.place, self._number(outs, call))
+        self.refuse(by_step, call)
+        return last
+
+    def _state(self, by_step: Mapping[int, Form], last: Inside, call: Call) -> Form:
+        for step, form in by_step.items():
+            if form == last:
+                continue
+            before = step - last.delay
+            if before >= self.first[last.place]:
+                self.refuse(by_step, call)
+            if isinstance(form, Inside):
+                form = Inside(form.place, form.out, step - form.delay)
+            known = self.starts.setdefault((last.place, last.out, before), form)
+            if known != form:
+                raise NotRolled(
+                    "a state of a loop over time has two start values",
+                    "what the first step reads in its place is not the same everywhere",
+                    call.entry,
+                )
+        return last
+
+    def _number(self, by_step: Mapping[int, Literal], call: Call) -> Form:
+        offsets = {
+            form.value - step if form.kind is int else None for step, form in by_step.items()
+        }
+        if len(offsets) != 1 or None in offsets:
+            raise NotRolled(
+                "a loop over time has a constant of its own for every step",
+                "a program holds one constant for all steps of a loop",
+                call.entry,
+            )
+        return Counted(offsets.pop() or 0)
+
+    def refuse(self, by_step: Mapping[int, Form], call: Call) -> None:
+        """Raises NotRolled for steps that read different things."""
+        last = by_step[max(by_step)]
+        odd = next(t for t in sorted(by_step) if by_step[t] != last)
+        if all(isinstance(form, Const) for form in by_step.values()):
+            raise NotRolled(
+                "a loop over time has weights or constants of its own for every step",
+                "a program holds one set of weights for all steps of a loop",
+                call.entry,
+            )
+        runs = next((r for r in self.body.values() if r.get(max(by_step)) is call), {})
+        there = [runs[odd].entry] if odd in runs else []
+        raise NotRolled(
+            DIFFER,
+            f"step {odd} reads something else than step {max(by_step)}; {_SAME}",
+            call.entry,
+            *there,
+        )

@@ -1,0 +1,1 @@
+"""Neuron modules: the known ones, their parameters, where they start."""

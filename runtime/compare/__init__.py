@@ -1,0 +1,1 @@
+"""Two executions side by side: the first difference, and its cause."""

@@ -1,0 +1,205 @@
+"""Operation counts that a paper can quote: exact, from the spikes of a run and each fan-out.
+
+Definitions follow NeuroBench (algorithm track, harness 2.x), per image and summed over its steps:
+
+- Dense: every synapse at every step, zero weights included, padding not, biases not.
+- Effective_ACs: synapses with a nonzero weight that an active binary source reaches.
+- Effective_MACs: the same where the source is not binary: here only pixels.
+- ActivationSparsity: 1 - spikes / (neurons * steps), over all populations.
+- MembraneUpdates: at the first step every neuron, later each whose membrane after the step (and
+  after its reset) is not what it was before.
+- ConnectionSparsity: zero weights / weights. Footprint: bytes of all constants; no state.
+
+Two things differ from a harness that watches a PyTorch model. The image's projection is the same
+at every step and is counted once an image, as it is computed. And it is not one MAC but one
+accumulate for each set bit of the pixel: both numbers are given.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from snncc.execution import Execution, Images, Ints, check_images
+from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
+from snncc.ir.arrays import over_steps, spread, timed
+from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.windows import Largest
+from snncc.ir.digits import signed_digits
+from snncc.ir.encodings import from_host
+from snncc.meaning import Meaning
+from snncc.runtime.counts.fan_out import FAN_OUT, At, FanOut, fan_out
+from snncc.runtime.counts.operation_counts import (
+    OperationCounts,
+    PopulationCounts,
+    ProjectionCounts,
+)
+from snncc.runtime.interpreter import evaluate
+from snncc.runtime.simulator import Simulator
+
+CHUNK_BYTES = 1 << 28
+"""Recorded spikes and membranes at a time."""
+
+
+def count_operations(
+    graph: Graph, images: Images, progress: Callable[[int], None] | None = None
+) -> OperationCounts:
+    """Runs a program and counts.
+
+    Args:
+        graph: integer dialect.
+        images: uint8, [batch, *axes of the image].
+        progress: called with the number of images done so far.
+
+    Raises:
+        SnnccError: SNN016 when the images are not what the program takes; SNN040 for ops of which
+            nothing says how many operations they are.
+    """
+    images = check_images(graph, images)
+    FAN_OUT.require(graph)
+    ADDITIONS.require(graph)
+    simulator = Simulator(graph)
+    found = {node.name: fan_out(graph, node) for node in graph.nodes}
+    fans = {name: fan for name, fan in found.items() if fan is not None}
+    reached = {name: np.zeros(4, np.int64) for name in fans}
+    populations = [node.name for node in graph.select(IntegerPopulation)]
+    spikes, changes = Counter[str](), Counter[str]()
+    sites = sum(graph[name].type.neurons for name in populations)
+    chunk = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
+    for start in range(0, len(images), chunk):
+        part = images[start : start + chunk]
+        run = simulator.run(part, populations)
+        values = _sources(graph, run, part)
+        for name, fan in fans.items():
+            reached[name] += _reached(graph, graph[name], fan, values)
+        for name in populations:
+            spikes[name] += run.spike_counts[name]
+            changes[name] += membrane_updates(
+                graph, graph[name], run.spikes[name], run.membranes[name]
+            )
+        if progress is not None:
+            progress(min(len(images), start + chunk))
+    weights = {p.name: graph.constants[p.name] for name in fans for p in params_of(graph[name].op)}
+    return OperationCounts(
+        len(images),
+        graph.steps,
+        tuple(_projection(graph, graph[n], fans[n], reached[n], len(images)) for n in fans),
+        tuple(
+            _population(graph, graph[n], spikes[n], changes[n], len(images)) for n in populations
+        ),
+        sum(ADDITIONS(At(graph, node), node) for node in graph.nodes) * len(images),
+        sum(array.nbytes for array in graph.constants.values()),
+        sum(int((w == 0).sum()) for w in weights.values())
+        / max(1, sum(w.size for w in weights.values())),
+    )
+
+
+def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
+    """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
+    values: dict[str, Array] = dict(run.spikes)
+    for node in graph.nodes:
+        if node.name not in values and node.type.domain is not None:
+            sources = [values[name] for name in node.inputs]
+            values[node.name] = evaluate(graph, node, sources, images).value
+    return values
+
+
+def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) -> Ints:
+    """Events, the synapses they reach, those with a weight, and the same for whole pixels."""
+    source = graph[node.inputs[0]]
+    x, names = values[source.name], source.type.names
+    if TIME in fan.axes:
+        x, names = timed(x, names, graph.steps)
+
+    def reached(events: Array) -> tuple[int, int, int]:
+        over = tuple(1 + i for i, n in enumerate(names) if n not in fan.axes)
+        each = events.sum(axis=(0, *over), dtype=np.int64)
+        kept = [n for n in names if n in fan.axes]
+        each = each.transpose([kept.index(n) for n in fan.axes])
+        return int(each.sum()), int((each * fan.synapses).sum()), int((each * fan.nonzero).sum())
+
+    if source.type.kind is Kind.SPIKE:
+        return np.array([*reached(x != 0), 0], np.int64)
+    ones: Array = np.zeros(x.shape, np.uint8)
+    for bit, _ in source.type.planes:
+        ones += ((x >> bit) & 1).astype(np.uint8)
+    return np.array([*reached(ones), reached(x != 0)[2]], np.int64)
+
+
+def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:
+    source = graph[node.inputs[0]].type
+    again = source.without(TIME, *fan.axes).neurons
+    banks = TIME in fan.axes
+    synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
+    steps = graph.steps if source.temporal or banks else 1
+    host = from_host(graph, node.inputs[0])
+    events, accumulates, acs, macs = (int(n) for n in seen)
+    return ProjectionCounts(
+        node.name,
+        node.module_path,
+        "spike" if source.kind is Kind.SPIKE else source.word,
+        synapses,
+        synapses * steps * images,
+        events,
+        0 if host else accumulates,
+        0 if host else acs,
+        macs,
+        host,
+    )
+
+
+def _population(
+    graph: Graph, node: Node, spikes: int, changes: int, images: int
+) -> PopulationCounts:
+    path = node.module_path
+    neurons = node.type.neurons
+    return PopulationCounts(
+        node.name, path, neurons, spikes, neurons * graph.steps * images, changes
+    )
+
+
+def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> int:
+    """How often a step left a membrane other than it was; the first step counts all neurons.
+
+    Args:
+        graph: integer dialect.
+        node: an integer population.
+        spikes: 0 or 1, [batch, *axes of its type].
+        levels: Z at the comparison, same shape.
+    """
+    op = node.op
+    if not isinstance(op, IntegerPopulation):
+        raise TypeError(op.mnemonic)
+    names = node.type.names
+    rest = (TIME, *(n for n in names if n != TIME))
+    s, z = over_steps(spikes, names, graph.steps), over_steps(levels, names, graph.steps)
+    after: Array = np.zeros_like(z)
+    if op.reset == "soft":
+        threshold = graph.constants[op.threshold.name].astype(np.int64)
+        after = z - spread(threshold, op.threshold.axes, rest)
+    state = np.where(s != 0, after, z)
+    return int(state[:, 0].size + np.count_nonzero(state[:, 1:] != state[:, :-1]))
+
+
+ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
+"""Additions for one image that are neither a synapse's nor a neuron's."""
+
+
+@ADDITIONS.each(
+    Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation, IntegerReadout
+)
+def counted_elsewhere(at: At, op: Op) -> int:
+    return 0
+
+
+@ADDITIONS.of(Gain)
+def gain(at: At, op: Gain) -> int:
+    mantissa, kind = at.graph.constants[op.mantissa.name].astype(np.int64), at.node.type
+    digits = sum((d != 0).astype(np.int64) for d in signed_digits(mantissa))
+    each = np.broadcast_to(
+        spread(np.maximum(0, digits - 1), op.mantissa.axes, kind.names), kind.shape
+    )
+    return int(each.sum())

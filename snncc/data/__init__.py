@@ -1,0 +1,1 @@
+"""Images, labels and arrays of users: files, folders, preprocessing."""

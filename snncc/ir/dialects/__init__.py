@@ -1,0 +1,1 @@
+"""The ops of the three dialects, by family."""

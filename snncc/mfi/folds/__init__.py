@@ -1,0 +1,1 @@
+"""The fold proof: integer comparisons beside the BatchNorm and threshold they stand for."""

@@ -1,0 +1,1 @@
+"""Verdicts on graphs in real numbers: domains, rules of the traced and the spiking dialect."""

@@ -1,0 +1,1 @@
+"""The width proof: bounds of every number, and witnesses that reach them."""
