@@ -111,7 +111,9 @@ REFUSED: tuple[tuple[Body, str, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("body", "code", "words"), REFUSED, ids=lambda case: str(case)[10:30])
+@pytest.mark.parametrize(
+    ("body", "code", "words"), REFUSED, ids=lambda case: getattr(case, "__name__", str(case))
+)
 def test_what_rolls_up_and_has_no_form_is_one_finding(body: Body, code: str, words: str) -> None:
     (finding,) = found(body)
     assert finding.code == code
