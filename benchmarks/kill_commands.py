@@ -220,7 +220,7 @@ def quietly(call: str) -> None:
     from snncc.backends.cpu.vm import runner as unit_runner
     from snncc.cli.main import run
 
-    unit_runner._ready.cache_clear()  # as in a process of its own
+    unit_runner._load_executable.cache_clear()  # as in a process of its own
     with Path(os.devnull).open("w") as nothing:
         before = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = nothing

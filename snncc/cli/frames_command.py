@@ -42,8 +42,14 @@ def _moves() -> list[str]:
     return list(MOVES)
 
 
-OPTIONS = {"steps": "steps", "window": "window", "event_count": "count", "overlap": "overlap"}
-OPTIONS |= {"incomplete": "incomplete", "origin": "origin"}
+OPTIONS = {
+    "steps": "steps",
+    "window": "window",
+    "event_count": "count",
+    "overlap": "overlap",
+    "incomplete": "incomplete",
+    "origin": "origin",
+}
 """Parameters that are options of rules, and what rules call them."""
 
 

@@ -5,7 +5,7 @@ the pixels that a network was trained on. EXIF orientation is ignored there, and
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,8 @@ class ImageFiles:
         Raises:
             SnnccError: SNN015 with every chosen file that cannot be read, SNN016 for wrong sizes.
         """
-        chosen = self.files[index] if isinstance(index, slice) else [self.files[i] for i in index]
+        places = range(len(self.files))[index] if isinstance(index, slice) else index.tolist()
+        chosen: list[Path] = [self.files[int(place)] for place in places]
         images = np.empty((len(chosen), *self.shape), np.uint8)
         findings: list[Finding] = []
         for place, file in enumerate(chosen):
@@ -141,7 +142,7 @@ class ImageFiles:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def _opened(file: Path) -> Generator[Image.Image]:
     """An image whose pixels are not decoded yet; what goes wrong meanwhile is SNN015."""
     try:
         with warnings.catch_warnings(), file.open("rb") as content:

@@ -166,7 +166,8 @@ def _within(
     beyond = (counts < low) | (counts > high)
     if not framing.clip and beyond.any():
         worst = int(np.abs(np.where(beyond, counts, 0)).argmax())
-        t, c, y, x = (int(i) for i in np.unravel_index(cells[worst], shape))
+        place: list[np.intp] = [*np.unravel_index(cells[worst], shape)]
+        t, c, y, x = map(int, place)
         reason = f"its largest value is {int(counts[worst])}, in frame {t}, channel {c}, "
         reason += f"y {y}, x {x}; {int(beyond.sum()):,} values are beyond the domain {low}..{high}"
         help_ = f"declare a domain of {min(low, int(counts.min()))}..{max(high, int(counts.max()))}"

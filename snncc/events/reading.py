@@ -149,9 +149,11 @@ def _sorted(decoded: Decoded) -> Decoded:
     order = np.argsort(decoded.time, kind="stable")
     x, y, polarity, time = (np.asarray(each)[order] for each in columns)
     where = decoded.where
-    return replace(
-        decoded, x=x, y=y, polarity=polarity, time=time, where=lambda i: where(int(order[i]))
-    )
+
+    def place(number: int) -> str:
+        return where(int(order[number]))
+
+    return replace(decoded, x=x, y=y, polarity=polarity, time=time, where=place)
 
 
 def _no_sensor(source: str, decoded: Decoded) -> Exception:

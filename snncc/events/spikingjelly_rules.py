@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.events.errors import not_framed
 from snncc.events.record import Events
@@ -57,8 +58,9 @@ class ByTime(Rule):
             )
             raise not_framed(events.source, reason, "ask for fewer steps, or frame by number")
         each = span // self.steps
-        edges = events.time[0] + each * np.arange(self.steps, dtype=np.int64)
-        start = np.searchsorted(events.time, edges)
+        first = int(events.time[0])
+        edges: NDArray[np.int64] = first + each * np.arange(self.steps, dtype=np.int64)
+        start = np.asarray(events.time.searchsorted(edges), np.int64)
         return Windows(start, np.append(start[1:], len(events)))
 
 
@@ -83,6 +85,7 @@ class ByDuration(Rule):
             raise not_framed(events.source, reason, "frame by number or by window")
         steps = -(-span // self.window)
         check_steps(events, steps)
-        edges = events.time[0] + self.window * np.arange(steps, dtype=np.int64)
-        start = np.searchsorted(events.time, edges)
+        first = int(events.time[0])
+        edges: NDArray[np.int64] = first + self.window * np.arange(steps, dtype=np.int64)
+        start = np.asarray(events.time.searchsorted(edges), np.int64)
         return Windows(start, np.append(start[1:], len(events)))

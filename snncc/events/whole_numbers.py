@@ -7,7 +7,7 @@ from typing import cast
 
 def is_whole(value: object) -> bool:
     """Whether a value is a whole number, also of NumPy; truth values are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return type(value) is not bool and isinstance(value, Integral)
 
 
 def pair_of(value: object) -> tuple[int, int] | None:

@@ -49,15 +49,17 @@ def convolve(
 
 def largest(op: Largest, x: Real, names: tuple[str, ...], offset: Real | float) -> Real:
     """The largest of windows of [batch, *axes]; axis after axis, since windows are products."""
-    x = x + offset
+    value = np.asarray(x + offset, np.float64)
     for i, name in enumerate(op.axes):
         axis = 1 + names.index(name)
-        places = op.places(i, x.shape[axis])
-        found = x.take(places[0], axis=axis)
-        for place in places[1:]:
-            found = np.maximum(found, x.take(place, axis=axis))
-        x = found
-    return x
+        value = _largest_along(value, op.places(i, value.shape[axis]), axis)
+    return value
+
+
+def _largest_along(x: Real, places: NDArray[np.int64], axis: int) -> Real:
+    """Of the elements at places [kernel, size] along an axis."""
+    found = np.take(x, places, axis=axis)
+    return np.asarray(found.max(axis=axis), np.float64)
 
 
 def take(op: Take, x: Real, names: tuple[str, ...]) -> Real:

@@ -54,9 +54,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of kept code, and processes' first use of it."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SNNCC_CACHE_DIR", str(folder))
-    unit_runner._ready.cache_clear()
+    unit_runner._load_executable.cache_clear()
     yield folder
-    unit_runner._ready.cache_clear()
+    unit_runner._load_executable.cache_clear()
 
 
 def kept_file() -> Path:
@@ -170,7 +170,7 @@ def test_good_code_has_what_it_needs(cache: Path) -> None:
     assert code is not None
     assert why_unusable(code.code, code.symbol) == ""
     assert unit_runner.compile_ahead().origin == "shipped"
-    unit_runner._ready.cache_clear()
+    unit_runner._load_executable.cache_clear()
     assert unit_runner.compile_ahead().origin == "kept"
 
 

@@ -39,7 +39,7 @@ def read(text: str) -> tuple[dict[str, tuple[str, ...]], list[tuple[str, str]], 
 def check(graph: Graph) -> None:
     labels, arrows, bold = read(dot_text(graph))
     assert [label[0] for label in labels.values()] == [node.name for node in graph.nodes]
-    assert [label[1] for label in labels.values()] == [node.op.mnemonic for node in graph.nodes]
+    assert [label[1] for label in labels.values()] == [node.op.word for node in graph.nodes]
     assert [label[2] for label in labels.values()] == [str(node.type) for node in graph.nodes]
     named = [(labels[a][0], labels[b][0]) for a, b in arrows]
     assert named == [(source, node.name) for node in graph.nodes for source in node.inputs]
