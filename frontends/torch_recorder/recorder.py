@@ -18,7 +18,19 @@ from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Di
 from snncc.frontends.torch_recorder.calls.bits import Bits
 from snncc.frontends.torch_recorder.calls.call import Call, Plan
 from snncc.frontends.torch_recorder.calls.foreign import has_constants, is_complex, note_of, shaped
-from snncc.frontends.torch_recorder.calls.functions import HANDLERS, PARTS, RANDOM, READS_DATA
+from snncc.frontends.torch_recorder.calls.functions import (
+    CASTS,
+    DRAWS,
+    DROPOUTS,
+    DROPS,
+    HANDLERS,
+    PARTS,
+    RANDOM,
+    READS,
+    READS_DATA,
+    dropout_is_on,
+)
+from snncc.frontends.torch_recorder.calls.reading import reads_data
 from snncc.frontends.torch_recorder.neurons.known import (
     Handler,
     build_of,
@@ -222,48 +234,28 @@ class Recorder(TorchFunctionMode):
             self._reads_data(raw)
         out = func(*args, **kwargs)
         if dynamic:
+            if reads_data(raw, args, kwargs, out, self.value_of):
+                self._reads_data(raw)
             self.writes.note(raw, args, kwargs, out, self.place, self.find)
         results = [o for o in tree_flatten(out)[0] if isinstance(o, torch.Tensor)]
         if not results:
             return out
         name = raw.strip("_")
         if name in RANDOM:
-            self.find(
-                "SNN023",
-                "the model draws random numbers",
-                raw,
-                "a compiled program gives the same answer for the same image",
-                "remove the randomness at inference",
-            )
+            self.find("SNN023", "the model draws random numbers", raw, *DRAWS)
         if not dynamic:
             for result in results:
                 self._know(result)
             return out
         self._check_tensors(tensors, raw)
-        if name == "dropout" and results[0] is not tensors[0] and self._dropout_is_on(args, kwargs):
-            self.find(
-                "SNN023",
-                "dropout is active",
-                raw,
-                "it draws random numbers, though the model is in evaluation mode",
-                "use nn.Dropout, or pass training=self.training to the function",
-            )
+        if name in DROPOUTS and dropout_is_on(name, args, kwargs):
+            self.find("SNN023", "dropout is active", raw, *DROPS)
         for place, result in enumerate(results):
             self._function(name, args, kwargs, result, raw, func, (place, len(results)))
         return out
 
     def _reads_data(self, raw: str) -> None:
-        self.find(
-            "SNN022",
-            f"Python reads the data of a value ({raw})",
-            raw,
-            "control flow or a computation outside torch would be frozen as this example took it",
-            "write the choice with torch.where, or take it out of the model",
-        )
-
-    @staticmethod
-    def _dropout_is_on(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        return bool(kwargs.get("training", args[2] if len(args) > 2 else True))
+        self.find("SNN022", f"Python reads the data of a value ({raw})", raw, *READS)
 
     def _check_tensors(self, tensors: list[torch.Tensor], raw: str) -> None:
         for tensor in tensors:
@@ -302,6 +294,10 @@ class Recorder(TorchFunctionMode):
             place[0],
             lambda plan: self._first(self._stem(name), plan, self._called(raw)),
         )
+        if name in CASTS and self.value_of(args[0]) is None:
+            self._know(out)  # a constant as data is: constant.to(data)
+            return
+        follows = any(value.step in self.beyond for value in self._sources(args, kwargs))
         if handler is None or not out.is_floating_point() or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
@@ -310,7 +306,7 @@ class Recorder(TorchFunctionMode):
             sources, dims, build = handler(call)
         except AxisError as error:
             step = self._foreign(name, call, str(error), error.help)
-            if any(value.step in self.beyond for value in self._sources(args, kwargs)):
+            if follows:
                 self.consequences.add(step)
             return
         if build is None:

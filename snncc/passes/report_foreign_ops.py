@@ -55,13 +55,11 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
         n: (
             "SNN021",
             "{} is not supported yet",
-            "it takes parts of a value or moves them along an axis; programs read whole values",
-            "choose the parts in the weights of the layer that reads them (zero for the rest)",
+            "it moves elements across several axes, or where data say",
+            "move along one axis after the other, or choose the parts in the weights of the layer "
+            "that reads them",
         )
-        for n in (
-            *("getitem", "chunk", "split", "tensor_split", "unbind", "select", "narrow", "roll"),
-            *("flip", "index_select", "gather", "pixel_shuffle", "pixel_unshuffle", "unfold"),
-        )
+        for n in ("gather", "take", "pixel_shuffle", "pixel_unshuffle", "unfold")
     },
     "stack": (
         "SNN021",
@@ -69,12 +67,6 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
         "it makes an axis of several values; programs join values along an axis that they have",
         "use torch.cat along an axis; over time steps, give the model all steps at once "
         "(functional.set_step_mode(net, 'm'))",
-    ),
-    "pad": (
-        "SNN021",
-        "{} is not supported yet",
-        "it puts constants around a value",
-        "pad in the convolution that reads it (padding=..., zeros)",
     ),
 }
 _LARGEST = frozenset(
@@ -130,7 +122,7 @@ def _told(graph: Graph, node: Node, function: str, reason: str) -> tuple[str, st
 def _largest(spikes: bool) -> tuple[str, str, str, str]:
     help_ = "use AvgPool2d or a strided convolution in its place"
     if spikes:
-        why = "a maximum of spikes is a logical OR, which the integer dialect does not hold yet"
+        why = "the larger of two spikes is their logical OR; programs hold that of windows alone"
         return "SNN021", "{} is not supported yet", why, help_
     why = "its values are currents, not spikes; a program adds currents and compares none of them"
     return "SNN021", "{} takes the largest of real numbers", why, help_
@@ -139,7 +131,7 @@ def _largest(spikes: bool) -> tuple[str, str, str, str]:
 def _product(spikes: list[bool]) -> tuple[str, str, str, str]:
     message = "{} multiplies data by data"
     if all(spikes):
-        why = "a product of spikes is a logical AND, which the integer dialect does not hold yet"
+        why = "programs hold the logical AND of spikes, element by element, and no sums of it yet"
         return "SNN021", message, why, "join the two by an add or a concat"
     why = "both factors depend on the input"
     help_ = "join the two by an add or a concat, or make one factor a constant of the model"

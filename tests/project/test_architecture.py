@@ -42,7 +42,13 @@ ALLOWED = {
         *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.passes"),
         *("snncc.quantize", "snncc.backends"),
     },
-    "snncc.events": {"snncc.diagnostics", "snncc.artifact", "snncc.runtime", "snncc.events"},
+    "snncc.events": {
+        "snncc.diagnostics",
+        "snncc.artifact",
+        "snncc.data",
+        "snncc.machine",
+        "snncc.events",
+    },
     "snncc.targets": {
         "snncc.execution",
         *("snncc.ir", "snncc.diagnostics", "snncc.passes", "snncc.quantize", "snncc.mfi"),

@@ -1,6 +1,7 @@
 """Which torch function has which handler, by name; one more is one more word here."""
 
 from collections.abc import Callable
+from typing import Any
 
 from snncc.frontends.torch_recorder.calls import (
     arithmetic,
@@ -14,8 +15,9 @@ from snncc.frontends.torch_recorder.calls.call import Call, Plan
 from snncc.ir.dialects import traced as ops
 
 _GROUPS: dict[Callable[[Call], Plan], str] = {
-    shapes.same: "contiguous clone detach data to float double type type_as identity "
+    shapes.same: "contiguous clone detach data identity "
     "dropout dropout1d dropout2d alpha_dropout feature_dropout",
+    shapes.cast: "to float double type type_as",
     shapes.reshape: "reshape view reshape_as view_as",
     shapes.flatten: "flatten ravel",
     shapes.unflatten: "unflatten",
@@ -66,10 +68,43 @@ PARTS = frozenset(
     )
 )
 """Functions that give several results, each of which has the handler's form."""
+CASTS = frozenset(("to", "type", "type_as", "float", "double"))
+"""Functions that give a tensor in another type."""
+DROPOUTS = frozenset(
+    (
+        *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
+        *("feature_dropout", "feature_alpha_dropout"),
+    )
+)
+"""Functions that leave a value as it is, unless they are in training."""
+
+
+def dropout_is_on(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a dropout drops; called without a flag, those of torch.nn.functional differ."""
+    chance = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+    default = name not in ("alpha_dropout", "feature_alpha_dropout")
+    training = kwargs.get("training", kwargs.get("train", args[2] if len(args) > 2 else default))
+    return bool(training) and chance != 0
+
+
 READS_DATA = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy"}
 """Functions by which Python sees the data of a value."""
 RANDOM = {
     *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
-    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential"),
+    *("bernoulli", "multinomial", "poisson", "normal", "uniform", "exponential", "random"),
+    *("gumbel_softmax", "cauchy", "log_normal", "geometric"),
 }
 """Functions that draw random numbers."""
+DRAWS = (
+    "a compiled program gives the same answer for the same image",
+    "remove the randomness at inference",
+)
+DROPS = (
+    "it draws random numbers, though the model is in evaluation mode",
+    "use nn.Dropout, or pass training=self.training to the function",
+)
+READS = (
+    "control flow or a computation outside torch would be frozen as this example took it",
+    "write the choice with torch.where, or take it out of the model",
+)
+"""Why, and what to do."""

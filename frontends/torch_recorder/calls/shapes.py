@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
 from snncc.frontends.torch_recorder.calls.moves import moved
@@ -12,6 +14,17 @@ from snncc.ir.dialects import traced as ops
 
 def same(call: Call) -> Plan:
     x = call.source()
+    return like(x, x.dims, None)
+
+
+def cast(call: Call) -> Plan:
+    """The same numbers in a type that holds them; spikes fit into every type."""
+    x = call.source()
+    if call.out.dtype not in (torch.float32, torch.float64) and not call.is_spike(x):
+        raise AxisError(
+            f"it rounds real numbers to {str(call.out.dtype).removeprefix('torch.')}",
+            "leave values in float32 or float64",
+        )
     return like(x, x.dims, None)
 
 

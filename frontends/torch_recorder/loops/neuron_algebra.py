@@ -86,7 +86,10 @@ class Cycle:
         given, named = call.form
         if any(key.value not in ("dtype", "copy", "device") for key, _ in named):
             raise self.refused(f"{call.entry.name} in it has options that are not followed")
-        return rule(self, place, given)
+        found = rule(self, place, given)
+        if call.entry.outs[0].dtype not in EXACT and not self.is_bit(found):
+            raise self.refused("a membrane is rounded in it")
+        return found
 
     def operand(self, form: Form) -> Polynomial:
         """What a call reads, as a polynomial. Raises NotRolled."""
@@ -169,17 +172,13 @@ def _comparisons(loop: Rolled, places: list[Place]) -> dict[Place, Place]:
     return found
 
 
+EXACT = (torch.float32, torch.float64, torch.bool)
+"""Types in which a value stays what it is, whichever cast leads to them."""
 Rule = Callable[[Cycle, Place, tuple[Any, ...]], Polynomial]
 
 
 def _same(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
-    value = cycle.operand(given[0])
-    kinds = [form.value for form in leaves(given[1:]) if isinstance(form, Literal)]
-    if any(str(kind) in ("torch.int64", "torch.int32", "torch.int8") for kind in kinds) and not (
-        cycle.is_bit(value)
-    ):
-        raise cycle.refused("a membrane is rounded in it")
-    return value
+    return cycle.operand(given[0])
 
 
 def _sum(left: float, right: float) -> Rule:
