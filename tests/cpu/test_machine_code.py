@@ -84,7 +84,7 @@ def test_who_has_no_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path
         monkeypatch.delenv(name, raising=False)
     assert code_file() is None
     assert kernel_timing.cache_file() is None
-    assert unit_runner._ready.__wrapped__()[1].folder is None
+    assert unit_runner._load_executable.__wrapped__()[1].folder is None
     graph = lowered(2)
     times = kernel_timing.KernelTimes(graph, frozenset())
     assert times.known == {}
