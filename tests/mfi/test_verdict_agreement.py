@@ -269,7 +269,7 @@ def test_only_what_is_too_wide_is_told_as_that() -> None:
         weight = b.constant(f"{name}.w", np.array([[1.0, -0.3], [0.4, 0.9]]), ("f", "f"))
         x = b.add(Contract(weight, ("f",), ("f",)), [x], name=name)
     spiking = b.finish(b.add(Readout(), [x], name="readout"))
-    with pytest.raises(TypeRuleError, match="select with spikes or pixels") as caught:
+    with pytest.raises(TypeRuleError, match="select with spikes or counts") as caught:
         run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
     assert not isinstance(caught.value, TooWide)
     with pytest.raises(TooWide, match="62 bits"):
