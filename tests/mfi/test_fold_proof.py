@@ -186,6 +186,17 @@ def test_an_odd_leak_is_said_to_be_inexact() -> None:
     assert fire_of(one_norm([1.0], [0.1], tau=3.0, decay="by-step")).leak
 
 
+@pytest.mark.parametrize(("decay", "carry"), [((1, 1), 0), ((0, 0), 1)])
+def test_a_leak_that_forgets_all_is_no_other(decay: tuple[int, int], carry: int) -> None:
+    """tau = 1 leaves nothing of a membrane, nor does it add a carry."""
+    source = one_norm([1.0], [0.1], tau=1.0)
+    node = source.program["fire"]
+    assert isinstance(node.op, IntegerPopulation)
+    planted = replace(node, op=replace(node.op, decay=decay, decay_offset=carry))
+    nodes = tuple(planted if n.name == "fire" else n for n in source.program.nodes)
+    assert not fire_of(source, replace(source.program, nodes=nodes)).leak
+
+
 @pytest.mark.parametrize("compare", ["ge", "gt"])
 def test_a_division_is_exact_iff_it_is_on_every_level(compare: str) -> None:
     """Against all levels of the membrane, for right and wrong constants; it may doubt, not err."""
