@@ -200,7 +200,11 @@ def largest(at: Rounded, op: Largest) -> Array:
     variance, names = at.cone.variance(at.node.inputs[0]), at.names[0]
     for i, name in enumerate(op.axes):
         axis = 1 + names.index(name)
-        variance = variance.take(op.places(i, variance.shape[axis]), axis=axis).max(axis=axis)
+        places = op.places(i, variance.shape[axis])
+        found = variance.take(places[0], axis=axis)
+        for place in places[1:]:
+            found = np.maximum(found, variance.take(place, axis=axis))
+        variance = found
     return variance
 
 

@@ -20,7 +20,7 @@ def largest(site: NodeRecord) -> Found:
     made: dict[str, tuple[str, int]] = {}
     for axis, name, *numbers in zip(axes, out, *lists, strict=True):
         require(axis in source.sizes, f"the source has no axis {axis}")
-        size, kernel = (natural(n, 1, MOST_PLACES) for n in numbers[:2])
+        size, kernel = natural(numbers[0], 1, MOST_PLACES), natural(numbers[1], 1, MOST_GEOMETRY)
         stride, dilation = (natural(n, 1, MOST_GEOMETRY) for n in (numbers[2], numbers[4]))
         padding = natural(numbers[3], 0, MOST_GEOMETRY)
         require(size * kernel <= MOST_PLACES, "windows have too many places")
@@ -50,7 +50,9 @@ def _every_window_meets(
     length: int, size: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> None:
     """Place o * stride + k * dilation - padding is one of 0..length-1 for a k of each window o."""
-    first = np.arange(-padding, size * stride - padding, stride, dtype=np.int64)
-    skipped = (np.maximum(-first, 0) + dilation - 1) // dilation
+    last = (size - 1) * stride - padding
+    require(last < length, "a window has no element of the source")
+    first = np.arange(-padding, min(last + 1, 0), stride, dtype=np.int64)  # those before element 0
+    skipped = (dilation - 1 - first) // dilation
     met = (skipped < kernel) & (first + skipped * dilation < length)
     require(bool(met.all()), "a window has no element of the source")

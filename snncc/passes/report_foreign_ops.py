@@ -122,6 +122,7 @@ def _told(graph: Graph, node: Node, function: str, reason: str) -> tuple[str, st
 def _largest(spikes: bool) -> tuple[str, str, str, str]:
     help_ = "use AvgPool2d or a strided convolution in its place"
     if spikes:
+        help_ = "over places use MaxPool2d; of two values add the spikes before a neuron"
         why = "the larger of two spikes is their logical OR; programs hold that of windows alone"
         return "SNN021", "{} is not supported yet", why, help_
     why = "its values are currents, not spikes; a program adds currents and compares none of them"

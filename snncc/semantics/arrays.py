@@ -58,8 +58,11 @@ def largest(op: Largest, x: Real, names: tuple[str, ...], offset: Real | float) 
 
 def _largest_along(x: Real, places: NDArray[np.int64], axis: int) -> Real:
     """Of the elements at places [kernel, size] along an axis."""
-    found = np.take(x, places, axis=axis)
-    return np.asarray(found.max(axis=axis), np.float64)
+    found = np.asarray(np.take(x, places[0], axis=axis), np.float64)
+    for row in range(1, len(places)):
+        other = np.asarray(np.take(x, places[row], axis=axis), np.float64)
+        np.maximum(found, other, out=found)
+    return found
 
 
 def take(op: Take, x: Real, names: tuple[str, ...]) -> Real:

@@ -20,7 +20,8 @@ from test_random_networks import RAW, folded
 
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical
-from snncc.checker import check
+from snncc.checker import Rejected, check
+from snncc.checker.windows import _every_window_meets
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
@@ -212,12 +213,37 @@ def plain(**changes: object) -> Graph:
         ({"padding": (4097,)}, "beyond 4096"),
         ({"size": (4,)}, "has no element of the source"),
         ({"padding": (2,)}, "has no element of the source"),
-        ({"kernel": (1 << 23,), "padding": (0,), "size": (3,)}, "the most are"),
+        ({"kernel": (4097,)}, "beyond 4096"),
+        ({"kernel": (4096,), "size": (1 << 13,)}, "the most are"),
     ],
 )
 def test_windows_that_mean_nothing_are_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises((VerifyError, ValueError), match=said):
         plain(**changes)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_windows_without_an_element_are_found(seed: int) -> None:
+    """By rule and by checker as by trying every place, also where a dilation jumps the source."""
+    rng = np.random.default_rng([seed, 11])
+    size, kernel, stride, dilation = (int(n) for n in rng.integers(1, (9, 5, 6, 12)))
+    padding = int(rng.integers(0, 14))
+    met = all(
+        any(0 <= o * stride + k * dilation - padding < 6 for k in range(kernel))
+        for o in range(size)
+    )
+    fields = dict(
+        size=(size,), kernel=(kernel,), stride=(stride,), padding=(padding,), dilation=(dilation,)
+    )
+    for judge in (
+        lambda: plain(**fields),
+        lambda: _every_window_meets(6, size, kernel, stride, padding, dilation),
+    ):
+        if met:
+            judge()
+        else:
+            with pytest.raises((ValueError, Rejected), match="no element of the source"):
+                judge()
 
 
 def test_a_maximum_of_spikes_has_no_offset() -> None:

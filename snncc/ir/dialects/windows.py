@@ -20,7 +20,7 @@ from snncc.ir.types import TIME, Axis, Kind, ValueType
 MOST_PLACES = 1 << 24
 """Places in all windows along one axis: kernel times length of the result."""
 MOST_GEOMETRY = 1 << 12
-"""Of a stride, a dilation or a padding, as of convolutions."""
+"""Of a kernel, a stride, a dilation or a padding, as of convolutions."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,28 @@ class Largest(Op):
             least = min(self.size[at], self.kernel[at], self.stride[at], self.dilation[at])
             require(least >= 1, "size, kernel, stride and dilation are at least 1")
             require(self.padding[at] >= 0, f"padding {self.padding[at]} is negative")
-            most = max(self.stride[at], self.padding[at], self.dilation[at])
-            require(most <= MOST_GEOMETRY, f"stride, dilation or padding beyond {MOST_GEOMETRY}")
+            most = max(self.kernel[at], self.stride[at], self.padding[at], self.dilation[at])
+            what = "kernel, stride, dilation or padding"
+            require(most <= MOST_GEOMETRY, f"{what} beyond {MOST_GEOMETRY}")
             count = self.size[at] * self.kernel[at]
             require(count <= MOST_PLACES, f"windows of {count} places, the most are {MOST_PLACES}")
-            inside = self._first_inside(at, source.size(name)) >= 0
-            require(bool(inside.all()), f"a window along {name!r} has no element of the source")
+            meets = self._all_meet(at, source.size(name))
+            require(meets, f"a window along {name!r} has no element of the source")
+
+    def _all_meet(self, at: int, length: int) -> bool:
+        """Whether every window has an element inside, from the few that could have none.
+
+        Those that begin in the padding are looked at one by one, of the others the last decides:
+        time and memory do not grow with what a file declares.
+        """
+        stride, padding = self.stride[at], self.padding[at]
+        early = min(self.size[at], -(-padding // stride))
+        if early < self.size[at] and (self.size[at] - 1) * stride - padding >= length:
+            return False
+        start = np.arange(early, dtype=np.int64) * stride - padding
+        first = -(start // self.dilation[at])
+        place = start + first * self.dilation[at]
+        return bool(((first < self.kernel[at]) & (place < length)).all())
 
     def _first_inside(self, at: int, length: int) -> NDArray[np.int64]:
         """For every window along an axis the first place inside the source, -1 without one."""

@@ -195,17 +195,26 @@ def largest_of(at: End, op: Largest) -> Array:
     """A maximum grows with each of its elements, so that ends of a window decide."""
     source = at.graph[at.node.inputs[0]]
     names = (TIME, *axes_of_step(source))
-    value = at.known[source.name][at.upper]
-    value = np.broadcast_to(value, (len(value), *(source.type.size(n) for n in names[1:])))
+    known = at.known[source.name][at.upper]
+    shape = (len(known), *(source.type.size(n) for n in names[1:]))
+    value: Array = np.broadcast_to(known, shape)
     if op.offset is not None:
         more = spread(at.graph.constants[op.offset.name], op.offset.axes, names)
         reach = largest(value) + largest(more)
         value = exact(value, reach) + exact(more, reach)
     for i, name in enumerate(op.axes):
         axis = names.index(name)
-        taken = value.take(op.places(i, value.shape[axis]), axis=axis)
-        value = taken.max(axis=axis)
+        value = _largest_along(value, op.places(i, source.type.size(name)), axis)
     return value
+
+
+def _largest_along(value: Array, places: Ints, axis: int) -> Array:
+    """Of the elements at places [kernel, size] along an axis, one place after another."""
+    found: Array = np.take(value, places[0], axis=axis)
+    for row in range(1, len(places)):
+        other: Array = np.take(value, places[row], axis=axis)
+        np.maximum(found, other, out=found)
+    return found
 
 
 @END.of(Gain)
