@@ -17,7 +17,6 @@ import safetensors
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from snncc.artifact.kinds import CHECKPOINT, EMPTY, IMAGE, JSON, NUMPY, kind_of
 from snncc.artifact.program import (
     Program,
     canonical,
@@ -25,6 +24,7 @@ from snncc.artifact.program import (
     from_manifest,
     to_manifest,
 )
+from snncc.artifact.program_file import GIVE, damaged, require_program_file
 from snncc.artifact.reading import bytes_of
 from snncc.artifact.writing import write_atomically
 from snncc.diagnostics import SnnccError
@@ -79,7 +79,7 @@ def load_program(path: Path) -> Program:
             help="docs/program_rules.md lists the limits",
         ) from error
     except VerifyError as error:
-        raise _damaged(path, f"its program is not legal: {error.problems[0]}") from error
+        raise damaged(path, f"its program is not legal: {error.problems[0]}") from error
     return program
 
 
@@ -87,32 +87,14 @@ def _content(path: Path) -> bytes:
     with suppress(OSError):  # reading it says what is wrong
         size = path.stat().st_size
         if size > LARGEST_FILE:
-            raise _damaged(path, f"it is {size} bytes long")
-    return bytes_of(path, "give a file that `snncc compile` wrote")
-
-
-OTHERS = {
-    CHECKPOINT: "compile it first: snncc compile {path} -o NAME.snncc",
-    NUMPY: "the program comes first, the data second",
-    IMAGE: "the program comes first, the data second",
-    JSON: "a certificate goes with `snncc verify PROGRAM --check`; give the program",
-    EMPTY: "copy the file again from where it came",
-}
-"""What a file may be instead, and what to do then."""
-
-
-def require_program_file(path: Path) -> None:
-    """Raises SnnccError (SNN017) for a file that by its first bytes is something else."""
-    kind = kind_of(path)
-    if kind in OTHERS:
-        told = "the file is empty" if kind == EMPTY else f"it is {kind}, not a program"
-        raise _damaged(path, told, OTHERS[kind].format(path=path))
+            raise damaged(path, f"it is {size} bytes long")
+    return bytes_of(path, GIVE)
 
 
 def _parse(path: Path, content: bytes) -> Program:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > LARGEST_HEADER or 8 + length > len(content):
-        raise _damaged(path, "it is not a .snncc file, or it is cut off")
+        raise damaged(path, "it is not a .snncc file, or it is cut off")
     try:
         head = content[8 : 8 + length].decode()
         header = json.loads(head, object_pairs_hook=_no_duplicates)
@@ -131,9 +113,9 @@ def _parse(path: Path, content: bytes) -> Program:
             raise CodecError("its content does not match its sha256")
         return from_manifest(sealed["manifest"], arrays)
     except (CodecError, SafetensorError) as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _damaged(path, "it is not a .snncc file") from error
+        raise damaged(path, "it is not a .snncc file") from error
 
 
 def _as_written(header: Any) -> str:
@@ -188,11 +170,3 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")
     return found
-
-
-def _damaged(
-    path: Path,
-    reason: str,
-    help: str = "compile it again, or copy the file again from where it came",
-) -> SnnccError:
-    return SnnccError("SNN017", f"{path} is not a readable program", why=reason, help=help)

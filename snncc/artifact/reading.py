@@ -1,5 +1,6 @@
 """Reading files as bytes: what the system refuses is one coded error."""
 
+import stat
 from pathlib import Path
 
 from snncc.diagnostics import SnnccError
@@ -10,5 +11,21 @@ def bytes_of(path: Path, help: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise SnnccError("SNN015", f"{path} cannot be read", why=reason, help=help) from error
+        raise _unreadable(path, error, help) from error
+
+
+def require_readable(path: Path, help: str) -> None:
+    """Raises SnnccError (SNN015) for a regular file that cannot be read, or where there is none."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if not regular:
+            return  # a pipe gives what it holds once; who reads it says what is wrong
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error, help) from error
+
+
+def _unreadable(path: Path, error: OSError, help: str) -> SnnccError:
+    reason = error.strerror or str(error)
+    return SnnccError("SNN015", f"{path} cannot be read", why=reason, help=help)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from snncc.cli.output import say
+from snncc.cli.path_types import PathType
 from snncc.cli.places import check_order, check_places, option_of
 
 Given = Mapping[str, Any]
@@ -47,11 +49,15 @@ class Command(click.Command):
 
         Raises:
             SnnccError: SNN001 for every option that would have no effect, SNN002 for outputs that
-                are inputs.
+                are inputs; what the types of its paths refuse.
         """
         refuse_options_in_vain(self, ctx)
         check_order(ctx.params)
         check_places(self, ctx.params)
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            if isinstance(param.type, PathType) and isinstance(value, Path):
+                param.type.check(value)
         return super().invoke(ctx)
 
 

@@ -10,7 +10,7 @@ import click
 
 from snncc.cli.command import Command, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, progress, say
-from snncc.cli.path_types import DataPath, InputPath
+from snncc.cli.path_types import DataPath, ProgramPath
 
 if TYPE_CHECKING:
     from snncc.runtime.counts.operation_counts import OperationCounts
@@ -19,7 +19,7 @@ OPERATIONS = ("dense", "events", "accumulates", "effective_acs", "effective_macs
 
 
 @click.command("count", cls=Command)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=ProgramPath())
 @click.argument("data", type=DataPath(), metavar="DATA.npz[:KEY]")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

@@ -6,13 +6,13 @@ import click
 
 from snncc.cli.command import Command
 from snncc.cli.output import print_facts, print_json, print_table, say
-from snncc.cli.path_types import InputPath, OutputFolder
+from snncc.cli.path_types import OutputFolder, ProgramPath
 from snncc.cli.registered import Registered
 from snncc.targets.registry import exporter, that_export
 
 
 @click.command("export", cls=Command)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=ProgramPath())
 @click.option("--to", "target", type=Registered(that_export), required=True, help="What to emit.")
 @click.option("-o", "--output", type=OutputFolder(), required=True, help="Directory to write.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is there, and nothing else.")

@@ -9,7 +9,7 @@ import click
 
 from snncc.cli.command import Command, Rule
 from snncc.cli.output import print_facts, print_json, print_table, say
-from snncc.cli.path_types import InputPath
+from snncc.cli.path_types import ProgramPath
 from snncc.diagnostics import SnnccError
 
 RULES = (
@@ -33,7 +33,7 @@ RULES = (
 
 
 @click.command("inspect", cls=Command, rules=RULES)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=ProgramPath())
 @click.option("--node", metavar="NAME", help="Everything about one node.")
 @click.option("--text", is_flag=True, help="The program's text form.")
 @click.option("--dot", is_flag=True, help="A drawing in Graphviz's language, for `dot -Tsvg`.")

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from snncc.diagnostics import printable
 
@@ -21,6 +19,15 @@ class Advance(Protocol):
 @contextmanager
 def progress(what: str, quiet: bool = False) -> Generator[Advance]:
     """A bar on a terminal's stderr; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

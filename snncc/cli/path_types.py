@@ -72,6 +72,9 @@ class PathType(Base):
         """What the command gets."""
         return Path(value)
 
+    def check(self, value: Any) -> None:
+        """Raises SnnccError for a value that the command cannot take, as far as that is quick."""
+
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
         """What a value names."""
         return [Place(option, value, self.writes, is_folder(value))]
@@ -82,6 +85,15 @@ class InputPath(PathType):
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
         return [Place(option, value, False, False)]
+
+
+class ProgramPath(InputPath):
+    """What `snncc compile` wrote; a file that is not there is refused before much is imported."""
+
+    def check(self, value: Any) -> None:
+        from snncc.artifact.program_file import require_program_file
+
+        require_program_file(value)
 
 
 class InterpreterPath(PathType):

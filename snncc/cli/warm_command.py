@@ -8,11 +8,11 @@ import click
 
 from snncc.cli.command import Command
 from snncc.cli.output import print_facts, print_json
-from snncc.cli.path_types import InputPath
+from snncc.cli.path_types import ProgramPath
 
 
 @click.command("warm", cls=Command)
-@click.argument("program", required=False, type=InputPath())
+@click.argument("program", required=False, type=ProgramPath())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(program: Path | None, as_json: bool) -> None:
     """Make the simulator's machine code now, so that the first run need not.

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from snncc.diagnostics.codes import CODES
 from snncc.diagnostics.printable import printable
-from snncc.ir.loc import Loc
+
+if TYPE_CHECKING:
+    from snncc.ir.loc import Loc  # an error about a file needs no IR, and no numpy
 
 DETAIL = " " * 7
 
@@ -25,7 +28,7 @@ class Finding:
 
     code: str
     message: str
-    loc: Loc | None = None
+    loc: "Loc | None" = None
     why: str = ""
     help: str = ""
     details: tuple[str, ...] = ()
@@ -64,7 +67,7 @@ class SnnccError(Exception):
         self,
         code: str,
         message: str,
-        loc: Loc | None = None,
+        loc: "Loc | None" = None,
         why: str = "",
         help: str = "",
         details: tuple[str, ...] = (),

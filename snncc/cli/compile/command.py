@@ -182,14 +182,15 @@ def command(
     CHECKPOINT is a state_dict (.pth, .pt, .safetensors), bare or as the public Mixer-SNN training
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
     """
-    from snncc.artifact import check_writable, computation_digest, save_program
-    from snncc.compiler.driver import compile_checkpoint
-    from snncc.compiler.given import Given
-    from snncc.compiler.options import CompileOptions, check_options
-    from snncc.mfi import Policy, prove
+    from snncc.artifact.writing import check_writable
 
     start = time.perf_counter()
     check_writable(output)
+    check_checkpoint(checkpoint)
+    # What follows needs NumPy.
+    from snncc.artifact import computation_digest, save_program
+    from snncc.compiler.options import CompileOptions, check_options
+
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
     options = CompileOptions(
@@ -209,10 +210,14 @@ def command(
         weights,
     )
     check_options(options)
-    check_checkpoint(checkpoint)
     images = images_of(calibrate, options, "--calibrate")
     judged = images_of(evaluate, options, "--evaluate")
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
+    # What follows needs torch, and what precedes it does not.
+    from snncc.compiler.driver import compile_checkpoint
+    from snncc.compiler.given import Given
+    from snncc.mfi import Policy, prove
+
     dump = IrDump(dump_ir, time_passes)
     with progress("calibrating", quiet=as_json) as advance:
         called = calibrate or "", evaluate or ""

@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from snncc.cli.command import Command, say_fewer, say_limit
 from snncc.cli.output import print_json, progress
-from snncc.cli.path_types import DataPath, InputPath, InterpreterPath, KeyOrDataPath, OutputFile
+from snncc.cli.path_types import DataPath, InterpreterPath, KeyOrDataPath, OutputFile, ProgramPath
 from snncc.cli.registered import Registered
 from snncc.cli.run.report import print_run
 from snncc.cli.run.rules import RULES, say_threads
-from snncc.cli.run.truth import agreeing, labels_of, reference_of
 from snncc.diagnostics import SnnccError
-from snncc.ir.images import ImageSource
 from snncc.targets.registry import that_run
 
 if TYPE_CHECKING:
     from snncc.backends.cpu.dense.choice import Kernels
+    from snncc.ir.images import ImageSource
     from snncc.runtime import Execution
     from snncc.runtime.simulator import Simulator
 
@@ -31,7 +29,7 @@ RECORDING = OutputFile("a recording", ".npz")
 
 
 @click.command("run", cls=Command, rules=RULES)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=ProgramPath())
 @click.argument("data", type=DataPath(), metavar="DATA.npz[:KEY]|FOLDER")
 @click.option(
     "--labels", type=KeyOrDataPath(), metavar="KEY|NPZ:KEY|folders", help="For the accuracy."
@@ -129,6 +127,7 @@ def command(
         return 0
     from snncc.artifact import check_writable, load_program
     from snncc.cli.run.elsewhere import machine_for, print_verdict, record_of, run_elsewhere
+    from snncc.cli.run.truth import agreeing, labels_of, reference_of
     from snncc.data.files import open_images, write_arrays
     from snncc.data.image_files import ImageFiles
     from snncc.execution import recorded_names
@@ -222,7 +221,7 @@ def command(
     return 0 if lava_run.comparison.first is None else 1
 
 
-def _images(given: Any, program: Any, data: str, limit: int | None) -> ImageSource:
+def _images(given: Any, program: Any, data: str, limit: int | None) -> "ImageSource":
     """Files as the program's preprocessing makes them, or an array that has its shape already."""
     from snncc.data.image_arrays import images_for
     from snncc.data.image_folder import ImageFolder
@@ -251,7 +250,7 @@ def _simulator(program: Any, threads: int | None, kernels: "Kernels | None") -> 
 
 def _cross_check(
     graph: Any,
-    images: ImageSource,
+    images: "ImageSource",
     simulator: "Simulator",
     count: int,
     names: tuple[str, ...] | None,
@@ -278,9 +277,11 @@ def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
 
 
 def _execute(
-    graph: Any, images: ImageSource, simulator: "Simulator | None", advance: Any
+    graph: Any, images: "ImageSource", simulator: "Simulator | None", advance: Any
 ) -> tuple[Any, Any]:
     """Logits of every image and spikes of every population; reads as many images as run at once."""
+    import numpy as np
+
     run: Callable[[Any], Execution]
     if simulator is None:
         from snncc.runtime.executors import images_of_interpreter
@@ -301,7 +302,7 @@ def _execute(
 
 def _record(
     program: Any,
-    images: ImageSource,
+    images: "ImageSource",
     simulator: "Simulator | None",
     names: tuple[str, ...],
     path: Path,

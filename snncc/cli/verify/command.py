@@ -146,19 +146,25 @@ def command(
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
     from snncc.artifact import check_writable
+    from snncc.artifact.program_file import require_program_file
+
+    models = judges_model({"model": model, "program": program})
+    if certificate is not None:
+        check_writable(certificate)
+    if models:
+        check_checkpoint(program)
+    elif program is not None:
+        require_program_file(program)
     from snncc.cli.verify.certificates import certificate_record
     from snncc.cli.verify.evidence import gather_evidence, print_evidence
     from snncc.cli.verify.report import print_verdict, record_of
     from snncc.mfi import Level, Policy
 
-    if certificate is not None:
-        check_writable(certificate)
     if checked is not None:
         return _check(checked, program, as_json)
     findings: Sequence[Finding] = ()
     evidence: dict[str, Any] = {}
-    if judges_model({"model": model, "program": program}):
-        check_checkpoint(program)
+    if models:
         subject, verdict, findings = _judge_model(
             program, model, model_arguments, input_shape, normalize, steps, layout, weights
         )
