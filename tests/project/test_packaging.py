@@ -1,11 +1,13 @@
 """What is installed is what the tree holds."""
 
 import re
+import shutil
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
-from setuptools.build_meta import build_wheel
+from setuptools.build_meta import build_sdist, build_wheel
 
 
 def configuration(root: Path) -> dict:
@@ -74,3 +76,21 @@ def test_torch_is_pinned_and_everything_else_too(root: Path) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+==[A-Za-z0-9_.+]+", pin) for pin in pins)
     core = configuration(root)["project"]["dependencies"]
     assert not [d for d in core if d.startswith("torch")]
+
+
+def test_the_source_distribution_is_the_checkout(root: Path, tmp_path: Path, monkeypatch) -> None:
+    """It builds, and it tests itself: nothing that tests, examples or pages read is left out."""
+    code = ("snncc", "frontends", "backends", "runtime")
+    tree = tmp_path / "tree"
+    skipped = shutil.ignore_patterns("__pycache__", "*.snncc", ".snncc-*.tmp")
+    for name in (*code, "tests", "examples", "benchmarks", "docs"):
+        shutil.copytree(root / name, tree / name, symlinks=True, ignore=skipped)
+    for file in (*root.glob("*.md"), *root.glob("*.txt")):
+        shutil.copy(file, tree)
+    for name in ("pyproject.toml", "MANIFEST.in", "LICENSE", "Makefile"):
+        shutil.copy(root / name, tree)
+    there = {str(f.relative_to(tree)) for f in tree.rglob("*") if f.is_file()}
+    monkeypatch.chdir(tree)
+    with tarfile.open(tmp_path / build_sdist(str(tmp_path))) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert there - held == set()
