@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from snncc.backends.cpu.plan.host import HostUnit, at_steps
-from snncc.ir import Array, Graph
+from snncc.backends.cpu.plan.host import HostUnit
+from snncc.backends.cpu.plan.places import Place
+from snncc.ir import TIME, Array, Graph
+from snncc.ir.steps import at_steps
 from snncc.runtime.interpreter import evaluate
 
 
@@ -34,31 +36,39 @@ class HostLayer:
         unit = self.unit
         if not unit.node.type.temporal:
             if first == 0:
-                self._compute(unit.program, memory, image, 0, 1)
+                self._compute(unit.program, memory, image, 0, 1, begins=True)
             return 0
         if first >= last:
             return 0
         program = self._programs.get((first, last))
         if program is None:
             program = self._programs[first, last] = at_steps(unit.program, first, last)
-        return self._compute(program, memory, image, first - origin, last - origin)
+        span = (first - origin, last - origin)
+        return self._compute(program, memory, image, *span, begins=first == 0)
 
-    def _compute(self, program: Graph, memory: Array, image: Array, first: int, last: int) -> int:
+    def _compute(
+        self, program: Graph, memory: Array, image: Array, first: int, last: int, begins: bool
+    ) -> int:
         unit, node = self.unit, program[self.unit.node.name]
-        sources = [_wide(place.read(memory, image, first, last))[None] for place in unit.reads]
-        state = None if unit.state is None else unit.state.view(memory, 0, 1)
-        start = None if state is None else state[None].astype(np.int64)
+        sources = [wide(place.read(memory, image, first, last))[None] for place in unit.reads]
+        state = None if unit.state is None else kept_in(unit.state, memory)
+        start = None if state is None or begins else state[None].astype(np.int64)
         value, membranes, left = evaluate(program, node, sources, image[None], start)
         unit.writes.write(memory, value[0], first, last)
-        if membranes is None:
-            return 0
         if state is not None and left is not None:
             state[...] = left[0]
+        if membranes is None:
+            return 0
         if unit.record is not None:
             unit.record.write(memory, membranes[0], first, last)
         return int(np.count_nonzero(value))
 
 
-def _wide(value: Array) -> Array:
+def kept_in(place: Place, memory: Array) -> Array:
+    """A view of what stays between calls, all of it."""
+    return place.view(memory, 0, place.type.size(TIME) if place.type.temporal else 1)
+
+
+def wide(value: Array) -> Array:
     """Currents as the interpreter holds them; spikes and pixels as they are."""
     return value if value.dtype == np.uint8 else value.astype(np.int64)

@@ -9,6 +9,7 @@ from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.vm.runner import Memory, Runner
 from snncc.ir import Array, Graph
 from snncc.runtime.host_layers import HostLayer
+from snncc.runtime.loop_layers import LoopLayer
 
 
 class HybridRunner(Runner):
@@ -23,7 +24,8 @@ class HybridRunner(Runner):
         super().__init__(graph, plan)
         self.layers = {number: DenseLayer(unit) for number, unit in plan.dense.items()}
         self.host = {number: HostLayer(unit) for number, unit in plan.host.items()}
-        self._places = sorted({*self.layers, *self.host, *plan.relays})
+        self.loops = {number: LoopLayer(unit) for number, unit in plan.loops.items()}
+        self._places = sorted({*self.layers, *self.host, *plan.relays, *self.loops})
 
     def run(
         self,
@@ -61,6 +63,11 @@ class HybridRunner(Runner):
         if number in self.host:
             spikes = self.host[number].run(memory.values, image, begin, end, begin)
             memory.counts[0, number] += spikes
+            return
+        if number in self.loops:
+            found = self.loops[number].run(memory.values, image, begin, end, begin)
+            for unit, spikes in found.items():
+                memory.counts[0, unit] += spikes
             return
         relay = self.plan.relays[number]
         if begin < end or (begin == 0 and not relay.reads.type.temporal):

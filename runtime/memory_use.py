@@ -111,6 +111,7 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
     dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)
     on_host = [unit.scratch for unit in plan.host.values()]
     on_host += [relay.scratch for relay in plan.relays.values()]
+    on_host += [loop.scratch for loop in plan.loops.values()]
     units = len(plan.units)
     sizes = [count(graph[name].type.shape) for name in plan.records]
     return MemoryUse(

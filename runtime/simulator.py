@@ -116,7 +116,8 @@ class Simulator:
                 if np.array_equal(other.plan.block, plan.block):
                     plan = replace(plan, block=other.plan.block)
                     break
-            made = HybridRunner if plan.dense or plan.host or plan.relays else Runner
+            mixed = plan.dense or plan.host or plan.relays or plan.loops
+            made = HybridRunner if mixed else Runner
             self._runners[key] = made(self.graph, plan)
         return self._runners[key]
 
@@ -147,7 +148,7 @@ class Simulator:
         image = check_images(self.graph, state.image[None])[0].copy()
         engine = self._engine(image, record)
         if state.done:
-            engine.resume(state.membranes)
+            engine.resume(state.membranes, state.delays)
         return Stream(self.graph, image, self.digest, engine, state.done, state.readout)
 
     def _engine(self, image: Images, record: Collection[str] | None) -> UnitEngine:

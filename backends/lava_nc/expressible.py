@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -107,6 +108,11 @@ def largest(at: At, op: Largest) -> str:
 @OBSTACLE.of(Gate)
 def gated(at: At, op: Gate) -> str:
     return "no process lets spikes gate others yet"
+
+
+@OBSTACLE.of(Delay)
+def delayed(at: At, op: Delay) -> str:
+    return "no process holds spikes or currents back for later steps yet, so that loops cannot run"
 
 
 @OBSTACLE.of(Take)

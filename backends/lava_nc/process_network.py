@@ -9,6 +9,7 @@ from snncc.backends.lava_nc.python_text import call, constant, mapping, names, t
 from snncc.backends.lava_nc.schedule import Relay, Schedule, balance_delays
 from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, terms_of
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -198,6 +199,11 @@ PROCESS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+PROCESS.refuses(
+    Delay,
+    why="its processes hold no spikes or currents back for later steps yet",
+    help="run the program with `snncc run`, which does",
 )
 PROCESS.refuses(
     Gate,

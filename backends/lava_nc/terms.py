@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -110,6 +111,11 @@ TERMS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+TERMS.refuses(
+    Delay,
+    why="its processes hold no spikes or currents back for later steps yet",
+    help="run the program with `snncc run`, which does",
 )
 TERMS.refuses(
     Gate,

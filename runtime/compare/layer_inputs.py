@@ -8,6 +8,7 @@ import numpy as np
 from snncc.execution import Images, Ints
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_of
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -206,6 +207,15 @@ def largest(at: Rounded, op: Largest) -> Array:
             found = np.maximum(found, variance.take(place, axis=axis))
         variance = found
     return variance
+
+
+@VARIANCE.of(Delay)
+def delayed(at: Rounded, op: Delay) -> Array:
+    """That of an earlier step; where it starts nothing is uncertain."""
+    variance = at.cone.variance(at.node.inputs[0])
+    x = align(*timed(variance, at.names[0], at.graph.steps), at.node.type.names)
+    before = np.zeros((len(x), op.steps, *x.shape[2:]))
+    return np.concatenate([before, x], axis=1)[:, : at.graph.steps]
 
 
 @VARIANCE.of(Sum)

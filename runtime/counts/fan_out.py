@@ -6,6 +6,7 @@ import numpy as np
 
 from snncc.execution import Ints
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -47,7 +48,9 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(
+    Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout, Delay
+)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

@@ -91,6 +91,10 @@ def profile(simulator: Simulator, image: Images, runs: int = RUNS) -> Profile:
         if digits:  # of a projection that is compiled digit by digit: the host only adds them up
             owners[digits[0]] += owners[host.node.name]
             owners[host.node.name] = []
+    for number, loop in runner.plan.loops.items():  # its populations only count
+        inside = [each.node.name for each in loop.members if each.unit >= 0]
+        owners[runner.plan.names[number]] = [p for name in inside for p in owners[name]]
+        owners |= {name: [] for name in inside}
     times = _times(runner, image, runs)
     units: list[UnitProfile] = []
     for u, name in enumerate(runner.plan.names):
@@ -174,6 +178,8 @@ def _kind(plan: UnitPlan, unit: int) -> str:
         return "product"
     if unit in plan.host:
         return "host"
+    if unit in plan.loops:
+        return "loop"
     if unit in plan.relays:
         return "relay"
     first, parts = int(plan.units[unit, f.U_PART]), int(plan.units[unit, f.U_PARTS])

@@ -23,6 +23,8 @@ import numpy as np
 from snncc.execution import Execution, Images, Ints, check_images
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
 from snncc.ir.arrays import over_steps, spread, timed
+from snncc.ir.cycles import between_neurons
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -100,7 +102,7 @@ def count_operations(
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
     """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
     values: dict[str, Array] = dict(run.spikes)
-    for node in graph.nodes:
+    for node in between_neurons(graph):
         if node.name not in values and node.type.domain is not None:
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(graph, node, sources, images).value
@@ -189,7 +191,8 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 
 
 @ADDITIONS.each(
-    Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation, IntegerReadout
+    *(Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation),
+    *(IntegerReadout, Delay),
 )
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0

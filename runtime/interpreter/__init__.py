@@ -10,6 +10,7 @@ One file a family of ops; each puts its functions into `table.VALUE`.
 
 from snncc.runtime.interpreter import (
     currents,
+    delays,
     gates,
     inputs,
     moves,
@@ -21,7 +22,7 @@ from snncc.runtime.interpreter import (
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
-FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, readout)
+FAMILIES = (inputs, projections, currents, windows, moves, gates, delays, neurons, readout)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "VALUE", "At", "Computed", "evaluate", "interpret", "run_nodes"]

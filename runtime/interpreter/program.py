@@ -1,6 +1,6 @@
 """Whole programs and single nodes, by the table of ops."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from snncc.execution import (
     recorded_names,
 )
 from snncc.ir import Array, Graph, Node
+from snncc.ir.cycles import Component, arranged, components
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.runtime.interpreter.loops import Loop, Ran
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 NO_IMAGES: Images = np.zeros(0, np.uint8)
@@ -58,20 +60,44 @@ def run_nodes(
         SnnccError: SNN040 for every op that the interpreter does not know.
     """
     VALUE.require(graph)
+    graph = arranged(graph)
     values: dict[str, Array] = {}
     membranes: dict[str, Ints] = {}
     counts: dict[str, int] = {}
-    for node in graph.nodes:
-        before(node)
-        found = evaluate(graph, node, [values[name] for name in node.inputs], images)
-        values[node.name] = found.value
-        if isinstance(node.op, IntegerPopulation):
-            counts[node.name] = int(np.count_nonzero(found.value))
-        if found.membranes is not None and node.name in wanted:
-            membranes[node.name] = found.membranes
-        for name in set(graph.last_uses.get(node.name, ())) - wanted:
-            del values[name]
+    for part in components(graph):
+        if part.cyclic:
+            ran = run_loop(graph, part, values, images, wanted, before)
+            values |= ran.values
+            membranes |= ran.membranes
+        else:
+            (node,) = part.nodes
+            before(node)
+            found = evaluate(graph, node, [values[name] for name in node.inputs], images)
+            values[node.name] = found.value
+            if found.membranes is not None and node.name in wanted:
+                membranes[node.name] = found.membranes
+        for node in part.nodes:
+            if isinstance(node.op, IntegerPopulation):
+                counts[node.name] = int(np.count_nonzero(values[node.name]))
+            for name in set(graph.last_uses.get(node.name, ())) - wanted:
+                del values[name]
     return values, membranes, counts
+
+
+def run_loop(
+    graph: Graph,
+    part: Component,
+    values: Mapping[str, Array],
+    images: Images,
+    levels: frozenset[str],
+    before: Callable[[Node], None],
+) -> Ran:
+    """All steps of a loop, from what lies before it."""
+    own = {node.name for node in part.nodes}
+    outside = dict.fromkeys(n for node in part.nodes for n in node.inputs if n not in own)
+    loop = Loop.of(graph, part.nodes, 0, graph.steps)
+    sources = {name: values[name] for name in outside}
+    return loop.run(sources, len(images), None, before, images, levels)
 
 
 def evaluate(
@@ -92,7 +118,7 @@ def evaluate(
         sources: values of its inputs, [batch, *axes of their types].
         images: uint8, [batch, *axes of the image]; for `pixels`.
         state: membranes before the first step, [batch, *axes of one step] in the order of the
-            node's type; None for those at which the program starts.
+            node's type, or of a delay what it read last; None at the start of a program.
 
     Raises:
         SnnccError: SNN040 for an op that the interpreter does not know.

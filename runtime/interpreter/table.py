@@ -22,7 +22,8 @@ class At:
         sources: values of its inputs, [batch, *axes of their types].
         images: uint8, [batch, *axes of the image]; only `pixels` reads them.
         state: a population's membranes before the first step, [batch, *axes of one step] in the
-            order of the node's type; None at the start of a program.
+            order of the node's type; of a delay the last values that it read, [batch, steps, *axes
+            of one step]; None at the start of a program.
     """
 
     graph: Graph
@@ -47,7 +48,8 @@ class Computed(NamedTuple):
     Attributes:
         value: [batch, *axes of the node's type].
         membranes: of a population, Z at every comparison, before the reset; shaped as the value.
-        state: of a population, V after the last step and its reset; shaped as `At.state`.
+        state: of a population, V after the last step and its reset, of a delay the last values
+            that it read; shaped as `At.state`.
     """
 
     value: Array

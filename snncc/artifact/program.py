@@ -17,10 +17,11 @@ from snncc.ir.codec import (
     encode_type,
     shown,
 )
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.projections import PIXELS, Frames
 
 Json = Any
-SCHEMAS = (1, 2)
+SCHEMAS = (1, 2, 3)
 """Forms of manifests that are read. The first is written wherever it can hold the program."""
 
 
@@ -47,8 +48,11 @@ def canonical(value: Json) -> str:
 def schema_of(graph: Graph) -> int:
     """The first form of manifests that has a word for everything in a program.
 
-    Schema 2 has frames of any domain; in schema 1 there are only pixels.
+    Schema 3 has delays, so that a node may read one that comes after it; schema 2 has frames of any
+    domain; in schema 1 there are only pixels.
     """
+    if graph.select(Delay):
+        return 3
     frames = [node.op for node in graph.select(Frames)]
     return 2 if any(op.word != PIXELS for op in frames) else 1
 
@@ -95,7 +99,7 @@ def from_manifest(manifest: Json, constants: Mapping[str, Array]) -> Program:
     """
     record = cast("dict[str, Json]", manifest) if isinstance(manifest, dict) else {}
     if record.get("schema") not in SCHEMAS:
-        found, known = record.get("schema"), " and ".join(map(str, SCHEMAS))
+        found, known = record.get("schema"), ", ".join(map(str, SCHEMAS))
         raise CodecError(f"schema {shown(found)}, this version of snncc reads {known}")
     wanted = {"schema", "dialect", "steps", "profile", "output", "nodes", "provenance"}
     if set(record) != wanted:

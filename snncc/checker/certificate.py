@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from snncc.checker.delays import check_delays
 from snncc.checker.form import bounded, check_defaults, check_manifest, check_record, check_whole
 from snncc.checker.program_file import (
     Array,
@@ -28,7 +29,10 @@ def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], s
     check_defaults(record["fields"], others)
     fields = {**others, **record["fields"]}
     require(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
-    sources = [values[source] for source in record["inputs"]]
+    read = record["inputs"] if kind != "delay" else []  # a delay's source may not be judged yet
+    missing = [source for source in read if source not in values]
+    require(not missing, f"it reads {short(missing)} before it exists")
+    sources = [values[source] for source in read]
     value, said = rule(NodeRecord(fields, sources, constants, steps))
     value = bounded(record, value, sources)
     interval = list(value.interval)
@@ -50,6 +54,7 @@ def expected(content: bytes) -> Json:
             nodes.append(judge(record, values, constants, manifest["steps"]))
         except Rejected as reason:
             raise Rejected(f"{short(record['name'])}: {reason}") from None
+    check_delays(manifest["nodes"], values)
     check_whole(manifest, values, constants)
     output = manifest["output"]
     (fields,) = (r["fields"] for r in manifest["nodes"] if r["name"] == output)

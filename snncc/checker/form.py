@@ -53,7 +53,8 @@ def check_manifest(manifest: Json, constants: dict[str, Array]) -> None:
     require(is_record(manifest["provenance"]), "the provenance is no record")
     for record in manifest["nodes"]:
         require(set(record) == RECORD and is_record(record["fields"]), "unknown form of a node")
-    schema = 2 if any(record["op"] == "frames" for record in manifest["nodes"]) else 1
+    ops = {record["op"] for record in manifest["nodes"]}
+    schema = 3 if "delay" in ops else 2 if "frames" in ops else 1
     require(natural(manifest["schema"]) == schema, "unknown schema")
     for key, array in constants.items():
         name(key)

@@ -6,6 +6,7 @@ docs/certificate.md states every rule in words.
 from collections.abc import Callable
 
 from snncc.checker.currents import add, concat, gain
+from snncc.checker.delays import delay
 from snncc.checker.gates import gate
 from snncc.checker.inputs import frames, pixels
 from snncc.checker.moves import take
@@ -31,6 +32,7 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "largest": (largest, WINDOWS, {"offset": None}),
     "take": (take, "axes out runs", {}),
     "gate": (gate, "", {"inverted": False}),
+    "delay": (delay, "steps kind axes shape", {"range": None, "start": None}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

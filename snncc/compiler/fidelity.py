@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import TIME, Graph
+from snncc.ir.cycles import arranged, components
 from snncc.ir.dialects.spiking import Population
 from snncc.ir.images import ImageSource
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
+from snncc.semantics.delays import settled
 from snncc.semantics.spiking import evaluate, membranes, spread_constant
 
 NEAR = 1.0 / 64.0
@@ -151,8 +153,13 @@ def _walk(
     tallies: Mapping[str, _Tally],
 ) -> Real:
     """Runs the network once, counts, and gives its logits; forgets values that are not needed."""
-    values: dict[str, Real] = {}
+    graph, values = arranged(graph), dict[str, Real]()
+    loops = {part.nodes[0].name: part for part in components(graph) if part.cyclic}
     for node in graph.nodes:
+        if node.name in loops:
+            values |= settled(
+                graph, loops[node.name], values, len(images), lambda n, x: evaluate(graph, n, x)
+            )
         sources = [values[name] for name in node.inputs]
         op = node.op
         if isinstance(op, Population):

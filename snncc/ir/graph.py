@@ -1,4 +1,7 @@
-"""Graphs: nodes in topological order, each with one result, and the constants they name."""
+"""Graphs: nodes in topological order, each with one result, and the constants they name.
+
+Delays alone may read a node that comes after them (`Op.looks_back`).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -77,11 +80,15 @@ class Graph:
 
     @cached_property
     def last_uses(self) -> Mapping[str, tuple[str, ...]]:
-        """By node: the values that nobody reads after it; an executor may forget them there."""
+        """By node: the values that nobody reads after it; an executor may forget them there.
+
+        What a delay reads is not among them: it may come after the delay.
+        """
         last = {name: node.name for node in self.nodes for name in node.inputs}
+        kept = {name for node in self.nodes if node.op.looks_back for name in node.inputs}
         found: defaultdict[str, list[str]] = defaultdict(list)
         for name, node in last.items():
-            if name != self.output:
+            if name != self.output and name not in kept:
                 found[node].append(name)
         return {node: tuple(names) for node, names in found.items()}
 
@@ -138,6 +145,8 @@ class GraphBuilder:
     ) -> str:
         """Appends a node and returns its name.
 
+        A delay may be given without its source, which `close` tells later.
+
         Raises:
             TypeRuleError: the op does not fit its inputs.
         """
@@ -148,6 +157,17 @@ class GraphBuilder:
         result = op.infer(tuple(self._nodes[i].type for i in inputs), self.context)
         self._nodes[name] = Node(name, op, inputs, result, locs)
         return name
+
+    def close(self, name: str, source: str) -> None:
+        """Tells a delay that was added without a source what it reads: any node, a later one too.
+
+        Raises:
+            ValueError: it is no delay, or has a source.
+        """
+        node = self._nodes[name]
+        if not node.op.looks_back or node.inputs:
+            raise ValueError(f"{name} is no delay that lacks its source")
+        self._nodes[name] = replace(node, inputs=(self._nodes[source].name,))
 
     def keep(self, node: Node, **constants: Array) -> str:
         """Appends a node under its own name, with its type inferred again."""
@@ -171,6 +191,9 @@ class GraphBuilder:
 
         A node that had to take a number because another had its name loses the number when that
         other one is dropped.
+
+        Raises:
+            ValueError: a delay was never closed.
         """
         live: set[str] = set()
         pending = [output]
@@ -178,7 +201,10 @@ class GraphBuilder:
             name = pending.pop()
             if name not in live:
                 live.add(name)
-                pending.extend(self._nodes[name].inputs)
+                node = self._nodes[name]
+                if node.op.looks_back and not node.inputs:
+                    raise ValueError(f"the delay {name} has no source")
+                pending.extend(node.inputs)
         plain: dict[str, str] = {}
         for name in (n for n in self._nodes if n in live):
             stem = self._stems[name]

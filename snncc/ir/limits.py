@@ -7,6 +7,8 @@ checker has its own copy.
 import math
 from collections.abc import Iterator
 
+from snncc.ir.cycles import between_neurons
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.moves import Take
@@ -24,10 +26,10 @@ MOST_INPUTS = 1 << 12
 MOST_TERMS = 1 << 12
 """Ways from a current back to the maps that it is made of."""
 DEEPEST = 256
-"""Sums, gains and concats that follow each other."""
+"""Sums, gains, concats and delays that follow each other."""
 MOST_AXES = 16
 MOST_ELEMENTS = 1 << 26
-"""Of one value at one step, and of an image with its padding."""
+"""Of one value at one step, of an image with its padding, and of what a delay keeps."""
 MOST_NEURON_STEPS = 1 << 30
 """Time steps times neurons that constants tell apart, over all populations."""
 LARGEST_GEOMETRY = 1 << 12
@@ -71,8 +73,18 @@ def _of_node(graph: Graph, node: Node) -> Iterator[str]:
         yield f"{rank} axes, the most are {MOST_AXES}"
     elif node.type.neurons > MOST_ELEMENTS:
         yield f"{shown(node.type.neurons)} elements, the most are {MOST_ELEMENTS}"
+    elif isinstance(node.op, Delay):
+        yield from _of_delay(node, node.op)
     if isinstance(node.op, Convolve):
         yield from _of_kernel(graph, node, node.op)
+
+
+def _of_delay(node: Node, op: Delay) -> Iterator[str]:
+    if op.steps > MOST_STEPS:
+        yield f"a delay of {shown(op.steps)} steps, the most are {MOST_STEPS}"
+    elif op.steps * node.type.neurons > MOST_ELEMENTS:
+        kept = shown(op.steps * node.type.neurons)
+        yield f"{kept} elements are kept for later steps, the most are {MOST_ELEMENTS}"
 
 
 def _of_kernel(graph: Graph, node: Node, op: Convolve) -> Iterator[str]:
@@ -95,8 +107,8 @@ def _nesting(graph: Graph) -> Iterator[Found]:
     """Terms and depth of what is made of other values without a map or a neuron between."""
     terms: dict[str, int] = {}
     depth: dict[str, int] = {}
-    for node in graph.nodes:
-        inner = isinstance(node.op, Affine | Concat | Gain | Gate | Largest | Sum | Take)
+    for node in between_neurons(graph):
+        inner = isinstance(node.op, Affine | Concat | Delay | Gain | Gate | Largest | Sum | Take)
         terms[node.name] = sum(terms[name] for name in node.inputs) if inner else 1
         depth[node.name] = 1 + max((depth[n] for n in node.inputs), default=0) if inner else 0
         if terms[node.name] > MOST_TERMS:
@@ -104,7 +116,8 @@ def _nesting(graph: Graph) -> Iterator[Found]:
             yield node.name, f"a current of {found} terms, the most are {MOST_TERMS}"
             terms[node.name] = 1
         if depth[node.name] > DEEPEST:
-            yield node.name, f"sums, gains, gates, windows and concats nested deeper than {DEEPEST}"
+            what = "sums, gains, gates, windows, concats and delays"
+            yield node.name, f"{what} nested deeper than {DEEPEST}"
             depth[node.name] = 0
 
 

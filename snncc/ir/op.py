@@ -65,6 +65,10 @@ class Op:
     """
 
     mnemonic: ClassVar[str]
+    looks_back: ClassVar[bool] = False
+    """Whether it reads what was at earlier steps only, so that its source may come after it."""
+    breaks_loops: ClassVar[bool] = False
+    """Whether what it gives is bounded whatever it reads, as spikes are: loops lead through one."""
 
     @property
     def word(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from snncc.ir.codec import shown
+from snncc.ir.cycles import loop_without_neurons
 from snncc.ir.dialects.dialect import DIALECTS, TRACED
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.limits import Found, limit_problems
@@ -116,15 +117,24 @@ def _structure_problems(graph: Graph) -> list[str]:
     for node in graph.nodes:
         if node.name in seen:
             found.append(f"%{node.name}: the name is used twice")
+        known = graph.by_name if node.op.looks_back else seen
         found += [
-            f"%{node.name}: reads %{i} before it exists" for i in node.inputs if i not in seen
+            f"%{node.name}: reads %{i} before it exists" for i in node.inputs if i not in known
         ]
         seen.add(node.name)
     if graph.output not in seen:
         found.append(f"the output %{graph.output} does not exist")
     elif graph.dialect != "traced" and graph[graph.output].type.kind is not Kind.READOUT:
         found.append(f"the output %{graph.output} is {graph[graph.output].type}, not a readout")
-    return found
+    return found or _loop_problems(graph)
+
+
+def _loop_problems(graph: Graph) -> list[str]:
+    node = loop_without_neurons(graph)
+    if node is None:
+        return []
+    what = "reads itself through delays and no neurons: that is a neuron's state, not wiring"
+    return [f"{_place(node)}: {what}"]
 
 
 def _node_problems(graph: Graph, node: Node) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -126,6 +127,11 @@ def total(at: Judged, op: Sum) -> str:
 @RULE.of(Gate)
 def gate(at: Judged, op: Gate) -> str:
     return "and-of-spikes" if at.node.type.kind is Kind.SPIKE else "gated-current"
+
+
+@RULE.of(Delay)
+def delayed(at: Judged, op: Delay) -> str:
+    return "delayed"
 
 
 @RULE.of(Take)

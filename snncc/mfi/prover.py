@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import DIALECTS, Graph, Loc, Node, ValueType, VerifyError, verify
+from snncc.ir.cycles import between_neurons
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import from_host
@@ -261,7 +262,7 @@ def _readout(
 ) -> tuple[str, Level]:
     """Everything behind the last neurons."""
     before: set[str] = set()
-    for node in reversed(graph.nodes):
+    for node in reversed(between_neurons(graph)):
         if isinstance(node.op, FIRES) or node.name in before:
             before.update((node.name, *node.inputs))
     last = [op for op in ops if op.name not in before]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -139,6 +140,11 @@ def largest(at: At, op: Largest) -> Need:
     basic = ("compare", "select")
     arithmetic = basic if op.offset is None else ("add", *basic)
     return Need(Level.STRICT, arithmetic, reason="currents are compared, the largest is kept")
+
+
+@NEED.of(Delay)
+def delay(at: At, op: Delay) -> Need:
+    return Need(Level.STRICT, (), reason="a register: it holds what was")
 
 
 @NEED.of(Gain)

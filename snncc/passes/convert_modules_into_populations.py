@@ -1,6 +1,6 @@
 """From what the model says to populations and projections; nothing is folded yet."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.dialects import traced
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron, TracedNeuron
@@ -111,6 +112,9 @@ class _Conversion:
                 return self.gate(node, node.op, sources)
             case Take():
                 return self.rewriter.emit(node, node.op, sources[0])
+            case Delay():
+                kind = Kind.SPIKE if node.type.kind is Kind.SPIKE else Kind.CURRENT
+                return self.rewriter.emit(node, replace(node.op, kind=kind.value))
             case Largest():
                 return self.largest(node, node.op, sources[0], averaged)
             case traced.Rearrange() | traced.Repeat():

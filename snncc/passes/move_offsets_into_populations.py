@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from snncc.diagnostics import SnnccError
-from snncc.ir import SPIKING, TIME, Graph, Node, Op, Param
+from snncc.ir import SPIKING, TIME, Graph, Kind, Node, Op, Param
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
@@ -38,7 +41,7 @@ class MoveOffsetsIntoPopulations:
         rewriter = Rewriter(graph)
         offsets: dict[str, Named] = {}
         for node in graph.nodes:
-            pending = [offsets[name] for name in node.inputs]
+            pending = [offsets[name] for name in node.inputs if name in offsets]
             moved = MOVED(Waiting(rewriter, node, pending), node)
             rewriter.value[node.name], offsets[node.name] = moved
         return PassResult(rewriter.finish())
@@ -119,6 +122,25 @@ def largest(at: Waiting, op: Largest) -> Moved:
     return at.emit(replace(op, offset=at.stored(offset, "offset"))), NONE
 
 
+@MOVED.of(Delay)
+def delayed(at: Waiting, op: Delay) -> Moved:
+    """An offset comes with its current, not before it."""
+    source = at.rewriter.old[at.node.inputs[0]]
+    if source.type.kind is Kind.SPIKE:
+        return at.emit(op), NONE
+    if not at.pending:
+        raise _around_a_loop(at.node)
+    offset, steps = at.pending[0], at.rewriter.old.steps
+    if offset.is_zero():
+        return at.emit(op), NONE
+    rest = tuple(name for name in offset.axes if name != TIME)
+    whole = offset.over((TIME, *rest))
+    whole = np.broadcast_to(whole, (steps, *whole.shape[1:]))
+    first = np.zeros((min(op.steps, steps), *whole.shape[1:]))
+    then = np.concatenate([first, whole[: max(0, steps - op.steps)]])
+    return at.emit(op), Named((TIME, *rest), then).compact()
+
+
 @MOVED.of(Gate)
 def gated(at: Waiting, op: Gate) -> Moved:
     """Gives s (x + d) = s x + s d: what passes with the current is a map of the gate's spikes."""
@@ -168,6 +190,17 @@ def readout(at: Waiting, op: Readout) -> Moved:
 def as_it_is(at: Waiting, op: Op) -> Moved:
     """What reads no current has no offset to pass on; of what has no form the model is refused."""
     return at.emit(op), NONE
+
+
+def _around_a_loop(node: Node) -> SnnccError:
+    """A current that is delayed before it exists: what is added to it is not known yet."""
+    return SnnccError(
+        "SNN040",
+        f"{node.name}: a current is fed back, not spikes",
+        node.loc,
+        why="what is added to a current has to be known before it is delayed",
+        help="delay the spikes before the linear map: the current is the same",
+    )
 
 
 def _by_step(node: Node) -> SnnccError:

@@ -25,7 +25,9 @@ class Rewriter:
         self.value: dict[str, str] = {}
 
     def inputs(self, node: Node) -> tuple[str, ...]:
-        """New names of an old node's inputs."""
+        """New names of an old node's inputs; none of a delay, which `finish` closes."""
+        if node.op.looks_back:
+            return ()
         return tuple(self.value[name] for name in node.inputs)
 
     def emit(self, like: Node, op: Op, *inputs: str, name: str = "") -> str:
@@ -41,6 +43,13 @@ class Rewriter:
         return Named(param.axes, np.asarray(self.array(param), np.float64))
 
     def finish(self) -> Graph:
+        """The new graph; delays read what became of what the old ones read."""
+        for node in self.old.nodes:
+            name = self.value.get(node.name)
+            if node.op.looks_back and name is not None:
+                made = self.new[name]
+                if made.op.looks_back and not made.inputs:
+                    self.new.close(name, self.value[node.inputs[0]])
         return self.new.finish(self.value[self.old.output])
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
 from snncc.ir.arrays import count
+from snncc.ir.cycles import Component, arranged, components
 from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.images import ImageSource
 from snncc.quantize.copies import Copy, SharedInputs, copies_of, meeting_point
@@ -23,6 +24,7 @@ from snncc.quantize.units import (
     rows_of,
 )
 from snncc.semantics.arrays import Real
+from snncc.semantics.delays import settled
 from snncc.semantics.spiking import evaluate
 
 UNIT_IMAGES = 256
@@ -82,6 +84,7 @@ def round_with_images(
         progress: called with the number of nodes done and their total.
         choose: chooses the units.
     """
+    graph = arranged(graph)
     bits = every(graph, weight_bits)
     walk = _Walk(graph, images, copies_of(graph, bits))
     uses = walk.uses()
@@ -95,7 +98,9 @@ def round_with_images(
     units = choose(graph, bits, loss)
     integers: dict[str, NDArray[np.int64]] = {}
     once: dict[tuple[Copy, bytes], Real] = {}
+    loops = {part.nodes[0].name: part for part in components(graph) if part.cyclic}
     for index, node in enumerate(graph.nodes):
+        walk.enter(loops.get(node.name))
         if isinstance(node.op, Contract | Convolve):
             grid = _grid(units, node)
             copy = walk.copies.get(node.name, ())
@@ -138,11 +143,10 @@ def peak_bytes(graph: Graph) -> int:
 
     A node's inputs, its result and two copies that it makes of them count together.
     """
-    alive: dict[str, int] = {}
-    peak = 1
+    graph, alive, peak = arranged(graph), dict[str, int](), 1
     for node in graph.nodes:
         alive[node.name] = 8 * count(node.type.shape)
-        own = max([alive[node.name], *(alive[name] for name in node.inputs)])
+        own = max([alive[node.name], *(alive.get(name, 0) for name in node.inputs)])
         peak = max(peak, sum(alive.values()) + 2 * own)
         for name in graph.last_uses.get(node.name, ()):
             del alive[name]
@@ -201,6 +205,8 @@ class _Walk:
         self.together: dict[Copy, Use] = {}
         self.values: dict[str, Real] = {}
         self._known: dict[Key, Use | None] = {}
+        self._loops: dict[str, Component] = {}
+        self._rounded: dict[str, Real] = {}
 
     def uses(self) -> dict[str, Use]:
         """How every projection's inputs occur in the real network, on a part of the images."""
@@ -208,7 +214,9 @@ class _Walk:
         real = _Walk(self.graph, few, self.copies)
         found: dict[str, Use] = {}
         seen: dict[Copy, SharedInputs] = {}
+        loops = {part.nodes[0].name: part for part in components(self.graph) if part.cyclic}
         for node in self.graph.nodes:
+            real.enter(loops.get(node.name))
             use = real.use(node)
             if use is not None:
                 found[node.name] = use
@@ -254,13 +262,47 @@ class _Walk:
             return round_to_nearest(rows, grid, largest)
         return _compensated(rows, grid, largest, use)[0]
 
+    def enter(self, loop: Component | None) -> None:
+        """Before the first node of a loop: its values with the weights as they are.
+
+        What a map of it reads comes from maps behind it too, which are not rounded yet.
+        """
+        if loop is not None:
+            self._settle(loop)
+            self._loops |= {node.name: loop for node in loop.nodes}
+
+    def _settle(self, loop: Component) -> None:
+        def value(node: Node, sources: list[Real]) -> Real:
+            return self._value(node, sources, self._rounded.get(node.name))
+
+        self.values |= settled(self.graph, loop, self.values, len(self.images), value)
+
     def advance(self, node: Node, weight: Real | None = None) -> None:
-        """Computes a node's value, with another weight if one is given."""
+        """Computes a node's value, with another weight if one is given.
+
+        Of a loop all values at once, when its last node is reached.
+        """
+        loop = self._loops.get(node.name)
+        if loop is None:
+            sources = [self.values[name] for name in node.inputs]
+            self.values[node.name] = self._value(node, sources, weight)
+            self._forget(node)
+            return
+        if weight is not None:
+            self._rounded[node.name] = weight
+        if node is loop.nodes[-1]:
+            self._settle(loop)
+            for each in loop.nodes:
+                self._forget(each)
+
+    def _value(self, node: Node, sources: list[Real], weight: Real | None) -> Real:
         graph = self.graph
         if weight is not None and isinstance(node.op, Contract | Convolve):
             graph = replace(graph, constants={**graph.constants, node.op.weight.name: weight})
-        sources = [self.values[name] for name in node.inputs]
-        self.values[node.name] = evaluate(graph, node, sources, self.images)
+        return evaluate(graph, node, sources, self.images)
+
+    def _forget(self, node: Node) -> None:
+        """Values that nobody reads after a node."""
         for name in self.graph.last_uses.get(node.name, ()):
             del self.values[name]
             for key in [k for k in self._known if k[0] == name]:

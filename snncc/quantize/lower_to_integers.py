@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -25,6 +26,7 @@ from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
 from snncc.quantize.decays import with_decay
+from snncc.quantize.lower_delays import lowered_delay
 from snncc.quantize.units import output_axis
 from snncc.quantize.whole_levels import (
     least_size,
@@ -287,6 +289,7 @@ def frames(at: Lowered, op: Frames) -> str:
 
 LOWERED.of(Contract)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
 LOWERED.of(Convolve)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
+LOWERED.of(Delay)(lambda at, op: lowered_delay(at.lowering, at.node, op))
 
 
 @LOWERED.of(Affine)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
@@ -270,6 +271,14 @@ def gated(at: Elements, op: Gate) -> None:
     passing = at.node.inputs[1]
     if passing in at.ids:
         at.one([at.ids[passing]], at.axes[passing])
+
+
+@UNIT.of(Delay)
+def delayed(at: Elements, op: Delay) -> None:
+    """That of the current that it holds, which is an earlier node or refused when it is lowered."""
+    source = at.node.inputs[0]
+    if source in at.ids:
+        at.one([at.ids[source]], at.axes[source])
 
 
 @UNIT.of(Take)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Param
 from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
+from snncc.ir.cycles import arranged, components
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
@@ -17,6 +19,7 @@ from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons
 from snncc.semantics.arrays import Real, convolve, largest, take
+from snncc.semantics.delays import delayed, settled
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,14 @@ VALUE: Meaning[At, Real] = Meaning("the spiking dialect in real numbers", SPIKIN
 
 def run_spiking(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Real]:
     """Every value of a spiking graph, [batch, *axes], for images [batch, *axes of the image]."""
-    values: dict[str, Real] = {}
-    for node in graph.nodes:
+    graph, values = arranged(graph), dict[str, Real]()
+    for part in components(graph):
+        if part.cyclic:
+            values |= settled(
+                graph, part, values, len(images), lambda node, x: evaluate(graph, node, x)
+            )
+            continue
+        (node,) = part.nodes
         values[node.name] = evaluate(graph, node, [values[n] for n in node.inputs], images)
     return values
 
@@ -101,6 +110,11 @@ def taken(at: At, op: Take) -> Real:
 @VALUE.of(Gate)
 def gated(at: At, op: Gate) -> Real:
     return gate(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(Delay)
+def delay(at: At, op: Delay) -> Real:
+    return delayed(at.graph, op, at.inputs[0], at.names[0])
 
 
 @VALUE.of(Affine)

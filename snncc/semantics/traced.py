@@ -7,7 +7,9 @@ import numpy as np
 
 from snncc.ir import TIME, TRACED, Graph, Node, Param
 from snncc.ir.arrays import concat, over_steps, spread
+from snncc.ir.cycles import arranged, components
 from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
@@ -15,6 +17,7 @@ from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons, spiking
 from snncc.semantics.arrays import Real, largest, take
+from snncc.semantics.delays import delayed, settled
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -63,15 +66,24 @@ def walk_traced(
     graph: Graph, inputs: Real, decide: Decide | None = None
 ) -> Iterator[tuple[Node, Real]]:
     """Each node with its value, in order; holds no value longer than something reads it."""
-    values: dict[str, Real] = {}
-    for node in graph.nodes:
-        sources = [values[name] for name in node.inputs]
-        values[node.name] = VALUE(At(graph, node, sources, inputs), node)
+
+    def value(node: Node, sources: list[Real]) -> Real:
+        found = VALUE(At(graph, node, sources, inputs), node)
         if decide is not None and isinstance(node.op, ops.Lif):
-            values[node.name] = decide(node, sources[0], values[node.name])
-        yield node, values[node.name]
-        for name in graph.last_uses.get(node.name, ()):
-            del values[name]
+            return decide(node, sources[0], found)
+        return found
+
+    graph, values = arranged(graph), dict[str, Real]()
+    for part in components(graph):
+        if part.cyclic:
+            values |= settled(graph, part, values, len(inputs), value)
+        for node in part.nodes:
+            if not part.cyclic:
+                values[node.name] = value(node, [values[name] for name in node.inputs])
+            yield node, values[node.name]
+        for node in part.nodes:
+            for name in graph.last_uses.get(node.name, ()):
+                del values[name]
 
 
 @VALUE.of(ops.Input)
@@ -139,6 +151,11 @@ def taken(at: At, op: Take) -> Real:
 @VALUE.of(Gate)
 def gated(at: At, op: Gate) -> Real:
     return spiking.gate(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(Delay)
+def delay(at: At, op: Delay) -> Real:
+    return delayed(at.graph, op, at.x, at.names[0])
 
 
 @VALUE.of(ops.Rearrange)

@@ -15,6 +15,7 @@ from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
 from snncc.backends.cpu.checking.hosted import computed_by_host, copied
+from snncc.backends.cpu.checking.looped import check_past, computed_in_loop
 from snncc.backends.cpu.checking.meaning import Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
     arranged,
@@ -29,10 +30,12 @@ from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
-from snncc.backends.cpu.plan.host import HostUnit
+from snncc.backends.cpu.plan.host import HostUnit, LoopUnit
 from snncc.backends.cpu.plan.places import Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
+from snncc.ir.arrays import count
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
 
 MASKED = (f.MASKED, f.MASKED_LANES)
@@ -74,6 +77,7 @@ class _Walk:
         self.kept: dict[str, int] = {}
         self.span = Span(0, plan.steps)
         self.fired: list[str] = []
+        self.held: set[str] = set()
 
     def run(self) -> None:
         require(len(self.plan.names) == len(self.units), "units and their names are not as many")
@@ -94,7 +98,17 @@ class _Walk:
                     self._unit(number, unit)
             self.at[0] = ""
             require(sorted(self.fired) == sorted(populations), "populations do not fire once each")
+            self._pasts()
             self._answer()
+
+    def _pasts(self) -> None:
+        """Every delay of a plan that goes step by step keeps what it has read."""
+        delays = {node.name for node in self.graph.select(Delay)}
+        stepwise = self.plan.steps < self.graph.steps
+        require(not stepwise or delays <= set(self.plan.pasts), "a delay keeps nothing")
+        require(self.held == set(self.plan.pasts), "what a delay keeps is written by none")
+        for name in self.plan.pasts:
+            self._past(name, self.plan.pasts[name])
 
     def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
         place, wide = kept.at, kept.size
@@ -135,6 +149,8 @@ class _Walk:
             multiplied(self.plan.dense[number], self.shadow, self.span)
         if number in self.plan.host:
             self._host(self.plan.host[number])
+        if number in self.plan.loops:
+            self._loop(self.plan.loops[number])
         if number in self.plan.relays:
             copied(self.plan.relays[number], self.shadow, self.span)
 
@@ -144,7 +160,8 @@ class _Walk:
         computed_by_host(self.graph, unit, self.meaning, self.shadow, self.span)
         kept = self.plan.populations.get(name)
         if kept is None:
-            require(unit.record is None and unit.state is None, "it records what does not fire")
+            require(unit.record is None, "it records what does not fire")
+            self._past(name, unit.state)
             return
         right = (unit.writes, unit.record, unit.state) == (kept.spikes, kept.record, kept.state)
         require(right, "spikes or membranes are not written where they are read")
@@ -153,6 +170,32 @@ class _Walk:
             self._keep(f"record {name}", name, unit.record, self.plan.steps)
         if unit.state is not None:
             self._keep(f"state {name}", name, unit.state, 1)
+
+    def _loop(self, unit: LoopUnit) -> None:
+        """A loop that the host computes: all of its populations, and what its delays keep."""
+        fired = computed_in_loop(self.graph, unit, self.plan, self.meaning, self.shadow, self.span)
+        self.fired += fired
+        for member in unit.members:
+            name = member.node.name
+            if name not in fired:
+                require(member.record is None, "it records what does not fire")
+                self._past(name, member.state)
+                continue
+            if member.record is not None:
+                self._keep(f"record {name}", name, member.record, self.plan.steps)
+            if member.state is not None:
+                self._keep(f"state {name}", name, member.state, 1)
+
+    def _past(self, name: str, state: Place | None) -> None:
+        """What a delay keeps between calls: where the plan says, and of its size."""
+        kept = self.plan.pasts.get(name)
+        require(state == kept, "it keeps its state where nobody looks for it")
+        if kept is not None:
+            size = kept.size * count(kept.type.shape)
+            key = f"past {name}"
+            self.kept[key] = self.shadow.keep(kept.at, size, self.kept.get(key), f"the {key}")
+            check_past(self.graph, name, kept)
+            self.held.add(name)
 
     def _scratch(self, unit: Row, steps: int) -> None:
         """Room for constants, registers and lists of active inputs, as the kernel lays it out."""

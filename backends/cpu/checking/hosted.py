@@ -32,7 +32,7 @@ def computed_by_host(
     require(unit.node.type == node.type, "it computes a value of another type")
     require(len(unit.reads) == len(unit.node.inputs), "it is not fed what it reads")
     fed = [
-        _fed(graph, name, place, meaning, shadow, span)
+        fed_by(graph, name, place, meaning, shadow, span)
         for name, place in zip(unit.node.inputs, unit.reads, strict=True)
     ]
     meant = meaning.values[node.name]
@@ -48,7 +48,7 @@ def computed_by_host(
         size = min((p.size for p in (unit.record, unit.state) if p is not None), default=8)
         require(size in (4, 8), f"membranes of {size} bytes")
         check_membranes(graph, node, meaning.values[node.inputs[0]], HELD[size], INT64[1])
-    _write(unit.writes, node, meant, shadow, span)
+    written(unit.writes, node, meant, shadow, span)
 
 
 def copied(relay: Relay, shadow: Shadow, span: Span) -> None:
@@ -60,7 +60,7 @@ def copied(relay: Relay, shadow: Shadow, span: Span) -> None:
     _put(relay.writes, Value(probe, zero, zero + 1), shadow, Span(0, span.count))
 
 
-def _fed(
+def fed_by(
     graph: Graph, name: str, place: Place, meaning: Meaning, shadow: Shadow, span: Span
 ) -> Numbers:
     """What an input reads; it must be the program's value of that name, where it has one."""
@@ -98,7 +98,7 @@ def _added(unit: HostUnit, fed: list[Numbers]) -> Numbers:
     return Numbers(probe, low, high)
 
 
-def _write(place: Place, node: Node, meant: Value, shadow: Shadow, span: Span) -> None:
+def written(place: Place, node: Node, meant: Value, shadow: Shadow, span: Span) -> None:
     require(place.type == node.type, "its value goes where another type is expected")
     if place.form is Form.BITS:
         _put(place, meant, shadow, span)

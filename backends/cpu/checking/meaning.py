@@ -18,6 +18,8 @@ import numpy as np
 from snncc.backends.cpu.checking.exact import LONG, Ints, largest, product
 from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
+from snncc.ir.cycles import between_neurons
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -63,7 +65,7 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
     random = np.random.default_rng(seed)
     values: dict[str, Value] = {}
     planes: Ints | None = None
-    for node in graph.nodes:
+    for node in between_neurons(graph):  # what a delay reads comes before it
         sizes = [a.size for a in node.type.axes if a.name != TIME]
         if isinstance(node.op, IntegerReadout):
             continue
@@ -134,6 +136,11 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
             return found
         zero = np.zeros_like(found.probe)  # what bits can be, a zero from nowhere too
         return Value(found.probe, zero, zero + 1)
+    if isinstance(op, Delay):
+        start = np.zeros([1] * len(target), np.int64)
+        if op.start is not None:
+            start = over(graph, op.start, target)
+        return _each(lambda x: _held(op, _placed(x, names[0], target), start, graph.steps), inputs)
     if isinstance(op, Largest):
         more = 0 if op.offset is None else over(graph, op.offset, names[0])
         return _each(lambda x: _largest(op, x + more, names[0]), inputs)
@@ -204,6 +211,18 @@ def _gated(
     shape = probe.shape
     ends = np.broadcast_to(np.minimum(low, 0), shape), np.broadcast_to(np.maximum(high, 0), shape)
     return Value(probe, *ends)
+
+
+def _held(op: Delay, x: Ints, start: Ints, steps: int) -> Ints:
+    """Step by step: the start, then what was read so many steps before."""
+    shape = (1, *op.shape)
+    one = np.broadcast_to(start, shape)
+    found = [one if t < op.steps else _step(x, t - op.steps, shape) for t in range(steps)]
+    return np.concatenate(found)
+
+
+def _step(x: Ints, t: int, shape: tuple[int, ...]) -> Ints:
+    return np.broadcast_to(x[t % len(x)][None], shape)
 
 
 def _taken(op: Take, x: Ints, names: tuple[str, ...]) -> Ints:

@@ -9,7 +9,16 @@ from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
 from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.currents import layout_of
 from snncc.backends.cpu.plan.dense import DenseSum, DenseUnit
-from snncc.backends.cpu.plan.host import HostUnit, Relay, elements, program_of, scratch_of
+from snncc.backends.cpu.plan.host import (
+    HostUnit,
+    LoopUnit,
+    Member,
+    Relay,
+    elements,
+    program_of,
+    program_of_loop,
+    scratch_of,
+)
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.placing import place_values
 from snncc.backends.cpu.plan.tables import bits_in_use, exactly, tile_of, tiled
@@ -101,6 +110,9 @@ class _Encoder:
                   for number, unit in enumerate(self.units.units) if unit.host is not None},
             relays={number: self._relay(unit)
                     for number, unit in enumerate(self.units.units) if unit.copies},
+            loops={number: self._loop(unit)
+                   for number, unit in enumerate(self.units.units) if unit.loop},
+            pasts=self.placed.pasts,
         )  # fmt: skip
 
     # ---- tables
@@ -211,8 +223,26 @@ class _Encoder:
         return HostUnit(
             program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
             self.values[node.name],
-            None if kept is None else kept.record, None if kept is None else kept.state,
+            None if kept is None else kept.record,
+            self.placed.pasts.get(node.name) if kept is None else kept.state,
             scratch_of(self.graph, node, self.steps), self.units.host[node.name],
+        )  # fmt: skip
+
+    def _loop(self, unit: Unit) -> LoopUnit:
+        members: list[Member] = []
+        for node in unit.loop:
+            kept, past = self.placed.populations.get(node.name), self.placed.pasts.get(node.name)
+            members.append(
+                Member(node, self.values.get(node.name), kept and kept.record,
+                       past if kept is None else kept.state, -1 if kept is None else kept.unit)
+            )  # fmt: skip
+        own = {node.name for node in unit.loop}
+        outside = (name for node in unit.loop for name in node.inputs if name not in own)
+        scratch = sum(scratch_of(self.graph, node, self.steps) for node in unit.loop)
+        return LoopUnit(
+            program_of_loop(self.graph, unit.loop), tuple(members),
+            {name: self._place(name) for name in outside}, scratch,
+            self.units.host[unit.loop[0].name],
         )  # fmt: skip
 
     def _relay(self, unit: Unit) -> Relay:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snncc.backends.cpu.plan.places import Place
-from snncc.ir import TIME, Graph, Node, Op, ValueType, params_of
+from snncc.ir import Graph, Node, Op, ValueType, params_of
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.projections import Concat
 
@@ -48,31 +48,60 @@ class Relay:
     scratch: int
 
 
+@dataclass(frozen=True)
+class Member:
+    """A node of a loop.
+
+    Attributes:
+        node: what is computed.
+        writes: where its value goes; None where nothing outside of the loop reads it.
+        record: where a population's membranes are recorded, or None.
+        state: where its membranes, or a delay's last values, stay between calls; or None.
+        unit: number of the unit that counts a population's spikes; -1 for none.
+    """
+
+    node: Node
+    writes: Place | None
+    record: Place | None
+    state: Place | None
+    unit: int
+
+
+@dataclass(frozen=True)
+class LoopUnit:
+    """A loop through delays, which the host computes step by step.
+
+    Attributes:
+        program: its nodes and what they read, with their own constants.
+        members: its nodes, in order.
+        reads: where what it reads from outside lies, by name.
+        scratch: bytes that computing it takes for a moment, about.
+        reason: why it is not compiled.
+    """
+
+    program: Graph
+    members: tuple[Member, ...]
+    reads: Mapping[str, Place]
+    scratch: int
+    reason: str
+
+
+def program_of_loop(graph: Graph, nodes: tuple[Node, ...]) -> Graph:
+    """A loop by itself, with the types of what it reads."""
+    names = {name for node in nodes for name in (*node.inputs, node.name)}
+    own = {
+        param.name: graph.constants[param.name] for node in nodes for param in params_of(node.op)
+    }
+    kept = tuple(node for node in graph.nodes if node.name in names)
+    return replace(graph, nodes=kept, output=nodes[-1].name, constants=own)
+
+
 def program_of(graph: Graph, node: Node) -> Graph:
     """A node by itself, with the types of what it reads."""
     names = dict.fromkeys((*node.inputs, node.name))
     own = {param.name: graph.constants[param.name] for param in params_of(node.op)}
     nodes = tuple(graph[name] for name in names)
     return replace(graph, nodes=nodes, output=node.name, constants=own)
-
-
-def at_steps(program: Graph, first: int, last: int) -> Graph:
-    """A program as if some of its steps were all: types and constants over time are cut."""
-    if (first, last) == (0, program.steps):
-        return program
-    constants = dict(program.constants)
-    for node in program.nodes:
-        for param in params_of(node.op):
-            if TIME in param.axes and param.name in constants:
-                axis = param.axes.index(TIME)
-                constants[param.name] = constants[param.name].take(range(first, last), axis=axis)
-    nodes = tuple(replace(node, type=_cut(node.type, last - first)) for node in program.nodes)
-    return replace(program, steps=last - first, nodes=nodes, constants=constants)
-
-
-def _cut(kind: ValueType, steps: int) -> ValueType:
-    axes = tuple(replace(a, size=steps) if a.name == TIME else a for a in kind.axes)
-    return replace(kind, axes=axes)
 
 
 BYTES: Mapping[type[Op], int] = {IntegerPopulation: 72, Gain: 72, Concat: 8}

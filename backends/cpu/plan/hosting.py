@@ -1,12 +1,13 @@
 """Which nodes the host computes: what compiled units have no form for, with the reason.
 
 Compiled units have registers of 32 bits and lanes that never change places. A node that needs more
-is computed by the interpreter, in the plan's memory, between compiled units. Projections are never
-among them: they are split until they fit (`narrow_projections`, `listing`), and read a copy of
-their spikes in other lanes where the lanes do not suit them.
+is computed by the interpreter, in the plan's memory, between compiled units; so is every node of a
+loop. Other projections are never among them: they are split until they fit (`narrow_projections`,
+`listing`), and read a copy of their spikes in other lanes where the lanes do not suit them.
 """
 
 from snncc.ir import Array, Graph, Kind, Node
+from snncc.ir.cycles import components
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.op import Op
@@ -19,9 +20,14 @@ COMPILED = (Frames, Contract, Convolve, Concat, Sum, Gain, IntegerPopulation, In
 
 def hosted(graph: Graph) -> dict[str, str]:
     """The nodes that the host computes, each with the reason in words."""
-    found: dict[str, str] = {}
+    found = {
+        node.name: "it is part of a loop through delays, which runs step by step"
+        for part in components(graph)
+        if part.cyclic
+        for node in part.nodes
+    }
     for node in graph.nodes:
-        if isinstance(node.op, Frames | Contract | Convolve | IntegerReadout):
+        if node.name in found or isinstance(node.op, Frames | Contract | Convolve | IntegerReadout):
             continue
         reason = _reason_against(graph, node)
         wide = [name for name in node.inputs if is_wide(graph[name])]

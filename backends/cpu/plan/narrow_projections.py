@@ -12,13 +12,20 @@ import numpy as np
 from snncc.backends.cpu.arrangement import NotExpressible
 from snncc.backends.cpu.plan.hosting import INT32, is_wide
 from snncc.ir import Array, Graph, Node
+from snncc.ir.cycles import arranged, components
 from snncc.ir.dialects.projections import Contract, Convolve, Sum
 from snncc.ir.op import Context
 
 
 def narrowed(graph: Graph) -> Graph:
-    """The same program with projections that compiled units can add up; itself where all are."""
+    """The same program with projections that compiled units can add up; itself where all are.
+
+    Those of loops stay: the host computes them. The nodes of each loop stand beside one another.
+    """
+    graph = arranged(graph)
+    looped = {n.name for part in components(graph) if part.cyclic for n in part.nodes}
     wide = {node.name for node in graph.select(Contract, Convolve) if _is_too_wide(graph, node)}
+    wide -= looped
     if not wide:
         return graph
     constants = dict(graph.constants)

@@ -142,6 +142,16 @@ def bits_at(type: ValueType, at: int, arrangement: Arrangement) -> Place:
     return Place(type, Form.BITS, at, 0, strides, arrangement)
 
 
+def integers_at(type: ValueType, at: int, size: int) -> Place:
+    """Integers in the order of the type's axes, without gaps."""
+    strides: dict[str, int] = {}
+    stride = size
+    for axis in reversed(type.axes):
+        strides[axis.name] = stride
+        stride *= axis.size
+    return Place(type, Form.INTEGERS, at, size, strides)
+
+
 def lanes_at(type: ValueType, at: int, arrangement: Arrangement, size: int) -> Place:
     """Integers in rows of padded lanes, as compiled units keep membranes."""
     strides = {arrangement.lane: size}

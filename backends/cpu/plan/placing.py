@@ -1,14 +1,23 @@
 """Gives every value of a program a place in the working memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snncc.backends.cpu.arrangement import Arrangement
 from snncc.backends.cpu.plan.currents import bytes_of, layout_of, root_of
-from snncc.backends.cpu.plan.hosting import membrane_bytes
+from snncc.backends.cpu.plan.hosting import is_wide, membrane_bytes
 from snncc.backends.cpu.plan.memory import place_buffers
-from snncc.backends.cpu.plan.places import Form, Place, Population, bits_at, lanes_at
+from snncc.backends.cpu.plan.places import (
+    Form,
+    Place,
+    Population,
+    bits_at,
+    integers_at,
+    lanes_at,
+)
 from snncc.backends.cpu.plan.unit import Partition
-from snncc.ir import TIME, Graph
+from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.arrays import count
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
 
 
@@ -19,11 +28,13 @@ class Placed:
     Attributes:
         values: spikes and stored currents.
         populations: what is kept of them.
+        pasts: what delays keep between calls, by delay: the last values that it read.
         memory: bytes in all.
     """
 
     values: dict[str, Place]
     populations: dict[str, Population]
+    pasts: dict[str, Place]
     memory: int
 
 
@@ -47,6 +58,9 @@ def place_values(
             buffers.fixed.append(f"spikes {name}")
         if stateful:
             buffers.keep(f"state {name}", _lanes(graph, name, lay))
+    pasts = {node.name: past_of(node) for node in graph.select(Delay)} if stateful else {}
+    for name, place in pasts.items():
+        buffers.keep(f"past {name}", place.size * count(place.type.shape))
     places, memory = buffers.places(stateful)
     values = {
         key: bits_at(units.types[key], places[f"spikes {key}"], lay)
@@ -68,7 +82,18 @@ def place_values(
         if stateful:
             state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
         kept[name] = Population(numbers[name], values[name], levels, state)
-    return Placed(values, kept, memory)
+    pasts = {name: replace(past, at=places[f"past {name}"]) for name, past in pasts.items()}
+    return Placed(values, kept, pasts, memory)
+
+
+def past_of(node: Node) -> Place:
+    """The last values that a delay has read, [steps, *axes of one step], somewhere in memory."""
+    op = node.op
+    if not isinstance(op, Delay):
+        raise TypeError(op.mnemonic)
+    kind = node.type.without(TIME).with_time(op.steps)
+    size = 2 if kind.kind is Kind.SPIKE else 8 if is_wide(node) else 4
+    return integers_at(kind, 0, size)
 
 
 def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:

@@ -45,6 +45,9 @@ class Unit:
         dense: the whole of it as matrix products; without parts it can only be computed so.
         host: the node that the host computes instead of all this.
         copies: spikes that the host brings into the lanes of this unit; "" for none.
+        loop: nodes of a loop that the host computes step by step, in order.
+        inside: whether it is a population of a loop: the unit only counts its spikes.
+        leaves: of a loop, the values that others read, and its populations.
     """
 
     name: str
@@ -55,11 +58,16 @@ class Unit:
     dense: DenseSum | None = None
     host: Node | None = None
     copies: str = ""
+    loop: tuple[Node, ...] = ()
+    inside: bool = False
+    leaves: tuple[str, ...] = ()
 
     @property
     def is_compiled(self) -> bool:
         """Whether compiled kernels can compute it."""
-        return self.host is None and not self.copies and bool(self.parts or self.dense is None)
+        if self.host is not None or self.copies or self.loop or self.inside:
+            return False
+        return bool(self.parts or self.dense is None)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -72,12 +80,16 @@ class Unit:
             sources += self.host.inputs
         if self.copies:
             sources.append(self.copies)
+        own = {node.name for node in self.loop}
+        sources += [name for node in self.loop for name in node.inputs if name not in own]
         return tuple(dict.fromkeys((*sources, *loads)))
 
     @property
     def writes(self) -> tuple[str, ...]:
         if self.host is not None or self.copies:
             return (self.name,)
+        if self.loop:
+            return self.leaves
         return tuple(op.node for op in self.ops if op.kind in (f.STORE, f.FIRE))
 
 

@@ -1,9 +1,9 @@
 """What the planner gives: tables and constants for the compiled executor, and where values lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from snncc.backends.cpu.plan.dense import DenseUnit
-from snncc.backends.cpu.plan.host import HostUnit, Relay
+from snncc.backends.cpu.plan.host import HostUnit, LoopUnit, Relay
 from snncc.backends.cpu.plan.places import Place, Population
 from snncc.ir import Array
 
@@ -26,6 +26,8 @@ class UnitPlan:
         dense: by number, the units that are matrix products.
         host: by number, the units that the host computes.
         relays: by number, the units in which the host copies spikes.
+        loops: by number, the units in which the host computes a loop step by step.
+        pasts: what delays keep between calls, by delay; empty where nothing is kept.
     """
 
     units: Array
@@ -46,11 +48,17 @@ class UnitPlan:
     dense: dict[int, DenseUnit]
     host: dict[int, HostUnit]
     relays: dict[int, Relay]
+    loops: dict[int, LoopUnit] = field(default_factory=dict[int, LoopUnit])
+    pasts: dict[str, Place] = field(default_factory=dict[str, Place])
 
     @property
     def reasons(self) -> dict[str, str]:
         """The nodes that the host computes, and why."""
-        return {unit.node.name: unit.reason for unit in self.host.values()}
+        single = {unit.node.name: unit.reason for unit in self.host.values()}
+        looped = {
+            each.node.name: loop.reason for loop in self.loops.values() for each in loop.members
+        }
+        return single | looped
 
     @property
     def records(self) -> dict[str, Place]:

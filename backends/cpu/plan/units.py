@@ -16,6 +16,7 @@ from snncc.backends.cpu.plan.hosting import hosted
 from snncc.backends.cpu.plan.narrow_projections import narrowed
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
+from snncc.ir.cycles import components
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 
@@ -67,6 +68,8 @@ class _Splitter:
         self.types: dict[str, ValueType] = {}
         self.slices: dict[str, tuple[str, int]] = {}
         self.copies: dict[tuple[str, str], str] = {}
+        parts = (part.nodes for part in components(graph) if part.cyclic)
+        self.loops = {node.name: nodes for nodes in parts for node in nodes}
         self.uses: dict[str, int] = {}
         for node in graph.nodes:
             for name in node.inputs:
@@ -169,6 +172,9 @@ class _Splitter:
 
     def _host(self, node: Node) -> None:
         """The interpreter computes this node, from what is stored, into what is stored."""
+        if node.name in self.loops:
+            self._loop(self.loops[node.name])
+            return
         if node.name in self.types:
             return
         for name in node.inputs:
@@ -179,6 +185,28 @@ class _Splitter:
         self.units.append(unit)
         lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
         lies[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _loop(self, nodes: tuple[Node, ...]) -> None:
+        """The interpreter computes a loop step by step; every population counts in its own unit."""
+        own = {node.name for node in nodes}
+        fires = [node for node in nodes if isinstance(node.op, IntegerPopulation)]
+        if fires[0].name in self.types:
+            return
+        for name in dict.fromkeys(name for node in nodes for name in node.inputs):
+            if name not in own and self.graph[name].type.kind is Kind.CURRENT:
+                self._need(self.graph[name])
+        for node in nodes:
+            outside = any(each.name not in own for each in self.graph.readers[node.name])
+            if outside or node in fires:
+                lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
+                names = [name for name in node.type.names if name != TIME]
+                lies[node.name] = arrange(node.type, names[-1] if names else "")
+                self.types[node.name] = node.type
+        leaves = tuple(node.name for node in nodes if node.name in self.types)
+        name = self._unused(f"loop of {fires[0].name}")
+        arrangement = self.spikes[fires[0].name]
+        self.units.append(Unit(name, arrangement, True, loop=nodes, leaves=leaves))
+        self.units += [Unit(n.name, self.spikes[n.name], True, inside=True) for n in fires]
 
     def _host_lane(self, node: Node) -> str:
         """The lanes of what the host computes: those of a source, where that axis remains."""

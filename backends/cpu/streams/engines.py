@@ -40,9 +40,15 @@ class UnitEngine:
         states = {name: self._runner.state(self._memory, name) for name in self._runner.plan.states}
         return {name: state.astype(np.int64) for name, state in states.items()}
 
-    def resume(self, membranes: Mapping[str, Ints]) -> None:
+    def delays(self) -> dict[str, Ints]:
+        pasts = {name: self._runner.past(self._memory, name) for name in self._runner.plan.pasts}
+        return {name: past.astype(np.int64) for name, past in pasts.items()}
+
+    def resume(self, membranes: Mapping[str, Ints], delays: Mapping[str, Ints]) -> None:
         for name, values in membranes.items():
             self._runner.state(self._memory, name)[...] = values
+        for name, values in delays.items():
+            self._runner.past(self._memory, name)[...] = values
         self._run(0, 0)  # no step, but what is the same at every step
 
     def _run(self, first: int, last: int) -> None:

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,13 @@ from snncc.diagnostics import SnnccError
 from snncc.execution import Images, Ints, check_images
 from snncc.ir import TIME, Array, Graph
 from snncc.ir.arrays import narrow
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had no delays."""
 PROGRAM, DONE, IMAGE, READOUT, FORM = "program", "done", "image", "readout", "schema"
-MEMBRANES = "membranes/"
+MEMBRANES, DELAYS = "membranes/", "delays/"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class StreamState:
         image: uint8, [*axes of the image].
         membranes: by population, after the reset, integers [*axes of its type but time].
         readout: sum of the current that is read out, over the steps done, without the offset.
+        delays: by delay, the last values that it read, the newest last, integers [steps, *axes of
+            one step].
     """
 
     program: str
@@ -36,6 +40,7 @@ class StreamState:
     image: Images
     membranes: Mapping[str, Ints]
     readout: Ints
+    delays: Mapping[str, Ints] = field(default_factory=dict[str, Ints])
 
 
 def save_state(path: Path, state: StreamState) -> None:
@@ -52,6 +57,7 @@ def save_state(path: Path, state: StreamState) -> None:
         READOUT: state.readout,
     }
     arrays |= {MEMBRANES + name: narrow(values) for name, values in state.membranes.items()}
+    arrays |= {DELAYS + name: narrow(values) for name, values in state.delays.items()}
     write_named(path, arrays, zipfile.ZIP_STORED)
 
 
@@ -67,16 +73,22 @@ def load_state(path: Path) -> StreamState:
         raise _wrong(f"{path} is not the state of a stream", f"it has no array {missing[0]!r}")
     schema, program, done = arrays[FORM], arrays[PROGRAM], arrays[DONE]
     if schema.shape or not _whole(schema) or int(schema) != SCHEMA:
-        raise _wrong(f"{path} is a state of another version", f"this one reads {SCHEMA}")
+        raise _wrong(
+            f"{path} is a state of another version",
+            f"it is {_version(schema)}, this one reads {SCHEMA}",
+        )
     if program.shape or program.dtype.kind != "U" or done.shape or not _whole(done):
         raise _wrong(f"{path} is not the state of a stream", "its program or step has no such form")
-    membranes = {
-        key.removeprefix(MEMBRANES): _ints(path, key, array)
-        for key, array in arrays.items()
-        if key.startswith(MEMBRANES)
-    }
+    membranes, delays = (
+        {
+            key.removeprefix(what): _ints(path, key, array)
+            for key, array in arrays.items()
+            if key.startswith(what)
+        }
+        for what in (MEMBRANES, DELAYS)
+    )
     readout = _ints(path, READOUT, arrays[READOUT])
-    return StreamState(str(program), int(done), arrays[IMAGE], membranes, readout)
+    return StreamState(str(program), int(done), arrays[IMAGE], membranes, readout, delays)
 
 
 def check_state(graph: Graph, digest: str, state: StreamState) -> None:
@@ -104,10 +116,27 @@ def check_state(graph: Graph, digest: str, state: StreamState) -> None:
         if isinstance(op, IntegerPopulation):
             shape = node.type.without(TIME).shape
             _check(f"membranes of {name}", state.membranes[name], shape, op.membrane)
+    _check_delays(graph, state)
     source = graph[graph[graph.output].inputs[0]].type
     low, high = source.range or (0, 0)
     bounds = (low * state.done, high * state.done)
     _check("its readout", state.readout, graph[graph.output].type.shape, bounds)
+
+
+def _check_delays(graph: Graph, state: StreamState) -> None:
+    delays = {node.name: node for node in graph.select(Delay)}
+    if set(state.delays) != set(delays):
+        odd = sorted(set(state.delays) ^ set(delays))
+        raise _wrong("the state is not of this program's delays", f"first: {odd[0]}")
+    for name, node in delays.items():
+        op = node.op
+        if isinstance(op, Delay):
+            shape = (op.steps, *op.shape)
+            _check(f"the past of {name}", state.delays[name], shape, node.type.range or (0, 0))
+
+
+def _version(schema: Array) -> str:
+    return str(int(schema)) if not schema.shape and _whole(schema) else "of no known form"
 
 
 def _check(what: str, values: Ints, shape: tuple[int, ...], bounds: tuple[int, int]) -> None:

@@ -71,8 +71,12 @@ class Engine(Protocol):
         """After the reset, by population, [*axes of its type but time]."""
         ...
 
-    def resume(self, membranes: Mapping[str, Ints]) -> None:
-        """Takes membranes that `membranes` gave; the next step is not the first."""
+    def delays(self) -> dict[str, Ints]:
+        """The last values that each delay has read, [steps, *axes of one step]."""
+        ...
+
+    def resume(self, membranes: Mapping[str, Ints], delays: Mapping[str, Ints]) -> None:
+        """Takes what `membranes` and `delays` gave; the next step is not the first."""
         ...
 
 
@@ -131,5 +135,5 @@ class Stream:
 
     def state(self) -> StreamState:
         """Everything that the remaining steps need; later steps do not change it."""
-        membranes = self._engine.membranes()
-        return StreamState(self._digest, self.done, self._image, membranes, self._sum)
+        membranes, delays = self._engine.membranes(), self._engine.delays()
+        return StreamState(self._digest, self.done, self._image, membranes, self._sum, delays)

@@ -177,6 +177,11 @@ class Runner:
         """A view of the membranes between calls, [*axes of its type but time]."""
         return self.plan.states[name].view(memory.values, 0, 1)
 
+    def past(self, memory: Memory, name: str) -> Array:
+        """A view of the last values that a delay has read, [steps, *axes of one step]."""
+        place = self.plan.pasts[name]
+        return place.view(memory.values, 0, place.type.size(TIME))
+
 
 def run_together(
     runner: Runner,

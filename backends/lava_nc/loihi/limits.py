@@ -8,6 +8,7 @@ import numpy as np
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -47,6 +48,9 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         elif isinstance(node.op, Gate):
             why = "a stock process takes no spikes beside its current"
             found.append(_finding(node, "spikes that gate others", why, "a sum or a concat"))
+        elif isinstance(node.op, Delay):
+            why = "stock processes hold no spikes or currents back for later steps"
+            found.append(_finding(node, "a delay", why, "a network without delays and loops"))
         elif isinstance(node.op, Take):
             why = "stock processes move no elements along an axis"
             fits = "weights that choose the parts"
@@ -164,7 +168,7 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.each(Largest, Take, Gate)
+@CURRENT.each(Largest, Take, Gate, Delay)
 def elsewhere(at: Behind, op: Op) -> list[Finding]:
     """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snncc.backends.lava_nc.registers import WEIGHTS
 from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -120,6 +121,11 @@ SYNAPSES.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+SYNAPSES.refuses(
+    Delay,
+    why="its processes hold no spikes or currents back for later steps yet",
+    help="run the program with `snncc run`, which does",
 )
 SYNAPSES.refuses(
     Gate,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import gates, moves, projections, windows
+from snncc.ir.dialects import delays, gates, moves, projections, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
@@ -59,6 +59,7 @@ TRACED = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    delays.Delay,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -76,6 +77,7 @@ SPIKING = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    delays.Delay,
     spiking_ops.Affine,
     spiking_ops.Population,
     neuron_ops.Neuron,
@@ -93,6 +95,7 @@ INTEGER = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    delays.Delay,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

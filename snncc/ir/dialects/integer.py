@@ -97,6 +97,7 @@ class IntegerPopulation(Op):
     """
 
     mnemonic: ClassVar[str] = "integer_population"
+    breaks_loops: ClassVar[bool] = True
     threshold: Param
     bias: Param | None = None
     polarity: Param | None = None

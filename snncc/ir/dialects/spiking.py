@@ -56,6 +56,7 @@ class Population(Op):
     """
 
     mnemonic: ClassVar[str] = "population"
+    breaks_loops: ClassVar[bool] = True
     threshold: Param
     bias: Param | None = None
     polarity: Param | None = None
@@ -109,6 +110,7 @@ class Opaque(Op):
     """
 
     mnemonic: ClassVar[str] = "opaque"
+    breaks_loops: ClassVar[bool] = True
     function: str
     kind: str
     axes: tuple[str, ...]

@@ -154,6 +154,7 @@ class Lif(Op):
     """
 
     mnemonic: ClassVar[str] = "lif"
+    breaks_loops: ClassVar[bool] = True
     tau: float | None = 2.0
     v_threshold: float = 1.0
     v_reset: float | None = 0.0

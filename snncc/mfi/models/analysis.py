@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from snncc.ir import Graph, Kind, Node
+from snncc.ir.cycles import between_neurons
 from snncc.ir.types import BYTE
 from snncc.meaning import Meaning
 from snncc.mfi.models import spiking_rules, traced_rules
@@ -23,7 +24,7 @@ def domains_of(graph: Graph, image: tuple[float, float] | None = None) -> dict[s
         image: bounds of the numbers that a traced model's input holds; None for pixels / 255.
     """
     known: dict[str, Domain] = {}
-    for node in graph.nodes:
+    for node in between_neurons(graph):
         domain = _domain(graph, node, known)
         if image is not None and graph.dialect == "traced" and domain.values is Values.FRAME:
             domain = Domain(Values.FRAME, *image) if not node.inputs else domain

@@ -9,6 +9,7 @@ import numpy as np
 from snncc.ir import TIME, Array, Graph, Node, Op
 from snncc.ir.arrays import count
 from snncc.ir.dialects import traced
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.dialects.spiking import Population
@@ -20,11 +21,12 @@ from snncc.mfi.models.constants import (
     adders_of,
     powers_of_two,
 )
-from snncc.mfi.models.domains import BIT, Domain, Values
+from snncc.mfi.models.domains import BIT, Domain, Values, current, real, with_zeros
 from snncc.mfi.models.structure import (
     MAPS,
     SUMS,
     Judged,
+    Read,
     Structure,
     display_name,
     factor_of,
@@ -38,6 +40,22 @@ SPIKE_BEFORE = "put a spiking neuron before it"
 
 def moved(at: Judged, op: Op) -> Need:
     return Need(Level.STRICT, (), reason="no arithmetic")
+
+
+def register(at: Judged, op: Op) -> Need:
+    return Need(Level.STRICT, (), reason="a register: it holds what was")
+
+
+def delayed(at: Read, op: Delay) -> Domain:
+    """What it reads, and what stands before the first step."""
+    source = at.inputs[0]
+    if op.start is None:
+        return with_zeros(source)
+    if source.binary:
+        return source
+    start = at.graph.constants[op.start.name]
+    ends = min(source.low, float(start.min())), max(source.high, float(start.max()))
+    return real(*ends) if source.values is Values.REAL else current(*ends)
 
 
 def projection(at: Judged, op: Op) -> Need:

@@ -4,6 +4,7 @@ import numpy as np
 
 from snncc.ir import SPIKING, Kind, Op
 from snncc.ir.arrays import count
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
@@ -68,6 +69,11 @@ def gated(at: Read, op: Gate) -> Domain:
     return with_zeros(at.inputs[1])
 
 
+@DOMAIN.of(Delay)
+def delayed(at: Read, op: Delay) -> Domain:
+    return real_rules.delayed(at, op)
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -107,6 +113,7 @@ NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
+NEED.of(Delay)(real_rules.register)
 NEED.of(Population)(real_rules.population)
 DOMAIN.each(Neuron)(neuron_rules.domain)
 NEED.of(Neuron)(neuron_rules.need)

@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.dialects import traced
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron, TracedNeuron
@@ -20,7 +21,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Delay)
 NEURONS = (traced.Lif, Population, Neuron, TracedNeuron)
 
 

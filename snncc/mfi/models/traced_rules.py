@@ -11,6 +11,7 @@ import numpy as np
 from snncc.ir import TRACED, Array, Graph, Node, Op, Param
 from snncc.ir.arrays import count
 from snncc.ir.dialects import traced
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
@@ -88,6 +89,11 @@ def gated(at: Read, op: Gate) -> Domain:
     return with_zeros(at.inputs[1])
 
 
+@DOMAIN.of(Delay)
+def delayed(at: Read, op: Delay) -> Domain:
+    return real_rules.delayed(at, op)
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -120,6 +126,7 @@ NEED.of(TracedNeuron)(neuron_rules.need)
 NEED.each(traced.Add)(real_rules.summed)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
+NEED.of(Delay)(real_rules.register)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Node, ValueType
 from snncc.ir.arrays import spread
+from snncc.ir.cycles import between_neurons
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -81,7 +83,7 @@ def bounds_of(graph: Graph) -> dict[str, Bounds]:
     """Bounds of every value, by node. Raises SnnccError (SNN040) for ops that have none."""
     END.require(graph)
     found: dict[str, Bounds] = {}
-    for node in graph.nodes:
+    for node in between_neurons(graph):  # what a delay reads is known before it
         low, high = (_end(End(graph, node, found, upper)) for upper in (False, True))
         found[node.name] = low, high
     return found
@@ -175,6 +177,21 @@ def gated(at: End, op: Gate) -> Array:
     steps = at.graph.steps if at.node.type.temporal else 1
     value = np.broadcast_to(value, (steps, *value.shape[1:]))
     return np.maximum(value, 0) if at.upper else np.minimum(value, 0)
+
+
+@END.of(Delay)
+def delayed(at: End, op: Delay) -> Array:
+    """Spikes are bits at any step; of currents the start, then what they were."""
+    if at.node.type.domain is not None:
+        return _same(at, BIT)
+    known, steps = at.of(at.node.inputs[0], {}), at.graph.steps
+    start: Array = np.zeros((1,) * len(at.names), np.int64)
+    if op.start is not None:
+        start = spread(at.graph.constants[op.start.name], op.start.axes, at.names)
+    shape = np.broadcast_shapes(known.shape[1:], start.shape[1:])
+    first = np.broadcast_to(start, (min(op.steps, steps), *shape))
+    then = np.broadcast_to(known, (steps, *shape))[: max(0, steps - op.steps)]
+    return np.concatenate([first, then])
 
 
 @END.of(Take)

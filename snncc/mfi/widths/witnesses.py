@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -230,6 +231,13 @@ def gated(at: Share, op: Gate) -> None:
     share = np.zeros([gate.type.size(name) for name in axes_of_step(gate)])
     share[tuple(at.index[name] for name in axes_of_step(gate))] = 0.0 if op.inverted else at.factor
     _give(at.graph, gate, share, at.index[TIME], at.shares)
+
+
+@SHARE.of(Delay)
+def delayed(at: Share, op: Delay) -> None:
+    """A current of an earlier step; what stands before the first has nothing behind it."""
+    step, own = at.index[TIME] - op.steps, {name: at.index[name] for name in op.axes}
+    at.to(at.node.inputs[0], {**own, TIME: max(step, 0)}, at.factor if step >= 0 else 0.0)
 
 
 @SHARE.of(Take)
