@@ -13,6 +13,7 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -198,6 +199,11 @@ PROCESS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+PROCESS.refuses(
+    Product,
+    why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 PROCESS.refuses(
     Gate,

@@ -8,6 +8,7 @@ from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -110,6 +111,11 @@ TERMS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+TERMS.refuses(
+    Product,
+    why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 TERMS.refuses(
     Gate,

@@ -9,6 +9,7 @@ from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -47,7 +48,9 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(
+    Frames, Concat, Sum, Largest, Take, Gate, Product, Gain, IntegerPopulation, IntegerReadout
+)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

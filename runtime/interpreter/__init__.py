@@ -14,6 +14,7 @@ from snncc.runtime.interpreter import (
     inputs,
     moves,
     neurons,
+    products,
     projections,
     readout,
     windows,
@@ -21,7 +22,7 @@ from snncc.runtime.interpreter import (
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
-FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, readout)
+FAMILIES = (inputs, projections, currents, windows, moves, gates, products, neurons, readout)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "VALUE", "At", "Computed", "evaluate", "interpret", "run_nodes"]

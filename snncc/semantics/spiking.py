@@ -10,11 +10,13 @@ from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics.arrays import Real, convolve, largest, take
+from snncc.semantics.products import product
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ def taken(at: At, op: Take) -> Real:
 @VALUE.of(Gate)
 def gated(at: At, op: Gate) -> Real:
     return gate(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(Product)
+def multiplied(at: At, op: Product) -> Real:
+    return product(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(Affine)

@@ -10,10 +10,12 @@ from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.dialects import traced as ops
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import spiking
 from snncc.semantics.arrays import Real, largest, take
+from snncc.semantics.products import product
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -133,6 +135,11 @@ def taken(at: At, op: Take) -> Real:
 @VALUE.of(Gate)
 def gated(at: At, op: Gate) -> Real:
     return spiking.gate(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(Product)
+def multiplied(at: At, op: Product) -> Real:
+    return product(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(ops.Rearrange)

@@ -16,6 +16,7 @@ from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -120,6 +121,11 @@ SYNAPSES.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+SYNAPSES.refuses(
+    Product,
+    why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 SYNAPSES.refuses(
     Gate,

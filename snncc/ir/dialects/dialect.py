@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import gates, moves, projections, windows
+from snncc.ir.dialects import gates, moves, products, projections, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import spiking as spiking_ops
 from snncc.ir.dialects import traced as traced_ops
@@ -57,6 +57,7 @@ TRACED = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    products.Product,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -74,6 +75,7 @@ SPIKING = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    products.Product,
     spiking_ops.Affine,
     spiking_ops.Population,
     spiking_ops.Readout,
@@ -90,6 +92,7 @@ INTEGER = _dialect(
     windows.Largest,
     moves.Take,
     gates.Gate,
+    products.Product,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

@@ -6,6 +6,7 @@ from snncc.ir import SPIKING, Kind, Op
 from snncc.ir.arrays import count
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -21,6 +22,7 @@ from snncc.mfi.models.domains import (
     affine,
     hull,
     mapped,
+    product,
     repeated,
     total,
     with_zeros,
@@ -67,6 +69,12 @@ def gated(at: Read, op: Gate) -> Domain:
     return with_zeros(at.inputs[1])
 
 
+@DOMAIN.of(Product)
+def multiplied(at: Read, op: Product) -> Domain:
+    gate = at.graph[at.node.inputs[0]].type
+    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -106,6 +114,7 @@ NEED.each(Sum)(real_rules.summed)
 NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
+NEED.of(Product)(real_rules.product)
 NEED.of(Population)(real_rules.population)
 
 

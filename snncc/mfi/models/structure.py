@@ -9,6 +9,7 @@ from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population
 from snncc.ir.dialects.windows import Largest
@@ -19,7 +20,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Product)
 NEURONS = (traced.Lif, Population)
 
 

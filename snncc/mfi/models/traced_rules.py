@@ -13,6 +13,7 @@ from snncc.ir.arrays import count
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.models import real_rules
@@ -23,6 +24,7 @@ from snncc.mfi.models.domains import (
     affine,
     hull,
     mapped,
+    product,
     repeated,
     total,
     with_zeros,
@@ -87,6 +89,12 @@ def gated(at: Read, op: Gate) -> Domain:
     return with_zeros(at.inputs[1])
 
 
+@DOMAIN.of(Product)
+def multiplied(at: Read, op: Product) -> Domain:
+    gate = at.graph[at.node.inputs[0]].type
+    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -117,6 +125,7 @@ NEED.of(traced.Lif)(real_rules.lif)
 NEED.each(traced.Add)(real_rules.summed)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
+NEED.of(Product)(real_rules.product)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

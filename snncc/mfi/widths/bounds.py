@@ -20,6 +20,7 @@ from snncc.ir.arrays import spread
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import (
     Concat,
     Contract,
@@ -175,6 +176,23 @@ def gated(at: End, op: Gate) -> Array:
     steps = at.graph.steps if at.node.type.temporal else 1
     value = np.broadcast_to(value, (steps, *value.shape[1:]))
     return np.maximum(value, 0) if at.upper else np.minimum(value, 0)
+
+
+@END.of(Product)
+def multiplied(at: End, op: Product) -> Array:
+    """Every element that lowers it, or raises it, is selected; what the gate does is not asked."""
+    made, gate = at.node.type, at.graph[at.node.inputs[0]].type
+    target = (*at.names, *op.summed)
+    axes = (TIME, *axes_of_step(at.graph[at.node.inputs[1]]))
+    value = spread(at.known[at.node.inputs[1]][at.upper], axes, target)
+    reach = largest(value) * math.prod(gate.size(name) for name in op.summed)
+    wide = exact(value, reach)
+    chosen = np.maximum(wide, 0) if at.upper else np.minimum(wide, 0)
+    sizes = (*chosen.shape[: len(at.names)], *(gate.size(name) for name in op.summed))
+    whole = np.broadcast_to(chosen, sizes).sum(axis=tuple(range(len(at.names), len(target))))
+    steps = at.graph.steps if made.temporal else 1
+    ends: Array = np.broadcast_to(whole, (steps, *whole.shape[1:]))
+    return ends
 
 
 @END.of(Take)
