@@ -14,6 +14,7 @@ from snncc.diagnostics import SnnccError
 from snncc.execution import ALL, Execution, Images
 from snncc.ir import Graph
 from snncc.ir.arrays import count
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.images import ImageSource
 from snncc.runtime.compare.comparison import Divergence, Side, compare
@@ -130,6 +131,11 @@ def additions(graph: Graph) -> int:
             continue
         steps = graph.steps if node.type.temporal else 1
         total += node.type.neurons * inputs * steps * len(source.planes)
+    for node in graph.select(Product):
+        gate, op = graph[node.inputs[0]].type, node.op
+        if isinstance(op, Product):
+            places = count(tuple(gate.size(name) for name in op.summed))
+            total += node.type.neurons * places * (graph.steps if node.type.temporal else 1)
     return total
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir import INTEGER, TIME, Graph, Kind, Node, Op
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BYTE
@@ -74,9 +75,17 @@ def _obstacle(graph: Graph, node: Node) -> str:
 SUMS_OVER_STEPS = "it sums over steps, and a process sees one step at a time"
 
 
-@OBSTACLE.each(Sum, Gain, IntegerPopulation, IntegerReadout)
+COUNTS = "wires carry spikes and currents, and no counts yet"
+
+
+@OBSTACLE.each(Gain, IntegerPopulation, IntegerReadout)
 def everywhere(at: At, op: Op) -> str:
     return ""
+
+
+@OBSTACLE.of(Sum)
+def added(at: At, op: Sum) -> str:
+    return COUNTS if at.node.type.kind is Kind.COUNT else ""
 
 
 @OBSTACLE.of(Frames)
@@ -92,12 +101,22 @@ def frames(at: At, op: Frames) -> str:
 
 @OBSTACLE.of(Contract)
 def contract(at: At, op: Contract) -> str:
+    if _reads_a_count(at):
+        return COUNTS
     return SUMS_OVER_STEPS if TIME in (*op.into, *op.out, *op.summed) else ""
 
 
 @OBSTACLE.of(Convolve)
 def convolve(at: At, op: Convolve) -> str:
+    if _reads_a_count(at):
+        return COUNTS
     return SUMS_OVER_STEPS if TIME in (op.channel, op.height, op.width) else ""
+
+
+def _reads_a_count(at: At) -> bool:
+    """Whether what is read is a count that the program makes, not the image."""
+    source = at.graph[at.node.inputs[0]]
+    return source.type.kind is Kind.COUNT and not isinstance(source.op, Frames)
 
 
 @OBSTACLE.of(Largest)
@@ -115,6 +134,11 @@ def delayed(at: At, op: Delay) -> str:
     return "no process holds spikes or currents back for later steps yet, so that loops cannot run"
 
 
+@OBSTACLE.of(Product)
+def multiplied(at: At, op: Product) -> str:
+    return "no process adds up what spikes select yet"
+
+
 @OBSTACLE.of(Take)
 def taken(at: At, op: Take) -> str:
     return "no process moves elements along an axis yet"
@@ -122,6 +146,8 @@ def taken(at: At, op: Take) -> str:
 
 @OBSTACLE.of(Concat)
 def side_by_side(at: At, op: Concat) -> str:
+    if at.node.type.kind is Kind.COUNT:
+        return COUNTS
     if TIME not in (*op.along, op.out):
         return ""
     return "it puts steps side by side, and a process sees one step at a time"

@@ -14,6 +14,7 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -204,6 +205,11 @@ PROCESS.refuses(
     Delay,
     why="its processes hold no spikes or currents back for later steps yet",
     help="run the program with `snncc run`, which does",
+)
+PROCESS.refuses(
+    Product,
+    why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 PROCESS.refuses(
     Gate,

@@ -12,6 +12,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BIT
@@ -182,6 +183,17 @@ def gated(at: Rounded, op: Gate) -> Array:
     names, (gate, passing) = at.node.type.names, at.node.inputs
     bit = align(at.cone.value(gate), at.names[0], names) != 0
     return np.where(bit != op.inverted, align(at.cone.variance(passing), at.names[1], names), 0.0)
+
+
+@VARIANCE.of(Product)
+def multiplied(at: Rounded, op: Product) -> Array:
+    """What is selected is off, each by itself; counts of spikes are not."""
+    names, (gate, passing) = (*at.node.type.names, *op.summed), at.node.inputs
+    bit = align(at.cone.value(gate), at.names[0], names) != 0
+    own = align(at.cone.variance(passing), at.names[1], names)
+    last = range(1 + len(at.node.type.names), 1 + len(names))
+    found: Array = np.where(bit != op.inverted, own, 0.0).sum(axis=tuple(last))
+    return found
 
 
 @VARIANCE.of(Take)

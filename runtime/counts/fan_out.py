@@ -10,6 +10,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -49,7 +50,17 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
 
 
 @FAN_OUT.each(
-    Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout, Delay
+    Frames,
+    Concat,
+    Sum,
+    Largest,
+    Take,
+    Gate,
+    Product,
+    Gain,
+    IntegerPopulation,
+    IntegerReadout,
+    Delay,
 )
 def no_synapses(at: At, op: Op) -> None:
     return None

@@ -15,6 +15,7 @@ at every step and is counted once an image, as it is computed. And it is not one
 accumulate for each set bit of the pixel: both numbers are given.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import signed_digits
@@ -196,6 +198,15 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 )
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0
+
+
+@ADDITIONS.of(Product)
+def product(at: At, op: Product) -> int:
+    """At most: every place is selected, and all but the first are added to what was there."""
+    gate, kind = at.graph[at.node.inputs[0]].type, at.node.type
+    places = math.prod(gate.size(name) for name in op.summed)
+    steps = at.graph.steps if kind.temporal else 1
+    return kind.neurons * steps * (places - 1)
 
 
 @ADDITIONS.of(Gain)

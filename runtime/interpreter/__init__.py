@@ -15,6 +15,7 @@ from snncc.runtime.interpreter import (
     inputs,
     moves,
     neurons,
+    products,
     projections,
     readout,
     windows,
@@ -22,7 +23,18 @@ from snncc.runtime.interpreter import (
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
-FAMILIES = (inputs, projections, currents, windows, moves, gates, delays, neurons, readout)
+FAMILIES = (
+    inputs,
+    projections,
+    currents,
+    windows,
+    moves,
+    gates,
+    delays,
+    products,
+    neurons,
+    readout,
+)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "VALUE", "At", "Computed", "evaluate", "interpret", "run_nodes"]

@@ -21,7 +21,7 @@ def concat(at: At, op: Concat) -> Computed:
 def add(at: At, op: Sum) -> Computed:
     total: Array = np.zeros((), np.int64)
     for (x, axes), shift in op.terms([*zip(at.sources, at.names, strict=True)]):
-        total = total + (align(x, axes, at.node.type.names) << shift)
+        total = total + (align(x.astype(np.int64), axes, at.node.type.names) << shift)
     return Computed(total)
 
 

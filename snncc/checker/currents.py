@@ -1,7 +1,18 @@
 """What becomes of currents before neurons: side by side, added, scaled."""
 
 from snncc.checker.program_file import natural, require
-from snncc.checker.values import WIDEST, Found, NodeRecord, Value, digits, ends, narrow, statement
+from snncc.checker.values import (
+    WIDEST,
+    Found,
+    NodeRecord,
+    Value,
+    counted,
+    digits,
+    ends,
+    is_made,
+    narrow,
+    statement,
+)
 
 
 def concat(site: NodeRecord) -> Found:
@@ -15,17 +26,22 @@ def concat(site: NodeRecord) -> Found:
         own = {axis for axis in value.axes if axis[0] != own_lead}
         require(own_lead in value.sizes, f"a source has no axis {own_lead}")
         require(own in (rest, {a for a in rest if a[0] != "t"}), "sources differ on another axis")
-        require(value.kind == first.kind in ("spike", "current"), "spikes or currents are joined")
+        counts = not {value.kind, first.kind} - {"pixel", "count"}  # one kind of two words
+        require(value.kind == first.kind or counts, "values of one kind are joined")
+        require(value.kind == "current" or is_made(value), "spikes, counts or currents are joined")
     joined = (out, sum(value.sizes[own_lead] for value, own_lead in pairs))
     axes = tuple(joined if axis[0] == lead else axis for axis in first.axes)
     low, high = (f(v.interval[i] for v, _ in pairs) for i, f in enumerate((min, max)))
-    return Value(first.kind, axes, (low, high)), statement("side-by-side")
+    if first.kind in ("spike", "current"):
+        return Value(first.kind, axes, (low, high)), statement("side-by-side")
+    return counted(axes, (low, high)), statement("side-by-side")
 
 
 def add(site: NodeRecord) -> Found:
     """Adds: y = sum of x_i << shifts[i]; an axis that a source lacks is broadcast."""
     require(len(site.sources) > 0, "a sum needs a source")
-    require(all(v.kind == "current" for v in site.sources), "only currents can be added")
+    counts = all(map(is_made, site.sources))
+    require(counts or all(v.kind == "current" for v in site.sources), "only currents can be added")
     shifts = [natural(n, 0, WIDEST - 1) for n in site.fields["shifts"]] or [0] * len(site.sources)
     require(len(shifts) == len(site.sources), "one shift for each source is needed")
     widest = max(site.sources, key=lambda value: len(value.axes))
@@ -37,7 +53,11 @@ def add(site: NodeRecord) -> Found:
         "a part of the sum", *(sum(end for m in moved for end in m if end * s > 0) for s in (1, -1))
     )
     low, high = (sum(m[i] for m in moved) for i in (0, 1))
-    value = Value("current", (*missing, *widest.axes), (low, high))
+    axes = (*missing, *widest.axes)
+    if counts:
+        require(not site.fields["shifts"], "counts have no shifts")
+        return counted(axes, (low, high)), statement("add-counts", "add")
+    value = Value("current", axes, (low, high))
     return value, statement("add-currents", "add shift" if any(shifts) else "add")
 
 

@@ -1,7 +1,7 @@
 """Spikes that let spikes or a current pass."""
 
 from snncc.checker.program_file import require
-from snncc.checker.values import Found, NodeRecord, Value, statement
+from snncc.checker.values import Found, NodeRecord, Value, counted, is_made, statement
 
 
 def gate(site: NodeRecord) -> Found:
@@ -9,13 +9,15 @@ def gate(site: NodeRecord) -> Found:
     require(len(site.sources) == 2, "a gate has two sources")
     opens, passing = site.sources
     require(opens.kind == "spike", "a gate is of spikes: a multiplication")
-    require(passing.kind in ("spike", "current"), "spikes or currents pass a gate")
+    require(passing.kind == "current" or is_made(passing), "spikes, counts or currents pass a gate")
     require(type(site.fields["inverted"]) is bool, "inverted is true or false")
     widest, other = sorted((opens, passing), key=lambda value: -len(value.axes))
     missing = set(other.axes) - set(widest.axes)
     require(missing <= {("t", site.steps)}, "sources differ on an axis")
     low, high = passing.interval
-    value = Value(passing.kind, (*missing, *widest.axes), (min(low, 0), max(high, 0)))
+    axes, interval = (*missing, *widest.axes), (min(low, 0), max(high, 0))
     if passing.kind == "spike":
-        return value, statement("and-of-spikes", "logic")
-    return value, statement("gated-current", "select")
+        return Value("spike", axes, interval), statement("and-of-spikes", "logic")
+    if passing.kind == "current":
+        return Value("current", axes, interval), statement("gated-current", "select")
+    return counted(axes, interval), statement("gated-count", "select")

@@ -1,14 +1,15 @@
 """Elements that change places along axes."""
 
 from snncc.checker.program_file import Json, is_list, natural, require
-from snncc.checker.values import Found, NodeRecord, Value, statement
+from snncc.checker.values import Found, NodeRecord, Value, counted, is_made, statement
 
 MOST_TAKEN = 2**24
 
 
 def take(site: NodeRecord) -> Found:
     """Takes y[o] = x[index[o]], or 0 where a run starts at -1."""
-    source = site.source("spike", "current")
+    source = site.source("spike", "pixel", "count", "current")
+    require(source.kind == "current" or is_made(source), "an image is read by maps alone")
     axes, out, runs = (site.fields[name] for name in ("axes", "out", "runs"))
     require(is_list(runs) and len(axes) == len(out) == len(runs) > 0, "one entry an axis is needed")
     require(len(set(axes)) == len(axes), "elements are taken twice along an axis")
@@ -23,7 +24,9 @@ def take(site: NodeRecord) -> Found:
     require(len({name for name, _ in result}) == len(result), "the result has an axis twice")
     low, high = source.interval
     interval = (min(low, 0), max(high, 0)) if zeros else (low, high)
-    return Value(source.kind, result, interval), statement("taken")
+    if source.kind in ("spike", "current"):
+        return Value(source.kind, result, interval), statement("taken")
+    return counted(result, interval), statement("taken")
 
 
 def _runs(numbers: Json, length: int) -> tuple[int, bool]:

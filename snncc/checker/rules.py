@@ -11,6 +11,7 @@ from snncc.checker.gates import gate
 from snncc.checker.inputs import frames, pixels
 from snncc.checker.moves import take
 from snncc.checker.neurons import population
+from snncc.checker.products import product
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
@@ -33,6 +34,7 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "take": (take, "axes out runs", {}),
     "gate": (gate, "", {"inverted": False}),
     "delay": (delay, "steps kind axes shape", {"range": None, "start": None}),
+    "product": (product, "summed", {"inverted": False}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),

@@ -114,6 +114,16 @@ class NodeRecord:
         return moved.reshape([size if name in axes else 1 for name, size in target])
 
 
+def counted(axes: Axes, interval: Interval) -> Value:
+    """A count, whose word is that of a pixel where it has a pixel's interval."""
+    return Value("pixel" if interval == (0, 255) else "count", axes, interval)
+
+
+def is_made(value: Value) -> bool:
+    """Whether these are spikes or counts that a program makes: an image is read by maps alone."""
+    return value.kind in ("spike", "pixel", "count") and not value.encoding
+
+
 def blocks(arrays: list[Array], size: int = 2**18) -> Iterator[list[Array]]:
     """Arrays that are broadcast against each other, cut along the longest axis but the first."""
     shape = np.broadcast_shapes(*(array.shape[1:] for array in arrays))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from snncc.checker.program_file import natural, require
-from snncc.checker.values import Found, NodeRecord, Value, narrow, statement
+from snncc.checker.values import Found, NodeRecord, Value, counted, is_made, narrow, statement
 
 MOST_GEOMETRY = 2**12
 MOST_PLACES = 2**24
@@ -11,7 +11,8 @@ MOST_PLACES = 2**24
 
 def largest(site: NodeRecord) -> Found:
     """Takes y[o] = max of x[stride * o + dilation * k - padding] + offset, inside the source."""
-    source = site.source("spike", "current")
+    source = site.source("spike", "pixel", "count", "current")
+    require(source.kind == "current" or is_made(source), "an image is read by maps alone")
     axes, out = site.fields["axes"], site.fields["out"]
     require(len(axes) == len(out) == len(set(axes)) > 0, "windows need axes, each once, and names")
     require("t" not in (*axes, *out), "a step never reads another")
@@ -31,6 +32,9 @@ def largest(site: NodeRecord) -> Found:
     if source.kind == "spike":
         require(site.fields["offset"] is None, "spikes have no offset")
         return Value("spike", result, source.interval), statement("or-of-spikes", "logic")
+    if source.kind != "current":
+        require(site.fields["offset"] is None, "counts have no offset")
+        return counted(result, source.interval), statement("largest-count", "compare select")
     if site.fields["offset"] is None:
         return Value("current", result, source.interval), statement(
             "largest-current", "compare select"

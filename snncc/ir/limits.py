@@ -12,6 +12,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine
 from snncc.ir.dialects.windows import Largest
@@ -108,7 +109,9 @@ def _nesting(graph: Graph) -> Iterator[Found]:
     terms: dict[str, int] = {}
     depth: dict[str, int] = {}
     for node in between_neurons(graph):
-        inner = isinstance(node.op, Affine | Concat | Delay | Gain | Gate | Largest | Sum | Take)
+        inner = isinstance(
+            node.op, Affine | Concat | Delay | Gain | Gate | Largest | Product | Sum | Take
+        )
         terms[node.name] = sum(terms[name] for name in node.inputs) if inner else 1
         depth[node.name] = 1 + max((depth[n] for n in node.inputs), default=0) if inner else 0
         if terms[node.name] > MOST_TERMS:

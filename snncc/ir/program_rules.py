@@ -10,7 +10,7 @@ import numpy as np
 
 from snncc.ir.codec import CodecError, decode_op, encode_op, shown
 from snncc.ir.dialects.integer import IntegerReadout
-from snncc.ir.dialects.projections import Frames
+from snncc.ir.dialects.projections import Contract, Convolve, Frames
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.limits import Found
 from snncc.ir.names import is_axis_name, is_name
@@ -37,6 +37,9 @@ def program_problems(graph: Graph) -> Iterator[Found]:
         if node.name not in graph.readers and node.name != graph.output:
             yield node.name, "nobody reads it"
         yield from ((node.name, text) for text in _of_node(node))
+        image = any(source in {i.name for i in images} for source in node.inputs)
+        if image and not isinstance(node.op, Contract | Convolve):
+            yield node.name, f"a {node.op.mnemonic} reads an image, which maps alone read"
     named = {param.name for node in graph.nodes for param in params_of(node.op)}
     for name, array in graph.constants.items():
         if not is_name(name):

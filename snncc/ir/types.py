@@ -93,8 +93,11 @@ class ValueType:
 
     @property
     def dtype(self) -> str:
-        """The type of arrays that hold spikes or counts: 8 bits, signed where a count can be."""
-        return "int8" if self.domain is not None and self.domain[0] < 0 else "uint8"
+        """The type of arrays that hold spikes or counts: the narrowest that holds the interval."""
+        low, high = self.domain or BIT
+        if low >= 0 and high <= BYTE[1]:
+            return "uint8"
+        return "int8" if low >= -128 and high <= 127 else "int64"
 
     @property
     def word(self) -> str:

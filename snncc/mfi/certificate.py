@@ -13,6 +13,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -121,12 +122,19 @@ def side_by_side(at: Judged, op: Concat) -> str:
 
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
-    return "add-currents"
+    return "add-counts" if at.node.type.kind is Kind.COUNT else "add-currents"
 
 
 @RULE.of(Gate)
 def gate(at: Judged, op: Gate) -> str:
-    return "and-of-spikes" if at.node.type.kind is Kind.SPIKE else "gated-current"
+    kind = at.node.type.kind
+    return "and-of-spikes" if kind is Kind.SPIKE else f"gated-{kind.value}"
+
+
+@RULE.of(Product)
+def product(at: Judged, op: Product) -> str:
+    spikes = at.graph[at.node.inputs[1]].type.kind is Kind.SPIKE
+    return "count-of-ands" if spikes else "sum-of-selected"
 
 
 @RULE.of(Delay)
@@ -141,7 +149,8 @@ def taken(at: Judged, op: Take) -> str:
 
 @RULE.of(Largest)
 def largest(at: Judged, op: Largest) -> str:
-    return "or-of-spikes" if at.node.type.kind is Kind.SPIKE else "largest-current"
+    kind = at.node.type.kind
+    return "or-of-spikes" if kind is Kind.SPIKE else f"largest-{kind.value}"
 
 
 @RULE.of(Gain)

@@ -12,6 +12,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import set_bits
@@ -95,7 +96,8 @@ def _by_planes(source: ValueType) -> Need:
     """A count is read bit by bit."""
     last, negative = source.planes[-1]
     arithmetic = ("select", "add", *(("subtract",) if negative else ()), *(("shift",) * (last > 0)))
-    sums = f"the {NUMBERS[last]} sums are shifted and added"
+    number = NUMBERS[last] if last < len(NUMBERS) else last + 1
+    sums = f"the {number} sums are shifted and added"
     sums += ", that of the sign bit subtracted" if negative else ""
     reason = f"each bit of a {source.word} selects weights; {sums if last else 'they are added'}"
     return Need(Level.STRICT, arithmetic, reason=reason)
@@ -121,6 +123,8 @@ def projection(at: At, op: Op) -> Need:
 
 @NEED.of(Sum)
 def total(at: At, op: Sum) -> Need:
+    if at.node.type.kind is Kind.COUNT:
+        return Need(Level.STRICT, ("add",), reason="spikes and counts are added")
     arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
     return Need(Level.STRICT, arithmetic, reason="currents are added")
 
@@ -130,7 +134,18 @@ def gate(at: At, op: Gate) -> Need:
     if at.node.type.kind is Kind.SPIKE:
         reason = "AND NOT of spikes" if op.inverted else "AND of spikes"
         return Need(Level.STRICT, ("logic",), reason=reason)
-    return Need(Level.STRICT, ("select",), reason="a spike selects the current or 0")
+    what = at.node.type.kind.value
+    return Need(Level.STRICT, ("select",), reason=f"a spike selects the {what} or 0")
+
+
+@NEED.of(Product)
+def product(at: At, op: Product) -> Need:
+    what = at.graph[at.node.inputs[1]].type.kind
+    if what is Kind.SPIKE:
+        reason = "AND NOT of spikes" if op.inverted else "AND of spikes"
+        return Need(Level.STRICT, ("logic", "add"), reason=f"{reason}, counted")
+    reason = f"a spike selects the {what.value}s that are added"
+    return Need(Level.STRICT, ("select", "add"), reason=reason)
 
 
 @NEED.of(Largest)
@@ -139,7 +154,8 @@ def largest(at: At, op: Largest) -> Need:
         return Need(Level.STRICT, ("logic",), reason="the largest of spikes is their OR")
     basic = ("compare", "select")
     arithmetic = basic if op.offset is None else ("add", *basic)
-    return Need(Level.STRICT, arithmetic, reason="currents are compared, the largest is kept")
+    reason = f"{at.node.type.kind.value}s are compared, the largest is kept"
+    return Need(Level.STRICT, arithmetic, reason=reason)
 
 
 @NEED.of(Delay)

@@ -8,6 +8,7 @@ import numpy as np
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine
 from snncc.ir.dialects.windows import Largest
@@ -115,6 +116,16 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 raise NotFoldable(
                     f"it runs over {', '.join(scale.axes)}, of which what passes is alike"
                 )
+            _check_sole_reader(rewriter.old, passing)
+            value = _scaled(rewriter, site, passing, scale)
+            parts = [rewriter.value[gate], value]
+            return new.add(old.op, parts, (*old.locs, *site.locs), old.name)
+        case Product(summed=summed):
+            gate, passing = old.inputs
+            have = set(rewriter.old[passing].type.names) - set(summed)
+            if old.type.kind is not Kind.CURRENT or not set(scale.axes) <= have:
+                over = f"over {', '.join(scale.axes)}" if scale.axes else "a count"
+                raise NotFoldable(f"it scales what spikes have selected and added up, {over}")
             _check_sole_reader(rewriter.old, passing)
             value = _scaled(rewriter, site, passing, scale)
             parts = [rewriter.value[gate], value]

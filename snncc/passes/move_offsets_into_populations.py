@@ -1,5 +1,6 @@
 """Constants that are added to currents wait until a population or the readout takes them."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -159,6 +161,31 @@ def gated(at: Waiting, op: Gate) -> Moved:
     more = rewriter.emit(at.node, Contract(stored, (), out, shared), gate)
     total = rewriter.emit(at.node, Sum(), passed, more)
     return total, offset if op.inverted else NONE
+
+
+@MOVED.of(Product)
+def multiplied(at: Waiting, op: Product) -> Moved:
+    """As of a gate: the sum of s d over the summed axes is a map of the gate's spikes."""
+    offset, passed = at.pending[1], at.emit(op)
+    if offset.is_zero():
+        return passed, NONE
+    rewriter = at.rewriter
+    gate = rewriter.inputs(at.node)[0]
+    have = rewriter.new[gate].type
+    shared = tuple(n for n in have.names if n in offset.axes and n not in op.summed)
+    into = tuple(n for n in have.names if n in offset.axes and n in op.summed)
+    out = tuple(name for name in offset.axes if name not in have.names)
+    alike = tuple(name for name in op.summed if name not in offset.axes)
+    weight = Named((*shared, *out, *into), offset.over((*shared, *out, *into)))
+    if op.inverted:
+        weight = weight * Named.scalar(-1.0)
+    stored = weight.store(rewriter.new, f"{at.node.name}.offset")
+    more = rewriter.emit(at.node, Contract(stored, into, out, shared, alike), gate)
+    total = rewriter.emit(at.node, Sum(), passed, more)
+    if not op.inverted:
+        return total, NONE
+    count = Named.scalar(math.prod(have.size(name) for name in alike))
+    return total, (offset.total(into) * count).compact()
 
 
 @MOVED.of(Population)

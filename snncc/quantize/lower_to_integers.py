@@ -16,6 +16,7 @@ from snncc.ir.dialects.integer import LARGEST_UNIT, Gain, IntegerPopulation, Int
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -299,6 +300,8 @@ def gain(at: Lowered, op: Affine) -> str:
 
 @LOWERED.of(Sum)
 def added(at: Lowered, op: Sum) -> str:
+    if at.node.type.kind is not Kind.CURRENT:
+        return at.lowering.rewriter.emit(at.node, op, *at.sources)
     return at.lowering.aligned(at.node, at.sources)
 
 
@@ -314,9 +317,9 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     return result
 
 
-@LOWERED.each(Take, Gate)
+@LOWERED.each(Take, Gate, Product)
 def as_it_is(at: Lowered, op: Op) -> str:
-    """Spikes, or a current whose unit stays; of a gate that is the second source."""
+    """Spikes, or a current whose unit stays; of gate and product that is the second source."""
     result = at.lowering.rewriter.emit(at.node, op, *at.sources)
     if at.node.type.kind is Kind.CURRENT:
         at.lowering.fraction[result] = at.lowering.fraction[at.sources[-1]]

@@ -11,6 +11,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -246,6 +247,8 @@ def scaled(at: Elements, op: Affine) -> None:
 
 @UNIT.of(Sum)
 def added(at: Elements, op: Sum) -> None:
+    if at.node.type.domain is not None:  # spikes and counts are counted in ones
+        return
     shared = {at.axes[name] for name in at.node.inputs}
     axis = shared.pop() if len(shared) == 1 else None
     at.one([at.ids[n] if axis is not None else at.flat(n) for n in at.node.inputs], axis)
@@ -279,6 +282,18 @@ def delayed(at: Elements, op: Delay) -> None:
     source = at.node.inputs[0]
     if source in at.ids:
         at.one([at.ids[source]], at.axes[source])
+
+
+@UNIT.of(Product)
+def multiplied(at: Elements, op: Product) -> None:
+    """That of the current that is added up; counts are counted in ones."""
+    passing = at.node.inputs[1]
+    if passing not in at.ids:
+        return
+    if at.axes[passing] in op.summed:
+        at.one([at.flat(passing)], None)
+    else:
+        at.one([at.ids[passing]], at.axes[passing])
 
 
 @UNIT.of(Take)

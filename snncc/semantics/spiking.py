@@ -13,6 +13,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -20,6 +21,7 @@ from snncc.meaning import Meaning
 from snncc.semantics import neurons
 from snncc.semantics.arrays import Real, convolve, largest, take
 from snncc.semantics.delays import delayed, settled
+from snncc.semantics.products import product
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ def gated(at: At, op: Gate) -> Real:
 @VALUE.of(Delay)
 def delay(at: At, op: Delay) -> Real:
     return delayed(at.graph, op, at.inputs[0], at.names[0])
+
+
+@VALUE.of(Product)
+def multiplied(at: At, op: Product) -> Real:
+    return product(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(Affine)

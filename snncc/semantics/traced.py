@@ -13,11 +13,13 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons, spiking
 from snncc.semantics.arrays import Real, largest, take
 from snncc.semantics.delays import delayed, settled
+from snncc.semantics.products import product
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -156,6 +158,11 @@ def gated(at: At, op: Gate) -> Real:
 @VALUE.of(Delay)
 def delay(at: At, op: Delay) -> Real:
     return delayed(at.graph, op, at.x, at.names[0])
+
+
+@VALUE.of(Product)
+def multiplied(at: At, op: Product) -> Real:
+    return product(op, at.inputs, at.names, at.node)
 
 
 @VALUE.of(ops.Rearrange)

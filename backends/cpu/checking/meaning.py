@@ -23,6 +23,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 
@@ -130,6 +131,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
     if isinstance(op, Gate):
         return _gated(inputs, names, target, op.inverted)
+    if isinstance(op, Product):
+        return _multiplied(op, graph, node, inputs)
     if isinstance(op, Take):
         found = _each(lambda x: _taken(op, x, names[0]), inputs)
         if node.type.kind is not Kind.SPIKE:
@@ -223,6 +226,27 @@ def _held(op: Delay, x: Ints, start: Ints, steps: int) -> Ints:
 
 def _step(x: Ints, t: int, shape: tuple[int, ...]) -> Ints:
     return np.broadcast_to(x[t % len(x)][None], shape)
+
+
+def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> Value:
+    """On probes a sum of what tells both sources, their order and their places apart."""
+    gates, whole = (graph[name] for name in node.inputs)
+    names, target = names_of(gates), names_of(node)
+    gone = [gates.type.size(name) for name in op.summed]
+    first = _placed(inputs[0].probe, names, (*target, *op.summed))
+    second = [
+        _placed(each, names_of(whole), (*target, *op.summed))
+        for each in (inputs[1].probe, np.minimum(inputs[1].low, 0), np.maximum(inputs[1].high, 0))
+    ]
+    shape = np.broadcast_shapes(first.shape, second[0].shape)[: len(target)]
+    reach = max(largest(second[1]), largest(second[2])) * _count((*gone,))
+    require(reach < LONG, "a product reaches numbers of more than 62 bits")
+    probe, low, high = np.zeros((3, *shape), np.int64)
+    for place in np.ndindex(*gone):
+        gate, x, least, most = (each[(..., *place)] for each in (first, *second))
+        probe += (gate ^ (x << 1)) + op.inverted
+        low, high = low + least, high + most
+    return Value(probe, low, high)
 
 
 def _taken(op: Take, x: Ints, names: tuple[str, ...]) -> Ints:

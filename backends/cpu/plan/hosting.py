@@ -2,8 +2,11 @@
 
 Compiled units have registers of 32 bits and lanes that never change places. A node that needs more
 is computed by the interpreter, in the plan's memory, between compiled units; so is every node of a
-loop. Other projections are never among them: they are split until they fit (`narrow_projections`,
-`listing`), and read a copy of their spikes in other lanes where the lanes do not suit them.
+loop. Other projections of spikes
+and images are never among them: they are split until they fit (`narrow_projections`,
+`listing`),
+and read a copy of their spikes in other lanes where the lanes do not suit them. Those of counts
+that the program makes are.
 """
 
 from snncc.ir import Array, Graph, Kind, Node
@@ -27,7 +30,11 @@ def hosted(graph: Graph) -> dict[str, str]:
         for node in part.nodes
     }
     for node in graph.nodes:
-        if node.name in found or isinstance(node.op, Frames | Contract | Convolve | IntegerReadout):
+        if node.name in found or isinstance(node.op, Frames | IntegerReadout):
+            continue
+        if isinstance(node.op, Contract | Convolve):
+            if reads_a_count(graph, node):
+                found[node.name] = f"it reads {node.inputs[0]}, a count that is no image"
             continue
         reason = _reason_against(graph, node)
         wide = [name for name in node.inputs if is_wide(graph[name])]
@@ -38,14 +45,20 @@ def hosted(graph: Graph) -> dict[str, str]:
     return found
 
 
+def reads_a_count(graph: Graph, node: Node) -> bool:
+    """Whether a node reads a count that the program makes: only of images there are planes."""
+    source = graph[node.inputs[0]]
+    return source.type.kind is Kind.COUNT and not isinstance(source.op, Frames)
+
+
 def is_wide(node: Node) -> bool:
     """Whether a current needs more than 32 bits.
 
     A register adds and shifts left modulo 2^32, so what passes through it on the way does not
     matter: only what it holds in the end, when it is stored, scaled or taken by neurons. These are
-    currents, whose declared ranges hold every sum of their contributions.
+    currents, whose declared ranges hold every sum of their contributions, and counts.
     """
-    if node.type.kind is not Kind.CURRENT:
+    if node.type.kind not in (Kind.CURRENT, Kind.COUNT):
         return False
     return node.type.range is None or _beyond(node.type.range)
 
@@ -67,7 +80,9 @@ def _reason_against(graph: Graph, node: Node) -> str:
     if not isinstance(op, COMPILED):
         return f"compiled units have no {op.mnemonic}"
     if isinstance(op, Concat) and node.type.kind is not Kind.CURRENT:
-        return "it puts spikes side by side"
+        return f"it puts {node.type.kind.value}s side by side"
+    if node.type.kind is Kind.COUNT:
+        return "it adds up to a count"
     if is_wide(node):
         return "its numbers need more than 32 bits"
     if isinstance(op, Sum) and max(op.shifts, default=0) > MOST_SHIFT:

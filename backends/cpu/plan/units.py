@@ -132,7 +132,7 @@ class _Splitter:
         return names[-1] if names else ""
 
     def _lanes(self, node: Node, found: list[str]) -> None:
-        if isinstance(node.op, Contract | Convolve):
+        if isinstance(node.op, Contract | Convolve) and node.name not in self.host:
             found.append(lane_of(node, self._source(node)))
         elif node.name in self.stored:
             found.append(self.stored[node.name].lane)

@@ -7,12 +7,13 @@ import numpy as np
 
 from snncc.backends.lava_nc import registers
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
+from snncc.ir import INTEGER, TIME, Graph, Kind, Node, Op, Param
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -51,11 +52,18 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         elif isinstance(node.op, Delay):
             why = "stock processes hold no spikes or currents back for later steps"
             found.append(_finding(node, "a delay", why, "a network without delays and loops"))
+        elif isinstance(node.op, Product) or _adds_counts(node):
+            why = "stock processes send spikes, and no counts"
+            found.append(_finding(node, "a sum of what spikes select", why, "neurons in its place"))
         elif isinstance(node.op, Take):
             why = "stock processes move no elements along an axis"
             fits = "weights that choose the parts"
             found.append(_finding(node, "elements that change places", why, fits))
     return tuple(dict.fromkeys(found))
+
+
+def _adds_counts(node: Node) -> bool:
+    return isinstance(node.op, Sum) and node.type.kind is Kind.COUNT
 
 
 Said = tuple[str, str, str]
@@ -168,7 +176,7 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.each(Largest, Take, Gate, Delay)
+@CURRENT.each(Largest, Take, Gate, Delay, Product)
 def elsewhere(at: Behind, op: Op) -> list[Finding]:
     """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import delays, gates, moves, projections, windows
+from snncc.ir.dialects import delays, gates, moves, products, projections, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
@@ -60,6 +60,7 @@ TRACED = _dialect(
     moves.Take,
     gates.Gate,
     delays.Delay,
+    products.Product,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -78,6 +79,7 @@ SPIKING = _dialect(
     moves.Take,
     gates.Gate,
     delays.Delay,
+    products.Product,
     spiking_ops.Affine,
     spiking_ops.Population,
     neuron_ops.Neuron,
@@ -96,6 +98,7 @@ INTEGER = _dialect(
     moves.Take,
     gates.Gate,
     delays.Delay,
+    products.Product,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_ops.IntegerReadout,

@@ -10,7 +10,7 @@ from snncc.ir.types import Kind, ValueType
 
 @dataclass(frozen=True)
 class Gate(Op):
-    """What a spike lets pass: of spikes their AND, of a current the current or 0.
+    """What a spike lets pass: of spikes their AND, of a count or a current the number or 0.
 
     y = x where the gate's spike is 1, else 0 (inverted: where it is 0)
 
@@ -27,7 +27,7 @@ class Gate(Op):
         require(len(inputs) == 2, "a gate has two sources: the gate's spikes, and what passes")
         gate, x = inputs
         require(gate.kind is Kind.SPIKE, f"a gate is of spikes, not of {gate}")
-        kinds = (Kind.SPIKE, Kind.CURRENT, Kind.REAL)
-        require(x.kind in kinds, f"spikes or currents pass a gate, not {x}")
+        kinds = (Kind.SPIKE, Kind.COUNT, Kind.CURRENT, Kind.REAL)
+        require(x.kind in kinds, f"spikes, counts or currents pass a gate, not {x}")
         bounds = None if x.range is None else (min(0, x.range[0]), max(0, x.range[1]))
         return ValueType(x.kind, join_axes(inputs), bounds)

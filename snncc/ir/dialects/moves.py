@@ -40,8 +40,8 @@ class Take(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(len(inputs) == 1, "elements are taken of one source")
         (source,) = inputs
-        kinds = (Kind.SPIKE, Kind.CURRENT, Kind.REAL)
-        require(source.kind in kinds, f"elements of spikes or currents, not of {source}")
+        kinds = (Kind.SPIKE, Kind.COUNT, Kind.CURRENT, Kind.REAL)
+        require(source.kind in kinds, f"elements of spikes, counts or currents, not of {source}")
         require(len(self.axes) > 0, "an axis is needed along which elements are taken")
         require(len(self.out) == len(self.runs) == len(self.axes), "one entry an axis is needed")
         require(len(set(self.axes)) == len(self.axes), "elements are taken twice along an axis")

@@ -199,7 +199,7 @@ class Convolve(Op):
 
 @dataclass(frozen=True)
 class Concat(Op):
-    """Currents (or spikes) side by side along one axis.
+    """Currents, spikes or counts side by side along one axis.
 
     y[offset_i + c] = x_i[c] on axis `out`, where source i calls that axis `along[i]`.
     Sources without the time axis are repeated when another one has it; time itself is never `out`
@@ -215,8 +215,8 @@ class Concat(Op):
         require(TIME not in (*self.along, self.out), "steps cannot be put side by side")
         for source in inputs:
             # Real: a normalised image before maps are pushed through; integer programs have none.
-            sides = source.kind in (Kind.CURRENT, Kind.SPIKE, Kind.REAL)
-            require(sides, f"currents or spikes stand side by side, not {source}")
+            sides = source.kind in (Kind.CURRENT, Kind.SPIKE, Kind.COUNT, Kind.REAL)
+            require(sides, f"currents, spikes or counts stand side by side, not {source}")
         first = next((i for i in inputs if i.temporal), inputs[0])
         lead = self.along[inputs.index(first)]
         total = sum(i.size(a) for i, a in zip(inputs, self.along, strict=True))
@@ -240,7 +240,8 @@ class Sum(Op):
     """Currents that meet: y = sum over i of x_i * 2^shifts[i].
 
     An axis that a source lacks is broadcast. Shifts align grids in the integer dialect and are
-    zero elsewhere (an empty tuple means all zero).
+    zero elsewhere (an empty tuple means all zero). Sources are all currents, or all spikes and
+    counts: their sum is a count, and has no shifts.
     """
 
     mnemonic: ClassVar[str] = "sum"
@@ -257,15 +258,18 @@ class Sum(Op):
             "one shift of at least 0 per source is needed",
         )
         require_room(max(self.shifts, default=0) < WIDEST, f"a shift is {WIDEST} or more")
+        counts = all(source.domain is not None for source in inputs)
         for source in inputs:
-            require(source.kind is Kind.CURRENT, f"only currents can be summed, not {source}")
+            added = counts or source.kind is Kind.CURRENT
+            require(added, f"only currents can be summed, or spikes and counts, not {source}")
+        require(not (counts and self.shifts), "counts are of one unit, and have no shifts")
         axes = join_axes(inputs)
-        ranges = [i.range for i in inputs]
+        ranges = [i.domain or i.range for i in inputs]
         bounds = None
         if all(r is not None for r in ranges):
             pairs = [*self.terms([r for r in ranges if r is not None])]
             bounds = sum(r[0] << s for r, s in pairs), sum(r[1] << s for r, s in pairs)
-        return ValueType(Kind.CURRENT, axes, bounds)
+        return ValueType(Kind.COUNT if counts else Kind.CURRENT, axes, bounds)
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
         """No sum of some of the sources may need more bits either: all orders are legal."""

@@ -55,8 +55,8 @@ class Largest(Op):
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(len(inputs) == 1, "windows lie over one source")
         (source,) = inputs
-        kinds = (Kind.SPIKE, Kind.CURRENT, Kind.REAL)
-        require(source.kind in kinds, f"the largest of spikes or currents, not of {source}")
+        kinds = (Kind.SPIKE, Kind.COUNT, Kind.CURRENT, Kind.REAL)
+        require(source.kind in kinds, f"the largest of spikes, counts or currents, not of {source}")
         self._require_geometry(source)
         place = {a: Axis(n, s) for a, n, s in zip(self.axes, self.out, self.size, strict=True)}
         axes = tuple(place.get(axis.name, axis) for axis in source.axes)

@@ -27,6 +27,7 @@ from snncc.ir import Graph, Node
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.mfi.folds.sites import Counted, FoldSite, PopulationFold, Storage
@@ -107,7 +108,7 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
             case Concat() | Largest() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
-            case Gate() if node.inputs[1] in found:
+            case Gate() | Product() if node.inputs[1] in found:
                 found[node.name] = found[node.inputs[1]]
             case _:
                 pass
@@ -127,7 +128,7 @@ def _counted(integer: Graph, current: str, scales: Scales, exponents: Mapping[st
     named = current
     while named not in scales.unit:
         node = integer[named]
-        named = node.inputs[-1 if isinstance(node.op, Gate) else 0]
+        named = node.inputs[-1 if isinstance(node.op, Gate | Product) else 0]
     axes, unit = scales.unit[named]
     fine = np.asarray(unit, np.float64) * 2.0 ** -exponents[current]
     return Counted(axes, fine, 1 << _grid(integer, integer[current]), scales.storage)

@@ -11,6 +11,7 @@ from snncc.ir.arrays import count
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.dialects.spiking import Population
 from snncc.ir.dialects.windows import Largest
@@ -285,6 +286,27 @@ def gate(at: Judged, op: Gate) -> Need:
         ("select",),
         reason=f"a spike selects {passing} or 0",
         rewrite="select instead of multiply",
+    )
+
+
+def product(at: Judged, op: Product) -> Need:
+    """Spikes that select what is added up."""
+    passing = at.structure.domains[at.node.inputs[1]]
+    gate = at.structure.graph[at.node.inputs[0]].type
+    places = count(tuple(gate.size(name) for name in op.summed))
+    if passing.binary:
+        logic = "ANDN" if op.inverted else "AND"
+        return Need(
+            Level.STRICT,
+            ("logic", "add"),
+            reason=f"a product of spikes, summed {places} at a time",
+            rewrite=f"{logic} and popcount instead of multiply",
+        )
+    return Need(
+        Level.STRICT,
+        ("select", "add"),
+        reason=f"a spike selects {passing}, summed {places} at a time",
+        rewrite="select and accumulate instead of multiply",
     )
 
 

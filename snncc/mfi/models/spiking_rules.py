@@ -8,6 +8,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -23,6 +24,7 @@ from snncc.mfi.models.domains import (
     affine,
     hull,
     mapped,
+    product,
     repeated,
     total,
     with_zeros,
@@ -74,6 +76,12 @@ def delayed(at: Read, op: Delay) -> Domain:
     return real_rules.delayed(at, op)
 
 
+@DOMAIN.of(Product)
+def multiplied(at: Read, op: Product) -> Domain:
+    gate = at.graph[at.node.inputs[0]].type
+    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -114,6 +122,7 @@ NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Delay)(real_rules.register)
+NEED.of(Product)(real_rules.product)
 NEED.of(Population)(real_rules.population)
 DOMAIN.each(Neuron)(neuron_rules.domain)
 NEED.of(Neuron)(neuron_rules.need)

@@ -11,6 +11,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron, TracedNeuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population
 from snncc.ir.dialects.windows import Largest
@@ -21,7 +22,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Delay)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Delay, Product)
 NEURONS = (traced.Lif, Population, Neuron, TracedNeuron)
 
 

@@ -15,6 +15,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.models import neuron_rules, real_rules
@@ -25,6 +26,7 @@ from snncc.mfi.models.domains import (
     affine,
     hull,
     mapped,
+    product,
     repeated,
     total,
     with_zeros,
@@ -94,6 +96,12 @@ def delayed(at: Read, op: Delay) -> Domain:
     return real_rules.delayed(at, op)
 
 
+@DOMAIN.of(Product)
+def multiplied(at: Read, op: Product) -> Domain:
+    gate = at.graph[at.node.inputs[0]].type
+    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -127,6 +135,7 @@ NEED.each(traced.Add)(real_rules.summed)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Delay)(real_rules.register)
+NEED.of(Product)(real_rules.product)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 

@@ -22,6 +22,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import (
     Concat,
     Contract,
@@ -192,6 +193,23 @@ def delayed(at: End, op: Delay) -> Array:
     first = np.broadcast_to(start, (min(op.steps, steps), *shape))
     then = np.broadcast_to(known, (steps, *shape))[: max(0, steps - op.steps)]
     return np.concatenate([first, then])
+
+
+@END.of(Product)
+def multiplied(at: End, op: Product) -> Array:
+    """Every element that lowers it, or raises it, is selected; what the gate does is not asked."""
+    made, gate = at.node.type, at.graph[at.node.inputs[0]].type
+    target = (*at.names, *op.summed)
+    axes = (TIME, *axes_of_step(at.graph[at.node.inputs[1]]))
+    value = spread(at.known[at.node.inputs[1]][at.upper], axes, target)
+    reach = largest(value) * math.prod(gate.size(name) for name in op.summed)
+    wide = exact(value, reach)
+    chosen = np.maximum(wide, 0) if at.upper else np.minimum(wide, 0)
+    sizes = (*chosen.shape[: len(at.names)], *(gate.size(name) for name in op.summed))
+    whole = np.broadcast_to(chosen, sizes).sum(axis=tuple(range(len(at.names), len(target))))
+    steps = at.graph.steps if made.temporal else 1
+    ends: Array = np.broadcast_to(whole, (steps, *whole.shape[1:]))
+    return ends
 
 
 @END.of(Take)

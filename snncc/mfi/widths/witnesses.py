@@ -19,6 +19,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BIT
@@ -96,7 +97,7 @@ def _selectors(graph: Graph, node: Node) -> list[Node]:
             if name in seen:
                 continue
             seen.add(name)
-            gates = isinstance(reader.op, Gate) and name == reader.inputs[0]
+            gates = isinstance(reader.op, Gate | Product) and name == reader.inputs[0]
             if gates or isinstance(reader.op, Contract | Convolve):
                 found |= {each.name: each for each in _side_by_side(graph, graph[name])}
             else:
@@ -238,6 +239,20 @@ def delayed(at: Share, op: Delay) -> None:
     """A current of an earlier step; what stands before the first has nothing behind it."""
     step, own = at.index[TIME] - op.steps, {name: at.index[name] for name in op.axes}
     at.to(at.node.inputs[0], {**own, TIME: max(step, 0)}, at.factor if step >= 0 else 0.0)
+
+
+@SHARE.of(Product)
+def multiplied(at: Share, op: Product) -> None:
+    """Through all that is added up, and an open gate, unless spikes close it."""
+    gate, passing = (at.graph[name] for name in at.node.inputs)
+    share = np.zeros([gate.type.size(name) for name in axes_of_step(gate)])
+    for place in np.ndindex(*(gate.type.size(name) for name in op.summed)):
+        index = {**at.index, **dict(zip(op.summed, place, strict=True))}
+        own = {name: index[name] for name in (TIME, *axes_of_step(passing))}
+        at.to(passing.name, own, at.factor)
+        opens = 0.0 if op.inverted else at.factor
+        share[tuple(index[name] for name in axes_of_step(gate))] = opens
+    _give(at.graph, gate, share, at.index[TIME], at.shares)
 
 
 @SHARE.of(Take)

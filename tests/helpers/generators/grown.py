@@ -22,7 +22,7 @@ class Grown:
 
     Attributes:
         wide: whether numbers may need more than 32 bits, which the compiled units do not have.
-        images, spikes, currents: names of the values so far, in order.
+        images, spikes, currents, counts: names of the values so far, in order.
         lane: by value, the axis that units are likely to take as lanes; "" for any.
     """
 
@@ -35,6 +35,7 @@ class Grown:
         self.images: list[str] = []
         self.spikes: list[str] = []
         self.currents: list[str] = []
+        self.counts: list[str] = []
         self.read: set[str] = set()
         self.lane: dict[str, str] = {}
 
@@ -104,8 +105,9 @@ class Grown:
 
     def times(self, source: str, *summed: str) -> int:
         """How often a sum can take one weight."""
-        pixel = 255 if self.kind(source).kind is Kind.COUNT else 1
-        return pixel * prod(self.sizes(self.axes(source), *summed))
+        kind = self.kind(source)
+        most = (kind.range or (0, 255))[1] if kind.kind is Kind.COUNT else 1
+        return max(1, most) * prod(self.sizes(self.axes(source), *summed))
 
     def contract(
         self,

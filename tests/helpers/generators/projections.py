@@ -46,7 +46,12 @@ def many_equal_taps(g: Grown) -> str | None:
 
 def convolve(g: Grown) -> str | None:
     """A convolution: groups, dilation, stride, padding and weights by step, along any axes."""
-    draw, source = g.draw, g.source()
+    return convolve_of(g, g.source())
+
+
+def convolve_of(g: Grown, source: str) -> str | None:
+    """The same of a given source."""
+    draw = g.draw
     axes = g.axes(source)
     if len(axes) < 3:
         return None
