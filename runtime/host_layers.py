@@ -5,6 +5,7 @@ import numpy as np
 from snncc.backends.cpu.plan.host import HostUnit
 from snncc.backends.cpu.plan.places import Place
 from snncc.ir import TIME, Array, Graph
+from snncc.ir.populations import is_population
 from snncc.ir.steps import at_steps
 from snncc.runtime.interpreter import evaluate
 
@@ -57,7 +58,7 @@ class HostLayer:
         unit.writes.write(memory, value[0], first, last)
         if state is not None and left is not None:
             state[...] = left[0]
-        if membranes is None:
+        if membranes is None or not is_population(node.op):
             return 0
         if unit.record is not None:
             unit.record.write(memory, membranes[0], first, last)

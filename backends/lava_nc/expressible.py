@@ -8,6 +8,7 @@ from snncc.ir import INTEGER, TIME, Graph, Kind, Node, Op
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -122,6 +123,11 @@ def _reads_a_count(at: At) -> bool:
 @OBSTACLE.of(Largest)
 def largest(at: At, op: Largest) -> str:
     return "no process takes the largest of spikes or currents yet"
+
+
+@OBSTACLE.of(IntegerNeuron)
+def states(at: At, op: IntegerNeuron) -> str:
+    return "no process has neurons of several states, or whose reset comes a step late, yet"
 
 
 @OBSTACLE.of(Gate)

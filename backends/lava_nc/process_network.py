@@ -12,6 +12,7 @@ from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.products import Product
@@ -210,6 +211,11 @@ PROCESS.refuses(
     Product,
     why="no process adds up what spikes select yet",
     help="run the program with `snncc run`, which has every step at hand",
+)
+PROCESS.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 PROCESS.refuses(
     Gate,

@@ -8,6 +8,7 @@ from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -122,6 +123,11 @@ TERMS.refuses(
     Product,
     why="no process adds up what spikes select yet",
     help="run the program with `snncc run`, which has every step at hand",
+)
+TERMS.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 TERMS.refuses(
     Gate,

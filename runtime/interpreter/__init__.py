@@ -18,6 +18,7 @@ from snncc.runtime.interpreter import (
     products,
     projections,
     readout,
+    state_neurons,
     windows,
 )
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
@@ -33,6 +34,7 @@ FAMILIES = (
     delays,
     products,
     neurons,
+    state_neurons,
     readout,
 )
 """The files that fill the table: importing them is what does it."""

@@ -10,7 +10,6 @@ from snncc.execution import Images, Ints
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import align, timed
 from snncc.ir.dialects.delays import Delay
-from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.steps import at_steps
 from snncc.runtime.interpreter.delays import past_of
 from snncc.runtime.interpreter.table import VALUE, At, Computed
@@ -82,10 +81,10 @@ class Loop:
                 found = self._compute(program, program[node.name], now, kept, images, batch)
                 now[node.name] = found.value
                 whole[node.name].append(found.value)
-                if isinstance(node.op, IntegerPopulation) and found.state is not None:
+                if found.state is not None:
                     kept[node.name] = found.state
-                    if found.membranes is not None and (levels is None or node.name in levels):
-                        membranes.setdefault(node.name, []).append(found.membranes)
+                if found.membranes is not None and (levels is None or node.name in levels):
+                    membranes.setdefault(node.name, []).append(found.membranes)
             for node in self.nodes:
                 if isinstance(node.op, Delay):
                     read = node.inputs[0]

@@ -14,7 +14,7 @@ from snncc.execution import (
 )
 from snncc.ir import Array, Graph, Node
 from snncc.ir.cycles import Component, arranged, components
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import is_population
 from snncc.runtime.interpreter.loops import Loop, Ran
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
@@ -77,7 +77,7 @@ def run_nodes(
             if found.membranes is not None and node.name in wanted:
                 membranes[node.name] = found.membranes
         for node in part.nodes:
-            if isinstance(node.op, IntegerPopulation):
+            if is_population(node.op):
                 counts[node.name] = int(np.count_nonzero(values[node.name]))
             for name in set(graph.last_uses.get(node.name, ())) - wanted:
                 del values[name]

@@ -14,7 +14,7 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
-from snncc.backends.cpu.checking.hosted import computed_by_host, copied
+from snncc.backends.cpu.checking.hosted import computed_by_host, copied, states_size
 from snncc.backends.cpu.checking.looped import check_past, computed_in_loop
 from snncc.backends.cpu.checking.meaning import Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
@@ -36,7 +36,8 @@ from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.arrays import count
 from snncc.ir.dialects.delays import Delay
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import neuron_nodes, population_nodes
 
 MASKED = (f.MASKED, f.MASKED_LANES)
 
@@ -81,8 +82,8 @@ class _Walk:
 
     def run(self) -> None:
         require(len(self.plan.names) == len(self.units), "units and their names are not as many")
-        populations = [node.name for node in self.graph.select(IntegerPopulation)]
-        for name in populations:
+        populations = [node.name for node in population_nodes(self.graph)]
+        for name in [node.name for node in neuron_nodes(self.graph)]:
             for what, places, steps in (
                 ("state", self.plan.states, 1),
                 ("record", self.plan.records, self.plan.steps),
@@ -112,6 +113,11 @@ class _Walk:
 
     def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
         place, wide = kept.at, kept.size
+        op = self.graph[name].op
+        if isinstance(op, IntegerNeuron) and key.startswith("state "):
+            size = states_size(self.graph, name, op, kept)
+            self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
+            return
         arrangement = self.plan.populations[name].spikes.arrangement
         size = wide * steps * arrangement.row_count * arrangement.padded
         self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
@@ -161,7 +167,7 @@ class _Walk:
         kept = self.plan.populations.get(name)
         if kept is None:
             require(unit.record is None, "it records what does not fire")
-            self._past(name, unit.state)
+            self._silent(name, unit.state)
             return
         right = (unit.writes, unit.record, unit.state) == (kept.spikes, kept.record, kept.state)
         require(right, "spikes or membranes are not written where they are read")
@@ -179,12 +185,19 @@ class _Walk:
             name = member.node.name
             if name not in fired:
                 require(member.record is None, "it records what does not fire")
-                self._past(name, member.state)
+                self._silent(name, member.state)
                 continue
             if member.record is not None:
                 self._keep(f"record {name}", name, member.record, self.plan.steps)
             if member.state is not None:
                 self._keep(f"state {name}", name, member.state, 1)
+
+    def _silent(self, name: str, state: Place | None) -> None:
+        """What stays between calls of a node that never fires: a delay's past, neurons' states."""
+        if not isinstance(self.graph[name].op, IntegerNeuron):
+            self._past(name, state)
+        elif state is not None:
+            self._keep(f"state {name}", name, state, 1)
 
     def _past(self, name: str, state: Place | None) -> None:
         """What a delay keeps between calls: where the plan says, and of its size."""

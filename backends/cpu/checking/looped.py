@@ -9,7 +9,7 @@ its steps.
 import numpy as np
 
 from snncc.backends.cpu.checking.exact import INT32, INT64
-from snncc.backends.cpu.checking.hosted import HELD, fed_by, written
+from snncc.backends.cpu.checking.hosted import HELD, check_recorded, fed_by, written
 from snncc.backends.cpu.checking.meaning import Meaning
 from snncc.backends.cpu.checking.neurons import check_membranes
 from snncc.backends.cpu.checking.products import Span
@@ -20,7 +20,8 @@ from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import TIME, Graph, params_of
 from snncc.ir.dialects.delays import Delay
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import is_population
 
 
 def computed_in_loop(
@@ -40,7 +41,7 @@ def computed_in_loop(
             known = looked or name in done or name in unit.reads
             require(known, f"{member.node.name} reads {name} before it is computed")
         done.add(member.node.name)
-    fired = [m.node.name for m in unit.members if isinstance(m.node.op, IntegerPopulation)]
+    fired = [m.node.name for m in unit.members if is_population(m.node.op)]
     for member in unit.members:
         if member.node.name in fired:
             _check_population(graph, member, plan, meaning)
@@ -97,6 +98,9 @@ def _check_population(graph: Graph, member: Member, plan: UnitPlan, meaning: Mea
     where = (member.writes, member.record, member.state, member.unit)
     right = where == (kept.spikes, kept.record, kept.state, kept.unit)
     require(right, "spikes or membranes are not written, or counted, where they are read")
+    if isinstance(node.op, IntegerNeuron):
+        check_recorded(node, member.record)
+        return
     size = min((p.size for p in (member.record, member.state) if p is not None), default=8)
     require(size in (4, 8), f"membranes of {size} bytes")
     held = INT32 if size == 4 else INT64

@@ -22,6 +22,7 @@ from snncc.ir.cycles import between_neurons
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -82,7 +83,7 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
             names = node.type.names
             led = np.moveaxis(whole, names.index(TIME), 0) if TIME in names else whole[None]
             values[node.name] = _selector(led, node)
-        elif isinstance(node.op, IntegerPopulation):
+        elif isinstance(node.op, IntegerPopulation | IntegerNeuron):
             steps = graph.steps if node.type.temporal else 1
             probe = random.integers(1, PROBES, (steps, *sizes), np.int64)
             values[node.name] = _selector(probe, node)

@@ -224,17 +224,18 @@ class _Encoder:
             program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
             self.values[node.name],
             None if kept is None else kept.record,
-            self.placed.pasts.get(node.name) if kept is None else kept.state,
+            self._kept(node.name) if kept is None else kept.state,
             scratch_of(self.graph, node, self.steps), self.units.host[node.name],
         )  # fmt: skip
 
     def _loop(self, unit: Unit) -> LoopUnit:
         members: list[Member] = []
         for node in unit.loop:
-            kept, past = self.placed.populations.get(node.name), self.placed.pasts.get(node.name)
+            kept = self.placed.populations.get(node.name)
+            state = self._kept(node.name) if kept is None else kept.state
             members.append(
-                Member(node, self.values.get(node.name), kept and kept.record,
-                       past if kept is None else kept.state, -1 if kept is None else kept.unit)
+                Member(node, self.values.get(node.name), kept and kept.record, state,
+                       -1 if kept is None else kept.unit)
             )  # fmt: skip
         own = {node.name for node in unit.loop}
         outside = (name for node in unit.loop for name in node.inputs if name not in own)
@@ -244,6 +245,10 @@ class _Encoder:
             {name: self._place(name) for name in outside}, scratch,
             self.units.host[unit.loop[0].name],
         )  # fmt: skip
+
+    def _kept(self, name: str) -> Place | None:
+        """What stays between calls of a node that never fires."""
+        return self.placed.pasts.get(name, self.placed.silent.get(name))
 
     def _relay(self, unit: Unit) -> Relay:
         source = self.values[unit.copies]

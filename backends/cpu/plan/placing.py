@@ -13,12 +13,16 @@ from snncc.backends.cpu.plan.places import (
     bits_at,
     integers_at,
     lanes_at,
+    state_at,
+    state_bytes,
 )
 from snncc.backends.cpu.plan.unit import Partition
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.arrays import count
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import population_nodes
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,14 @@ class Placed:
         values: spikes and stored currents.
         populations: what is kept of them.
         pasts: what delays keep between calls, by delay: the last values that it read.
+        silent: what is kept of neurons that never fire: their states between calls.
         memory: bytes in all.
     """
 
     values: dict[str, Place]
     populations: dict[str, Population]
     pasts: dict[str, Place]
+    silent: dict[str, Place]
     memory: int
 
 
@@ -50,17 +56,22 @@ def place_values(
         record: populations whose spikes and membranes stay to the end.
         stateful: whether membranes, and what is the same at every step, stay between calls.
     """
-    populations = {node.name: units.spikes[node.name] for node in graph.select(IntegerPopulation)}
+    populations = {node.name: units.spikes[node.name] for node in population_nodes(graph)}
     buffers = _Buffers(graph, units, steps)
     for name, lay in populations.items():
         if name in record:
             buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
             buffers.fixed.append(f"spikes {name}")
-        if stateful:
+        if stateful and isinstance(graph[name].op, IntegerPopulation):
             buffers.keep(f"state {name}", _lanes(graph, name, lay))
     pasts = {node.name: past_of(node) for node in graph.select(Delay)} if stateful else {}
     for name, place in pasts.items():
         buffers.keep(f"past {name}", place.size * count(place.type.shape))
+    several = graph.select(IntegerNeuron) if stateful else ()
+    for node in several:
+        if isinstance(node.op, IntegerNeuron):
+            size = state_bytes(node.op, node.type, graph.context)
+            buffers.keep(f"state {node.name}", size)
     places, memory = buffers.places(stateful)
     values = {
         key: bits_at(units.types[key], places[f"spikes {key}"], lay)
@@ -71,6 +82,11 @@ def place_values(
         at = places[f"current {layout.root}"] + layout.start
         kind = units.types[name]
         values[name] = Place(kind, Form.INTEGERS, at, layout.size, layout.strides)
+    states = {
+        node.name: state_at(node.op, node.type, places[f"state {node.name}"], graph.context)
+        for node in several
+        if isinstance(node.op, IntegerNeuron)
+    }
     numbers = {unit.name: number for number, unit in enumerate(units.units)}
     kept: dict[str, Population] = {}
     for name, lay in populations.items():
@@ -79,11 +95,13 @@ def place_values(
         state: Place | None = None
         if name in record:
             levels = lanes_at(kind, places[f"record {name}"], lay, size)
-        if stateful:
+        if stateful and name not in states:
             state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
+        state = states.get(name, state)
         kept[name] = Population(numbers[name], values[name], levels, state)
     pasts = {name: replace(past, at=places[f"past {name}"]) for name, past in pasts.items()}
-    return Placed(values, kept, pasts, memory)
+    silent = {name: place for name, place in states.items() if name not in populations}
+    return Placed(values, kept, pasts, silent, memory)
 
 
 def past_of(node: Node) -> Place:

@@ -16,6 +16,7 @@ from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -132,6 +133,11 @@ SYNAPSES.refuses(
     Product,
     why="no process adds up what spikes select yet",
     help="run the program with `snncc run`, which has every step at hand",
+)
+SYNAPSES.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 SYNAPSES.refuses(
     Gate,

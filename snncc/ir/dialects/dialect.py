@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import delays, gates, moves, products, projections, windows
+from snncc.ir.dialects import delays, gates, integer_neurons, moves, products, projections, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
@@ -101,6 +101,7 @@ INTEGER = _dialect(
     products.Product,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
+    integer_neurons.IntegerNeuron,
     integer_ops.IntegerReadout,
     integer=True,
 )

@@ -21,6 +21,7 @@ from snncc.ir.cycles import between_neurons
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import (
@@ -30,6 +31,7 @@ from snncc.ir.dialects.projections import (
     Frames,
     Sum,
 )
+from snncc.ir.dialects.state_bounds import Reached
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import require_narrow
 from snncc.ir.types import BIT
@@ -151,6 +153,21 @@ def frames(at: End, op: Frames) -> Array:
 @END.of(IntegerPopulation)
 def spikes(at: End, op: IntegerPopulation) -> Array:
     return _same(at, BIT)
+
+
+@END.of(IntegerNeuron)
+def states(at: End, op: IntegerNeuron) -> Array:
+    """Bits; where it never fires, how far what it gives can go at any step."""
+    if op.fires:
+        return _same(at, BIT)
+    form = reach_of(at.graph, at.node, op, at.known[at.node.inputs[0]]).form
+    return np.asarray(form[at.upper])[None]
+
+
+def reach_of(graph: Graph, node: Node, op: IntegerNeuron, current: Bounds) -> Reached:
+    """Bounds of what is compared and of every state, at any step: [*axes] of each neuron."""
+    names = axes_of_step(graph[node.inputs[0]])
+    return op.bounds_by_neuron(*current, names, graph.context)
 
 
 @END.of(Sum)
