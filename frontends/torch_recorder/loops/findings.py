@@ -73,8 +73,13 @@ def with_loop(
 
 
 def _stays(finding: Finding) -> bool:
-    """Whether it holds of the loop too; an answer written in place looks like a constant."""
-    return finding.code in _STAY and "it is a constant" not in finding.why
+    """Whether it holds of the loop too.
+
+    An answer written in place looks like a constant there, and of a tuple the first element is
+    taken.
+    """
+    unseen = "it is a constant" in finding.why or "it is a tuple" in finding.why
+    return finding.code in _STAY and not unseen
 
 
 def _is_of_module(finding: Finding, loop: Sequence[Finding]) -> bool:

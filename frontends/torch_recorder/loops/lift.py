@@ -28,7 +28,8 @@ from snncc.frontends.torch_recorder.loops.forms import (
 )
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
+from snncc.frontends.torch_recorder.loops.state_edges import DELAY, units_of
+from snncc.frontends.torch_recorder.loops.state_reading import States
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
@@ -37,6 +38,7 @@ from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
 from snncc.ir import TIME, Loc, Op
 from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.neurons import neuron
 
 _TAKES_STEPS = ("getitem", "select")
 
@@ -76,8 +78,9 @@ class Lift(Recorder):
             place = unit.places[0]
             call = self.loop.body.get(place) or self.loop.outside[place]
             self._entry, self._stack = call.entry, [*call.entry.stack]
-            if unit.population is not None:
-                self._population(unit, unit.population)
+            if unit.populations:
+                for population in unit.populations:
+                    self._population(population)
             elif unit.sum_of is not None:
                 self._sum(place, self._value(unit.sum_of))
             elif unit.rows_of is not None:
@@ -267,9 +270,9 @@ class Lift(Recorder):
 
     # Neurons by algebra.
 
-    def _population(self, unit: Unit, population: Population) -> None:
-        spike = min(population.spikes, key=self.loop.order.__getitem__)
-        entry = self.loop.body[spike].entry
+    def _population(self, population: Population) -> None:
+        gives = population.spikes | population.membranes
+        entry = self.loop.body[min(gives, key=self.loop.order.__getitem__)].entry
         self._entry, self._stack = entry, [*entry.stack]
         shape = tuple(entry.outs[0].shape)
         parts = [self._current(form, gain, shape) for form, gain in population.currents.items()]
@@ -288,12 +291,16 @@ class Lift(Recorder):
             )
         if population.bias:
             current = self._scaled(current, None, population.bias)
-        op = population.op
-        name = self._note(self._stem("lif"), (current,), dims, lambda _n: op, call)
+        stem, build = _built(population.op)
+        name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
-        self._bits.spikes.add(name)
-        for place in population.spikes:
-            self._found[place, 0] = Value(name, dims)
+        if population.spikes:
+            self._bits.spikes.add(name)
+        given = Value(name, dims)
+        if population.offset:
+            given = self._scaled(given, None, population.offset)
+        for place in gives:
+            self._found[place, 0] = given
 
     def _current(self, form: Form, gain: float, shape: tuple[int, ...]) -> Value:
         value = self._value(form)
@@ -309,6 +316,13 @@ class Lift(Recorder):
         given = (("scale", scale), ("offset", offset))
         name = self._note(self._stem("scale"), (value,), value.dims, build, "scale")
         return Value(name, value.dims)
+
+
+def _built(op: ops.Lif | States) -> tuple[str, Build]:
+    """How the op of neurons is called and built."""
+    if isinstance(op, ops.Lif):
+        return "lif", lambda _n: op
+    return "neuron", lambda n: neuron(n.builder, n.stem, op.states, op.form, op.fire)
 
 
 def _number(n: Naming, what: str, value: float) -> Any:

@@ -19,6 +19,7 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten
 
+from snncc.frontends.torch_recorder.answers import answer_of, is_tuple_of_answers
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neurons.state import Starts, membrane
@@ -110,11 +111,13 @@ class Tape:
         entries: all calls on data, in order.
         output: what the model answered, as operands are.
         numbers: constants whose elements are all one number, as they were when they were read.
+        returned: how many elements the tuple had of which the answer is the first; 0 for none.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     output: Any = None
     numbers: dict[Const, float] = field(default_factory=dict[Const, float])
+    returned: int = 0
 
 
 class LoopTape(TorchFunctionMode):
@@ -160,7 +163,9 @@ class LoopTape(TorchFunctionMode):
             stack.enter_context(torch.no_grad())
             stack.enter_context(self)
             output = model(example)
-        self.tape.output = self._encoded(output)
+        if is_tuple_of_answers(output):
+            self.tape.returned = len(output)
+        self.tape.output = self._encoded(answer_of(output))
         return self.tape
 
     # Modules.

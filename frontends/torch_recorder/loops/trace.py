@@ -13,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from snncc.diagnostics import Finding
+from snncc.frontends.torch_recorder.answers import CHOSEN
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import build_graph
 from snncc.frontends.torch_recorder.loops.findings import finding_of
@@ -27,6 +28,7 @@ from snncc.frontends.torch_recorder.neurons.unknown import COMPARISONS
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import Value
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.traced import Lif
 from snncc.ir.graph import Graph
 from snncc.passes.finite_constants import unusable_norms
@@ -215,6 +217,7 @@ def _followed(
         graphs.append(graph)
     notes = [] if sequence else [INSIDE.format(steps)]
     notes += [] if run.longer is not None else [FIXED.format(steps)]
+    notes += [CHOSEN.format(run.tape.returned)] if run.tape.returned else []
     return Loop(tuple(graphs), findings, run.lengthen, tuple(notes))
 
 
@@ -256,6 +259,7 @@ def confirmed(
     for graph in loop.graphs:
         fired: set[str] = set()
         neurons = [node.name for node in graph.select(Lif)]
+        neurons += [node.name for node in graph.select(TracedNeuron) if node.op.fires]
         with loop.lengthen(graph.steps), in_double(), np.errstate(all="ignore"):
             for gain in GAINS:
                 notes += replay(model, graph, input_shape, sequence, seed, starts, gain, fired)
