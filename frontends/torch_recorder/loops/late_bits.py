@@ -42,12 +42,13 @@ def tidied(cycle: Cycle) -> Tidied:
     Raises:
         NotRolled: a spike is kept for longer.
     """
-    values, bits = cycle.values, cycle.bits
+    values, bits = cycle.values, dict(cycle.bits)
     again: list[Comparison] = []
+    unseen: set[Variable] = set()
     late: dict[Variable, Polynomial] = {v: cycle.merged(v) for v in cycle.past}
     if any(start_of(cycle, Variable("state", place)) != 0.0 for place in cycle.past.values()):
         raise cycle.refused(_BEFORE)
-    for variable, comparison in bits.items():
+    for variable, comparison in cycle.bits.items():
         excess = comparison.excess
         if not excess.variables("state") or excess.without("state").constant() is None:
             continue
@@ -55,7 +56,7 @@ def tidied(cycle: Cycle) -> Tidied:
             then = excess.replaced({v: values[v.what] for v in excess.variables("state")})
         except NotLinear:
             continue
-        for other, now in bits.items():
+        for other, now in cycle.bits.items():
             if other == variable or now.strict != comparison.strict:
                 continue
             if near(now.excess, then):
@@ -64,6 +65,12 @@ def tidied(cycle: Cycle) -> Tidied:
             elif variable not in late and _never(variable, then, other, now):
                 late[variable] = number(0.0)
                 again.append(comparison)
+        if variable not in late and not then.variables("bit") - {variable}:
+            # No call computes the spike itself, such as where the membranes are the answer.
+            late[variable] = of(Variable("late", variable.what))
+            bits[variable] = replace(comparison, excess=then)
+            unseen.add(variable)
+            again.append(comparison)
     for variable in cycle.states():
         value = values[variable.what].replaced(late)
         if not any(value.variables(kind) for kind in ("state", "current", "clamped")):
@@ -74,7 +81,11 @@ def tidied(cycle: Cycle) -> Tidied:
                 raise cycle.refused(_BEFORE)
     return Tidied(
         {place: value.replaced(late) for place, value in values.items()},
-        {v: replace(c, excess=c.excess.replaced(late)) for v, c in bits.items() if v not in late},
+        {
+            v: replace(c, excess=c.excess.replaced(late))
+            for v, c in bits.items()
+            if v not in late or v in unseen
+        },
         {v: replace(c, inner=c.inner.replaced(late)) for v, c in cycle.clamps.items()},
         tuple(again),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.frontends.torch_recorder.loops.counted import counted_at
 from snncc.frontends.torch_recorder.loops.forms import (
     JOINS,
     NO_FORM,
@@ -20,7 +21,6 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Form,
     Given,
     Inside,
-    Literal,
     Outside,
     Series,
     Single,
@@ -28,7 +28,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
 )
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_edges import DELAY, units_of
+from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
 from snncc.frontends.torch_recorder.loops.state_reading import States
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
@@ -68,13 +68,25 @@ class Lift(Recorder):
         self._final: set[tuple[Place, int]] = set()
         self._entry: Entry | None = None
 
-    def lifted(self) -> Value:
+    def lifted(self, *, every_step: bool = False) -> Value:
         """Notes everything; the value of the answer.
+
+        Args:
+            every_step: whether the answer is one of every step.
 
         Raises:
             NotRolled: something that no op says.
         """
-        for unit in units_of(self.loop):
+        units = units_of(self.loop)
+        try:
+            answer = self._all(units, every_step=every_step)
+        except NotRolled as error:
+            error.examined = True
+            raise
+        return answer
+
+    def _all(self, units: list[Unit], *, every_step: bool) -> Value:
+        for unit in units:
             place = unit.places[0]
             call = self.loop.body.get(place) or self.loop.outside[place]
             self._entry, self._stack = call.entry, [*call.entry.stack]
@@ -87,9 +99,13 @@ class Lift(Recorder):
                 self._written_rows(place, call, self._value(unit.rows_of))
             else:
                 self._plain(place, call)
-        if isinstance(self.loop.output, tuple):
+        output = self.loop.output
+        if every_step and isinstance(output, Series):
+            value = self._found[output.place, output.out]
+            return self._in_time(value, ((self.time_atom,), *value.dims))
+        if isinstance(output, tuple):
             raise NotRolled()
-        return self._value(self.loop.output)
+        return self._value(output)
 
     def place(self, call: str) -> Loc:
         if self._entry is None:
@@ -195,7 +211,7 @@ class Lift(Recorder):
 
     def _row(self, place: Place, call: Call) -> bool:
         """`x[t]`: a value that shows its time axis, at the step's own place."""
-        at = _counted_at(call)
+        at = counted_at(call)
         if at is None:
             return False
         source = self._value(call.form[0][0])
@@ -243,7 +259,7 @@ class Lift(Recorder):
 
     def _written_rows(self, place: Place, call: Call, value: Value) -> None:
         """`out[t] = s`: what is written, with its time axis shown."""
-        at, shape = _counted_at(call), tuple(call.entry.outs[0].shape)
+        at, shape = counted_at(call), tuple(call.entry.outs[0].shape)
         lengths = [self.solver.length(self.solver.roots(d)) for d in value.dims]
         if at is None or at[1]:
             raise self._refuse("a step writes into a place that is not its own")
@@ -345,39 +361,3 @@ def _operands(thing: Any, form: Form) -> Iterator[tuple[torch.Tensor, Form]]:
     elif isinstance(thing, dict):
         for (_key, item), part in zip(sorted(thing.items()), form, strict=True):
             yield from _operands(item, part[1])
-
-
-def _counted_at(call: Call) -> tuple[int, int] | None:
-    """Which dimension a call takes the step's own element of, and how far off the step."""
-    given, named = call.form
-    if named or len(given) < 2:
-        return None
-    if call.entry.name == "select":
-        index = given[2] if len(given) > 2 else None
-        if not isinstance(given[1], Literal) or not isinstance(index, Counted):
-            return None
-        return int(given[1].value), index.offset
-    index = given[1]
-    if isinstance(index, Counted):
-        return 0, index.offset
-    if not isinstance(index, tuple) or not all(
-        isinstance(part, Counted) or _is_whole(part) for part in index
-    ):
-        return None
-    counted = [i for i, part in enumerate(index) if isinstance(part, Counted)]
-    dots = [i for i, part in enumerate(index) if _is_dots(part)]
-    if len(counted) != 1 or len(dots) > 1:
-        return None
-    behind = bool(dots) and dots[0] < counted[0]
-    return (counted[0] - len(index) if behind else counted[0]), index[counted[0]].offset
-
-
-def _is_dots(part: Form) -> bool:
-    return isinstance(part, Literal) and part.value is Ellipsis
-
-
-def _is_whole(part: Form) -> bool:
-    """Whether a part of an index is `:` or `...`."""
-    if isinstance(part, tuple):
-        return [getattr(p, "value", 0) for p in part] == ["slice", None, None, None]
-    return _is_dots(part)

@@ -91,7 +91,7 @@ class Cycle:
         if call.entry.outs[0].dtype is torch.bool and rule not in _OF_BITS:
             raise self.refused(f"{name} in it joins bits")
         given, named = call.form
-        if name in _CLAMPED:
+        if name in _BOUNDED:
             given, named = bounds_of(given, named), ()
         if any(key.value == "rounding_mode" for key, _ in named):
             raise self.refused(
@@ -353,7 +353,7 @@ _GROUPS: Mapping[str, Rule] = {
     "lt less": _compared(-1.0, True),
     "heaviside": _stepped,
 }
-_CLAMPED = frozenset(("relu", "clamp", "clip", "clamp_min"))
+_BOUNDED = frozenset(("clamp", "clip", "clamp_min"))
 _PASSED = frozenset(
     ["to", "float", "double", "type", "type_as", "clone", "detach", "contiguous", "identity"]
 )

@@ -19,6 +19,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
 from snncc.frontends.torch_recorder.loops.neuron_algebra import COMPARED, ELEMENTWISE, Cycle
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population, populations_of
 from snncc.frontends.torch_recorder.loops.roll import Rolled
+from snncc.frontends.torch_recorder.loops.state_order import GAINS
 from snncc.frontends.torch_recorder.loops.tape import NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
 
@@ -49,8 +50,16 @@ def neurons_at(
     """
     around = _Around(loop, cycles, apart)
     cycle = around.whole(places)
-    outputs = around.outputs(cycle)
-    return Neurons(tuple(cycle.places), populations_of(cycle, outputs))
+    while True:
+        try:
+            populations = populations_of(cycle, around.outputs(cycle))
+        except NotRolled as error:
+            before = around.currents_of(cycle) if error.why == GAINS else set[Place]()
+            if not before:
+                raise
+            cycle = Cycle(loop, sorted({*cycle.places, *before}, key=loop.order.__getitem__))
+        else:
+            return Neurons(tuple(cycle.places), populations)
 
 
 def read_behind(loop: Rolled) -> Iterable[Final | Single | Series]:
@@ -152,6 +161,13 @@ class _Around:
             return Cycle(self.loop, cycle).gives_bits(place)
         except NotRolled:
             return False
+
+    def currents_of(self, cycle: Cycle) -> set[Place]:
+        """Elementwise calls from which it reads its currents, such as 2 * x beside x."""
+        own = {*cycle.values}
+        given = {leaf.place for place in own for leaf in self.reads[place]} - own - {*self.cycle_of}
+        scaled = {p for p in given if self.loop.body[p].entry.name in ELEMENTWISE - COMPARED}
+        return scaled if scaled.isdisjoint(self.apart) else set()
 
     def outputs(self, cycle: Cycle) -> Collection[Place]:
         """Calls of a cycle that are read elsewhere, in the order of the tape.

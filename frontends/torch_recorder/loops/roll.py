@@ -153,9 +153,17 @@ def _turned(run: Call, like: Call) -> Form:
     form, wanted = run.form, like.form
     if like.entry.name not in ("add", "mul") or len(form[0]) != 2 or len(wanted[0]) != 2:
         return form
-    if form[0][0] != wanted[0][0] and form[0][0] == wanted[0][1]:
-        return ((form[0][1], form[0][0]), *form[1:])
+    first, (left, right) = form[0][0], wanted[0]
+    if not _of_one_place(first, left) and _of_one_place(first, right):
+        return ((form[0][1], first), *form[1:])
     return form
+
+
+def _of_one_place(one: Form, other: Form) -> bool:
+    """Whether two forms are the same, or two steps' own parts of one value."""
+    if isinstance(one, Outside) and isinstance(other, Outside):
+        return one.place == other.place
+    return bool(one == other)
 
 
 class _Unifier:

@@ -53,12 +53,22 @@ def units_of(loop: Rolled) -> list[Unit]:
         if unit is not None:
             found.append(unit)
             taken.update(unit.places)
-    apart = {*taken}
+    apart, refused = {*taken}, list[NotRolled]()
     for places in cycles:
-        if taken.isdisjoint(places):
+        if not taken.isdisjoint(places):
+            continue
+        try:
             neurons = neurons_at(loop, places, cycles, apart)
-            found.append(Unit(neurons.places, populations=neurons.populations))
-            taken.update(neurons.places)
+        except NotRolled as error:
+            refused.append(error)
+            taken.update(places)
+            continue
+        found.append(Unit(neurons.places, populations=neurons.populations))
+        taken.update(neurons.places)
+    if refused:
+        refused[0].others = tuple(refused[1:])
+        refused[0].examined = True
+        raise refused[0]
     single = [p for p in (*loop.body, *loop.outside) if p not in taken]
     found += [Unit((place,)) for place in single]
     _require_plain(loop, single)

@@ -16,6 +16,7 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
 )
 from snncc.ir.dialects.neurons import MOST_STATES, State
 
+GAINS = "its states read several currents, each with gains of its own"
 _ORDERS = 120
 """So many orders of states are tried: all of up to five states."""
 
@@ -102,7 +103,7 @@ def in_order(charged: Sequence[Charged], late: Variable | None) -> Ordered | str
             if _gains(made) is not None and (best is None or price < best[0]):
                 best = price, order, made
     if best is None:
-        return why or "its states read several currents, each with gains of its own"
+        return why or GAINS
     return _ordered(best[1], best[2], late)
 
 

@@ -31,6 +31,7 @@ _MEMBRANE_OF_FIRING = (
     "its membrane is read behind the loop, or by another layer: neurons of a program that fire "
     "answer with spikes"
 )
+_SPIKE_BEFORE = "what is read of it is its spike of the step before: a delay"
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,9 @@ class _Neurons:
         others = [place for place in self.outputs if place not in gives]
         if others:
             self.cycle.last = self.cycle.loop.body[others[0]]
-            raise self.cycle.refused(_MEMBRANE_OF_FIRING)
+            value = self.tidy.values[others[0]]
+            before = value == of(Variable("late", bit.what))
+            raise self.cycle.refused(_SPIKE_BEFORE if before else _MEMBRANE_OF_FIRING)
         comparison = self.tidy.bits[bit]
         if comparison.excess.variables("bit"):
             raise self.cycle.refused("its threshold is changed by the spike that it decides")

@@ -24,7 +24,7 @@ from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_s
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neurons.state import Starts, membrane
 from snncc.frontends.torch_recorder.source_lines import Line, user_line
-from snncc.frontends.torch_recorder.stamps import Stamp, Stamps
+from snncc.frontends.torch_recorder.stamps import Stamp, Stamps, called
 
 NEURON = "neuron module"
 """Name of the entry of a module that has a handler."""
@@ -53,11 +53,15 @@ class NotRolled(Exception):
     Attributes:
         message, why: as in a finding; "" where the recorder's own findings say all there is.
         places: the entries of tapes that it is about.
+        others: what else was found with it.
+        examined: whether all neurons were looked at: those that are not named have a form.
     """
 
     def __init__(self, message: str = "", why: str = "", *places: "Entry") -> None:
         super().__init__(message)
         self.message, self.why, self.places = message, why, places
+        self.others: tuple[NotRolled, ...] = ()
+        self.examined = False
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,14 @@ class LoopTape(TorchFunctionMode):
         self._entered: Any = None
         self._neurons: dict[int, tuple[object, ...]] = {}
 
-    def run(self, model: nn.Module, example: torch.Tensor) -> Tape:
+    def run(self, model: nn.Module, example: torch.Tensor, calls: int | None = None) -> Tape:
         """Runs the model.
+
+        Args:
+            model: the module.
+            example: what it is given.
+            calls: how often it is called, once for each step; the answers of all calls are the
+                tape's then. None: once, for all steps.
 
         Raises:
             NotRolled: something that a tape cannot hold.
@@ -162,10 +172,11 @@ class LoopTape(TorchFunctionMode):
                 stack.callback(hook.remove)
             stack.enter_context(torch.no_grad())
             stack.enter_context(self)
-            output = model(example)
-        if is_tuple_of_answers(output):
-            self.tape.returned = len(output)
-        self.tape.output = self._encoded(answer_of(output))
+            outputs = called(model, example, calls or 1)
+        if is_tuple_of_answers(outputs[-1]):
+            self.tape.returned = len(outputs[-1])
+        answers = [self._encoded(answer_of(output)) for output in outputs]
+        self.tape.output = answers[0] if calls is None else tuple(answers)
         return self.tape
 
     # Modules.
