@@ -89,20 +89,48 @@ def test_the_fields_are_those_of_the_code(step: Step) -> None:
     assert fields(traced(Looped(spikes(step, states)))) == EXPECTED[step]
 
 
+def answers(net: torch.nn.Module, trace: Trace, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """What the graph and the model say to the same whole numbers, with time first."""
+    images = np.random.default_rng(4).integers(0, 4, (64, *shape)).astype(np.float64)
+    with in_double(), torch.no_grad():
+        wanted = net(torch.stack([torch.from_numpy(images)] * STEPS)).numpy()
+    given = np.repeat(images[:, None], STEPS, axis=1)
+    graph = trace.graph
+    return np.moveaxis(run_traced(graph, given)[graph.output], 1, 0), wanted
+
+
 @pytest.mark.parametrize(
     ("step", "states"), [*nets.NEURONS, *nets.READOUTS], ids=lambda x: getattr(x, "__name__", "")
 )
 def test_every_value_of_the_graph_is_the_models(step: Step, states: int) -> None:
     net = Looped(spikes(step, states))
-    graph = traced(net).graph
-    images = np.random.default_rng(4).integers(0, 4, (64, FEATURES)).astype(np.float64)
-    with in_double(), torch.no_grad():
-        wanted = net(torch.from_numpy(images)[None].repeat(STEPS, 1, 1)).numpy()
-    given = np.repeat(images[:, None], STEPS, axis=1)
-    found = np.moveaxis(run_traced(graph, given)[graph.output], 1, 0)
+    found, wanted = answers(net, traced(net), (FEATURES,))
     assert np.array_equal(found, wanted)
     if (step, states) in nets.NEURONS:
         assert 0.02 < wanted.mean() < 0.98
+
+
+def test_constants_may_differ_from_neuron_to_neuron() -> None:
+    net = Looped(nets.leaks_of_their_own)
+    trace = traced(net)
+    found, wanted = answers(net, trace, (FEATURES,))
+    assert np.array_equal(found, wanted)
+    assert all(0 < wanted[..., i].mean() < 1 for i in range(wanted.shape[-1]))
+    seen = fields(trace)
+    assert seen["leak"] == [[0.5, 0.25, 0.75, 0.5, 1.0, 0.0, 0.25, 0.5]]
+    assert seen["threshold"] == [3.0, 2.0, 3.0, 4.0] * 2
+    assert seen["late"] == [seen["threshold"]]
+
+
+def test_constants_may_differ_from_channel_to_channel() -> None:
+    net = nets.Channels()
+    trace = trace_model(net, (1, 5, 5), STEPS)
+    assert trace.findings == (), "\n".join(map(str, trace.findings))
+    found, wanted = answers(net, trace, (1, 5, 5))
+    assert np.array_equal(found.reshape(wanted.shape), wanted)
+    assert 0.02 < wanted.mean() < 0.98
+    (node,) = trace.graph.select(TracedNeuron)
+    assert trace.graph.constants[node.op.leak.name].tolist() == [[0.5, 0.25, 0.75]]
 
 
 @pytest.mark.parametrize("step", nets.LIFS, ids=lambda step: step.__name__)

@@ -180,6 +180,40 @@ READOUTS: tuple[tuple[Step, int], ...] = ((membrane, 1), (membrane_of_a_synapse,
 LIFS: tuple[Step, ...] = (late_zero, zero_at_once)
 
 
+def leaks_of_their_own(self: Looped, x: torch.Tensor) -> Any:
+    """A leak and a threshold for each neuron, as they are when they are learned."""
+    leaks = torch.tensor([0.5, 0.25, 0.75, 0.5, 1.0, 0.0, 0.25, 0.5], dtype=torch.float64)
+    levels = torch.tensor([3.0, 2.0, 3.0, 4.0] * 2, dtype=torch.float64)
+    v, out = zeros(x), []
+    for frame in x:
+        reset = (v - levels > 0).double()
+        v = leaks * v + self.first(frame) - reset * levels
+        out.append((v - levels > 0).double())
+    return torch.stack(out)
+
+
+class Channels(nn.Module):
+    """A leak for each channel of an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 3)
+        self.register_buffer("leak", torch.tensor([0.5, 0.25, 0.75]).reshape(3, 1, 1))
+        weight = torch.arange(-9, 18, dtype=torch.float64).reshape(3, 1, 3, 3)
+        self.conv.weight.data = weight / 16
+        self.double().eval()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        v, out = torch.zeros_like(self.conv(x[0])), []
+        for frame in x:
+            current, amount = self.conv(frame), 2.0
+            v = self.leak * v + current
+            spike = fire(v)
+            v = v - amount * spike
+            out.append(spike.flatten(1))
+        return torch.stack(out)
+
+
 def pair(self: Looped, x: torch.Tensor) -> Any:
     """Spikes and membranes of the last layer: the spikes are the answer."""
     reset, v, w = torch.zeros(1), zeros(x), zeros(x, CLASSES)
@@ -278,4 +312,4 @@ NO_FORM: tuple[tuple[Step, str], ...] = (
     (subtracted_at_once, "it compares 2 times"),
     (held_within, "held below a number in it, or within two"),
 )
-__all__ = ["HIDDEN", "LIFS", "NEURONS", "NO_FORM", "READOUTS", "Called", "pair", "spikes"]
+__all__ = ["HIDDEN", "LIFS", "NEURONS", "NO_FORM", "READOUTS", "Called", "Channels", "spikes"]

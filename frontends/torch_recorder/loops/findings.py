@@ -8,6 +8,7 @@ from torch import nn
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM
 from snncc.frontends.torch_recorder.loops.tape import SHARED, NotRolled
+from snncc.frontends.torch_recorder.neurons.unknown import KNOWN
 from snncc.frontends.torch_recorder.source_lines import definition_of
 from snncc.ir.loc import Loc
 
@@ -20,9 +21,8 @@ _HELP = (
 )
 _HELP_STATES = (
     "known is what is linear once its spikes are known: states that leak, read currents and each "
-    "other, one comparison, a reset to or by a number, clamps from below; so are IFNode, LIFNode, "
-    "ParametricLIFNode and KLIFNode of SpikingJelly, Leaky, Synaptic, Alpha and Lapicque of "
-    "snnTorch, LIF, LIFBox and LI of Norse, LIF (SingleSpike), ALIF and ExpLeak of Sinabs"
+    "other, one comparison, a reset to or by a number, clamps from below; such as "
+    f"{KNOWN}"
 )
 
 

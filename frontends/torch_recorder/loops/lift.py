@@ -7,7 +7,9 @@ do not show, as those of a model that takes one frame a call.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.loops.counted import counted_at
@@ -27,16 +29,17 @@ from snncc.frontends.torch_recorder.loops.forms import (
     leaves,
 )
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
+from snncc.frontends.torch_recorder.loops.neuron_variants import joined
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
-from snncc.frontends.torch_recorder.loops.state_reading import States
+from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
-from snncc.ir import TIME, Loc, Op
+from snncc.ir import TIME, Loc, Op, Param
 from snncc.ir.dialects import traced as ops
 from snncc.ir.dialects.neurons import neuron
 
@@ -307,7 +310,7 @@ class Lift(Recorder):
             )
         if population.bias:
             current = self._scaled(current, None, population.bias)
-        stem, build = _built(population.op)
+        stem, build = _built(population.op, dims)
         name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
         if population.spikes:
@@ -334,11 +337,20 @@ class Lift(Recorder):
         return Value(name, value.dims)
 
 
-def _built(op: ops.Lif | States) -> tuple[str, Build]:
-    """How the op of neurons is called and built."""
+def _built(op: ops.Lif | States | Varied, dims: tuple[Dim, ...]) -> tuple[str, Build]:
+    """How the op of neurons is called and built, over the dimensions of one step."""
     if isinstance(op, ops.Lif):
         return "lif", lambda _n: op
-    return "neuron", lambda n: neuron(n.builder, n.stem, op.states, op.form, op.fire)
+
+    def build(n: Naming) -> Op:
+        def store(what: str, values: NDArray[np.float64]) -> Param:
+            kept = [i for i in range(-values.ndim, 0) if values.shape[i] != 1]
+            return n.param(what, torch.from_numpy(values), *(dims[i] for i in kept))
+
+        one = joined(op, store) if isinstance(op, Varied) else op
+        return neuron(n.builder, n.stem, one.states, one.form, one.fire)
+
+    return "neuron", build
 
 
 def _number(n: Naming, what: str, value: float) -> Any:

@@ -17,7 +17,8 @@ from snncc.frontends.torch_recorder.loops.forms import (
     leaves,
 )
 from snncc.frontends.torch_recorder.loops.neuron_algebra import COMPARED, ELEMENTWISE, Cycle
-from snncc.frontends.torch_recorder.loops.neuron_reading import Population, populations_of
+from snncc.frontends.torch_recorder.loops.neuron_reading import Population
+from snncc.frontends.torch_recorder.loops.neuron_variants import varied_populations, with_examples
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_order import GAINS
 from snncc.frontends.torch_recorder.loops.tape import NotRolled
@@ -48,16 +49,17 @@ def neurons_at(
     Raises:
         NotRolled: it has no form.
     """
-    around = _Around(loop, cycles, apart)
+    around = _Around(with_examples(loop), cycles, apart)
     cycle = around.whole(places)
     while True:
         try:
-            populations = populations_of(cycle, around.outputs(cycle))
+            populations = varied_populations(loop, cycle, around.outputs(cycle))
         except NotRolled as error:
             before = around.currents_of(cycle) if error.why == GAINS else set[Place]()
             if not before:
                 raise
-            cycle = Cycle(loop, sorted({*cycle.places, *before}, key=loop.order.__getitem__))
+            wider = sorted({*cycle.places, *before}, key=loop.order.__getitem__)
+            cycle = Cycle(around.loop, wider)
         else:
             return Neurons(tuple(cycle.places), populations)
 

@@ -15,7 +15,7 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
     number,
     of,
 )
-from snncc.frontends.torch_recorder.loops.state_reading import Read, States, neurons_of
+from snncc.frontends.torch_recorder.loops.state_reading import Read, States, Varied, neurons_of
 from snncc.frontends.torch_recorder.loops.tape import NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.ir.dialects.traced import Lif
@@ -34,7 +34,7 @@ class Population:
         offset: what is added to what they give.
     """
 
-    op: Lif | States
+    op: Lif | States | Varied
     currents: Mapping[Form, float]
     bias: float
     spikes: frozenset[Place]
@@ -42,18 +42,21 @@ class Population:
     offset: float = 0.0
 
 
-def populations_of(cycle: Cycle, outputs: Collection[Place]) -> tuple[Population, ...]:
+def populations_of(
+    cycle: Cycle, outputs: Collection[Place], *, general: bool = False
+) -> tuple[Population, ...]:
     """The neurons that a cycle is: one that fires, or one for each membrane that is read.
 
     Args:
         cycle: the cycle.
         outputs: calls of it whose results are read elsewhere.
+        general: whether a `Lif` is wanted in the general form too.
 
     Raises:
         NotRolled: it is no such neuron, and why.
     """
     tidy = tidied(cycle)
-    plain = _plain(cycle, tidy, outputs)
+    plain = None if general else _plain(cycle, tidy, outputs)
     if plain is not None:
         return (plain,)
     return tuple(map(_general, neurons_of(cycle, tidy, outputs)))

@@ -8,6 +8,9 @@ are columns of one table, and the fields are the coefficients by which the ones 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snncc.frontends.torch_recorder.loops.forms import Form
 from snncc.frontends.torch_recorder.loops.late_bits import Tidied
 from snncc.frontends.torch_recorder.loops.linear_fits import fit, snapped
@@ -24,7 +27,7 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
 )
 from snncc.frontends.torch_recorder.loops.state_order import Charged, Ordered, in_order
 from snncc.frontends.torch_recorder.loops.timing import Place
-from snncc.ir.dialects.neurons import Fire, State
+from snncc.ir.dialects.neurons import Fire, Number, State
 
 _COMPARED = Variable("state", "what is compared")
 _MEMBRANE_OF_FIRING = (
@@ -45,8 +48,21 @@ class States:
     """
 
     states: tuple[State, ...]
-    form: Mapping[int, float]
+    form: Mapping[int, Number]
     fire: Fire | None
+
+
+@dataclass(frozen=True, eq=False)
+class Varied:
+    """Neurons of several kinds.
+
+    Attributes:
+        kinds: what each is; they differ in numbers only.
+        which: the kind of each neuron, over the last dimensions of a step's tensor.
+    """
+
+    kinds: tuple[States, ...]
+    which: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class _Neurons:
         self.charged = {state: self._charged(state) for state in self.states}
 
     def found(self) -> tuple[Read, ...]:
-        if not self.states:
+        if not self.states and not self.fired:
             raise self.cycle.refused("nothing in it is a membrane")
         if len(self.fired) > 1:
             raise self.cycle.refused(
@@ -309,7 +325,7 @@ class _Neurons:
                 start=starts.get(variable, 0.0),
             )
             states.append(state)
-        numbered = {at[variable]: value for variable, value in form.items()}
+        numbered: dict[int, Number] = {at[variable]: value for variable, value in form.items()}
         op = States(tuple(states), numbered, fire)
         return Read(op, ordered.currents, offset, gives)
 

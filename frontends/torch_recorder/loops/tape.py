@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -41,6 +43,8 @@ _OPENS = frozenset(
 """Functions that open a tensor's memory to writes that no counter shows."""
 SHARED = "a tensor is overwritten in place and read under another name later"
 _SHARED_WHY = "views, detach and .data share their memory: what is read is not what was computed"
+MOST_ELEMENTS = 1 << 16
+"""Of a constant that may be a neuron's own: a leak for each neuron or channel."""
 _GONE = -1
 """Version of a tensor whose content is another's by now."""
 _MIRRORED = {"radd": "add", "rmul": "mul"}
@@ -115,12 +119,16 @@ class Tape:
         entries: all calls on data, in order.
         output: what the model answered, as operands are.
         numbers: constants whose elements are all one number, as they were when they were read.
+        arrays: small constants whose elements differ, likewise.
         returned: how many elements the tuple had of which the answer is the first; 0 for none.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     output: Any = None
     numbers: dict[Const, float] = field(default_factory=dict[Const, float])
+    arrays: dict[Const, NDArray[np.float64]] = field(
+        default_factory=dict[Const, NDArray[np.float64]]
+    )
     returned: int = 0
 
 
@@ -309,6 +317,8 @@ class LoopTape(TorchFunctionMode):
             number = _number(thing)
             if number is not None:
                 self.tape.numbers[known[0]] = number
+            elif 0 < thing.numel() <= MOST_ELEMENTS and thing.is_floating_point():
+                self.tape.arrays[known[0]] = thing.detach().cpu().double().numpy().copy()
         return known[0]
 
 

@@ -233,7 +233,7 @@ def _followed(
     found: list[Rolled] = []
     for tape, length, other, others in pairs:
         times = times_of(tape, other, length, others, **how)
-        found.append(rolled(forms_of(tape, times, length), length, tape.numbers))
+        found.append(rolled(forms_of(tape, times, length), length, tape))
     if len(found) > 1:
         require_alike(*found)
     if not sequence and not _has_neurons(found[-1]):
