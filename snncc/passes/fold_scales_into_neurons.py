@@ -15,19 +15,22 @@ from snncc.passes.rewriter import Rewriter, rewrite
 class FoldScalesIntoNeurons:
     """X = a*I: every state's gain becomes gain * a; weights stay as they are.
 
-    Legal for any a that is the same at every step, over any of the neurons' axes, whatever its
-    sign; other readers of I keep it unscaled. What differs from step to step stays a gain.
+    Behind a neuron that never fires a scale becomes part of the form that it gives. Legal for any a
+    that is the same at every step, over any of the neurons' axes, whatever its sign; other readers
+    of I keep it unscaled. What differs from step to step stays a gain.
     """
 
     name: ClassVar[str] = "fold_scales_into_neurons"
 
     def run(self, graph: Graph) -> PassResult:
-        """Folds every scale that stands directly before a general neuron."""
+        """Folds every scale that stands directly before a neuron, or behind a silent one."""
         return rewrite(graph, _visit)
 
 
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     op, sources = node.op, rewriter.inputs(node)
+    if isinstance(op, Affine):
+        return _behind(rewriter, node, op, notes)
     if not isinstance(op, Neuron):
         return rewriter.emit(node, op, *sources)
     source = rewriter.old[node.inputs[0]]
@@ -45,3 +48,18 @@ def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     notes.append(Note(node.name, True, f"{source.name} folded into gains over {over}"))
     below = rewriter.value[source.inputs[0]]
     return new.add(replace(op, gain=stored), [below], fuse(source.locs, node.locs), node.name)
+
+
+def _behind(rewriter: Rewriter, node: Node, op: Affine, notes: list[Note]) -> str:
+    """A scale of membranes that nothing else reads."""
+    old, (name,) = rewriter.old, rewriter.inputs(node)
+    silent, new = rewriter.new[name], rewriter.new
+    plain = op.offset is None and op.scale is not None and TIME not in op.scale.axes
+    if not plain or not isinstance(silent.op, Neuron) or old.sole_reader(node.inputs[0]) is None:
+        return rewriter.emit(node, op, name)
+    scaled = rewriter.named(silent.op.form, 0.0) * rewriter.named(op.scale, 1.0)
+    form = by_state(scaled.compact(), silent.op.states(new.context))
+    stored = new.constant(f"{silent.name}.form", form.array, form.axes)
+    notes.append(Note(silent.name, True, f"{node.name} folded into what is read out"))
+    locs = fuse(silent.locs, node.locs)
+    return new.add(replace(silent.op, form=stored), silent.inputs, locs, silent.name)

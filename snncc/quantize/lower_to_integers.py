@@ -25,6 +25,7 @@ from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
 from snncc.quantize.decays import with_decay
+from snncc.quantize.lower_neurons import lower_neuron
 from snncc.quantize.units import output_axis
 from snncc.quantize.whole_levels import (
     least_size,
@@ -83,6 +84,7 @@ class Lowering:
 
     Attributes:
         fraction: fractional bits of every current below its unit.
+        read_out: steps of currents that only a readout reads, where they are no power of two.
     """
 
     profile: ClassVar[str] = "exact"
@@ -92,6 +94,7 @@ class Lowering:
         self.units = options.rounded.units
         self.rewriter = Rewriter(graph, "integer", self.profile)
         self.fraction: dict[str, int] = {}
+        self.read_out: dict[str, Named] = {}
         self.notes: list[Note] = []
         self.weights: dict[tuple[int, ...], list[tuple[Param, Array, NDArray[np.int64]]]] = {}
 
@@ -137,7 +140,16 @@ class Lowering:
         before = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         bits = self.options.fraction_bits
         after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
-        factor = (scale * before / after).compact()
+        return self.multiplied(node, (scale * before / after).compact(), source, node.name)
+
+    def rescaled(self, node: Node, source: str, step: Named) -> str:
+        """A current that is counted in steps of a size, in the unit that its readers expect."""
+        bits = self.options.fraction_bits
+        after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
+        return self.multiplied(node, (step / after).compact(), source, f"{node.name}.gain")
+
+    def multiplied(self, node: Node, factor: Named, source: str, name: str) -> str:
+        """A current times a factor; the result has `fraction_bits` fractional bits."""
         largest = float(np.abs(factor.array).max(initial=0.0))
         reach = max(map(abs, self.rewriter.new[source].type.range or (0, 0)))
         gain_bits = min(self.options.gain_bits, WIDEST - 2 - reach.bit_length())
@@ -145,8 +157,8 @@ class Lowering:
         shift = max(0, shift)
         mantissa = np.round(factor.array * 2.0**shift)
         param = self.integers(Param(f"{node.name}.gain", factor.axes), mantissa)
-        result = self.rewriter.emit(node, Gain(param, shift), source)
-        self.fraction[result] = bits
+        result = self.rewriter.emit(node, Gain(param, shift), source, name=name)
+        self.fraction[result] = self.options.fraction_bits
         return result
 
     def aligned(self, node: Node, sources: tuple[str, ...]) -> str:
@@ -233,6 +245,7 @@ class Lowering:
 
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+        unit = self.read_out.get(node.inputs[0], unit)
         step = float(unit.array.reshape(-1)[0])
         if not 0.0 < step <= LARGEST_UNIT:
             raise SnnccError(
@@ -335,11 +348,11 @@ def readout(at: Lowered, op: Readout) -> str:
     return at.lowering.readout(at.node, op, at.sources[0])
 
 
-LOWERED.refuses(
-    Neuron,
-    why="the integer dialect has one state, one leak and one reset for a population",
-    help="write the neuron with one state whose reset takes off its threshold",
-)
+@LOWERED.of(Neuron)
+def neuron(at: Lowered, op: Neuron) -> str:
+    return lower_neuron(at.lowering, at.node, op, at.sources[0])
+
+
 LOWERED.refuses(
     Opaque,
     why="it stands for a function that no pass lowers",

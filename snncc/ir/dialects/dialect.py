@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import gates, moves, projections, windows
+from snncc.ir.dialects import gates, integer_neurons, moves, projections, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
@@ -95,6 +95,7 @@ INTEGER = _dialect(
     gates.Gate,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
+    integer_neurons.IntegerNeuron,
     integer_ops.IntegerReadout,
     integer=True,
 )
