@@ -9,10 +9,12 @@ from torch import nn
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.raised import reason_of
+from snncc.frontends.torch_recorder.answers import answer_of
 from snncc.frontends.torch_recorder.neurons.known import handler_for
 from snncc.frontends.torch_recorder.neurons.state import Starts
 from snncc.frontends.torch_recorder.ties import RELATIVE, Ties
 from snncc.ir import TIME, Graph
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.traced import Lif
 from snncc.semantics.arrays import Real
 from snncc.semantics.traced import walk_traced
@@ -69,7 +71,7 @@ def replay(
                 "its constants are finite, but what it computes with them is too large",
                 "look at this module's parameters and buffers; retrain, or correct them",
             )
-        if fired is not None and isinstance(node.op, Lif) and value.any():
+        if fired is not None and isinstance(node.op, Lif | TracedNeuron) and value.any():
             fired.add(node.name)
         if node is last:
             answer = np.moveaxis(value, 1 + names.index(TIME), 0) if TIME in names else value
@@ -117,17 +119,17 @@ def _run_model(
     try:
         with torch.no_grad():
             if sequence:
-                answers = [model(torch.stack([images] * graph.steps))]
+                answers = [answer_of(model(torch.stack([images] * graph.steps)))]
             elif TIME in graph[graph.output].type.names and not _shows_time(model, images, graph):
                 starts.reset(model)
                 for found in parts.values():
                     found.clear()
-                answers = [torch.stack([model(images) for _ in range(graph.steps)])]
+                answers = [torch.stack([answer_of(model(images)) for _ in range(graph.steps)])]
             else:
                 starts.reset(model)
                 for found in parts.values():
                     found.clear()
-                answers = [model(images)]
+                answers = [answer_of(model(images))]
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise SnnccError(
             "SNN028",
@@ -149,4 +151,5 @@ def _run_model(
 
 def _shows_time(model: nn.Module, images: torch.Tensor, graph: Graph) -> bool:
     """Whether one call of a model that takes a frame already answers for all steps."""
-    return bool(model(images).shape[0] == graph.steps and images.shape[0] != graph.steps)
+    shape = answer_of(model(images)).shape
+    return bool(shape[0] == graph.steps and images.shape[0] != graph.steps)

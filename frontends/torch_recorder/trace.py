@@ -14,7 +14,7 @@ from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
-from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, with_loop
+from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, NotFollowed, with_loop
 from snncc.frontends.torch_recorder.loops.trace import confirmed, follow
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.state import Starts
@@ -109,10 +109,12 @@ def _with_loops(
     for choice in layouts:
         sequence = choice == "sequence"
         loop = follow(model, input_shape, steps, sequence, starts)
-        if isinstance(loop, Finding):
-            refused.append(with_loop(model, findings, (loop,)))
+        if loop is None and not sequence and any(f.code == "SNN026" for f in findings):
+            loop = follow(model, input_shape, steps, sequence, starts, by_call=True)
+        if isinstance(loop, NotFollowed):
+            refused.append(with_loop(model, findings, loop.findings, examined=loop.examined))
         elif loop is not None and loop.findings:
-            refused.append(with_loop(model, findings, loop.findings))
+            refused.append(with_loop(model, findings, loop.findings, examined=True))
         elif loop is not None:
             notes = confirmed(model, loop, input_shape, sequence, FRESH, starts)
             return Trace(loop.graphs[-1], (), notes)

@@ -129,7 +129,7 @@ class Written(nn.Module):
     [
         (Product, "changes multi_step_forward of LIFNode"),
         (neuron.QIFNode, "its state has no form"),
-        (neuron.KLIFNode, "its state has no form"),
+        (neuron.TernaryIFNode, "it compares 2 times"),
         (neuron.EIFNode, "its state has no form"),
         (lambda: neuron.GatedLIFNode(T=STEPS, inplane=4), "its state has no form"),
         (lambda: neuron.MaskedPSN(k=2, T=STEPS, lambda_init=1.0), "its state has no form"),
@@ -154,7 +154,7 @@ def test_other_findings_stand_beside_an_unknown_neuron() -> None:
     assert [f.code for f in found(net)] == ["SNN021", "SNN026"]
 
 
-@pytest.mark.parametrize("decode", [None, "mean-mem", "max-mem", "last_mem"])
+@pytest.mark.parametrize("decode", [None, "max-mem", "last_mem"])
 def test_neurons_that_answer_with_membranes_are_named(decode: str | None) -> None:
     last = neuron.NonSpikingLIFNode(decode=decode)
     head = (layer.Flatten(), layer.Linear(256, 5), last)

@@ -1,13 +1,14 @@
 """What the user is told about a loop over time that has no form."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM
 from snncc.frontends.torch_recorder.loops.tape import SHARED, NotRolled
+from snncc.frontends.torch_recorder.neurons.unknown import KNOWN
 from snncc.frontends.torch_recorder.source_lines import definition_of
 from snncc.ir.loc import Loc
 
@@ -19,9 +20,29 @@ _HELP = (
     "only memory; or give all steps at once to multi-step modules"
 )
 _HELP_STATES = (
-    "write V = leak * V + x; s = V >= threshold; V = V * (1 - s), or V - threshold * s; or use the "
-    "neuron modules that are known: IFNode, LIFNode and ParametricLIFNode of SpikingJelly"
+    "known is what is linear once its spikes are known: states that leak, read currents and each "
+    "other, one comparison, a reset to or by a number, clamps from below; such as "
+    f"{KNOWN}"
 )
+
+
+@dataclass(frozen=True)
+class NotFollowed:
+    """A loop that has no form.
+
+    Attributes:
+        findings: why.
+        examined: whether all its neurons were looked at: those that are not named have a form.
+    """
+
+    findings: tuple[Finding, ...]
+    examined: bool
+
+
+def not_followed(model: nn.Module, error: NotRolled) -> NotFollowed:
+    """What the user is told of a loop, each place once."""
+    found = [finding_of(model, each) for each in (error, *error.others)]
+    return NotFollowed(tuple(dict.fromkeys(found)), error.examined)
 
 
 def finding_of(model: nn.Module, error: NotRolled) -> Finding:
@@ -33,7 +54,7 @@ def finding_of(model: nn.Module, error: NotRolled) -> Finding:
     stack = error.places[0].stack if error.places else ()
     path = names.get(id(stack[-1]), "") if stack else ""
     call = f"{type(stack[-1] if stack else model).__name__}()"
-    also = "".join(f"; {f}:{n}  {text}" for f, n, text in lines[1:])
+    also = "".join(f"; {f}:{n}  {text}" for f, n, text in lines[1:] if f)
     code = "SNN121" if state else "SNN021" if error.message == SHARED else "SNN120"
     return Finding(
         code,
@@ -45,7 +66,7 @@ def finding_of(model: nn.Module, error: NotRolled) -> Finding:
 
 
 def with_loop(
-    model: nn.Module, findings: Sequence[Finding], loop: Sequence[Finding]
+    model: nn.Module, findings: Sequence[Finding], loop: Sequence[Finding], *, examined: bool
 ) -> tuple[Finding, ...]:
     """Findings of a run whose loop was unrolled, with those about the loop.
 
@@ -56,10 +77,15 @@ def with_loop(
         model: as it was recorded.
         findings: of the unrolled run.
         loop: why it has no form, or what its step holds that has none.
+        examined: whether all neurons of the loop were looked at: a class that is not known and that
+            nothing in `loop` is about has a form then.
     """
     if any(finding.message == SHARED for finding in loop):
         return (*loop, *findings)  # which may or may not be in a loop
     known = [f for f in findings if _stays(f) or _is_of_module(f, loop)]
+    if examined:
+        about = [_classes(model, finding) for finding in loop]
+        known = [f for f in known if f.code != "SNN026" or any(_is_about(f, a) for a in about)]
     rest: list[Finding] = []
     for finding in loop:
         classes = _classes(model, finding)
@@ -73,8 +99,13 @@ def with_loop(
 
 
 def _stays(finding: Finding) -> bool:
-    """Whether it holds of the loop too; an answer written in place looks like a constant."""
-    return finding.code in _STAY and "it is a constant" not in finding.why
+    """Whether it holds of the loop too.
+
+    An answer written in place looks like a constant there, and of a tuple the first element is
+    taken.
+    """
+    unseen = "it is a constant" in finding.why or "it is a tuple" in finding.why
+    return finding.code in _STAY and not unseen
 
 
 def _is_of_module(finding: Finding, loop: Sequence[Finding]) -> bool:

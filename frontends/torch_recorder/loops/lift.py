@@ -7,9 +7,12 @@ do not show, as those of a model that takes one frame a call.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.frontends.torch_recorder.loops.counted import counted_at
 from snncc.frontends.torch_recorder.loops.forms import (
     JOINS,
     NO_FORM,
@@ -20,23 +23,25 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Form,
     Given,
     Inside,
-    Literal,
     Outside,
     Series,
     Single,
     leaves,
 )
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
+from snncc.frontends.torch_recorder.loops.neuron_variants import joined
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
+from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
-from snncc.ir import TIME, Loc, Op
+from snncc.ir import TIME, Loc, Op, Param
 from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.neurons import neuron
 
 _TAKES_STEPS = ("getitem", "select")
 
@@ -66,27 +71,44 @@ class Lift(Recorder):
         self._final: set[tuple[Place, int]] = set()
         self._entry: Entry | None = None
 
-    def lifted(self) -> Value:
+    def lifted(self, *, every_step: bool = False) -> Value:
         """Notes everything; the value of the answer.
+
+        Args:
+            every_step: whether the answer is one of every step.
 
         Raises:
             NotRolled: something that no op says.
         """
-        for unit in units_of(self.loop):
+        units = units_of(self.loop)
+        try:
+            answer = self._all(units, every_step=every_step)
+        except NotRolled as error:
+            error.examined = True
+            raise
+        return answer
+
+    def _all(self, units: list[Unit], *, every_step: bool) -> Value:
+        for unit in units:
             place = unit.places[0]
             call = self.loop.body.get(place) or self.loop.outside[place]
             self._entry, self._stack = call.entry, [*call.entry.stack]
-            if unit.population is not None:
-                self._population(unit, unit.population)
+            if unit.populations:
+                for population in unit.populations:
+                    self._population(population)
             elif unit.sum_of is not None:
                 self._sum(place, self._value(unit.sum_of))
             elif unit.rows_of is not None:
                 self._written_rows(place, call, self._value(unit.rows_of))
             else:
                 self._plain(place, call)
-        if isinstance(self.loop.output, tuple):
+        output = self.loop.output
+        if every_step and isinstance(output, Series):
+            value = self._found[output.place, output.out]
+            return self._in_time(value, ((self.time_atom,), *value.dims))
+        if isinstance(output, tuple):
             raise NotRolled()
-        return self._value(self.loop.output)
+        return self._value(output)
 
     def place(self, call: str) -> Loc:
         if self._entry is None:
@@ -192,7 +214,7 @@ class Lift(Recorder):
 
     def _row(self, place: Place, call: Call) -> bool:
         """`x[t]`: a value that shows its time axis, at the step's own place."""
-        at = _counted_at(call)
+        at = counted_at(call)
         if at is None:
             return False
         source = self._value(call.form[0][0])
@@ -240,7 +262,7 @@ class Lift(Recorder):
 
     def _written_rows(self, place: Place, call: Call, value: Value) -> None:
         """`out[t] = s`: what is written, with its time axis shown."""
-        at, shape = _counted_at(call), tuple(call.entry.outs[0].shape)
+        at, shape = counted_at(call), tuple(call.entry.outs[0].shape)
         lengths = [self.solver.length(self.solver.roots(d)) for d in value.dims]
         if at is None or at[1]:
             raise self._refuse("a step writes into a place that is not its own")
@@ -267,9 +289,9 @@ class Lift(Recorder):
 
     # Neurons by algebra.
 
-    def _population(self, unit: Unit, population: Population) -> None:
-        spike = min(population.spikes, key=self.loop.order.__getitem__)
-        entry = self.loop.body[spike].entry
+    def _population(self, population: Population) -> None:
+        gives = population.spikes | population.membranes
+        entry = self.loop.body[min(gives, key=self.loop.order.__getitem__)].entry
         self._entry, self._stack = entry, [*entry.stack]
         shape = tuple(entry.outs[0].shape)
         parts = [self._current(form, gain, shape) for form, gain in population.currents.items()]
@@ -288,12 +310,16 @@ class Lift(Recorder):
             )
         if population.bias:
             current = self._scaled(current, None, population.bias)
-        op = population.op
-        name = self._note(self._stem("lif"), (current,), dims, lambda _n: op, call)
+        stem, build = _built(population.op, dims)
+        name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
-        self._bits.spikes.add(name)
-        for place in population.spikes:
-            self._found[place, 0] = Value(name, dims)
+        if population.spikes:
+            self._bits.spikes.add(name)
+        given = Value(name, dims)
+        if population.offset:
+            given = self._scaled(given, None, population.offset)
+        for place in gives:
+            self._found[place, 0] = given
 
     def _current(self, form: Form, gain: float, shape: tuple[int, ...]) -> Value:
         value = self._value(form)
@@ -309,6 +335,22 @@ class Lift(Recorder):
         given = (("scale", scale), ("offset", offset))
         name = self._note(self._stem("scale"), (value,), value.dims, build, "scale")
         return Value(name, value.dims)
+
+
+def _built(op: ops.Lif | States | Varied, dims: tuple[Dim, ...]) -> tuple[str, Build]:
+    """How the op of neurons is called and built, over the dimensions of one step."""
+    if isinstance(op, ops.Lif):
+        return "lif", lambda _n: op
+
+    def build(n: Naming) -> Op:
+        def store(what: str, values: NDArray[np.float64]) -> Param:
+            kept = [i for i in range(-values.ndim, 0) if values.shape[i] != 1]
+            return n.param(what, torch.from_numpy(values), *(dims[i] for i in kept))
+
+        one = joined(op, store) if isinstance(op, Varied) else op
+        return neuron(n.builder, n.stem, one.states, one.form, one.fire)
+
+    return "neuron", build
 
 
 def _number(n: Naming, what: str, value: float) -> Any:
@@ -331,39 +373,3 @@ def _operands(thing: Any, form: Form) -> Iterator[tuple[torch.Tensor, Form]]:
     elif isinstance(thing, dict):
         for (_key, item), part in zip(sorted(thing.items()), form, strict=True):
             yield from _operands(item, part[1])
-
-
-def _counted_at(call: Call) -> tuple[int, int] | None:
-    """Which dimension a call takes the step's own element of, and how far off the step."""
-    given, named = call.form
-    if named or len(given) < 2:
-        return None
-    if call.entry.name == "select":
-        index = given[2] if len(given) > 2 else None
-        if not isinstance(given[1], Literal) or not isinstance(index, Counted):
-            return None
-        return int(given[1].value), index.offset
-    index = given[1]
-    if isinstance(index, Counted):
-        return 0, index.offset
-    if not isinstance(index, tuple) or not all(
-        isinstance(part, Counted) or _is_whole(part) for part in index
-    ):
-        return None
-    counted = [i for i, part in enumerate(index) if isinstance(part, Counted)]
-    dots = [i for i, part in enumerate(index) if _is_dots(part)]
-    if len(counted) != 1 or len(dots) > 1:
-        return None
-    behind = bool(dots) and dots[0] < counted[0]
-    return (counted[0] - len(index) if behind else counted[0]), index[counted[0]].offset
-
-
-def _is_dots(part: Form) -> bool:
-    return isinstance(part, Literal) and part.value is Ellipsis
-
-
-def _is_whole(part: Form) -> bool:
-    """Whether a part of an index is `:` or `...`."""
-    if isinstance(part, tuple):
-        return [getattr(p, "value", 0) for p in part] == ["slice", None, None, None]
-    return _is_dots(part)

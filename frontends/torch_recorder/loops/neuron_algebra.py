@@ -2,7 +2,8 @@
 
 The calls of a cycle through states are carried out on polynomials. Comparisons become bits. What
 comes out is a `Lif` when one membrane leaks, takes its current, is compared with a threshold and
-is reset by the bit, now or at the next step; anything else has no form yet.
+is reset by the bit, now or at the next step; else a general neuron where every state is linear once
+the bits are known. Anything else has no form.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ import torch
 
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Call, Form, Inside, Literal, leaves
 from snncc.frontends.torch_recorder.loops.polynomials import (
+    VALUES,
     NotLinear,
     Polynomial,
     Variable,
@@ -32,6 +34,14 @@ class Comparison:
     strict: bool
 
 
+@dataclass(frozen=True)
+class Clamp:
+    """The larger one of `inner` and `low`."""
+
+    inner: Polynomial
+    low: float
+
+
 class Cycle:
     """The calls of a loop's body that read each other's results of the step before.
 
@@ -42,6 +52,7 @@ class Cycle:
     Attributes:
         values: what each call gives.
         bits: the comparisons, by variable.
+        clamps: what is held above a number, by variable.
         past: bits of the step before that are kept as such, and the state that keeps them.
         last: the call that is at work, for messages.
     """
@@ -51,16 +62,12 @@ class Cycle:
         self.places = [*places]
         self.values: dict[Place, Polynomial] = {}
         self.bits: dict[Variable, Comparison] = {}
+        self.clamps: dict[Variable, Clamp] = {}
         self.past: dict[Variable, Place] = {}
         self._spikes = _comparisons(loop, self.places)
         self.last = loop.body[self.places[0]]
         for place in self.places:
             self._carry_out(place)
-
-    def absorb(self, place: Place) -> None:
-        """Takes a call into the cycle that reads its membrane, such as the comparison behind it."""
-        self.places.append(place)
-        self._carry_out(place)
 
     def _carry_out(self, place: Place) -> None:
         self.last = self.loop.body[place]
@@ -68,7 +75,7 @@ class Cycle:
             self.values[place] = self._call(place, self.last)
         except NotLinear as error:
             raise self.refused(
-                "two values that depend on the input are multiplied in it"
+                f"two values that depend on the input are multiplied in it: {error}"
             ) from error
 
     def refused(self, why: str) -> NotRolled:
@@ -84,6 +91,13 @@ class Cycle:
         if call.entry.outs[0].dtype is torch.bool and rule not in _OF_BITS:
             raise self.refused(f"{name} in it joins bits")
         given, named = call.form
+        if name in _BOUNDED:
+            given, named = bounds_of(given, named), ()
+        if any(key.value == "rounding_mode" for key, _ in named):
+            raise self.refused(
+                "it counts its spikes, several in one step (div with a rounding_mode); a neuron of "
+                "a program gives one spike or none"
+            )
         if any(key.value not in ("dtype", "copy", "device") for key, _ in named):
             raise self.refused(f"{call.entry.name} in it has options that are not followed")
         found = rule(self, place, given)
@@ -120,15 +134,9 @@ class Cycle:
 
     def bit(self, place: Place, excess: Polynomial, strict: bool) -> Polynomial:
         """What a comparison gives; of a bit it is that bit, its opposite or a number."""
-        bits = excess.variables("bit") | excess.variables("late")
-        alone = len(bits) == 1 and excess.without("bit", "late").constant() is not None
-        if alone and not excess.variables("state") and not excess.variables("current"):
-            at = [excess.replaced({b: number(x) for b in bits}) for x in (0.0, 1.0)]
-            off, on = (
-                float((c.constant() or 0.0) > 0.0 or (not strict and c.constant() == 0.0))
-                for c in at
-            )
-            return number(off).plus(of(*bits), on - off)
+        alone = of_a_bit(excess, lambda x: float(x > 0.0 or (not strict and x == 0.0)))
+        if alone is not None:
+            return alone
         for variable, known in self.bits.items():
             if known == Comparison(excess, strict):
                 return of(variable)
@@ -151,7 +159,27 @@ class Cycle:
     def states(self) -> set[Variable]:
         """The states that anything in the cycle reads."""
         everything = [*self.values.values(), *(c.excess for c in self.bits.values())]
+        everything += [c.inner for c in self.clamps.values()]
         return {v for value in everything for v in value.variables("state")}
+
+
+def of_a_bit(value: Polynomial, what: Callable[[float], float]) -> Polynomial | None:
+    """A function of a number, for a value that one bit or none decides; None for others."""
+    bits = value.variables("bit") | value.variables("late")
+    if len(bits) > 1 or value.without("bit", "late").constant() is None:
+        return None
+    if any(v.kind in VALUES for monomial in value.terms for v in monomial):
+        return None
+    at = [value.replaced({b: number(x) for b in bits}).constant() or 0.0 for x in (0.0, 1.0)]
+    off, on = map(what, at)
+    return number(off).plus(of(*bits), on - off) if bits else number(off)
+
+
+def bounds_of(given: tuple[Any, ...], named: Any) -> tuple[Any, ...]:
+    """Arguments of a clamp: what is clamped, the least and the largest."""
+    found = {key.value: form for key, form in named}
+    low, high = (found.get(name, Literal(type(None), None)) for name in ("min", "max"))
+    return (*given, *(low, high)[len(given) - 1 :])
 
 
 def _comparisons(loop: Rolled, places: list[Place]) -> dict[Place, Place]:
@@ -160,7 +188,7 @@ def _comparisons(loop: Rolled, places: list[Place]) -> dict[Place, Place]:
     for place in places:
         call = loop.body[place]
         first = call.form[0][0] if call.form[0] else None
-        if call.entry.name in _COMPARED:
+        if call.entry.name in COMPARED:
             found[place] = place
         elif (
             call.entry.name in _PASSED
@@ -234,6 +262,54 @@ def _assigned(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial
     return mask.times(value).plus(opposite.times(old))
 
 
+def _filled(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+    """`v.masked_fill(mask, number)`."""
+    return _assigned(cycle, place, given)
+
+
+def _equal(same: float) -> Rule:
+    def rule(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+        a, b = map(cycle.operand, _two(cycle, given))
+        found = of_a_bit(a.plus(b, -1.0), lambda x: same if x == 0.0 else 1.0 - same)
+        if found is None:
+            raise cycle.refused("a membrane is compared in it for being equal to a number")
+        return found
+
+    return rule
+
+
+def _clamped(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+    """relu, clamp, clip: with a number below, and none above."""
+    bounds = [None if _is_none(form) else cycle.operand(form).constant() for form in given[1:]]
+    low, high = bounds if bounds else (0.0, None)
+    if high is not None or low is None:
+        raise cycle.refused("a membrane is held below a number in it, or within two")
+    return raised(cycle, place, cycle.operand(given[0]), low)
+
+
+def _larger(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+    pair = [cycle.operand(form) for form in _two(cycle, given)]
+    ends = [value.constant() for value in pair]
+    for end, inner in ((ends[1], pair[0]), (ends[0], pair[1])):
+        if end is not None:
+            return raised(cycle, place, inner, end)
+    raise cycle.refused("the larger one of two values that depend on the input is taken in it")
+
+
+def raised(cycle: Cycle, place: Place, inner: Polynomial, low: float) -> Polynomial:
+    """The larger one of a value and a number."""
+    plain = of_a_bit(inner, lambda x: max(x, low))
+    if plain is not None:
+        return plain
+    variable = Variable("clamped", place)
+    cycle.clamps[variable] = Clamp(inner, low)
+    return of(variable)
+
+
+def _is_none(form: Form) -> bool:
+    return isinstance(form, Literal) and form.value is None
+
+
 def _compared(sign: float, strict: bool) -> Rule:
     def rule(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
         a, b = map(cycle.operand, _two(cycle, given))
@@ -266,18 +342,29 @@ _GROUPS: Mapping[str, Rule] = {
     "logical_not invert bitwise_not": _inverted,
     "where": _chosen,
     "setitem": _assigned,
+    "masked_fill": _filled,
+    "eq": _equal(1.0),
+    "ne not_equal": _equal(0.0),
+    "relu clamp clip clamp_min": _clamped,
+    "maximum": _larger,
     "ge greater_equal": _compared(1.0, False),
     "gt greater": _compared(1.0, True),
     "le less_equal": _compared(-1.0, False),
     "lt less": _compared(-1.0, True),
     "heaviside": _stepped,
 }
+_BOUNDED = frozenset(("clamp", "clip", "clamp_min"))
 _PASSED = frozenset(
     ["to", "float", "double", "type", "type_as", "clone", "detach", "contiguous", "identity"]
 )
-_COMPARED = frozenset(
+COMPARED = frozenset(
     ["ge", "greater_equal", "gt", "greater", "le", "less_equal", "lt", "less", "heaviside"]
 )
-_OF_BITS = (_same, _inverted, *(_GROUPS[n] for n in _GROUPS if n.split()[0] in "ge gt le lt"))
+_OF_BITS = (
+    *(_same, _inverted),
+    *(_GROUPS[n] for n in _GROUPS if n.split()[0] in ("ge", "gt", "le", "lt", "eq", "ne")),
+)
 _MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
 _RULES: Mapping[str, Rule] = {n: rule for names, rule in _GROUPS.items() for n in names.split()}
+ELEMENTWISE = frozenset(_RULES)
+"""Functions that a neuron may be made of."""

@@ -1,20 +1,24 @@
-"""The fields of a `Lif`, read off the polynomials of a cycle; or why it is another neuron."""
+"""The fields of a `Lif`, read off the polynomials of a cycle; else those of a general neuron."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from snncc.frontends.torch_recorder.loops.forms import Form, Inside, Literal
+from snncc.frontends.torch_recorder.loops.forms import Form
+from snncc.frontends.torch_recorder.loops.late_bits import Tidied, tidied
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Comparison, Cycle
-from snncc.frontends.torch_recorder.loops.polynomials import ONE, Polynomial, Variable, number, of
-from snncc.frontends.torch_recorder.loops.tape import Const, NotRolled
+from snncc.frontends.torch_recorder.loops.neuron_starts import check_first_step, start_of
+from snncc.frontends.torch_recorder.loops.polynomials import (
+    ONE,
+    Polynomial,
+    Variable,
+    near,
+    number,
+    of,
+)
+from snncc.frontends.torch_recorder.loops.state_reading import Read, States, Varied, neurons_of
+from snncc.frontends.torch_recorder.loops.tape import NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.ir.dialects.traced import Lif
-
-NEAR = 1e-12
-"""Coefficients are products of the user's constants, each rounded."""
-_BEFORE = "a spike is kept for more than one step, or from before the first"
-_BY_DATA = "it starts from a value that depends on the input"
 
 
 @dataclass(frozen=True)
@@ -26,114 +30,60 @@ class Population:
         currents: what they read, by form, with a gain each.
         bias: what is added to that in every step.
         spikes: the calls that give their spikes.
+        membranes: the calls that give their membranes, where they never fire.
+        offset: what is added to what they give.
     """
 
-    op: Lif
+    op: Lif | States | Varied
     currents: Mapping[Form, float]
     bias: float
     spikes: frozenset[Place]
+    membranes: frozenset[Place] = frozenset()
+    offset: float = 0.0
 
 
-def population_of(cycle: Cycle) -> Population:
-    """The neurons that a cycle is.
+def populations_of(
+    cycle: Cycle, outputs: Collection[Place], *, general: bool = False
+) -> tuple[Population, ...]:
+    """The neurons that a cycle is: one that fires, or one for each membrane that is read.
+
+    Args:
+        cycle: the cycle.
+        outputs: calls of it whose results are read elsewhere.
+        general: whether a `Lif` is wanted in the general form too.
 
     Raises:
         NotRolled: it is no such neuron, and why.
     """
-    values, bits = _with_late_bits(cycle)
-    states = _distinct({v for value in values.values() for v in value.variables("state")}, values)
+    tidy = tidied(cycle)
+    plain = None if general else _plain(cycle, tidy, outputs)
+    if plain is not None:
+        return (plain,)
+    return tuple(map(_general, neurons_of(cycle, tidy, outputs)))
+
+
+def _plain(cycle: Cycle, tidy: Tidied, outputs: Collection[Place]) -> Population | None:
+    """The `Lif` that a cycle is, if it is one."""
+    values = tidy.values
+    states = {v for value in values.values() for v in value.variables("state")}
     used = {v for value in values.values() for k in ("bit", "late") for v in value.variables(k)}
-    fired = {Variable("bit", v.what) for v in used} & {*bits}
-    if not states or not fired:
-        raise cycle.refused(
-            "it never fires: a program has spikes for what goes on from step to step"
-            if states
-            else "nothing in it is a membrane"
-        )
-    if len(states) > 1:
-        raise cycle.refused(f"it has {len(states)} states; a neuron of a program has its membrane")
-    if len(fired) > 1:
-        raise cycle.refused(
-            f"it compares {len(fired)} times; a neuron of a program has one threshold"
-        )
+    fired = {Variable("bit", v.what) for v in used} & {*tidy.bits}
+    if len(states) != 1 or len(fired) != 1 or tidy.clamps:
+        return None
     (state,), (spike,) = states, fired
-    start = _start(cycle, state)
-    return _Reading(cycle, values, state, spike, bits[spike], start).population()
+    start = start_of(cycle, state)
+    try:
+        found = _Reading(cycle, values, state, spike, tidy.bits[spike], start).population()
+    except NotRolled:
+        return None
+    return found if found.spikes.issuperset(outputs) else None
 
 
-def _with_late_bits(
-    cycle: Cycle,
-) -> tuple[dict[Place, Polynomial], dict[Variable, Comparison]]:
-    """Polynomials in which a comparison of the old membrane is the spike of the step before."""
-    values, bits = dict(cycle.values), dict(cycle.bits)
-    late: dict[Variable, Polynomial] = {v: cycle.merged(v) for v in cycle.past}
-    if any(_start(cycle, Variable("state", place)) != 0.0 for place in cycle.past.values()):
-        raise cycle.refused(_BEFORE)
-    for variable, comparison in cycle.bits.items():
-        excess = comparison.excess
-        if not excess.variables("state") or excess.without("state").constant() is None:
-            continue
-        then = excess.replaced({v: values[v.what] for v in excess.variables("state")})
-        for other, now in cycle.bits.items():
-            if other != variable and now.strict == comparison.strict and near(now.excess, then):
-                late[variable] = of(Variable("late", other.what))
-    for variable in cycle.states():
-        value = cycle.values[variable.what].replaced(late)
-        if not (value.variables("state") or value.variables("current")):
-            late[variable] = value.replaced(
-                {b: of(Variable("late", b.what)) for b in value.variables("bit")}
-            )
-            if value.variables("late") or _start(cycle, variable) != 0.0:
-                raise cycle.refused(_BEFORE)
-    values = {place: value.replaced(late) for place, value in values.items()}
-    kept = {
-        v: Comparison(c.excess.replaced(late), c.strict) for v, c in bits.items() if v not in late
-    }
-    return values, kept
-
-
-def _distinct(
-    states: set[Variable], values: Mapping[Place, Polynomial]
-) -> dict[Variable, Polynomial]:
-    return {v: values[v.what] for v in states}
-
-
-def near(one: Polynomial, other: Polynomial) -> bool:
-    """Whether two polynomials are the same but for the last bits of their coefficients."""
-    largest = max((abs(v) for p in (one, other) for v in p.terms.values()), default=0.0)
-    return all(abs(v) <= NEAR * largest for v in one.plus(other, -1.0).terms.values())
-
-
-def _start(cycle: Cycle, state: Variable) -> float:
-    """What a state is before the first step; 0 where the first step says so by leaving it out."""
-    form = cycle.loop.starts.get((state.what, 0, -1))
-    if form is None:
-        return _implied_start(cycle, state)
-    found = _number(cycle, form)
-    if found is None or not math.isfinite(found):
-        raise cycle.refused(_BY_DATA if not isinstance(form, Const) else "its start differs")
-    return found
-
-
-def _implied_start(cycle: Cycle, state: Variable) -> float:
-    """The start of a state of which the first step only has a result: 0.5 * V, computed before."""
-    for (place, _out, step), form in cycle.loop.starts.items():
-        value, found = cycle.values.get(place), _number(cycle, form)
-        if value is None or found is None or step != 0:
-            continue
-        plain = value.without("late", "bit", "current")
-        factor = plain.terms.get(frozenset((state,)), 0.0)
-        if factor and {*plain.terms} <= {frozenset((state,)), ONE}:
-            return (found - plain.terms.get(ONE, 0.0)) / factor
-    return 0.0
-
-
-def _number(cycle: Cycle, form: Form) -> float | None:
-    if isinstance(form, Const):
-        return cycle.loop.numbers.get(form)
-    if isinstance(form, Literal) and form.kind in (int, float):
-        return float(form.value)
-    return None
+def _general(read: Read) -> Population:
+    spikes, membranes = read.gives, frozenset[Place]()
+    if read.op.fire is None:
+        spikes, membranes = membranes, spikes
+    return Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
 
 
 class _Reading:
@@ -248,19 +198,5 @@ class _Reading:
         raise self.refused("its reset is neither to a number nor by the threshold")
 
     def _check_first_step(self) -> None:
-        """What the first step does without must be what it would do from the start."""
         first = {self.state: number(self.start), self.late: number(0.0)}
-        for (place, _out, step), form in self.cycle.loop.starts.items():
-            if place not in self.values or step < 0:
-                continue
-            known = _number(self.cycle, form)
-            if known is not None:
-                found = number(known)
-            elif isinstance(form, Inside) and form.delay == step:
-                inner = self.values.get(form.place)
-                now = Inside(form.place, form.out, 0)
-                found = of(Variable("current", now)) if inner is None else inner.replaced(first)
-            else:
-                found = of(Variable("current", form))
-            if step > 0 or not near(found, self.values[place].replaced(first)):
-                raise self.refused(_BY_DATA)
+        check_first_step(self.cycle, self.values, first)

@@ -11,7 +11,8 @@ class Variable:
 
     Attributes:
         kind: "state" (a result of the step before), "current" (of this step), "bit" (of a
-            comparison now), "late" (of the same comparison a step ago).
+            comparison now), "late" (of the same comparison a step ago), "clamped" (a value of this
+            step that is held above a number).
         what: which one.
     """
 
@@ -24,8 +25,12 @@ Monomial = frozenset[Variable]
 ONE: Monomial = frozenset()
 
 
+VALUES = ("state", "current", "clamped")
+"""Kinds of variables that are numbers; the others are bits."""
+
+
 class NotLinear(ValueError):
-    """A product of two values that are not bits."""
+    """A product of two values that are not bits; says which."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +65,9 @@ class Polynomial:
         for left, a in self.terms.items():
             for right, b in other.terms.items():
                 product = left | right
-                values = [[v for v in m if v.kind in ("state", "current")] for m in (left, right)]
+                values = [[v for v in m if v.kind in VALUES] for m in (left, right)]
                 if values[0] and values[1]:
-                    raise NotLinear(" * ".join(sorted(str(v.what) for v in values[0] + values[1])))
+                    raise NotLinear(_product_of(values[0][0], values[1][0]))
                 result = result.plus(Polynomial({product: a * b}))
         return result
 
@@ -88,6 +93,27 @@ class Polynomial:
     def constant(self) -> float | None:
         """Its value where it is a number."""
         return self.terms.get(ONE, 0.0) if all(m == ONE for m in self.terms) else None
+
+
+def _product_of(one: Variable, other: Variable) -> str:
+    """What is multiplied, in words."""
+    words = {"state": "a state", "current": "a current", "clamped": "a membrane that is clamped"}
+    if one == other:
+        return f"{words[one.kind]} with itself"
+    second = words[other.kind]
+    if one.kind == other.kind:
+        second = second.replace("a ", "another ", 1)
+    return f"{words[one.kind]} with {second}"
+
+
+NEAR = 1e-12
+"""Coefficients are products of the user's constants, each rounded."""
+
+
+def near(one: Polynomial, other: Polynomial) -> bool:
+    """Whether two polynomials are the same but for the last bits of their coefficients."""
+    largest = max((abs(v) for p in (one, other) for v in p.terms.values()), default=0.0)
+    return all(abs(v) <= NEAR * largest for v in one.plus(other, -1.0).terms.values())
 
 
 def number(value: float) -> Polynomial:

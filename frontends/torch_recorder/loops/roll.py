@@ -8,6 +8,9 @@ reads of an earlier one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snncc.frontends.torch_recorder.loops.forms import (
     DIFFER,
     JOINS,
@@ -23,7 +26,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Single,
     leaves,
 )
-from snncc.frontends.torch_recorder.loops.tape import Const, NotRolled
+from snncc.frontends.torch_recorder.loops.tape import Const, NotRolled, Tape
 from snncc.frontends.torch_recorder.loops.timing import Place
 
 Start = Form
@@ -44,6 +47,7 @@ class Rolled:
         first: the first step at which a call of the body runs.
         order: of all places.
         numbers: constants that are one number everywhere.
+        arrays: those that are not, if they are small.
     """
 
     body: Mapping[Place, Call]
@@ -53,15 +57,16 @@ class Rolled:
     first: Mapping[Place, int]
     order: Mapping[Place, int]
     numbers: Mapping[Const, float]
+    arrays: Mapping[Const, NDArray[np.float64]]
 
 
-def rolled(forms: Forms, steps: int, numbers: Mapping[Const, float]) -> Rolled:
+def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
     """One step in the place of all.
 
     Args:
         forms: of one run.
         steps: T of that run.
-        numbers: constants that are one number everywhere.
+        tape: of the run.
 
     Raises:
         NotRolled: the steps differ; both places are named.
@@ -89,7 +94,16 @@ def rolled(forms: Forms, steps: int, numbers: Mapping[Const, float]) -> Rolled:
             if late:
                 _refuse_late(body[late[0]], steps)
             raise NotRolled(NO_FORM, PART, call.entry)
-    return Rolled(calls, outside, work.starts, forms.output, work.first, forms.order, numbers)
+    return Rolled(
+        calls,
+        outside,
+        work.starts,
+        forms.output,
+        work.first,
+        forms.order,
+        tape.numbers,
+        tape.arrays,
+    )
 
 
 def require_alike(one: Rolled, other: Rolled) -> None:
@@ -153,9 +167,17 @@ def _turned(run: Call, like: Call) -> Form:
     form, wanted = run.form, like.form
     if like.entry.name not in ("add", "mul") or len(form[0]) != 2 or len(wanted[0]) != 2:
         return form
-    if form[0][0] != wanted[0][0] and form[0][0] == wanted[0][1]:
-        return ((form[0][1], form[0][0]), *form[1:])
+    first, (left, right) = form[0][0], wanted[0]
+    if not _of_one_place(first, left) and _of_one_place(first, right):
+        return ((form[0][1], first), *form[1:])
     return form
+
+
+def _of_one_place(one: Form, other: Form) -> bool:
+    """Whether two forms are the same, or two steps' own parts of one value."""
+    if isinstance(one, Outside) and isinstance(other, Outside):
+        return one.place == other.place
+    return bool(one == other)
 
 
 class _Unifier:

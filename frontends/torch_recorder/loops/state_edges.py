@@ -15,13 +15,11 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Single,
     leaves,
 )
-from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
-from snncc.frontends.torch_recorder.loops.neuron_reading import Population, population_of
+from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY, neurons_at, read_behind
+from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
-
-DELAY = "it reads a value of an earlier step: a delay"
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,13 @@ class Unit:
         places: one call; or all of a neuron.
         sum_of: for a running sum, what is summed.
         rows_of: for a tensor with a row for every step, what is written into it.
-        population: for a neuron.
+        populations: for neurons.
     """
 
     places: tuple[Place, ...]
     sum_of: Inside | None = None
     rows_of: Inside | None = None
-    population: Population | None = None
+    populations: tuple[Population, ...] = ()
 
 
 def units_of(loop: Rolled) -> list[Unit]:
@@ -51,14 +49,26 @@ def units_of(loop: Rolled) -> list[Unit]:
     taken: set[Place] = set()
     cycles = _cycles(loop)
     for places in cycles:
-        if taken.isdisjoint(places):
-            unit = (
-                _sum(loop, places)
-                or _rows(loop, places)
-                or _neuron(loop, places, {p for cycle in cycles for p in cycle})
-            )
+        unit = _sum(loop, places) or _rows(loop, places)
+        if unit is not None:
             found.append(unit)
             taken.update(unit.places)
+    apart, refused = {*taken}, list[NotRolled]()
+    for places in cycles:
+        if not taken.isdisjoint(places):
+            continue
+        try:
+            neurons = neurons_at(loop, places, cycles, apart)
+        except NotRolled as error:
+            refused.append(error)
+            taken.update(places)
+            continue
+        found.append(Unit(neurons.places, populations=neurons.populations))
+        taken.update(neurons.places)
+    if refused:
+        refused[0].others = tuple(refused[1:])
+        refused[0].examined = True
+        raise refused[0]
     single = [p for p in (*loop.body, *loop.outside) if p not in taken]
     found += [Unit((place,)) for place in single]
     _require_plain(loop, single)
@@ -131,7 +141,7 @@ def _rows(loop: Rolled, places: list[Place]) -> Unit | None:
 
 def _only_final(loop: Rolled, place: Place) -> bool:
     """Whether a result is read behind the loop only, as the last step leaves it."""
-    if any(x.place == place and not isinstance(x, Final) for x in _read_behind(loop)):
+    if any(x.place == place and not isinstance(x, Final) for x in read_behind(loop)):
         return False
     return not any(r.place == place for p in loop.body if p != place for r in _reads(loop, p))
 
@@ -140,44 +150,6 @@ def _is_zero(loop: Rolled, form: Form) -> bool:
     if isinstance(form, Const):
         return loop.numbers.get(form) == 0.0
     return isinstance(form, Literal) and form.kind in (int, float) and form.value == 0
-
-
-def _neuron(loop: Rolled, places: list[Place], kept: set[Place]) -> Unit:
-    """The neuron that a cycle and what reads its membrane are.
-
-    Args:
-        loop: the whole loop.
-        places: of the cycle.
-        kept: those of all cycles.
-    """
-    cycle = Cycle(loop, places)
-    for place in sorted(loop.body, key=loop.order.__getitem__):
-        if place in cycle.values:
-            continue
-        for leaf in _reads(loop, place):
-            if leaf.place in cycle.values and (leaf.delay or not cycle.gives_bits(leaf.place)):
-                if place in kept:
-                    raise NotRolled(
-                        NO_FORM, "a state is read by another state", loop.body[place].entry
-                    )
-                if leaf.delay:
-                    raise NotRolled(NO_FORM, DELAY, loop.body[place].entry)
-                cycle.absorb(place)
-                break
-    population = population_of(cycle)
-    for read in _read_behind(loop):
-        if read.place in cycle.values and read.place not in population.spikes:
-            raise NotRolled(
-                NO_FORM,
-                "its membrane is read behind the loop: neurons of a program answer with spikes",
-                loop.body[read.place].entry,
-            )
-    return Unit(tuple(cycle.places), population=population)
-
-
-def _read_behind(loop: Rolled) -> Iterable[Final | Single | Series]:
-    forms: list[Form] = [loop.output, *(call.form for call in loop.outside.values())]
-    return (x for form in forms for x in leaves(form) if isinstance(x, Final | Single | Series))
 
 
 def _require_plain(loop: Rolled, single: list[Place]) -> None:

@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -19,11 +21,12 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten
 
+from snncc.frontends.torch_recorder.answers import answer_of, is_tuple_of_answers
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.neurons.state import Starts, membrane
 from snncc.frontends.torch_recorder.source_lines import Line, user_line
-from snncc.frontends.torch_recorder.stamps import Stamp, Stamps
+from snncc.frontends.torch_recorder.stamps import Stamp, Stamps, called
 
 NEURON = "neuron module"
 """Name of the entry of a module that has a handler."""
@@ -40,6 +43,8 @@ _OPENS = frozenset(
 """Functions that open a tensor's memory to writes that no counter shows."""
 SHARED = "a tensor is overwritten in place and read under another name later"
 _SHARED_WHY = "views, detach and .data share their memory: what is read is not what was computed"
+MOST_ELEMENTS = 1 << 16
+"""Of a constant that may be a neuron's own: a leak for each neuron or channel."""
 _GONE = -1
 """Version of a tensor whose content is another's by now."""
 _MIRRORED = {"radd": "add", "rmul": "mul"}
@@ -52,11 +57,15 @@ class NotRolled(Exception):
     Attributes:
         message, why: as in a finding; "" where the recorder's own findings say all there is.
         places: the entries of tapes that it is about.
+        others: what else was found with it.
+        examined: whether all neurons were looked at: those that are not named have a form.
     """
 
     def __init__(self, message: str = "", why: str = "", *places: "Entry") -> None:
         super().__init__(message)
         self.message, self.why, self.places = message, why, places
+        self.others: tuple[NotRolled, ...] = ()
+        self.examined = False
 
 
 @dataclass(frozen=True)
@@ -110,11 +119,17 @@ class Tape:
         entries: all calls on data, in order.
         output: what the model answered, as operands are.
         numbers: constants whose elements are all one number, as they were when they were read.
+        arrays: small constants whose elements differ, likewise.
+        returned: how many elements the tuple had of which the answer is the first; 0 for none.
     """
 
     entries: list[Entry] = field(default_factory=list[Entry])
     output: Any = None
     numbers: dict[Const, float] = field(default_factory=dict[Const, float])
+    arrays: dict[Const, NDArray[np.float64]] = field(
+        default_factory=dict[Const, NDArray[np.float64]]
+    )
+    returned: int = 0
 
 
 class LoopTape(TorchFunctionMode):
@@ -144,8 +159,14 @@ class LoopTape(TorchFunctionMode):
         self._entered: Any = None
         self._neurons: dict[int, tuple[object, ...]] = {}
 
-    def run(self, model: nn.Module, example: torch.Tensor) -> Tape:
+    def run(self, model: nn.Module, example: torch.Tensor, calls: int | None = None) -> Tape:
         """Runs the model.
+
+        Args:
+            model: the module.
+            example: what it is given.
+            calls: how often it is called, once for each step; the answers of all calls are the
+                tape's then. None: once, for all steps.
 
         Raises:
             NotRolled: something that a tape cannot hold.
@@ -159,8 +180,11 @@ class LoopTape(TorchFunctionMode):
                 stack.callback(hook.remove)
             stack.enter_context(torch.no_grad())
             stack.enter_context(self)
-            output = model(example)
-        self.tape.output = self._encoded(output)
+            outputs = called(model, example, calls or 1)
+        if is_tuple_of_answers(outputs[-1]):
+            self.tape.returned = len(outputs[-1])
+        answers = [self._encoded(answer_of(output)) for output in outputs]
+        self.tape.output = answers[0] if calls is None else tuple(answers)
         return self.tape
 
     # Modules.
@@ -293,6 +317,8 @@ class LoopTape(TorchFunctionMode):
             number = _number(thing)
             if number is not None:
                 self.tape.numbers[known[0]] = number
+            elif 0 < thing.numel() <= MOST_ELEMENTS and thing.is_floating_point():
+                self.tape.arrays[known[0]] = thing.detach().cpu().double().numpy().copy()
         return known[0]
 
 

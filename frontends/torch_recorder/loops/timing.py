@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from snncc.frontends.torch_recorder.loops.tape import Entry, NotRolled, Tape
+from snncc.frontends.torch_recorder.loops.tape import Entry, NotRolled, Ref, Tape
 from snncc.frontends.torch_recorder.stamps import Key
 
 Place = tuple[Key, tuple[int, ...], int]
@@ -97,14 +98,28 @@ def _take_first_steps(tape: Tape, found: list[At | None]) -> None:
         if at is not None and at.step is not None:
             late[at.place] = min((at.step, number), late.get(at.place, (at.step, number)))
     wanted = {place: number for place, (step, number) in late.items() if step == 1}
+    read = _read(tape)
     for number, at in enumerate(found):
-        if at is None or at.step is not None:
+        if at is None or at.step is not None or number not in read:
             continue
         key, index = tape.entries[number].stamp.key, tape.entries[number].stamp.index
         fits = [p for p, first in wanted.items() if number < first and _is_apart(p, key, index)]
         if len(fits) == 1:
             found[number] = At(fits[0], 0)
             del wanted[fits[0]]
+
+
+def _read(tape: Tape) -> set[int]:
+    """Entries of which something is read: a shape is no data, as in zeros_like(x[0])."""
+    found: set[int] = set()
+    pending: list[object] = [tape.output, *(entry.operands for entry in tape.entries)]
+    while pending:
+        form = pending.pop()
+        if isinstance(form, tuple):
+            pending += [*cast("tuple[object, ...]", form)]
+        elif isinstance(form, Ref):
+            found.add(form.entry)
+    return found
 
 
 def _is_apart(place: Place, key: Key, index: tuple[int, ...]) -> bool:

@@ -13,10 +13,11 @@ import numpy as np
 from torch import nn
 
 from snncc.diagnostics import Finding
+from snncc.frontends.torch_recorder.answers import CHOSEN
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import build_graph
-from snncc.frontends.torch_recorder.loops.findings import finding_of
-from snncc.frontends.torch_recorder.loops.forms import NO_FORM, forms_of
+from snncc.frontends.torch_recorder.loops.findings import NotFollowed, not_followed
+from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Counted, forms_of, leaves
 from snncc.frontends.torch_recorder.loops.lift import Lift
 from snncc.frontends.torch_recorder.loops.roll import Rolled, require_alike, rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, LoopTape, NotRolled, Tape
@@ -27,6 +28,7 @@ from snncc.frontends.torch_recorder.neurons.unknown import COMPARISONS
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.frontends.torch_recorder.replay import replay
 from snncc.frontends.torch_recorder.steps import Value
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.traced import Lif
 from snncc.ir.graph import Graph
 from snncc.passes.finite_constants import unusable_norms
@@ -35,6 +37,10 @@ from snncc.passes.report_foreign_ops import foreign_findings
 INSIDE = (
     "the loop in the model's code is taken for its {} time steps: the model is called once for an "
     "image"
+)
+CALLED = (
+    "the model is called once for each of its {} time steps; what its neurons keep goes on from "
+    "call to call"
 )
 FIXED = (
     "the loop over time has its number of steps in its code, so it was held against the model with "
@@ -76,7 +82,9 @@ def follow(
     steps: int,
     sequence: bool,
     starts: Starts,
-) -> Loop | Finding | None:
+    *,
+    by_call: bool = False,
+) -> Loop | NotFollowed | None:
     """Follows a model's loop over time.
 
     Args:
@@ -85,6 +93,7 @@ def follow(
         steps: T.
         sequence: whether it takes all steps at once.
         starts: of its neuron modules.
+        by_call: whether the loop is not the model's: it is called once for every step.
 
     Returns:
         The loop; why it has no form; or None where there is no loop to speak of.
@@ -92,7 +101,10 @@ def follow(
     first: NotRolled | None = None
     with in_double():
         try:
-            for run in _runs(model, input_shape, steps, sequence, starts):
+            runs = _runs(model, input_shape, steps, sequence, starts)
+            if by_call:
+                runs = _runs_by_call(model, input_shape, steps, starts)
+            for run in runs:
                 for how in WAYS:
                     try:
                         return _followed(run, input_shape, steps, sequence, how)
@@ -102,7 +114,7 @@ def follow(
                             first = _telling(first, error)
         except NotRolled as error:  # of a run itself
             first = first or error
-    return None if first is None or not first.message else finding_of(model, first)
+    return None if first is None or not first.message else not_followed(model, first)
 
 
 def _telling(first: NotRolled | None, error: NotRolled) -> NotRolled:
@@ -122,6 +134,7 @@ class _Runs:
     lengthen: Lengthen
     starts: Starts
     started: Mapping[int, float | NeuronRefused]
+    by_call: bool = False
 
 
 def _runs(
@@ -132,18 +145,36 @@ def _runs(
     if own is None or steps < 2:
         return
     tape, started = own
+    same = not sequence
     for names in [[]] if sequence else _lengths(model, steps):
         lengthen = _lengthener(names, steps)
         with lengthen(steps + 1):
             longer = _tape(model, input_shape, steps + 1, sequence, starts)
+        same = same or longer is None or len(longer[0].entries) == len(tape.entries)
         if longer is not None and len(longer[0].entries) > len(tape.entries):
             yield _Runs(model, tape, longer[0], lengthen, starts, started)
-    if not sequence:
+    if same:  # the code says itself how many steps there are, given a sequence or not
         yield _Runs(model, tape, None, _lengthener([], steps), starts, started)
 
 
+def _runs_by_call(
+    model: nn.Module, input_shape: tuple[int, ...], steps: int, starts: Starts
+) -> Iterator[_Runs]:
+    """A model that is called once for every step may be called once more."""
+    both = [_tape(model, input_shape, n, False, starts, by_call=True) for n in (steps, steps + 1)]
+    if both[0] is not None and both[1] is not None and steps > 1:
+        (tape, started), (longer, _) = both[0], both[1]
+        yield _Runs(model, tape, longer, _lengthener([], steps), starts, started, by_call=True)
+
+
 def _tape(
-    model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: bool, starts: Starts
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    steps: int,
+    sequence: bool,
+    starts: Starts,
+    *,
+    by_call: bool = False,
 ) -> tuple[Tape, Mapping[int, float | NeuronRefused]] | None:
     """A tape of one run, or None where the model fails.
 
@@ -153,7 +184,8 @@ def _tape(
     recorder = LoopTape(starts)
     starts.reset(model)
     try:
-        tape = recorder.run(model, example_of(input_shape, steps, sequence=sequence).tensor)
+        given = example_of(input_shape, steps, sequence=sequence).tensor
+        tape = recorder.run(model, given, steps if by_call else None)
     except NotRolled:
         raise
     except (Exception, SystemExit):  # the user's code may raise anything with another T
@@ -201,11 +233,13 @@ def _followed(
     found: list[Rolled] = []
     for tape, length, other, others in pairs:
         times = times_of(tape, other, length, others, **how)
-        found.append(rolled(forms_of(tape, times, length), length, tape.numbers))
+        found.append(rolled(forms_of(tape, times, length), length, tape))
     if len(found) > 1:
         require_alike(*found)
     if not sequence and not _has_neurons(found[-1]):
         raise NotRolled()
+    if sequence and run.longer is None and not _takes_steps(found[-1]):
+        raise NotRolled()  # it runs as often as there are steps, such as once for every layer
     graphs: list[Graph] = []
     findings: tuple[Finding, ...] = ()
     for loop, (_tape, length, _other, _others) in zip(found, pairs, strict=True):
@@ -213,8 +247,9 @@ def _followed(
         if graph is None or findings:
             return Loop(() if graph is None else (graph,), findings, run.lengthen, ())
         graphs.append(graph)
-    notes = [] if sequence else [INSIDE.format(steps)]
+    notes = [] if sequence else [(CALLED if run.by_call else INSIDE).format(steps)]
     notes += [] if run.longer is not None else [FIXED.format(steps)]
+    notes += [CHOSEN.format(run.tape.returned)] if run.tape.returned else []
     return Loop(tuple(graphs), findings, run.lengthen, tuple(notes))
 
 
@@ -223,13 +258,20 @@ def _has_neurons(loop: Rolled) -> bool:
     return any(call.entry.name in (NEURON, *COMPARISONS) for call in loop.body.values())
 
 
+def _takes_steps(loop: Rolled) -> bool:
+    """Whether a step takes, or writes, what is its own of a value of all steps."""
+    found = (leaf for call in loop.body.values() for leaf in leaves(call.form))
+    return any(isinstance(f, Counted) or isinstance(getattr(f, "out", 0), Counted) for f in found)
+
+
 def _lifted(
     run: _Runs, loop: Rolled, input_shape: tuple[int, ...], steps: int, sequence: bool
 ) -> tuple[Graph | None, tuple[Finding, ...]]:
     example = example_of(input_shape, steps, sequence=sequence)
     lift = Lift(run.model, example.solver, example.time, example.batch, run.starts)
     lift.begin(run.started, loop, Value("input", example.dims), sequence=sequence)
-    built = build_graph(lift, example.dims, lift.lifted(), steps)
+    answer = lift.lifted(every_step=run.by_call)
+    built = build_graph(lift, example.dims, answer, steps)
     rest: tuple[Finding, ...] = ()
     if built.graph is not None:
         rest = (*foreign_findings(built.graph, lift.consequences), *unusable_norms(built.graph))
@@ -256,6 +298,7 @@ def confirmed(
     for graph in loop.graphs:
         fired: set[str] = set()
         neurons = [node.name for node in graph.select(Lif)]
+        neurons += [node.name for node in graph.select(TracedNeuron) if node.op.fires]
         with loop.lengthen(graph.steps), in_double(), np.errstate(all="ignore"):
             for gain in GAINS:
                 notes += replay(model, graph, input_shape, sequence, seed, starts, gain, fired)

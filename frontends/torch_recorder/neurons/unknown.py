@@ -20,8 +20,14 @@ _BASES = frozenset(
     )
 )
 """Base classes of what keeps state from step to step, by package."""
+KNOWN = (
+    "IFNode, LIFNode, ParametricLIFNode, KLIFNode and CUBALIFNode of SpikingJelly; Leaky, Synaptic, "
+    "Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), ALIF and "
+    "ExpLeak of Sinabs"
+)
 _HELP = (
-    "known are IFNode, LIFNode and ParametricLIFNode of SpikingJelly: use one of them, or a "
+    "known is what is linear once its spikes are known (states that leak, read currents and each "
+    f"other, one comparison, a reset to or by a number), such as {KNOWN}: use one of them, or a "
     "subclass that changes parameters only"
 )
 

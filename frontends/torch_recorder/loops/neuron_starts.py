@@ -1,0 +1,101 @@
+"""What the states of a cycle are before the first step, and what the first step does without."""
+
+import math
+from collections.abc import Mapping
+
+from snncc.frontends.torch_recorder.loops.forms import Form, Inside, Literal
+from snncc.frontends.torch_recorder.loops.neuron_algebra import Clamp, Cycle
+from snncc.frontends.torch_recorder.loops.polynomials import (
+    ONE,
+    Polynomial,
+    Variable,
+    near,
+    number,
+    of,
+)
+from snncc.frontends.torch_recorder.loops.tape import Const
+from snncc.frontends.torch_recorder.loops.timing import Place
+
+BY_DATA = "it starts from a value that depends on the input"
+
+
+def start_of(cycle: Cycle, state: Variable) -> float:
+    """What a state is before the first step; 0 where the first step says so by leaving it out.
+
+    Raises:
+        NotRolled: it is no number.
+    """
+    form = cycle.loop.starts.get((state.what, 0, -1))
+    if form is None:
+        return _implied_start(cycle, state)
+    found = _number(cycle, form)
+    if found is None or not math.isfinite(found):
+        raise cycle.refused(BY_DATA if not isinstance(form, Const) else "its start differs")
+    return found
+
+
+def _implied_start(cycle: Cycle, state: Variable) -> float:
+    """The start of a state of which the first step only has a result: 0.5 * V, computed before."""
+    for (place, _out, step), form in cycle.loop.starts.items():
+        value, found = cycle.values.get(place), _number(cycle, form)
+        if value is None or found is None or step != 0:
+            continue
+        plain = value.without("late", "bit", "current", "clamped")
+        factor = plain.terms.get(frozenset((state,)), 0.0)
+        if factor and {*plain.terms} <= {frozenset((state,)), ONE}:
+            return (found - plain.terms.get(ONE, 0.0)) / factor
+    return 0.0
+
+
+def _number(cycle: Cycle, form: Form) -> float | None:
+    if isinstance(form, Const):
+        return cycle.loop.numbers.get(form)
+    if isinstance(form, Literal) and form.kind in (int, float):
+        return float(form.value)
+    return None
+
+
+def check_first_step(
+    cycle: Cycle,
+    values: Mapping[Place, Polynomial],
+    first: Mapping[Variable, Polynomial],
+    clamps: Mapping[Variable, Clamp] | None = None,
+) -> None:
+    """What the first step does without must be what it would do from the start.
+
+    Args:
+        cycle: the whole cycle.
+        values: what each of its calls gives.
+        first: states and late bits as the first step finds them.
+        clamps: what the clamped variables in `values` are.
+
+    Raises:
+        NotRolled: it is something else.
+    """
+    given = {**first, **_first_clamps(first, clamps or {})}
+    for (place, _out, step), form in cycle.loop.starts.items():
+        if place not in values or step < 0:
+            continue
+        known = _number(cycle, form)
+        if known is not None:
+            found = number(known)
+        elif isinstance(form, Inside) and form.delay == step:
+            inner = values.get(form.place)
+            now = Inside(form.place, form.out, 0)
+            found = of(Variable("current", now)) if inner is None else inner.replaced(given)
+        else:
+            found = of(Variable("current", form))
+        if step > 0 or not near(found, values[place].replaced(given)):
+            raise cycle.refused(BY_DATA)
+
+
+def _first_clamps(
+    first: Mapping[Variable, Polynomial], clamps: Mapping[Variable, Clamp]
+) -> dict[Variable, Polynomial]:
+    """Clamped values that are numbers in the first step."""
+    found: dict[Variable, Polynomial] = {}
+    for variable, clamp in clamps.items():
+        known = clamp.inner.replaced({**first, **found}).constant()
+        if known is not None:
+            found[variable] = number(max(known, clamp.low))
+    return found
