@@ -77,7 +77,7 @@ class Cycle:
     def _call(self, place: Place, call: Call) -> Polynomial:
         name = call.entry.name
         rule = _RULES.get(name)
-        if name in _MAPS:
+        if name in MAPS:
             raise self.refused(f"spikes or membranes are fed back through {name}")
         if rule is None or len(call.entry.outs) != 1:
             raise self.refused(f"{name} in it is no part of a neuron that is known")
@@ -279,5 +279,5 @@ _COMPARED = frozenset(
     ["ge", "greater_equal", "gt", "greater", "le", "less_equal", "lt", "less", "heaviside"]
 )
 _OF_BITS = (_same, _inverted, *(_GROUPS[n] for n in _GROUPS if n.split()[0] in "ge gt le lt"))
-_MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
+MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
 _RULES: Mapping[str, Rule] = {n: rule for names, rule in _GROUPS.items() for n in names.split()}
