@@ -81,6 +81,9 @@ class _Builder:
                 if not follows:  # what reads an unnamed value is no fault of its own
                     self.note(step, error)
                 self.stand_in(step)
+        for delay, source in self.recorder.closes.items():
+            if self.builder[delay].op.looks_back:  # else it has no names, and that is found
+                self.builder.close(delay, source)
         try:
             graph = self.builder.finish(self.answer(result))
             unusable = non_finite(graph)

@@ -66,6 +66,7 @@ class Recorder(TorchFunctionMode):
         writes: what the model writes in place.
         beyond: steps that no handler lowers, and what reads them: their dimensions are guesses.
         consequences: steps that have no form only because of what they read.
+        closes: what each delay reads, by step.
         failed_at: path of the innermost module that raised, "" if none did.
     """
 
@@ -98,6 +99,7 @@ class Recorder(TorchFunctionMode):
         self._bits = Bits()
         self.beyond: set[str] = set()
         self.consequences: set[str] = set()
+        self.closes: dict[str, str] = {}
         for tensor in (*model.parameters(), *model.buffers()):
             self._know(tensor)
         for module in model.modules():

@@ -20,7 +20,7 @@ def called(model: Callable[[Any], Any], given: Any, steps: int) -> list[Any]:
     """What a model answers when it is called once for every step; this loop is counted too."""
     answers: list[Any] = []
     for _ in range(steps):
-        answers.append(model(given))  # noqa: PERF401  # a comprehension may have no frame
+        answers.append(model(given))  # a comprehension may have no frame
     return answers
 
 

@@ -10,7 +10,7 @@ from snncc.execution import Images, Ints
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import align, timed
 from snncc.ir.dialects.delays import Delay
-from snncc.ir.steps import at_steps
+from snncc.ir.steps import each_step
 from snncc.runtime.interpreter.delays import past_of
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
@@ -48,7 +48,7 @@ class Loop:
     @classmethod
     def of(cls, graph: Graph, nodes: Sequence[Node], first: int, last: int) -> "Loop":
         """Steps of a loop of a program; of the program only what the loop reads is looked at."""
-        return cls(nodes, [at_steps(graph, t, t + 1) for t in range(first, last)])
+        return cls(nodes, each_step(graph, first, last))
 
     def run(
         self,

@@ -20,6 +20,14 @@ def at_steps(program: Graph, first: int, last: int) -> Graph:
     return replace(program, steps=last - first, nodes=nodes, constants=constants)
 
 
+def each_step(program: Graph, first: int, last: int) -> list[Graph]:
+    """`at_steps` of every step by itself; one graph for all where no constant differs by step."""
+    params = (param for node in program.nodes for param in params_of(node.op))
+    if any(TIME in param.axes for param in params):
+        return [at_steps(program, t, t + 1) for t in range(first, last)]
+    return [at_steps(program, 0, 1)] * (last - first)
+
+
 def _cut(kind: ValueType, steps: int) -> ValueType:
     axes = tuple(replace(a, size=steps) if a.name == TIME else a for a in kind.axes)
     return replace(kind, axes=axes)

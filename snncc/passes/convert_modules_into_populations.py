@@ -54,6 +54,7 @@ class ConvertModulesIntoPopulations:
         work = _Conversion(self, Rewriter(graph, "spiking"))
         for node in graph.nodes:
             work.convert(node)
+        work.rewriter.close_delays()  # they may read the answer, which a readout takes over now
         work.close()
         refusals = (*foreign_findings(graph), *work.findings)
         return PassResult(work.rewriter.finish(), tuple(work.notes), refusals)

@@ -43,14 +43,18 @@ class Rewriter:
         return Named(param.axes, np.asarray(self.array(param), np.float64))
 
     def finish(self) -> Graph:
-        """The new graph; delays read what became of what the old ones read."""
+        """The new graph."""
+        self.close_delays()
+        return self.new.finish(self.value[self.old.output])
+
+    def close_delays(self) -> None:
+        """Lets delays read what has become of what the old ones read."""
         for node in self.old.nodes:
             name = self.value.get(node.name)
             if node.op.looks_back and name is not None:
                 made = self.new[name]
                 if made.op.looks_back and not made.inputs:
                     self.new.close(name, self.value[node.inputs[0]])
-        return self.new.finish(self.value[self.old.output])
 
 
 def rewrite(graph: Graph, visit: Callable[[Rewriter, Node, list[Note]], str]) -> PassResult:

@@ -70,18 +70,18 @@ def walk_traced(
     """Each node with its value, in order; holds no value longer than something reads it."""
 
     def value(node: Node, sources: list[Real]) -> Real:
-        found = VALUE(At(graph, node, sources, inputs), node)
-        if decide is not None and isinstance(node.op, ops.Lif):
-            return decide(node, sources[0], found)
-        return found
+        return VALUE(At(graph, node, sources, inputs), node)
 
     graph, values = arranged(graph), dict[str, Real]()
     for part in components(graph):
-        if part.cyclic:
+        if part.cyclic:  # within a loop readers get its own spikes: steps decide one another
             values |= settled(graph, part, values, len(inputs), value)
         for node in part.nodes:
+            sources = [values[name] for name in node.inputs]
             if not part.cyclic:
-                values[node.name] = value(node, [values[name] for name in node.inputs])
+                values[node.name] = value(node, sources)
+            if decide is not None and isinstance(node.op, ops.Lif):
+                values[node.name] = decide(node, sources[0], values[node.name])
             yield node, values[node.name]
         for node in part.nodes:
             for name in graph.last_uses.get(node.name, ()):

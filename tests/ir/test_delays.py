@@ -153,7 +153,6 @@ def test_the_checker_says_why(tmp_path: Path) -> None:
         ("unknown", "reads what there is not"),
         ("range", "another value than it declares"),
         ("no delay", "before it exists"),
-        ("around sums", "no neurons"),
         ("two sources", "not one source"),
     ):
         graph, _ = REFUSED[name]
@@ -283,7 +282,7 @@ def test_arranging_changes_no_value() -> None:
         assert np.array_equal(by_hand(graph, given).answer, by_hand(arranged(graph), given).answer)
 
 
-def test_gates_of_a_loop_are_no_neurons() -> None:
+def test_gates_of_a_loop_are_no_neurons(tmp_path: Path) -> None:
     """AND of spikes around a loop would be a state of its own."""
     graph = recurrent()
     gate = Node("gate", Gate(), ("past", "past"), graph["past"].type)
@@ -291,3 +290,5 @@ def test_gates_of_a_loop_are_no_neurons() -> None:
     nodes = (*loop.nodes[:2], gate, *loop.nodes[2:])
     with pytest.raises(VerifyError, match="no neurons"):
         verify(replace(loop, nodes=nodes))
+    with pytest.raises(Rejected, match="no neurons"):
+        expected(file_of(replace(loop, nodes=nodes), tmp_path))

@@ -31,6 +31,19 @@ class Inside:
 
 
 @dataclass(frozen=True)
+class Past:
+    """A result of a call of the loop's body, `delay` steps ago, as a value: 0 before the first.
+
+    `around` tells whether that call reads the reader's result in turn.
+    """
+
+    place: Place
+    out: int
+    delay: int
+    around: bool
+
+
+@dataclass(frozen=True)
 class Final:
     """What the last step gave, read behind the loop."""
 

@@ -84,7 +84,7 @@ class Cycle:
     def _call(self, place: Place, call: Call) -> Polynomial:
         name = call.entry.name
         rule = _RULES.get(name)
-        if name in _MAPS:
+        if name in MAPS:
             raise self.refused(f"spikes or membranes are fed back through {name}")
         if rule is None or len(call.entry.outs) != 1:
             raise self.refused(f"{name} in it is no part of a neuron that is known")
@@ -364,7 +364,7 @@ _OF_BITS = (
     *(_same, _inverted),
     *(_GROUPS[n] for n in _GROUPS if n.split()[0] in ("ge", "gt", "le", "lt", "eq", "ne")),
 )
-_MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
+MAPS = frozenset((NEURON, "linear", "conv1d", "conv2d", "matmul", "mm", "bmm", "einsum"))
 _RULES: Mapping[str, Rule] = {n: rule for names, rule in _GROUPS.items() for n in names.split()}
 ELEMENTWISE = frozenset(_RULES)
 """Functions that a neuron may be made of."""

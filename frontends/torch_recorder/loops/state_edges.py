@@ -1,6 +1,6 @@
 """Which calls of a loop's body keep a state together, and what the state is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snncc.frontends.torch_recorder.loops.forms import (
@@ -11,6 +11,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Inside,
     Literal,
     Outside,
+    Past,
     Series,
     Single,
     leaves,
@@ -181,6 +182,7 @@ def _ordered(loop: Rolled, units: list[Unit]) -> list[Unit]:
             for place in unit.places
             for leaf in leaves(calls[place].form)
             if isinstance(leaf, Inside | Outside | Final | Single | Series)
+            or (isinstance(leaf, Past) and not leaf.around)
         }
         - {number}
         for number, unit in enumerate(units)

@@ -18,7 +18,7 @@ from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import build_graph
 from snncc.frontends.torch_recorder.loops.findings import NotFollowed, not_followed
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Counted, forms_of, leaves
-from snncc.frontends.torch_recorder.loops.lift import Lift
+from snncc.frontends.torch_recorder.loops.lift_delays import LiftWithDelays
 from snncc.frontends.torch_recorder.loops.roll import Rolled, require_alike, rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, LoopTape, NotRolled, Tape
 from snncc.frontends.torch_recorder.loops.timing import times_of
@@ -268,7 +268,7 @@ def _lifted(
     run: _Runs, loop: Rolled, input_shape: tuple[int, ...], steps: int, sequence: bool
 ) -> tuple[Graph | None, tuple[Finding, ...]]:
     example = example_of(input_shape, steps, sequence=sequence)
-    lift = Lift(run.model, example.solver, example.time, example.batch, run.starts)
+    lift = LiftWithDelays(run.model, example.solver, example.time, example.batch, run.starts)
     lift.begin(run.started, loop, Value("input", example.dims), sequence=sequence)
     answer = lift.lifted(every_step=run.by_call)
     built = build_graph(lift, example.dims, answer, steps)
