@@ -10,6 +10,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BYTE
 from snncc.meaning import Meaning
@@ -131,6 +132,11 @@ def gated(at: At, op: Gate) -> str:
 @OBSTACLE.of(Product)
 def multiplied(at: At, op: Product) -> str:
     return "no process adds up what spikes select yet"
+
+
+@OBSTACLE.of(SumAlong)
+def added_along(at: At, op: SumAlong) -> str:
+    return "no process adds currents along an axis yet"
 
 
 @OBSTACLE.of(Take)

@@ -15,6 +15,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -203,6 +204,11 @@ PROCESS.refuses(
 PROCESS.refuses(
     Product,
     why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
+)
+PROCESS.refuses(
+    SumAlong,
+    why="no process adds currents along an axis yet",
     help="run the program with `snncc run`, which has every step at hand",
 )
 PROCESS.refuses(

@@ -13,6 +13,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
@@ -227,6 +228,15 @@ def added(at: Rounded, op: Sum) -> Array:
         part = align(at.cone.variance(name), axes, at.node.type.names)
         total = total + part * 4.0**shift
     return total
+
+
+@VARIANCE.of(SumAlong)
+def added_along(at: Rounded, op: SumAlong) -> Array:
+    names = at.names[0]
+    found: Array = at.cone.variance(at.node.inputs[0]).sum(
+        axis=tuple(1 + names.index(n) for n in op.summed)
+    )
+    return found
 
 
 @VARIANCE.of(Gain)

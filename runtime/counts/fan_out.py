@@ -11,6 +11,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -49,7 +50,17 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
 
 
 @FAN_OUT.each(
-    Frames, Concat, Sum, Largest, Take, Gate, Product, Gain, IntegerPopulation, IntegerReadout
+    Frames,
+    Concat,
+    Sum,
+    SumAlong,
+    Largest,
+    Take,
+    Gate,
+    Product,
+    Gain,
+    IntegerPopulation,
+    IntegerReadout,
 )
 def no_synapses(at: At, op: Op) -> None:
     return None

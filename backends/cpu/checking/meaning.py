@@ -23,6 +23,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 
 PROBES = 1 << 16
@@ -125,6 +126,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         for each, shift in op.terms(inputs):
             _require_room(each, shift)
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
+    if isinstance(op, SumAlong):
+        return _added_along(op, graph[node.inputs[0]], inputs[0])
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
     if isinstance(op, Gate):
@@ -207,6 +210,17 @@ def _gated(
     shape = probe.shape
     ends = np.broadcast_to(np.minimum(low, 0), shape), np.broadcast_to(np.maximum(high, 0), shape)
     return Value(probe, *ends)
+
+
+def _added_along(op: SumAlong, source: Node, value: Value) -> Value:
+    """Place by place, of every element of the source: an end may stand for all elements."""
+    names = names_of(source)
+    sizes = [source.type.size(n) for n in names[1:]]
+    places = _count(tuple(source.type.size(n) for n in op.summed))
+    reach = max(largest(value.low), largest(value.high)) * places
+    require(reach < LONG, "a sum reaches numbers of more than 62 bits")
+    at = tuple(names.index(n) for n in op.summed)
+    return _each(lambda x: np.broadcast_to(x, (len(x), *sizes)).sum(axis=at), [value])
 
 
 def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> Value:

@@ -18,6 +18,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -125,6 +126,11 @@ SYNAPSES.refuses(
 SYNAPSES.refuses(
     Product,
     why="no process adds up what spikes select yet",
+    help="run the program with `snncc run`, which has every step at hand",
+)
+SYNAPSES.refuses(
+    SumAlong,
+    why="no process adds currents along an axis yet",
     help="run the program with `snncc run`, which has every step at hand",
 )
 SYNAPSES.refuses(

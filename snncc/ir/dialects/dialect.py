@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import gates, moves, products, projections, windows
+from snncc.ir.dialects import gates, moves, products, projections, sums, windows
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import spiking as spiking_ops
 from snncc.ir.dialects import traced as traced_ops
@@ -72,6 +72,7 @@ SPIKING = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    sums.SumAlong,
     windows.Largest,
     moves.Take,
     gates.Gate,
@@ -89,6 +90,7 @@ INTEGER = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    sums.SumAlong,
     windows.Largest,
     moves.Take,
     gates.Gate,

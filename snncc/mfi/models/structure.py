@@ -12,6 +12,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.mfi.models.domains import Domain, Values
 from snncc.mfi.outcome import Outcome
@@ -20,7 +21,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Product)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Product, SumAlong)
 NEURONS = (traced.Lif, Population)
 
 
