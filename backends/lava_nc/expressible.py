@@ -12,6 +12,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BYTE
 from snncc.meaning import Meaning
@@ -143,6 +144,11 @@ def delayed(at: At, op: Delay) -> str:
 @OBSTACLE.of(Product)
 def multiplied(at: At, op: Product) -> str:
     return "no process adds up what spikes select yet"
+
+
+@OBSTACLE.of(SumAlong)
+def added_along(at: At, op: SumAlong) -> str:
+    return "no process adds currents along an axis yet"
 
 
 @OBSTACLE.of(Take)

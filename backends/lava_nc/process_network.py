@@ -17,6 +17,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -216,6 +217,11 @@ PROCESS.refuses(
     IntegerNeuron,
     why="no process has neurons of several states, or whose reset comes a step late, yet",
     help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
+)
+PROCESS.refuses(
+    SumAlong,
+    why="no process adds currents along an axis yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 PROCESS.refuses(
     Gate,

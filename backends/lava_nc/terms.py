@@ -12,6 +12,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -128,6 +129,11 @@ TERMS.refuses(
     IntegerNeuron,
     why="no process has neurons of several states, or whose reset comes a step late, yet",
     help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
+)
+TERMS.refuses(
+    SumAlong,
+    why="no process adds currents along an axis yet",
+    help="run the program with `snncc run`, which has every step at hand",
 )
 TERMS.refuses(
     Gate,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 Dim = tuple[int, ...]
 """One dimension of a tensor: the atoms it was merged from, outermost first; () when of length 1
@@ -137,12 +138,14 @@ class AxisSolver:
     def reshape(self, dims: Sequence[Dim], shape: Sequence[int]) -> tuple[Dim, ...]:
         """The dimensions of a row-major reshape, cutting atoms where it cuts them.
 
-        Atoms of length 1 stay with dimensions of length 1 at their place, else with a neighbour.
+        Atoms of length 1 stay with dimensions of length 1 at their place, else with a neighbour:
+        with the one behind them where the two are one dimension.
 
         Raises:
             AxisError: the shape cuts across an axis.
         """
         atoms = [a for d in dims for a in self.roots(d)]
+        bound = {a for d in dims for a in self._before_longer(self.roots(d))}
         result: list[list[int]] = []
         for position, size in enumerate(shape):
             group: list[int] = []
@@ -165,12 +168,18 @@ class AxisSolver:
                     need //= self._sizes[atom]
                     group.append(atom)
                 if self._ones_from(shape, position + 1) == 0:
-                    ones = self._leading_ones(atoms)
+                    free = [*takewhile(lambda atom: atom not in bound, atoms)]
+                    ones = self._leading_ones(free)
                     group, atoms = group + atoms[:ones], atoms[ones:]
             result.append(group)
         if atoms and result:
             result[-1] += atoms
         return tuple(tuple(g) for g in result)
+
+    def _before_longer(self, roots: Dim) -> Dim:
+        """Atoms of length 1 that stand in one dimension with a longer one behind them."""
+        lengths = [self._sizes[a] for a in roots]
+        return tuple(a for i, a in enumerate(roots) if lengths[i] == 1 < max(lengths[i:]))
 
     def _leading_ones(self, atoms: Sequence[int]) -> int:
         count = 0

@@ -56,14 +56,15 @@ def build_graph(recorder: Recorder, dims: tuple[Dim, ...], result: Value, steps:
         result: what the model answers.
         steps: T.
     """
-    return _Builder(recorder, steps).run(dims, result)
+    return _Builder(recorder, steps, dims).run(dims, result)
 
 
 class _Builder:
-    def __init__(self, recorder: Recorder, steps: int) -> None:
+    def __init__(self, recorder: Recorder, steps: int, dims: tuple[Dim, ...]) -> None:
         self.recorder = recorder
         self.steps = steps
         self.builder = GraphBuilder("traced", steps)
+        recorder.twins.settle([dims, *(step.dims for step in recorder.steps)])
         self.names = recorder.solver.names()
         self.findings: list[Finding] = []
         self.unnamed: set[str] = set()
@@ -152,7 +153,7 @@ class _Builder:
         wanted = bound.ordered(step.dims, found.temporal)
         if set(found.names) != set(wanted):
             raise AxisError(f"it has axes {found.names}, the tensor shows {wanted}")
-        if found.names != wanted and found.kind in (Kind.REAL, Kind.SPIKE):
+        if found.names != wanted and found.kind in (Kind.REAL, Kind.SPIKE, Kind.COUNT):
             raise AxisError(f"axes {found.names} stand as {wanted} in the tensor")
 
     def note(self, step: Step, error: AxisError | TypeRuleError) -> None:

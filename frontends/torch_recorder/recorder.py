@@ -46,6 +46,7 @@ from snncc.frontends.torch_recorder.neurons.unknown import (
 )
 from snncc.frontends.torch_recorder.source_lines import user_line
 from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
+from snncc.frontends.torch_recorder.twins import Twins
 from snncc.frontends.torch_recorder.writes import Writes
 from snncc.ir import Loc, Op
 from snncc.ir.dialects import traced as ops
@@ -83,6 +84,7 @@ class Recorder(TorchFunctionMode):
         self.unknown = UnknownNeurons()
         self.writes = Writes()
         self.solver = solver
+        self.twins = Twins(solver)
         self.time_atom = time_atom
         self.batch_atom = batch_atom
         self.steps: list[Step] = []
@@ -295,6 +297,7 @@ class Recorder(TorchFunctionMode):
             function,
             place[0],
             lambda plan: self._first(self._stem(name), plan, self._called(raw)),
+            self.twins,
         )
         if name in CASTS and self.value_of(args[0]) is None:
             self._know(out)  # a constant as data is: constant.to(data)

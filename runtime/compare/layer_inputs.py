@@ -16,6 +16,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import READ, STATE
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.populations import is_population
 from snncc.ir.types import BIT
@@ -240,6 +241,15 @@ def added(at: Rounded, op: Sum) -> Array:
         part = align(at.cone.variance(name), axes, at.node.type.names)
         total = total + part * 4.0**shift
     return total
+
+
+@VARIANCE.of(SumAlong)
+def added_along(at: Rounded, op: SumAlong) -> Array:
+    names = at.names[0]
+    found: Array = at.cone.variance(at.node.inputs[0]).sum(
+        axis=tuple(1 + names.index(n) for n in op.summed)
+    )
+    return found
 
 
 @VARIANCE.of(Gain)

@@ -13,6 +13,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -50,8 +51,12 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Product, Gain, Delay)
-@FAN_OUT.each(IntegerPopulation, IntegerNeuron, IntegerReadout)
+@FAN_OUT.each(Frames, Concat, Sum, SumAlong, Largest, Take, Gate, Product, Gain, Delay)
+@FAN_OUT.each(
+    IntegerPopulation,
+    IntegerNeuron,
+    IntegerReadout,
+)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

@@ -32,6 +32,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import signed_digits
 from snncc.ir.encodings import from_host
@@ -209,6 +210,12 @@ def product(at: At, op: Product) -> int:
     places = math.prod(gate.size(name) for name in op.summed)
     steps = at.graph.steps if kind.temporal else 1
     return kind.neurons * steps * (places - 1)
+
+
+@ADDITIONS.of(SumAlong)
+def along(at: At, op: SumAlong) -> int:
+    places, kind = op.places(at.graph[at.node.inputs[0]].type), at.node.type
+    return kind.neurons * (at.graph.steps if kind.temporal else 1) * (places - 1)
 
 
 @ADDITIONS.of(Gain)

@@ -7,6 +7,7 @@ from snncc.ir.arrays import align, spread, timed
 from snncc.ir.arrays import concat as side_by_side
 from snncc.ir.dialects.integer import Gain
 from snncc.ir.dialects.projections import Concat, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.digits import signed_digits
 from snncc.runtime.interpreter.shifted import times
 from snncc.runtime.interpreter.table import VALUE, At, Computed
@@ -23,6 +24,14 @@ def add(at: At, op: Sum) -> Computed:
     for (x, axes), shift in op.terms([*zip(at.sources, at.names, strict=True)]):
         total = total + (align(x.astype(np.int64), axes, at.node.type.names) << shift)
     return Computed(total)
+
+
+@VALUE.of(SumAlong)
+def add_along(at: At, op: SumAlong) -> Computed:
+    x, names = at.sources[0], at.names[0]
+    for axis in sorted((1 + names.index(n) for n in op.summed), reverse=True):
+        x = x.sum(axis=axis)
+    return Computed(x)
 
 
 @VALUE.of(Gain)

@@ -1,5 +1,7 @@
 """What becomes of currents before neurons: side by side, added, scaled."""
 
+import math
+
 from snncc.checker.program_file import natural, require
 from snncc.checker.values import (
     WIDEST,
@@ -13,6 +15,8 @@ from snncc.checker.values import (
     narrow,
     statement,
 )
+
+MOST_SUMMED = 2**24
 
 
 def concat(site: NodeRecord) -> Found:
@@ -59,6 +63,19 @@ def add(site: NodeRecord) -> Found:
         return counted(axes, (low, high)), statement("add-counts", "add")
     value = Value("current", axes, (low, high))
     return value, statement("add-currents", "add shift" if any(shifts) else "add")
+
+
+def add_along(site: NodeRecord) -> Found:
+    """Adds up along axes: y[rest] = sum over `summed` of x[rest, summed]."""
+    source, summed = site.source("current"), site.fields["summed"]
+    require(0 < len(summed) == len(set(summed)), "axes are summed, each once")
+    require(set(summed) <= set(source.sizes) and "t" not in summed, "no time, and no other axis")
+    places = math.prod(source.sizes[name] for name in summed)
+    require(places <= MOST_SUMMED, "too many places are summed")
+    low, high = (places * end for end in source.interval)
+    narrow("a part of the sum", min(low, 0), max(high, 0))
+    axes = tuple(axis for axis in source.axes if axis[0] not in summed)
+    return Value("current", axes, (low, high)), statement("add-along", "add")
 
 
 def gain(site: NodeRecord) -> Found:

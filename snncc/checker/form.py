@@ -25,7 +25,7 @@ MOST_SOURCES, MOST_TERMS, DEEPEST = 2**12, 2**12, 256
 LONGEST_NAME, MOST_AXES = 512, 16
 MOST_ELEMENTS, MOST_NEURON_STEPS, MOST_NUMBERS = 2**26, 2**30, 2**31
 NEURONS = ("integer_population", "integer_neuron")
-NESTS = ("sum", "gain", "concat", "largest", "take", "gate", "product")
+NESTS = ("sum", "gain", "concat", "largest", "take", "gate", "product", "sum_along")
 AXES = ("axes", "into", "out", "shared", "summed", "along")
 AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", "out")
 

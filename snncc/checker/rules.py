@@ -5,7 +5,7 @@ docs/certificate.md states every rule in words.
 
 from collections.abc import Callable
 
-from snncc.checker.currents import add, concat, gain
+from snncc.checker.currents import add, add_along, concat, gain
 from snncc.checker.delays import delay
 from snncc.checker.gates import gate
 from snncc.checker.inputs import frames, pixels
@@ -38,6 +38,7 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "convolve": (convolve, KERNEL, {"stride": ONE, "padding": NONE, "dilation": ONE, "groups": 1}),
     "concat": (concat, "along out", {}),
     "sum": (add, "", {"shifts": []}),
+    "sum_along": (add_along, "summed", {}),
     "largest": (largest, WINDOWS, {"offset": None}),
     "take": (take, "axes out runs", {}),
     "gate": (gate, "", {"inverted": False}),

@@ -16,6 +16,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.types import TIME
@@ -38,6 +39,9 @@ LARGEST_GEOMETRY = 1 << 12
 MOST_CONSTANT_BYTES = 1 << 31
 MOST_NUMBERS = 1 << 31
 """Numbers of constants, those that several nodes read counted for each."""
+
+INNER = (Affine, Concat, Delay, Gain, Gate, Largest, Product, Sum, SumAlong, Take)
+"""What is made of other values without a map or a neuron between."""
 
 Found = tuple[str, str]
 """Name of a node, "" for the whole program, and what is wrong."""
@@ -109,9 +113,7 @@ def _nesting(graph: Graph) -> Iterator[Found]:
     terms: dict[str, int] = {}
     depth: dict[str, int] = {}
     for node in between_neurons(graph):
-        inner = isinstance(
-            node.op, Affine | Concat | Delay | Gain | Gate | Largest | Product | Sum | Take
-        )
+        inner = isinstance(node.op, INNER)
         terms[node.name] = sum(terms[name] for name in node.inputs) if inner else 1
         depth[node.name] = 1 + max((depth[n] for n in node.inputs), default=0) if inner else 0
         if terms[node.name] > MOST_TERMS:

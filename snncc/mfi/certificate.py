@@ -16,6 +16,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
@@ -124,6 +125,11 @@ def side_by_side(at: Judged, op: Concat) -> str:
 @RULE.of(Sum)
 def total(at: Judged, op: Sum) -> str:
     return "add-counts" if at.node.type.kind is Kind.COUNT else "add-currents"
+
+
+@RULE.of(SumAlong)
+def total_along(at: Judged, op: SumAlong) -> str:
+    return "add-along"
 
 
 @RULE.of(Gate)

@@ -15,6 +15,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
@@ -128,6 +129,11 @@ def total(at: At, op: Sum) -> Need:
         return Need(Level.STRICT, ("add",), reason="spikes and counts are added")
     arithmetic = ("add", "shift") if any(op.shifts) else ("add",)
     return Need(Level.STRICT, arithmetic, reason="currents are added")
+
+
+@NEED.of(SumAlong)
+def total_along(at: At, op: SumAlong) -> Need:
+    return Need(Level.STRICT, ("add",), reason="currents are added along an axis")
 
 
 @NEED.of(Gate)

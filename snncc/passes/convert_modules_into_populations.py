@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, ValueType
+from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron, TracedNeuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -111,6 +112,8 @@ class _Conversion:
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
             case Gate():
                 return self.gate(node, node.op, sources)
+            case Product():
+                return self.product(node, node.op, sources)
             case Take():
                 return self.rewriter.emit(node, node.op, sources[0])
             case Delay():
@@ -197,7 +200,8 @@ class _Conversion:
         scale, offset = scale.compact(), offset.compact()
         trivial = not scale.axes and float(scale.array) == 1.0
         stem = node.name
-        if new[source].type.kind is Kind.SPIKE and not (trivial and offset.is_zero()):
+        selects = new[source].type.kind in (Kind.SPIKE, Kind.COUNT) and new[source].inputs
+        if selects and not (trivial and offset.is_zero()):
             order = tuple(n for n in new[source].type.names if n in scale.axes)
             weight = new.constant(f"{stem}.weight", scale.over(order), order)
             source = self.rewriter.emit(node, Contract(weight, shared=order), source)
@@ -264,12 +268,32 @@ class _Conversion:
             return self.refuse(node, "spikes gate the image, before any layer", "SNN021")
         return self.rewriter.emit(node, op, *sources)
 
+    def product(self, node: Node, op: Product, sources: tuple[str, ...]) -> str:
+        """A constant factor of a count stands behind the sum of what is selected: c (a b)."""
+        gate, x = sources
+        new = self.rewriter.new
+        if new[x].type.kind is Kind.REAL:
+            return self.refuse(node, "spikes select from the image, before any layer", "SNN021")
+        count = self.scaled_count(x)
+        if count is None:
+            return self.rewriter.emit(node, op, gate, x)
+        counted = self.rewriter.emit(node, op, gate, count[0])
+        return self.rewriter.emit(node, Contract(count[1]), counted, name=f"{node.name}.scale")
+
+    def scaled_count(self, value: str) -> tuple[str, Param] | None:
+        """The count and the one factor of a current that is a count times a constant."""
+        new = self.rewriter.new
+        op, inputs = new[value].op, new[value].inputs
+        if not isinstance(op, Contract) or new[inputs[0]].type.kind is not Kind.COUNT:
+            return None
+        return None if op.weight.axes or op.summed else (inputs[0], op.weight)
+
     def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
         """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
         kind = self.rewriter.new[source].type.kind
         if averaged:
             return self.refuse(node, "a maximum reads a value averaged over time", "SNN031")
-        if kind not in (Kind.SPIKE, Kind.CURRENT):
+        if kind not in (Kind.SPIKE, Kind.COUNT, Kind.CURRENT):
             return self.refuse(node, "a maximum reads the image, before any layer", "SNN021")
         return self.rewriter.emit(node, op, source)
 

@@ -11,6 +11,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.passes.dense_map import DenseMap
 from snncc.passes.named import Named
@@ -86,6 +87,10 @@ def _scaled(rewriter: Rewriter, site: Node, old_name: str, scale: Named) -> str:
                 _check_sole_reader(rewriter.old, name)
             parts = [_scaled(rewriter, site, name, scale) for name in old.inputs]
             return new.add(Sum(), parts, (*old.locs, *site.locs), old.name)
+        case SumAlong():
+            _check_sole_reader(rewriter.old, old.inputs[0])
+            value = _scaled(rewriter, site, old.inputs[0], scale)
+            return new.add(old.op, [value], (*old.locs, *site.locs), old.name)
         case Affine(scale=inner, offset=offset):
             _check_sole_reader(rewriter.old, old.inputs[0])
             own = rewriter.named(inner, 1.0)

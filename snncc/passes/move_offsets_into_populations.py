@@ -15,6 +15,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, concatenate
@@ -94,6 +95,16 @@ def added(at: Waiting, op: Sum) -> Moved:
     for part in at.pending:
         total = total + part
     return at.emit(op), total.compact()
+
+
+@MOVED.of(SumAlong)
+def added_along(at: Waiting, op: SumAlong) -> Moved:
+    """Every place along the axes adds its offset."""
+    (offset,) = at.pending
+    source = at.rewriter.old[at.node.inputs[0]].type
+    varying = [name for name in op.summed if name in offset.axes]
+    alike = math.prod(source.size(name) for name in op.summed if name not in varying)
+    return at.emit(op), (offset.total(varying) * Named.scalar(alike)).compact()
 
 
 @MOVED.of(Concat)

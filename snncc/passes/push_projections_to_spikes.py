@@ -6,11 +6,12 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding
-from snncc.ir import Graph, Node
+from snncc.ir import Graph, Kind, Node
 from snncc.ir.dialects.moves import ZEROS, Take
 from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.types import TIME
 from snncc.passes.compose_maps import compose
 from snncc.passes.dense_map import DenseMap, NotComposable, scattered
@@ -46,6 +47,12 @@ class PushProjectionsToSpikes:
             try:
                 rewriter.value[node.name] = push.apply(node.op, sources[0])
             except NotComposable as error:
+                if isinstance(node.op, Contract) and _adds_places(
+                    node.op, rewriter.new[sources[0]]
+                ):
+                    rewriter.value[node.name] = _added_up(rewriter, node, node.op, sources[0])
+                    notes.append(Note(node.name, True, f"added up as it stands: {error}"))
+                    continue
                 refused = not isinstance(error, BehindRefused)
                 findings += [_real_current(node, str(error))] if refused else []
                 notes.append(Note(node.name, False, str(error), refused=refused))
@@ -57,6 +64,18 @@ class PushProjectionsToSpikes:
                 names = tuple(dict.fromkeys(push.passed))
                 notes.append(Note(node.name, True, f"pushed through {through}", names))
         return PassResult(rewriter.finish(), tuple(notes), tuple(findings))
+
+
+def _adds_places(op: Contract, source: Node) -> bool:
+    """Whether a map only adds a current up along axes, times one number."""
+    plain = bool(op.summed) and not (op.into or op.out or op.shared)
+    return plain and source.type.kind is Kind.CURRENT and not isinstance(source.op, Opaque)
+
+
+def _added_up(rewriter: Rewriter, site: Node, op: Contract, source: str) -> str:
+    """The sum of currents, and its share as a scale, which thresholds behind it take."""
+    total = rewriter.emit(site, SumAlong(op.summed), source, name=f"{site.name}.total")
+    return rewriter.emit(site, Affine(scale=op.weight), total)
 
 
 class BehindRefused(NotComposable):

@@ -132,8 +132,8 @@ def _largest(spikes: bool) -> tuple[str, str, str, str]:
 def _product(spikes: list[bool]) -> tuple[str, str, str, str]:
     message = "{} multiplies data by data"
     if all(spikes):
-        why = "programs hold the logical AND of spikes, element by element, and no sums of it yet"
-        return "SNN021", message, why, "join the two by an add or a concat"
+        why = "a product of spikes has another form than an elementwise one or one of matrices"
+        return "SNN021", message, why, "write it with `*`, torch.matmul or torch.einsum"
     why = "both factors depend on the input"
     help_ = "join the two by an add or a concat, or make one factor a constant of the model"
     return "SNN021", message, why, help_

@@ -19,6 +19,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import WIDEST, TooWide
 from snncc.meaning import Meaning
@@ -304,11 +305,8 @@ def frames(at: Lowered, op: Frames) -> str:
 LOWERED.of(Contract)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
 LOWERED.of(Convolve)(lambda at, op: at.lowering.projection(at.node, op, at.sources[0]))
 LOWERED.of(Delay)(lambda at, op: lowered_delay(at.lowering, at.node, op))
-
-
-@LOWERED.of(Affine)
-def gain(at: Lowered, op: Affine) -> str:
-    return at.lowering.gain(at.node, op, at.sources[0])
+LOWERED.of(Affine)(lambda at, op: at.lowering.gain(at.node, op, at.sources[0]))
+LOWERED.of(Readout)(lambda at, op: at.lowering.readout(at.node, op, at.sources[0]))
 
 
 @LOWERED.of(Sum)
@@ -330,7 +328,7 @@ def side_by_side(at: Lowered, op: Concat) -> str:
     return result
 
 
-@LOWERED.each(Take, Gate, Product)
+@LOWERED.each(Take, Gate, Product, SumAlong)
 def as_it_is(at: Lowered, op: Op) -> str:
     """Spikes, or a current whose unit stays; of gate and product that is the second source."""
     result = at.lowering.rewriter.emit(at.node, op, *at.sources)
@@ -347,11 +345,6 @@ def largest(at: Lowered, op: Largest) -> str:
 @LOWERED.of(Population)
 def population(at: Lowered, op: Population) -> str:
     return at.lowering.population(at.node, op, at.sources[0])
-
-
-@LOWERED.of(Readout)
-def readout(at: Lowered, op: Readout) -> str:
-    return at.lowering.readout(at.node, op, at.sources[0])
 
 
 @LOWERED.of(Neuron)

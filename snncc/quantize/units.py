@@ -14,6 +14,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named
@@ -284,16 +285,14 @@ def delayed(at: Elements, op: Delay) -> None:
         at.one([at.ids[source]], at.axes[source])
 
 
-@UNIT.of(Product)
-def multiplied(at: Elements, op: Product) -> None:
+@UNIT.each(Product, SumAlong)
+def added_along(at: Elements, op: Op) -> None:
     """That of the current that is added up; counts are counted in ones."""
-    passing = at.node.inputs[1]
-    if passing not in at.ids:
+    source = at.node.inputs[-1]
+    if source not in at.ids:
         return
-    if at.axes[passing] in op.summed:
-        at.one([at.flat(passing)], None)
-    else:
-        at.one([at.ids[passing]], at.axes[passing])
+    whole = at.axes[source] not in at.node.type.names
+    at.one([at.flat(source) if whole else at.ids[source]], None if whole else at.axes[source])
 
 
 @UNIT.of(Take)

@@ -16,6 +16,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons
@@ -95,6 +96,13 @@ def side_by_side(at: At, op: Concat) -> Real:
 @VALUE.of(Sum)
 def added(at: At, op: Sum) -> Real:
     return add(at.inputs, at.names, at.node)
+
+
+@VALUE.of(SumAlong)
+def added_along(at: At, op: SumAlong) -> Real:
+    names = at.names[0]
+    total: Real = at.inputs[0].sum(axis=tuple(1 + names.index(n) for n in op.summed))
+    return total
 
 
 @VALUE.of(Largest)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from certificates import RARE
+from generators.products import PRODUCTS
 from generators.programs import program
 from generators.windows import WINDOWS
 from programs import lowered_from_unit_pixels as lowered
@@ -58,6 +59,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
     graphs += [make() for make in RARE.values()]
     graphs += [random_program(1, domain, timed) for domain in DOMAINS for timed in (False, True)]
     graphs += [program(seed, WINDOWS) for seed in range(4)]
+    graphs += [program(seed, PRODUCTS) for seed in range(4)]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 

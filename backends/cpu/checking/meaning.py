@@ -26,6 +26,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 
 PROBES = 1 << 16
@@ -128,6 +129,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         for each, shift in op.terms(inputs):
             _require_room(each, shift)
         return _each(lambda *parts: _add(parts, names, target, shifts), inputs)
+    if isinstance(op, SumAlong):
+        return _added_along(op, graph[node.inputs[0]], inputs[0])
     if isinstance(op, Concat):
         return _each(lambda *parts: _join(parts, names, target, op), inputs)
     if isinstance(op, Gate):
@@ -227,6 +230,17 @@ def _held(op: Delay, x: Ints, start: Ints, steps: int) -> Ints:
 
 def _step(x: Ints, t: int, shape: tuple[int, ...]) -> Ints:
     return np.broadcast_to(x[t % len(x)][None], shape)
+
+
+def _added_along(op: SumAlong, source: Node, value: Value) -> Value:
+    """Place by place, of every element of the source: an end may stand for all elements."""
+    names = names_of(source)
+    sizes = [source.type.size(n) for n in names[1:]]
+    places = _count(tuple(source.type.size(n) for n in op.summed))
+    reach = max(largest(value.low), largest(value.high)) * places
+    require(reach < LONG, "a sum reaches numbers of more than 62 bits")
+    at = tuple(names.index(n) for n in op.summed)
+    return _each(lambda x: np.broadcast_to(x, (len(x), *sizes)).sum(axis=at), [value])
 
 
 def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> Value:

@@ -8,6 +8,7 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, AxisSolver, Dim
 from snncc.frontends.torch_recorder.steps import Build, Value
+from snncc.frontends.torch_recorder.twins import Twins
 
 Plan = tuple[tuple[Value, ...], tuple[Dim, ...], Build | None]
 """Sources, dimensions of the result, and how to build the op; None: the same elements."""
@@ -30,6 +31,7 @@ class Call:
 
     Attributes:
         complement: set by a handler whose result is 1 - s of these spikes s.
+        twins: second names of axes.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Call:
         function: Callable[..., Any] | None = None,
         place: int = 0,
         step: Callable[[Plan], Value] | None = None,
+        twins: Twins | None = None,
     ) -> None:
         self.solver = solver
         self.value_of = value_of
@@ -58,6 +61,7 @@ class Call:
         self.function = function
         self.place = place
         self._step = step
+        self.twins = Twins(solver) if twins is None else twins
 
     def is_spike(self, value: Value) -> bool:
         """Whether a value is known to be 0 or 1."""

@@ -34,7 +34,7 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     "chunk split tensor_split split_with_sizes unsafe_chunk unsafe_split unbind hsplit vsplit "
     "dsplit upsample upsample_nearest repeat_interleave",
     linear.linear: "linear",
-    linear.matmul: "matmul mm",
+    linear.matmul: "matmul mm bmm",
     linear.einsum: "einsum",
     convolutions.conv2d: "conv2d",
     convolutions.conv1d: "conv1d",
@@ -59,7 +59,13 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()
 }
-BITS = frozenset((moves.moved, pooling.max_pool, pooling.adaptive_max_pool))
+BITS = frozenset(
+    (
+        *(moves.moved, pooling.max_pool, pooling.adaptive_max_pool),
+        *(shapes.permute, shapes.transpose, shapes.transpose_last, shapes.movedim),
+        *(shapes.expand, shapes.repeat, shapes.concat),
+    )
+)
 """Handlers that make spikes of spikes; a product of two values does so too."""
 PARTS = frozenset(
     (

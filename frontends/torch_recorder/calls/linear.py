@@ -6,6 +6,7 @@ import torch
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
+from snncc.frontends.torch_recorder.calls.products import contracted, matrices
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Op
 from snncc.ir.dialects import traced as ops
@@ -18,8 +19,11 @@ def linear(call: Call) -> Plan:
 
 
 def matmul(call: Call) -> Plan:
-    """Gives x @ W with a constant matrix; a product of two values has no handler."""
+    """Gives x @ W with a constant matrix, or a product of two values."""
     x, weight = call.source(), call.arg(1, "other", call.kwargs.get("mat2"))
+    other = call.value_of(weight)
+    if other is not None:
+        return matrices(call, x, other)
     require_constant(call, weight)
     if weight.dim() != 2:
         raise AxisError("a product with a constant that is no matrix")
@@ -35,9 +39,13 @@ def einsum(call: Call) -> Plan:
     if not isinstance(equation, str) or "." in equation or "->" not in equation:
         raise AxisError("an einsum without '->'", "name every letter of the result")
     before, after = equation.replace(" ", "").split("->")
+    letters = before.split(",")
+    if len(operands) == 2 and len(dynamic) == 2:
+        x, y = (call.value_of(each) for each in operands)
+        if x is not None and y is not None:
+            return contracted(call, x, letters[0], y, letters[1], after)
     if len(operands) != 2 or len(dynamic) != 1:
         raise AxisError("")
-    letters = before.split(",")
     own, other = letters[dynamic[0]], letters[1 - dynamic[0]]
     x, weight = call.value_of(operands[dynamic[0]]), operands[1 - dynamic[0]]
     gone = [n for n in own if n not in after]

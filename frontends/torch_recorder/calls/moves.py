@@ -47,20 +47,37 @@ def moved(call: Call) -> Plan:
     x = call.source()
     lengths = tuple(call.solver.length(call.solver.roots(dim)) for dim in x.dims)
     found = _moves(call, lengths)
-    made: list[tuple[int, Dim, Index]] = []
-    for at, index in found.index.items():
-        if not np.array_equal(index, np.arange(lengths[at])):
-            atom = call.solver.atom("s", len(index))
-            made.append((at, (atom,), index))
-    for at, element in found.chosen.items():
-        if lengths[at] != 1:
-            made.append((at, (call.solver.atom("s", 1),), np.array([element])))
-    _refuse_steps(call, [at for at, _, _ in made])
-    new = {at: dim for at, dim, _ in made}
+    wanted = {at: i for at, i in found.index.items() if not np.array_equal(i, range(lengths[at]))}
+    wanted |= {at: np.array([e]) for at, e in found.chosen.items() if lengths[at] != 1}
+    _refuse_steps(call, [*wanted])
+    new: dict[int, Dim] = {}
+    along: list[tuple[Dim, Dim, Sequence[int]]] = []
+    for at, index in wanted.items():
+        parts = _by_atom(call, x.dims[at], index)
+        new[at] = tuple(atom for _, after, _ in parts for atom in after)
+        along += [part for part in parts if part[0] != part[1]]
     dims = _dims(call, found, new)
-    if not made:
-        return like(x, dims, None)
-    return like(x, dims, _build([(x.dims[at], dim, index.tolist()) for at, dim, index in made]))
+    return like(x, dims, _build(along) if along else None)
+
+
+def _by_atom(call: Call, dim: Dim, index: Index) -> list[tuple[Dim, Dim, Sequence[int]]]:
+    """What is taken of each axis of a dimension, where that is an index of each by itself.
+
+    Of an axis that stays whole before and after are the same. One index over all of them stands
+    for axes that cannot be told apart here: naming them says so.
+    """
+    solver = call.solver
+    roots = solver.roots(dim)
+    sizes = [solver.size(atom) for atom in roots]
+    found = [np.unique(each) for each in np.unravel_index(np.maximum(index, 0), sizes or [1])]
+    grid = np.ravel_multi_index(np.meshgrid(*found, indexing="ij"), sizes or [1]).reshape(-1)
+    if len(roots) < 2 or not np.array_equal(grid, index):
+        return [(dim, (solver.atom("s", len(index)),), index.tolist())]
+    parts: list[tuple[Dim, Dim, Sequence[int]]] = []
+    for atom, size, own in zip(roots, sizes, found, strict=True):
+        after = atom if len(own) == size else solver.atom("s", len(own))
+        parts.append(((atom,), (after,), own.tolist()))
+    return parts
 
 
 def taken(call: Call, x: Value, indices: Sequence[tuple[int, Sequence[int]]]) -> Plan:

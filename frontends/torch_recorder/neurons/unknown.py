@@ -21,8 +21,8 @@ _BASES = frozenset(
 )
 """Base classes of what keeps state from step to step, by package."""
 KNOWN = (
-    "IFNode, LIFNode, ParametricLIFNode, KLIFNode and CUBALIFNode of SpikingJelly; Leaky, Synaptic, "
-    "Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), ALIF and "
+    "IFNode, LIFNode, ParametricLIFNode, KLIFNode and CUBALIFNode of SpikingJelly; Leaky, "
+    "Synaptic, Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), ALIF and "
     "ExpLeak of Sinabs"
 )
 _HELP = (

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import delays, gates, integer_neurons, moves, products, projections, windows
+from snncc.ir.dialects import (
+    delays,
+    gates,
+    integer_neurons,
+    moves,
+    products,
+    projections,
+    sums,
+    windows,
+)
 from snncc.ir.dialects import integer as integer_ops
 from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
@@ -75,6 +84,7 @@ SPIKING = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    sums.SumAlong,
     windows.Largest,
     moves.Take,
     gates.Gate,
@@ -94,6 +104,7 @@ INTEGER = _dialect(
     projections.Convolve,
     projections.Concat,
     projections.Sum,
+    sums.SumAlong,
     windows.Largest,
     moves.Take,
     gates.Gate,

@@ -29,6 +29,7 @@ from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.mfi.folds.sites import Counted, FoldSite, PopulationFold, Storage
 
@@ -106,7 +107,7 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = scales.gain_exponent
             case Sum(shifts=shifts):
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
-            case Concat() | Largest() | Take() if node.inputs[0] in found:
+            case Concat() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
             case Gate() | Product() if node.inputs[1] in found:
                 found[node.name] = found[node.inputs[1]]

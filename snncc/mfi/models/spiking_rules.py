@@ -11,6 +11,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.encodings import from_host
 from snncc.meaning import Meaning
@@ -66,6 +67,11 @@ def added(at: Read, op: Sum) -> Domain:
     return total(at.inputs)
 
 
+@DOMAIN.of(SumAlong)
+def added_along(at: Read, op: SumAlong) -> Domain:
+    return repeated(at.inputs[0], op.places(at.graph[at.node.inputs[0]].type))
+
+
 @DOMAIN.of(Gate)
 def gated(at: Read, op: Gate) -> Domain:
     return with_zeros(at.inputs[1])
@@ -79,7 +85,8 @@ def delayed(at: Read, op: Delay) -> Domain:
 @DOMAIN.of(Product)
 def multiplied(at: Read, op: Product) -> Domain:
     gate = at.graph[at.node.inputs[0]].type
-    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+    terms = count(tuple(gate.size(name) for name in op.summed))
+    return product(at.inputs[0], at.inputs[1], terms)
 
 
 @DOMAIN.of(Take)
@@ -134,6 +141,11 @@ def projection(at: Judged, op: Op) -> Need:
     if from_host(at.structure.graph, at.node.inputs[0]):
         return Need(Level.STRICT, (), reason="computed by the host, outside the program")
     return real_rules.projection(at, op)
+
+
+@NEED.of(SumAlong)
+def summed_along(at: Judged, op: SumAlong) -> Need:
+    return Need(Level.STRICT, ("add",), reason="currents are added along an axis")
 
 
 @NEED.of(Opaque)

@@ -14,6 +14,7 @@ from snncc.ir.dialects.neurons import Neuron, TracedNeuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.mfi.models.domains import Domain, Values
 from snncc.mfi.outcome import Outcome
@@ -22,7 +23,7 @@ MAPS = (traced.Linear, traced.Mean, traced.Total, traced.Conv, Contract, Convolv
 AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
-MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Delay, Product)
+MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate, Delay, Product, SumAlong)
 NEURONS = (traced.Lif, Population, Neuron, TracedNeuron)
 
 

@@ -99,7 +99,8 @@ def delayed(at: Read, op: Delay) -> Domain:
 @DOMAIN.of(Product)
 def multiplied(at: Read, op: Product) -> Domain:
     gate = at.graph[at.node.inputs[0]].type
-    return product(*at.inputs, count(tuple(gate.size(name) for name in op.summed)))
+    terms = count(tuple(gate.size(name) for name in op.summed))
+    return product(at.inputs[0], at.inputs[1], terms)
 
 
 @DOMAIN.of(Take)

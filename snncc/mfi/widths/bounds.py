@@ -32,6 +32,7 @@ from snncc.ir.dialects.projections import (
     Sum,
 )
 from snncc.ir.dialects.state_bounds import Reached
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import require_narrow
 from snncc.ir.types import BIT
@@ -178,6 +179,17 @@ def total(at: End, op: Sum) -> Array:
     for x, move in pairs:
         value = value + (exact(x, reach) << move)
     return value
+
+
+@END.of(SumAlong)
+def total_along(at: End, op: SumAlong) -> Array:
+    source = at.graph[at.node.inputs[0]]
+    names = (TIME, *axes_of_step(source))
+    known = at.known[source.name][at.upper]
+    value = np.broadcast_to(known, (len(known), *(source.type.size(n) for n in names[1:])))
+    wide = exact(value, largest(value) * op.places(source.type))
+    total: Array = wide.sum(axis=tuple(names.index(n) for n in op.summed))
+    return total
 
 
 @END.of(Concat)

@@ -22,6 +22,7 @@ from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
@@ -216,6 +217,14 @@ def total(at: Share, op: Sum) -> None:
     for source, shift in op.terms(at.node.inputs):
         part = {axis: at.index[axis] for axis in (TIME, *axes_of_step(at.graph[source]))}
         at.to(source, part, at.factor * 2.0**shift)
+
+
+@SHARE.of(SumAlong)
+def total_along(at: Share, op: SumAlong) -> None:
+    source = at.graph[at.node.inputs[0]].type
+    for place in np.ndindex(*(source.size(name) for name in op.summed)):
+        index = {**at.index, **dict(zip(op.summed, place, strict=True))}
+        at.to(at.node.inputs[0], index, at.factor)
 
 
 @SHARE.of(Gain)

@@ -9,6 +9,7 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Sum
+from snncc.ir.dialects.sums import SumAlong
 
 MOST_TERMS = 60_000
 """Selected numbers of one product over all steps."""
@@ -40,8 +41,11 @@ def product(g: Grown, gate: str, x: str) -> str | None:
 
 
 def count(g: Grown, made: str | None) -> str | None:
+    """Takes a count down; every other one is read by a map at once, so that it stays."""
     if made is not None:
         g.counts.append(made)
+        if g.draw.chance(0.5):
+            map_of(g, made)
     return made
 
 
@@ -51,7 +55,9 @@ def product_of_spikes(g: Grown) -> str | None:
 
 def product_of_count(g: Grown) -> str | None:
     if not g.counts:
-        return product_of_spikes(g)
+        product_of_spikes(g)
+    if not g.counts:
+        return None
     return count(g, product(g, g.draw.one(g.spikes), g.draw.one(g.counts)))
 
 
@@ -62,14 +68,22 @@ def product_of_current(g: Grown) -> str | None:
     return made
 
 
+def sum_of_current(g: Grown) -> str | None:
+    """A current added up along some of its axes."""
+    source = g.recent()
+    axes = list(g.axes(source))
+    if not axes:
+        return None
+    return g.current(SumAlong(tuple(g.draw.some(axes, 0.5) or axes[-1:])), source)
+
+
 def add_spikes(g: Grown) -> str | None:
     """Spikes and counts over the axes of one of them, some of them several times."""
     first = g.draw.one(g.counts if g.counts and g.draw.chance(0.4) else g.spikes)
     axes = g.axes(first).items()
     fitting = [n for n in (*g.spikes, *g.counts) if g.axes(n).items() <= axes]
     some = [first, *(g.draw.one(fitting) for _ in range(g.draw.one([1, 1, 2, 6, 39])))]
-    made = count(g, g.put(Sum(), *some))
-    return map_of(g, made) if made is not None and g.draw.chance(0.5) else made
+    return count(g, g.put(Sum(), *some))
 
 
 def move_count(g: Grown) -> str | None:
@@ -114,6 +128,12 @@ def map_of(g: Grown, source: str) -> str | None:
     return g.contract(source, into, out, shared, summed)
 
 
-PRODUCTS = (product_of_spikes, product_of_spikes, product_of_count, product_of_current) * 2
+PRODUCTS = (
+    product_of_spikes,
+    product_of_spikes,
+    product_of_count,
+    product_of_current,
+    sum_of_current,
+) * 2
 PRODUCTS += (add_spikes, move_count, move_count, move_count, move_count, map_of_count) * 2
 """To be drawn as often as all other moves."""
