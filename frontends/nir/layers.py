@@ -27,7 +27,7 @@ def linear(steps: Steps, node: NirNode, x: Value) -> Value:
 
     def build(n: Naming) -> Op:
         return traced.Linear(
-            n.raw("weight", weight.reshape(-1, *n.shape(into)), (*n.axes(out), *n.axes(into))),
+            n.param("weight", weight, out, into),
             n.axes(into),
             n.axes(out),
             None if bias is None or not bias.any() else n.param("bias", bias, out),

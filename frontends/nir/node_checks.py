@@ -85,7 +85,7 @@ def _of_whole_numbers(node: NirNode, name: str) -> Iterator[Finding]:
     if value.ndim > 1 or value.size > MOST_DIMENSIONS or value.dtype.kind == "b":
         yield _wrong(node, f"has a {name} of shape {list(value.shape)}", "a few numbers are needed")
         return
-    real = value.astype(np.float64)
+    real = value.reshape(-1).astype(np.float64)
     if not (np.isfinite(real).all() and (real == np.rint(real)).all()):
         yield _wrong(node, f"has a {name} of {real.tolist()}", "whole numbers are needed")
         return
