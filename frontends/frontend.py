@@ -26,6 +26,8 @@ class ModelSpec:
         arguments: for a factory.
         neuron: parameters of a recognised network's neurons.
         weights: which of a checkpoint's sets of weights.
+        convention: how a file without a meaning of its own is run, by name.
+        dt: seconds of one time step of such a file.
         module: a live object in place of all that, as Python callers give it.
     """
 
@@ -35,6 +37,8 @@ class ModelSpec:
     neuron: Mapping[str, str] | None = None
     weights: str | None = None
     module: object = NOTHING
+    convention: str | None = None
+    dt: float | None = None
 
     @property
     def is_live(self) -> bool:

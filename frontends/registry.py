@@ -15,6 +15,7 @@ def _lazy(module: str, name: str) -> Callable[[], Any]:
 FRONTENDS: dict[str, Callable[[], Frontend]] = {
     "torch": _lazy("snncc.frontends.torch_recorder.frontend", "TorchFrontend"),
     "mixer-snn": _lazy("snncc.frontends.mixer_snn.frontend", "MixerFrontend"),
+    "nir": _lazy("snncc.frontends.nir.frontend", "NirFrontend"),
 }
 """The first takes whatever no other one recognises; of the others the last is asked first."""
 

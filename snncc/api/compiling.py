@@ -56,14 +56,17 @@ def compile(
     decay: str = "approximate",
     neuron: Mapping[str, object] | None = None,
     weights: str | None = None,
+    convention: str | None = None,
+    dt: float | None = None,
     labels: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Program:
     """Compiles a trained network to an integer program.
 
     Args:
-        model: a `torch.nn.Module`, which is left as it is; the path of a Mixer-SNN's checkpoint; or
-            "package.module:factory", a callable that returns a module (this runs its code).
+        model: a `torch.nn.Module`, which is left as it is; the path of a Mixer-SNN's checkpoint or
+            of a .nir file; or "package.module:factory", a callable that returns a module (this runs
+            its code).
         checkpoint: weights for the module that a factory makes.
         arguments: keyword arguments of a factory.
         input_shape: of one image, (channels, height, width); a Mixer-SNN's checkpoint knows it.
@@ -82,6 +85,10 @@ def compile(
         decay: "approximate" or "by-step": of membranes, where it is no 1/m.
         neuron: tau, v_threshold, v_reset, decay_input, compare of a recognised network's neurons.
         weights: "plain", "ema" or a key: which of a checkpoint's sets of weights.
+        convention: how a .nir file is run, by the name of the framework that wrote it: "snntorch",
+            "snntorch-zero", "norse", "norse-export", "sinabs", "spikingjelly", "rockpool", "spyx",
+            "nir-literal" (docs/nir.md).
+        dt: seconds of one time step of a .nir file, where neither it nor the convention says it.
         labels: integers [n] of `evaluate`, or else `calibrate`: `report` then has the accuracy of
             the network and of the program.
         progress: called during calibration with (done, total).
@@ -111,6 +118,10 @@ def compile(
             if preprocess is None
             else choice("preprocess", preprocess, allowed["preprocess"]),
             weights=None if weights is None else text("weights", weights),
+            convention=None
+            if convention is None
+            else choice("convention", convention, allowed["convention"]),
+            dt=None if dt is None else real("dt", dt),
         )
         check_options(options)
         calibration = None if calibrate is None else images_of(calibrate, "calibrate")
@@ -157,6 +168,8 @@ def _compiled(
         ("arguments", mapping("arguments", arguments)),
         ("neuron", options.neuron),
         ("weights", options.weights),
+        ("convention", options.convention),
+        ("dt", options.dt),
     ):
         if value is not None and value != {}:
             raise _unexpected(name, "model is a module, which holds its weights and parameters")

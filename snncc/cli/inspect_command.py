@@ -128,6 +128,7 @@ def _print(record: dict[str, Any]) -> None:
             ("digest", f"{record['digest'][:16]}…  (of nodes and constants: what it computes)"),
             ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
             ("variant", origin.get("variant", "as the factory makes it")),
+            *_of_nir(origin.get("nir")),
             ("parameters", f"{origin.get('parameters', 0):,} in the original"),
             ("constants", f"{record['constants']:,} integers in the program"),
             ("profile", f"{record['profile']}, {record['steps']} time steps"),
@@ -213,6 +214,22 @@ def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
         f"a further thread {megabytes(found['further_thread'])}, a further image "
         f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
     )
+
+
+def _of_nir(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ...]]]:
+    """How a .nir file was read: all that it leaves open; nothing for other models."""
+    if found is None:
+        return []
+    left_out = ("convention", "about", "dt", "dt_is", "answer", "repaired", "version")
+    rules = ", ".join(f"{key} {value}" for key, value in found.items() if key not in left_out)
+    dt = "no dt" if found["dt"] is None else f"dt {found['dt']:g} s"
+    lines = (
+        f"{found['convention']}: {found['about']}",
+        f"{dt}: {found['dt_is']}; {found['answer']}",
+        rules,
+        *(f"repaired: {each}" for each in found["repaired"]),
+    )
+    return [("NIR", lines)]
 
 
 def _of_host(found: dict[str, str]) -> list[tuple[str, str | tuple[str, ...]]]:

@@ -89,8 +89,25 @@ def compile_checkpoint(
             read, or the model cannot be lowered.
     """
     check_options(options)
-    source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
+    source = _named(path, options, model, model_arguments)
     return compile_module(source, options, given)
+
+
+def _named(
+    path: Path | None,
+    options: CompileOptions,
+    model: str | None,
+    arguments: Mapping[str, str] | None,
+) -> Source:
+    return load_source(
+        path,
+        model,
+        arguments or {},
+        options.neuron,
+        options.weights,
+        options.convention,
+        options.dt,
+    )
 
 
 def compile_module(source: Source, options: CompileOptions, given: Given = NOTHING) -> Compiled:
@@ -240,7 +257,7 @@ def trace_checkpoint(
         SnnccError: the model cannot be read or run; what cannot be compiled is no error here.
     """
     check_options(options)
-    source = load_source(path, model, model_arguments or {}, options.neuron, options.weights)
+    source = _named(path, options, model, model_arguments)
     if tell is not None:
         for note in source.notes:
             tell(note)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from snncc.data.preprocessing import PRESETS, Preprocessing
 from snncc.diagnostics import SnnccError
+from snncc.frontends.nir.conventions import CONVENTIONS
 from snncc.ir.limits import MOST_STEPS
 from snncc.targets.registry import PROFILES, profile_named, unknown
 
@@ -13,7 +14,7 @@ ALLOWED_WEIGHT_BITS = range(2, 25)
 DEFAULT_WEIGHT_BITS = 8
 BEYOND = 1e100
 """No mean, standard deviation or normalised pixel is larger, and no deviation so much smaller."""
-OPTIONAL = ("preprocess", "gain")
+OPTIONAL = ("preprocess", "gain", "convention")
 """Choices that may be None."""
 
 
@@ -26,6 +27,7 @@ def choices() -> dict[str, tuple[str, ...]]:
         "profile": tuple(PROFILES),
         "layout": ("auto", "sequence", "frame"),
         "decay": ("approximate", "by-step"),
+        "convention": tuple(CONVENTIONS),
     }
 
 
@@ -52,6 +54,8 @@ class CompileOptions:
         preprocess: a name of `PRESETS`, in place of `normalize`; image files get its geometry.
         weights: which of a checkpoint's sets of weights: "ema", "plain" or a key of the file; None
             for the plain one.
+        convention: how a .nir file is run, a name of `CONVENTIONS` (docs/nir.md); None to be asked.
+        dt: seconds of one time step of a .nir file; None where the convention or the file says it.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -68,6 +72,8 @@ class CompileOptions:
     agreement: float | None = None
     preprocess: str | None = None
     weights: str | None = None
+    convention: str | None = None
+    dt: float | None = None
 
     @property
     def given_bits(self) -> list[int]:
@@ -101,6 +107,9 @@ def check_options(options: CompileOptions) -> None:
     for bits in options.given_bits:
         if bits not in ALLOWED_WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
+    if options.dt is not None and not 0.0 < options.dt < math.inf:
+        help_ = "give seconds above 0, e.g. 1e-4"
+        raise SnnccError("SNN001", f"a time step of {options.dt:g} s", help=help_)
     if options.agreement is not None:
         _check_search(options, options.agreement)
     if options.steps is not None and options.steps < 1:

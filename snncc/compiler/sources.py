@@ -13,6 +13,8 @@ def load_source(
     arguments: Mapping[str, str],
     neuron: Mapping[str, str] | None,
     weights: str | None = None,
+    convention: str | None = None,
+    dt: float | None = None,
 ) -> Source:
     """Reads a model by name.
 
@@ -22,9 +24,13 @@ def load_source(
         arguments: for the factory.
         neuron: parameters of a recognised network's neurons.
         weights: which of the checkpoint's sets of weights, see `load_checkpoint`.
+        convention: how a .nir file is run, by name.
+        dt: seconds of one of its time steps.
 
     Raises:
         SnnccError: SNN050 without torch, SNN001 to SNN034 for what is wrong with the file, the
             factory or the options.
     """
-    return read_model(ModelSpec(path, model, arguments, neuron, weights))
+    return read_model(
+        ModelSpec(path, model, arguments, neuron, weights, convention=convention, dt=dt)
+    )

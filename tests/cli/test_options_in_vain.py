@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
+import nir_files
 import numpy as np
 import pytest
 import torch
@@ -36,6 +37,18 @@ def make(classes=5):
     torch.manual_seed(1)
     return MixerSNN(MixerConfig(6, (1, 1), 2, 2, 8, 1, int(classes))).eval()
 """
+
+
+OF_A_LAYER = (
+    {
+        **nir_files.ends([1, 8, 8], [5]),
+        "flat": ("Flatten", {"start_dim": 0, "end_dim": -1}),
+        "fc": nir_files.affine(np.random.default_rng(3).normal(size=(5, 64))),
+        "lif": nir_files.lif(5),
+    },
+    nir_files.chain("input", "flat", "fc", "lif", "output"),
+)
+"""A network of one layer, as nodes and edges of a .nir file."""
 
 
 def leading_with_time(recording: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -111,6 +124,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pixels = np.random.default_rng(1).integers(0, 256, (2, 40, 1, 8, 8), dtype=np.uint8)
         np.savez("images.npz", x=pixels[0], y=pixels[1, :30])
         write_events()
+        nir_files.write(Path("net.nir"), *OF_A_LAYER)
         Path("my_factory.py").write_text(FACTORY)
         Path("other.json").write_text('{"a": 1}')
         assert run(["verify", "p.snncc", "--certificate", "cert.json"]) == 0

@@ -26,6 +26,7 @@ from snncc.cli.path_types import (
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
     *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor"),
+    "convention",
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {

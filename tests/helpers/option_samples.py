@@ -5,12 +5,14 @@ MODES = {
         "checkpoint": "net.pth -o out.snncc",
         "images": "net.pth -o out.snncc --calibrate images.npz:x",
         "factory": "-o out.snncc --model my_factory:make --input-shape 1,8,8",
+        "nir": "net.nir -o out.snncc --convention nir-literal --dt 1",
     },
     "verify": {
         "program": "p.snncc",
         "checkpoint": "net.pth --json",
         "model": "--model my_factory:make --input-shape 1,8,8 --json",
         "told": "net.pth",
+        "nir": "net.nir --convention nir-literal --dt 1 --json",
         "run": "p.snncc --run d.npz:x",
         "json": "p.snncc --json",
         "check": "p.snncc --check cert.json",
@@ -73,6 +75,8 @@ SAMPLES = {
         "layout": "--layout frame",
         "decay": "--decay by-step",
         "neuron": "--neuron tau=1.5",
+        "convention": "--convention spikingjelly",
+        "dt": "--dt 0.5",
         "dump_ir": "--dump-ir ir",
         "time_passes": "--time-passes",
         "as_json": "--json",
@@ -87,6 +91,8 @@ SAMPLES = {
         "normalize": "--normalize 0.3,0.35",
         "steps": "--steps 3",
         "layout": "--layout frame",
+        "convention": "--convention spikingjelly",
+        "dt": "--dt 0.5",
         "data": "--run d.npz:x",
         "limit": "--limit 3",
         "kernels": "--kernels",
@@ -160,6 +166,7 @@ SAMPLES = {
     },
 }
 OF_MODELS = {"model_arguments", "weights", "input_shape", "normalize", "steps", "layout"}
+OF_NIR = {"convention", "dt"}
 OF_PROGRAMS = {"data", "kernels", "widths", "certificate", "limit"}
 OF_RUNS = {
     *("labels", "reference", "output", "recorded", "record_only", "limit", "threads"),
@@ -168,16 +175,21 @@ OF_RUNS = {
 ON_LAVA = {"lava_python", "timeout"}
 OF_TAILS = {"overlap", "incomplete"}
 VAIN = {
-    ("compile", "checkpoint"): {"model_arguments", "agreement", "labels"},
-    ("compile", "images"): {"model_arguments", "agreement"},
-    ("compile", "factory"): {"neuron", "agreement", "labels", "weights"},
-    ("verify", "program"): {*OF_MODELS, "limit"},
-    ("verify", "checkpoint"): {*OF_PROGRAMS, "model_arguments", "explain"},
-    ("verify", "model"): {*OF_PROGRAMS, "explain"},
-    ("verify", "told"): {*OF_PROGRAMS, "model_arguments"},
-    ("verify", "run"): OF_MODELS,
-    ("verify", "json"): {*OF_MODELS, "limit", "explain"},
-    ("verify", "check"): {*OF_MODELS, *OF_PROGRAMS, "level", "allow", "model", "explain"},
+    ("compile", "checkpoint"): {"model_arguments", "agreement", "labels", *OF_NIR},
+    ("compile", "images"): {"model_arguments", "agreement", *OF_NIR},
+    ("compile", "factory"): {"neuron", "agreement", "labels", "weights", *OF_NIR},
+    ("compile", "nir"): {"model_arguments", "agreement", "labels", "neuron", "weights", "layout"},
+    ("verify", "program"): {*OF_MODELS, "limit", *OF_NIR},
+    ("verify", "checkpoint"): {*OF_PROGRAMS, "model_arguments", "explain", *OF_NIR},
+    ("verify", "model"): {*OF_PROGRAMS, "explain", *OF_NIR},
+    ("verify", "told"): {*OF_PROGRAMS, "model_arguments", *OF_NIR},
+    ("verify", "nir"): {*OF_PROGRAMS, "model_arguments", "weights", "layout", "explain"},
+    ("verify", "run"): {*OF_MODELS, *OF_NIR},
+    ("verify", "json"): {*OF_MODELS, "limit", "explain", *OF_NIR},
+    ("verify", "check"): {
+        *(*OF_MODELS, *OF_PROGRAMS, *OF_NIR),
+        *("level", "allow", "model", "explain"),
+    },
     ("run", "simulator"): {"record_only", *ON_LAVA},
     ("run", "interpreter"): {
         "record_only",
@@ -225,6 +237,10 @@ UNSEEN = {
     ("verify", "checkpoint", "input_shape"): "the checkpoint's own",
     ("verify", "model", "input_shape"): "it is the mode",
     ("verify", "model", "model"): "it is the mode",
+    ("verify", "nir", "steps"): "at which it is traced; the verdict is of any number",
+    ("verify", "nir", "as_json"): "it is the mode",
+    ("verify", "nir", "input_shape"): "the file's own",
+    ("verify", "nir", "allow"): "nothing is left to the host",
     ("verify", "run", "data"): "it is the mode",
     ("compile", "factory", "model"): "it is the mode",
     ("run", "lava", "timeout"): "more than enough",

@@ -133,6 +133,19 @@ def test_frontends_do_not_import_each_other(root: Path) -> None:
                 assert not [i for i in imports(file) if i.startswith(tuple(others))], name
 
 
+def test_the_frontend_of_nir_needs_no_torch_and_no_other_frontend(root: Path) -> None:
+    own, shared = "snncc.frontends.nir", "snncc.frontends.torch_recorder.axis_solver"
+    seen = 0
+    for name, file in modules(root).items():
+        if name == own or name.startswith(f"{own}."):
+            seen += 1
+            used = {i for i in imports(file) if i.startswith("snncc.frontends.")}
+            others = {i for i in used if not i.startswith(f"{own}.")}
+            assert others <= {shared, "snncc.frontends.frontend"}, name
+            assert not {i.split(".")[0] for i in imports(file)} & {"torch", "h5py"}, name
+    assert seen > 0
+
+
 def test_torch_stays_in_the_frontends(root: Path) -> None:
     for name, file in modules(root).items():
         if name.startswith(tuple(NO_TORCH)):

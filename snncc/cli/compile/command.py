@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Rule
-from snncc.cli.compile.inputs import IrDump, check_checkpoint, images_of, labels_of
+from snncc.cli.compile.inputs import OF_NIR, IrDump, check_checkpoint, images_of, is_nir, labels_of
 from snncc.cli.output import print_facts, print_json, progress, say
 from snncc.cli.parameters import (
     parse_arguments,
@@ -27,6 +27,7 @@ from snncc.cli.path_types import (
     OutputFolder,
 )
 from snncc.cli.registered import Registered
+from snncc.frontends.nir.conventions import CONVENTIONS
 from snncc.targets.registry import PROFILES
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ RULES = (
         lambda given: given["evaluate"] is not None or given["calibrate"] is not None,
         "labels are of the images of --evaluate or --calibrate",
         "give one of them too",
+    ),
+    Rule(
+        OF_NIR,
+        lambda given: is_nir(given["checkpoint"]),
+        "it says how a .nir file is run, and this is none",
     ),
 )
 
@@ -148,6 +154,12 @@ RULES = (
     metavar="KEY=VALUE",
     help="tau, v_threshold, v_reset (or none), decay_input, compare of a recognised network.",
 )
+@click.option(
+    "--convention",
+    type=Registered(lambda: tuple(CONVENTIONS), checked=False),
+    help="How a .nir file is run: the framework that wrote it.",
+)
+@click.option("--dt", type=float, metavar="S", help="Seconds of a time step of a .nir file.")
 @click.option("--dump-ir", type=OutputFolder(), metavar="DIR", help="The graph after every pass.")
 @click.option("--time-passes", is_flag=True, help="Seconds of every pass, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -173,6 +185,8 @@ def command(
     layout: str,
     decay: str,
     neuron: dict[str, str],
+    convention: str | None,
+    dt: float | None,
     dump_ir: Path | None,
     time_passes: bool,
     as_json: bool,
@@ -180,7 +194,8 @@ def command(
     """Compile a trained network to an integer program.
 
     CHECKPOINT is a state_dict (.pth, .pt, .safetensors), bare or as the public Mixer-SNN training
-    script writes it. A Mixer-SNN is recognised; for a network of your own give --model.
+    script writes it. A Mixer-SNN is recognised; for a network of your own give --model. Or it is a
+    .nir file, with --convention.
     """
     from snncc.artifact.writing import check_writable
 
@@ -208,6 +223,8 @@ def command(
         agreement,
         preprocess,
         weights,
+        convention,
+        dt,
     )
     check_options(options)
     images = images_of(calibrate, options, "--calibrate")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from snncc.compiler.options import CompileOptions
     from snncc.passes.pipeline import PassEvent
 
+NIR = ".nir"
+OF_NIR = ("convention", "dt")
+"""Options of these files."""
 FEW = 16
 """Images below which rounding learns little from them."""
 
@@ -24,7 +27,7 @@ def check_checkpoint(path: Path | None) -> None:
     Raises:
         SnnccError: SNN010 when there is no such file, or it is of another kind.
     """
-    if path is None:
+    if path is None or is_nir(path):  # whose frontend says more
         return
     kind = kind_of(path)
     why = f"it is {kind}, not a checkpoint"
@@ -42,6 +45,11 @@ def check_checkpoint(path: Path | None) -> None:
         why=why,
         help="give a file that torch.save or safetensors wrote, with a state_dict in it",
     )
+
+
+def is_nir(path: Path | None) -> bool:
+    """Whether a name is that of a .nir file."""
+    return path is not None and path.suffix.lower() == NIR
 
 
 def _why_not_there(path: Path) -> str:

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Given, Rule
-from snncc.cli.compile.inputs import check_checkpoint
+from snncc.cli.compile.inputs import NIR, OF_NIR, check_checkpoint, is_nir
 from snncc.cli.output import print_json, say
 from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
 from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile
+from snncc.cli.registered import Registered
+from snncc.frontends.nir.conventions import CONVENTIONS
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
+    from snncc.compiler.options import CompileOptions
     from snncc.diagnostics import Finding
     from snncc.mfi import Verdict
 
 LEVELS = ["strict", "shift-add", "bit-serial"]
 ALLOWANCES = ["encoding=host"]
-CHECKPOINTS = (".pth", ".pt", ".safetensors")
+CHECKPOINTS = (".pth", ".pt", ".safetensors", NIR)
 
 
 def judges_model(given: Given) -> bool:
@@ -34,7 +37,7 @@ OF_MODELS = ("model_arguments", "weights", "input_shape", "normalize", "steps", 
 OF_PROGRAMS = ("data", "kernels", "widths", "certificate")
 RULES = (
     Rule(
-        ("level", "allow", "model", *OF_MODELS, *OF_PROGRAMS, "limit", "explain"),
+        ("level", "allow", "model", *OF_MODELS, *OF_NIR, *OF_PROGRAMS, "limit", "explain"),
         lambda given: given["checked"] is None,
         "--check only lets the checker compare a certificate with the program",
     ),
@@ -43,6 +46,11 @@ RULES = (
         judges_model,
         "a compiled program knows its input",
         "leave it out; it goes with --model, or with a checkpoint",
+    ),
+    Rule(
+        OF_NIR,
+        lambda given: is_nir(given["program"]),
+        "it says how a .nir file is run, and this is none",
     ),
     Rule(
         OF_PROGRAMS,
@@ -84,6 +92,12 @@ RULES = (
 @click.option(
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
 )
+@click.option(
+    "--convention",
+    type=Registered(lambda: tuple(CONVENTIONS), checked=False),
+    help="How a .nir file is run: the framework that wrote it.",
+)
+@click.option("--dt", type=float, metavar="S", help="Seconds of a time step of a .nir file.")
 @click.option(
     "--run",
     "data",
@@ -129,6 +143,8 @@ def command(
     normalize: Any,
     steps: int | None,
     layout: str,
+    convention: str | None,
+    dt: float | None,
     data: str | None,
     limit: int,
     kernels: bool,
@@ -141,7 +157,7 @@ def command(
     """Say whether a program, or a model before compiling, is multiplication-free.
 
     PROGRAM is what `snncc compile` wrote, or a checkpoint: of a Mixer-SNN, which is recognised, or
-    of the network that --model makes; then it may be left out.
+    of the network that --model makes; then it may be left out. Or a .nir file.
     Exit code 0 when every operation stays within --level, 1 when one does not. Levels: strict <
     shift-add < bit-serial < none; up to bit-serial no multiplier is needed.
     """
@@ -158,6 +174,7 @@ def command(
     from snncc.cli.verify.certificates import certificate_record
     from snncc.cli.verify.evidence import gather_evidence, print_evidence
     from snncc.cli.verify.report import print_verdict, record_of
+    from snncc.compiler.options import CompileOptions
     from snncc.mfi import Level, Policy
 
     if checked is not None:
@@ -165,9 +182,16 @@ def command(
     findings: Sequence[Finding] = ()
     evidence: dict[str, Any] = {}
     if models:
-        subject, verdict, findings = _judge_model(
-            program, model, model_arguments, input_shape, normalize, steps, layout, weights
+        options = CompileOptions(
+            input_shape,
+            normalize,
+            steps,
+            layout=layout,
+            weights=weights,
+            convention=convention,
+            dt=dt,
         )
+        subject, verdict, findings = _judge_model(program, model, model_arguments, options)
     else:
         path, loaded = _load(program)
         subject, verdict = _judge_program(path, loaded)
@@ -213,17 +237,11 @@ def _judge_model(
     checkpoint: Path | None,
     model: str | None,
     arguments: dict[str, str],
-    input_shape: tuple[int, ...] | None,
-    normalize: Any,
-    steps: int | None,
-    layout: str,
-    weights: str | None,
+    options: "CompileOptions",
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
     from snncc.compiler.driver import trace_checkpoint
     from snncc.compiler.model_verdict import judge_model
-    from snncc.compiler.options import CompileOptions
 
-    options = CompileOptions(input_shape, normalize, steps, layout=layout, weights=weights)
     trace, network = trace_checkpoint(
         checkpoint,
         options,

@@ -1,0 +1,272 @@
+"""A network as a traced graph; what has no form stands in it as a foreign op, with a finding."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.frontends.frontend import Traced
+from snncc.frontends.nir.conventions import Convention
+from snncc.frontends.nir.layers import LAYERS, by_neuron
+from snncc.frontends.nir.network import Network
+from snncc.frontends.nir.neurons import Neurons, neurons_of
+from snncc.frontends.nir.records import FROM_WRITER, INVALID, NO_FORM, NirNode, Real, Refused
+from snncc.frontends.nir.values import Naming, Step, Steps, Value
+from snncc.frontends.torch_recorder.axis_solver import AxisError
+from snncc.ir import TIME, GraphBuilder, LimitError, Op, TypeRuleError, VerifyError, verify
+from snncc.ir.dialects import traced
+
+NEURONS = ("LIF", "IF")
+LATER = {
+    "CubaLIF": "neurons with a current of their own (two states)",
+    "CubaLI": "membranes with a current of their own that are read (two states)",
+    "LI": "membranes that are read and never spike",
+    "I": "membranes that are read and never spike",
+    "Delay": "delays of several steps",
+}
+"""Node types that have an integer meaning and no op yet, as what they need."""
+STEMS = {1: ("f",), 2: ("c", "w"), 3: ("c", "h", "w")}
+
+
+def input_shape_of(network: Network) -> tuple[int, ...]:
+    """The shape of one image; an Input of two axes stands as an image of height 1."""
+    shape = _declared(network)
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
+
+
+def _declared(network: Network) -> tuple[int, ...]:
+    """The Input's shape without the axes of a batch and of time that some writers keep."""
+    shape = network.input.whole("shape")
+    readers = [node for node in network.nodes if network.input.name in network.reads[node.name]]
+    wanted = {_read_by(node) for node in readers} - {None}
+    for each in wanted:
+        if each is not None and len(shape) > len(each) and shape[-len(each) :] == each:
+            return each
+    return shape
+
+
+def _read_by(node: NirNode) -> tuple[int, ...] | None:
+    """The shape of what a node reads, where its weight says it."""
+    if node.kind in ("Affine", "Linear"):
+        weight = node.numbers("weight")
+        return (weight.shape[-1],) if weight.ndim == 2 else None
+    if node.kind == "Conv2d" and "input_shape" in node.fields:
+        channels = node.numbers("weight").shape[1] * node.whole("groups")[0]
+        return (channels, *node.whole("input_shape"))
+    return None
+
+
+def notes_of(network: Network) -> tuple[str, ...]:
+    """What was repaired before anything is traced."""
+    said, taken = network.input.whole("shape"), _declared(network)
+    if said == taken:
+        return network.notes
+    told = f"the Input says {list(said)}, and what reads it takes {list(taken)}: taken as that"
+    return (*network.notes, told)
+
+
+def traced_graph(network: Network, convention: Convention, dt: float | None, steps: int) -> Traced:
+    """The graph, with a finding for every node that has no form.
+
+    Args:
+        network: of valid nodes.
+        convention: how neurons are run.
+        dt: seconds.
+        steps: T.
+
+    Raises:
+        SnnccError: SNN151 where shapes do not fit, so that there is no graph.
+    """
+    work = _Work(network, convention, dt, steps)
+    for node in network.nodes:
+        work.node(node)
+    if any(finding.code == INVALID for finding in work.findings):
+        raise SnnccError.of(work.findings)
+    return work.finish()
+
+
+@dataclass
+class _Work:
+    """State of one run: what every node gives, what was found."""
+
+    network: Network
+    convention: Convention
+    dt: float | None
+    count: int
+    steps: Steps = field(default_factory=Steps)
+    values: dict[str, Value] = field(default_factory=dict[str, Value])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    notes: list[str] = field(default_factory=list[str])
+
+    def node(self, node: NirNode) -> None:
+        sources = [self.values[name] for name in self.network.reads[node.name]]
+        try:
+            self.values[node.name] = self.value(node, sources)
+        except Refused as refused:
+            self.findings.append(refused.finding)
+            self.values[node.name] = self.foreign(node, sources)
+        except AxisError as error:
+            told = f"the axes of {node.title} cannot be followed"
+            why = f"what it reads comes together otherwise: {error}"
+            self.findings.append(node.finding(NO_FORM, told, why, "write Flatten nodes before it"))
+            self.values[node.name] = self.foreign(node, sources)
+
+    def value(self, node: NirNode, sources: list[Value]) -> Value:
+        if node.kind == "Input" and not node.inner:
+            return self.image(node)
+        x = self.joined(node, sources)
+        loops = [source for source, target in self.network.back if target == node.name]
+        if loops:
+            told = f"the edge from {loops[0]!r} to {node.name!r} leads back: a loop in time"
+            why = "recurrent edges have no form yet"
+            found = node.finding(NO_FORM, told, why, "leave the loop out")
+            if node.kind not in LATER:
+                raise Refused(found)
+            self.findings.append(found)
+        if node.kind in ("Input", "Output"):
+            self.check_declared(node, x)
+            return x
+        if node.kind in LAYERS:
+            return LAYERS[node.kind](self.steps, node, x)
+        if node.kind == "Threshold":
+            level = by_neuron(self.steps, node, x, node.real("threshold"))
+            none = np.zeros(())
+            return self.neurons(node, x, Neurons(1.0, False, 0.0, "gt", level, none, none))
+        if node.kind in NEURONS:
+            self.of_shape(node, x)
+            return self.neurons(node, x, neurons_of(node, self.convention, self.dt))
+        told = f"{node.title} has no form yet"
+        raise Refused(node.finding(NO_FORM, told, f"it needs {LATER[node.kind]}"))
+
+    def image(self, node: NirNode) -> Value:
+        declared = _declared(self.network)
+        if len(declared) > 3:
+            told = f"{node.title} has {len(declared)} axes"
+            raise SnnccError(NO_FORM, told, node.loc, help="an image has at most three")
+        atoms = [
+            self.steps.atom(*each) for each in zip(STEMS[len(declared)], declared, strict=True)
+        ]
+        if len(declared) == 2:
+            atoms[1] = (*self.steps.atom("one", 1), *atoms[1])
+        dims = tuple(atoms)
+
+        def build(n: Naming) -> Op:
+            return traced.Input(n.axes(*dims), n.shape(*dims))
+
+        return self.steps.add("input", (), dims, build, node.loc)
+
+    def joined(self, node: NirNode, sources: list[Value]) -> Value:
+        """What a node reads: the sum of all that leads to it."""
+        if len(sources) == 1:
+            return sources[0]
+        first = sources[0]
+        shapes = {self.steps.shape(each) for each in sources}
+        if len(shapes) > 1:
+            told = f"{node.title} adds up values of {' and '.join(map(str, sorted(shapes)))}"
+            raise Refused(node.finding(INVALID, told, help=FROM_WRITER))
+        for other in sources[1:]:
+            for one, another in zip(first.dims, other.dims, strict=True):
+                self.steps.solver.unify(one, another)
+        name = f"{node.name}.sum"
+        return self.steps.add(name, tuple(sources), first.dims, lambda _: traced.Add(), node.loc)
+
+    def check_declared(self, node: NirNode, x: Value) -> None:
+        """Notes where an Output, or an end of a subgraph, says another shape than what it gets."""
+        said, have = node.whole("shape"), self.steps.shape(x)
+        if said != have:
+            told = f"{node.title} says {list(said)}, and gets {list(have)}: taken as that"
+            self.notes.append(told)
+
+    def of_shape(self, node: NirNode, x: Value) -> None:
+        for name in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
+            if name in node.fields:
+                by_neuron(self.steps, node, x, node.real(name))
+
+    def neurons(self, node: NirNode, x: Value, given: Neurons) -> Value:
+        """Neurons, after a step that adds what they get at every step."""
+        self.notes += given.notes
+        starts = by_neuron(self.steps, node, x, given.start)
+        together = _is_one(starts)
+        every = by_neuron(self.steps, node, x, given.offset)
+        first = np.zeros(()) if together else by_neuron(self.steps, node, x, given.start_as_input)
+        if every.any() or first.any():
+            x = self.offset(node, x, every, first)
+        level = by_neuron(self.steps, node, x, given.threshold)
+        dims = x.dims
+        single = _is_one(level)
+
+        def build(n: Naming) -> Op:
+            return traced.Lif(
+                tau=given.tau,
+                v_threshold=float(level.reshape(-1)[0]) if single else 1.0,
+                v_reset=given.v_reset,
+                decay_input=given.decay_input,
+                compare=given.compare,
+                threshold=None if single else n.compact("threshold", level, *dims),
+                start=(float(starts.reshape(-1)[0]) or None) if together else None,
+            )
+
+        return self.steps.add(node.name, (x,), dims, build, node.loc)
+
+    def offset(self, node: NirNode, x: Value, every: Real, first: Real) -> Value:
+        """A step that adds constants: `every` at each time step, `first` at the first one too."""
+
+        def build(n: Naming) -> Op:
+            if not first.any():
+                return traced.Scale(offset=n.compact("all", every, *x.dims))
+            whole = np.repeat(every.reshape(n.shape(*x.dims))[None], self.count, axis=0)
+            whole[0] += first.reshape(n.shape(*x.dims))
+            return traced.Scale(offset=n.raw("all", whole, (TIME, *n.axes(*x.dims))))
+
+        return self.steps.add(f"{node.name}.offset", (x,), x.dims, build, node.loc)
+
+    def foreign(self, node: NirNode, sources: list[Value]) -> Value:
+        """A node that has no form, of the shape of what it reads."""
+        dims = sources[0].dims if sources else (self.steps.atom("f", 1),)
+
+        def build(n: Naming) -> Op:
+            return traced.Foreign(node.kind, n.axes(*dims), n.shape(*dims))
+
+        return self.steps.add(node.name, tuple(sources), dims, build, node.loc)
+
+    def finish(self) -> Traced:
+        """The graph, which ends in the mean over the steps of what the Output gives."""
+        builder = GraphBuilder("traced", self.count)
+        names = self.steps.solver.names()
+        made: dict[str, str] = {}
+        for step in self.steps.all:
+            made[step.name] = self.emit(builder, names, made, step)
+        output = self.network.output
+        answer = made[self.values[output.name].step]
+        if builder[answer].type.temporal:
+            answer = builder.add(traced.Mean((TIME,)), [answer], (output.loc,), "answer")
+        graph = builder.finish(answer)
+        try:
+            verify(graph)
+        except LimitError as error:
+            findings = (Finding("SNN070", text) for text in error.problems)
+            raise SnnccError.of(findings) from error
+        except VerifyError as error:
+            raise SnnccError(NO_FORM, "the graph cannot be put together", why=str(error)) from error
+        return Traced(graph, tuple(self.findings), tuple(self.notes))
+
+    def emit(
+        self, builder: GraphBuilder, names: dict[int, str], made: dict[str, str], step: Step
+    ) -> str:
+        inputs = [made[name] for name in step.inputs]
+        stem = step.name
+        try:
+            op = step.build(Naming(self.steps.solver, names, builder, stem))
+            by_step = isinstance(op, traced.Scale) and op.offset and TIME in op.offset.axes
+            if by_step and not builder[inputs[0]].type.temporal:
+                inputs = [builder.add(traced.Repeat(), inputs, (step.loc,), f"{stem}.repeat")]
+            return builder.add(op, inputs, (step.loc,), stem)
+        except (AxisError, TypeRuleError) as error:
+            told = f"{step.loc.call} {step.loc.module_path!r} has no form as it stands"
+            finding = Finding(NO_FORM, told, step.loc, str(error), "see docs/nir.md")
+            raise SnnccError.of([*self.findings, finding]) from error
+
+
+def _is_one(array: Real) -> bool:
+    """Whether all numbers are the same."""
+    return bool((array == array.reshape(-1)[0]).all())

@@ -1,0 +1,76 @@
+"""Random networks of two populations as .nir files, all numbers dyadic: spikes must be equal."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nir_files import affine, chain, ends, integrate, lif, write
+from nir_references import REFERENCES
+from numpy.typing import NDArray
+
+SIZES = (6, 8, 5)
+STEPS = 12
+TIME_STEPS = {"nir-literal": 2.0**-10, "norse": 2.0**-10, "norse-export": 1e-3}
+"""By convention; 1e-4 for the others."""
+Nodes = dict[str, tuple[str, Any]]
+Real = NDArray[np.float64]
+
+
+def time_step(convention: str) -> float:
+    return TIME_STEPS.get(convention, 1e-4)
+
+
+def network(convention: str, seed: int) -> Nodes:
+    """Nodes of the chain input, a, first, b, second, output, as the framework would write them."""
+    rng = np.random.default_rng(seed)
+    inputs, hidden, outputs = SIZES
+    dt = time_step(convention)
+    tau = dt * float(rng.choice([2, 4]))
+    leaky: dict[str, Any] = {"tau": tau, "v_threshold": rng.choice([0.5, 1.0, 1.5], hidden)}
+    plain: dict[str, Any] = {"v_threshold": rng.choice([1.0, 2.0], outputs)}
+    if convention == "nir-literal":
+        leaky["r"] = rng.choice([1.0, 2.0, 0.5], hidden)
+        leaky["v_leak"] = rng.choice([0.0, 0.25, -0.5], hidden)
+        leaky["v_reset"] = rng.choice([0.0, -0.25, 0.25], hidden)
+        plain |= {"r": 1.0 / dt, "v_reset": -0.5}
+    elif convention == "norse":
+        leaky |= {"v_leak": 0.25, "r": 3.0, "v_reset": 0.5}
+    elif convention == "norse-export":
+        leaky |= {"tau": tau * 1e-3, "v_leak": 0.25}
+    elif convention == "spikingjelly":
+        leaky |= {"v_reset": -0.25, "v_leak": -0.25, "r": tau / dt if seed % 2 else 1.0}
+        plain["r"] = 1.0 / dt
+    elif convention == "snntorch-zero":
+        leaky["r"] = tau / dt
+    first = lif(hidden, **leaky)
+    if convention == "snntorch":  # whose LIF needs another reset
+        first = integrate(hidden, v_threshold=leaky["v_threshold"])
+    return {
+        **ends([inputs], [outputs]),
+        "a": affine(_weight(rng, hidden, inputs), rng.integers(-2, 3, hidden) * 0.25),
+        "first": first,
+        "b": affine(_weight(rng, outputs, hidden), rng.integers(-1, 3, outputs) * 0.25),
+        "second": integrate(outputs, **plain),
+    }
+
+
+def _weight(rng: np.random.Generator, rows: int, columns: int) -> Real:
+    weight: Real = rng.integers(-4, 5, (rows, columns)) * 0.25
+    return weight
+
+
+def store(path: Path, nodes: Nodes) -> Path:
+    return write(path, nodes, chain("input", "a", "first", "b", "second", "output"))
+
+
+def expected(convention: str, nodes: Nodes, images: NDArray[np.uint8]) -> dict[str, Real]:
+    """Spikes [t, n, neurons] by the framework's own loops, for images that stand still."""
+    reference, dt = REFERENCES[convention], time_step(convention)
+    x: Real = np.broadcast_to(images.astype(np.float64), (STEPS, *images.shape))
+    found: dict[str, Real] = {}
+    for mapped, neurons in (("a", "first"), ("b", "second")):
+        fields = nodes[mapped][1]
+        kind, parameters = nodes[neurons]
+        x = reference(kind, parameters, x @ fields["weight"].T + fields["bias"], dt)
+        found[neurons] = x
+    return found
