@@ -114,12 +114,12 @@ def cut(graph: Graph, layers: Sequence[Stored], chip: Chip, memory: Memory, shar
         if isinstance(best, Uncut):
             uncut.append(best)
             continue
-        pieces, reach = best
+        own, reach = best
         for name, pieces_of in reach.items():
             if name in sends:  # an image is no population
                 sends[name] = sends[name] + pieces_of
                 messages += int(pieces_of.sum())
-        found.append(pieces)
+        found.append(own)
     pieces = tuple(piece for some in reversed(found) for piece in some)
     return Cut(pieces, tuple(reversed(uncut)), sends, messages)
 

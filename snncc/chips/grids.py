@@ -133,4 +133,5 @@ def take_index(source: Node, op: Take) -> Ints:
         lead = [1] * chosen.ndim
         lead[axis] = len(index)
         found = np.where((index < 0).reshape(lead), NONE, chosen)
-    return found.ravel()
+    flat: Ints = found.ravel()
+    return flat

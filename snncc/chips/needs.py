@@ -1,7 +1,7 @@
 """What each layer of a program asks of a chip: exact where synapses are unrolled, else unknown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -142,18 +142,25 @@ def _needs(graph: Graph, layer: Layer, depths: Mapping[str, int]) -> Needs:
     node, op = layer.node, layer.node.op
     waits = [depths[node.name] - depths[s] - 1 for s in layer.reads if not is_image(graph, s)]
     weights, bias = _weights_behind(graph, node), _bias(graph, node)
-    shared = sum(each.size for each in weights)
     ends = [(int(each.min(initial=0)), int(each.max(initial=0))) for each in weights]
-    bits = max((signed_bits(*each) for each in ends), default=0)
-    known = layer.parts is not None
-    connections = _connections(graph, layer, bias) if known else None
+    of_readout = Needs(
+        name=node.name,
+        neurons=node.type.neurons,
+        shared_weights=sum(each.size for each in weights),
+        stored_bits=max((signed_bits(*each) for each in ends), default=0),
+        connections=None if layer.parts is None else _connections(graph, layer, bias),
+        delay=max(waits, default=0),
+        depth=depths[node.name],
+        state_bits=signed_bits(*(node.type.range or (0, 0))),
+        threshold_bits=0,
+        threshold_zeros=None,
+        thresholds=0,
+        bias=bias,
+        by_step=(),
+        rule=None,
+    )
     if not isinstance(op, IntegerPopulation):
-        low, high = node.type.range or (0, 0)
-        return Needs(
-            *(node.name, node.type.neurons, shared, bits, connections),
-            *(max(waits, default=0), depths[node.name], signed_bits(low, high)),
-            *(0, None, 0, bias, (), None),
-        )
+        return of_readout
     threshold = graph.constants[op.threshold.name].astype(np.int64)
     named = {
         "threshold": op.threshold,
@@ -161,16 +168,14 @@ def _needs(graph: Graph, layer: Layer, depths: Mapping[str, int]) -> Needs:
         "polarity": op.polarity,
         "offset": op.offset,
     }
-    by_step = tuple(name for name, param in named.items() if param and TIME in param.axes)
-    return Needs(
-        *(node.name, node.type.neurons, shared, bits, connections),
-        *(max(waits, default=0), depths[node.name], signed_bits(*op.membrane)),
-        signed_bits(int(threshold.min()), int(threshold.max())),
-        zeros_of(threshold),
-        len(np.unique(threshold)),
-        bias,
-        by_step,
-        op,
+    return replace(
+        of_readout,
+        state_bits=signed_bits(*op.membrane),
+        threshold_bits=signed_bits(int(threshold.min()), int(threshold.max())),
+        threshold_zeros=zeros_of(threshold),
+        thresholds=len(np.unique(threshold)),
+        by_step=tuple(name for name, param in named.items() if param and TIME in param.axes),
+        rule=op,
     )
 
 

@@ -65,7 +65,7 @@ def command(program: Path, chips: tuple[str, ...], changes: tuple[str, ...], as_
     if as_json:
         print_json({"schema": 1, "needs": _needs_record(fits[0].needs), "chips": _records(fits)})
     elif len(fits) == 1:
-        _print_one(fits[0])
+        _print_one(fits[0], changes)
     else:
         _print_all(fits)
     return 0 if all(fit.answer == FITS for fit in fits) else 1
@@ -143,7 +143,7 @@ def _kinds(fit: "Fit") -> list[str]:
     return list(dict.fromkeys(each.resource for each in fit.unsaid))
 
 
-def _print_one(fit: "Fit") -> None:
+def _print_one(fit: "Fit", changes: Sequence[str]) -> None:
     chip = fit.chip
     print_facts(
         [
@@ -151,6 +151,7 @@ def _print_one(fit: "Fit") -> None:
             ("answer", fit.answer),
             ("cores", "not cut" if fit.cores is None else f"{fit.cores:,}"),
             ("leans on", ", ".join(fit.leaning) or "no unverified fact"),
+            *((("changed", ", ".join(changes)),) if changes else ()),
         ]
     )
     say()
@@ -165,9 +166,8 @@ def _print_one(fit: "Fit") -> None:
         print_table(rows, header, left=len(header))
     if fit.unsaid:
         say()
-        rows = [(u.layer, u.resource, u.fact or "-", u.why) for u in fit.unsaid]
-        header = ("asked by", "resource", "unknown fact", "why it is unknown")
-        print_table(rows, header, left=len(header))
+        unknown = [(u.layer, u.resource, u.fact or "-", u.why) for u in fit.unsaid]
+        print_table(unknown, ("asked by", "resource", "unknown fact", "why it is unknown"), left=4)
     for note in fit.notes:
         say(f"note: {note}")
     for key in fit.leaning:

@@ -142,7 +142,8 @@ def _contract(graph: Graph, node: Node, op: Contract, x: Dense) -> Dense:
     right += "".join(letters[n] for n in op.into)
     out = "a" + "".join(fresh[n] if n in fresh else letters[n] for n in shape_of(node))
     weight = graph.constants[op.weight.name].astype(np.float64)
-    return np.einsum(f"{left},{right}->{out}", x, weight, optimize=True)
+    y: Dense = np.einsum(f"{left},{right}->{out}", x, weight, optimize=True)
+    return y
 
 
 def _convolve(graph: Graph, node: Node, op: Convolve, x: Dense) -> Dense:

@@ -36,8 +36,8 @@ def judge_synapse_memory(judge: Judge, unrolled: Unrolled, needs: Sequence[Needs
         _ask(judge, counted=False)
         return
     layers = stored_layers(chip, unrolled, needs, memory)
-    for each, need in zip(layers, needs, strict=True):
-        _lists(judge, each, need)
+    for layer, need in zip(layers, needs, strict=True):
+        _lists(judge, layer, need)
     _ask(judge, counted=True)
     if chip.whole("core.neurons") is None or chip.whole("chip.cores") == 1:
         return
