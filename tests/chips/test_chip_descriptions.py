@@ -104,8 +104,8 @@ def test_memory_is_kept_in_bits_whatever_its_unit() -> None:
             "are more than",
         ),
         (
-            HEAD
-            + '[chip]\ncores = { value = 9, source = "s" }\nmesh = { value = [2, 2], source = "s" }\n'
+            HEAD + '[chip]\ncores = { value = 9, source = "s" }\n'
+            'mesh = { value = [2, 2], source = "s" }\n'
             'cores_per_tile = { value = 2, source = "s" }\n',
             "has places for 8",
         ),
