@@ -28,6 +28,7 @@ _WORDS = {
     "on": "executor",
     "to": "target",
     "limit": "images[:N]",
+    "set": "changes",
     "record-only": "record",
 }
 """Options of the command line whose arguments have another name here."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
-from snncc.api.checks import choice, flag, path_of, several, whole
+from snncc.api.checks import choice, flag, mapping, path_of, several, whole
 from snncc.api.page import program_page
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
@@ -29,6 +29,9 @@ from snncc.ir.encodings import frames_of
 from snncc.ir.populations import population_nodes
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.recording import BATCH, run_recorded
+
+if TYPE_CHECKING:
+    from snncc.chips.verdicts import Fit
 
 LEVELS = ("strict", "shift-add", "bit-serial")
 EXECUTORS = ("simulator", "interpreter")
@@ -182,6 +185,28 @@ class Program:
         check_no_key("directory", folder)
         with in_words_of_python():
             exporter(target)(self._program, folder, replaces)
+
+    def fit(self, chip: str | Path, *, changes: Mapping[str, object] | None = None) -> "Fit":
+        """Says whether the program fits a chip; `answer` is the verdict in words.
+
+        Args:
+            chip: the name of a description that comes with snncc, or the path of another.
+            changes: facts in place of the description's, such as {"cores": 120}.
+
+        Returns:
+            The answer, "fits", "does not fit" or "cannot be said", with all violations, what is
+            unknown, what nobody verified, and what each layer needs.
+
+        Raises:
+            SnnccError: SNN001 for a chip or a fact that there is not, SNN130 for a description
+                that is not valid.
+        """
+        from snncc.chips.fitting import Fitter
+        from snncc.chips.reading import chip_named
+
+        given = [f"{key}={value}" for key, value in mapping("changes", changes).items()]
+        with in_words_of_python():
+            return Fitter(self.graph).fit(chip_named(str(path_of("chip", chip)), given))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.digest == other.digest

@@ -164,6 +164,18 @@ class KeyOrDataPath(DataPath):
         return [Place(option, path, False, False)] if is_there(path) else []
 
 
+class ChipName(PathType):
+    """A chip's name, or the path of its description; the command gets the text."""
+
+    def kept(self, value: str) -> Any:
+        return value
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        """The file, where there is one: a name that is shipped is none."""
+        path = Path(value)
+        return [Place(option, path, False, False)] if is_there(path) else []
+
+
 class ModelName(Base):
     """mixer-snn, or package.module:factory, whose file is read."""
 

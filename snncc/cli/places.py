@@ -19,7 +19,19 @@ from snncc.data.specs import check_no_key, split_spec
 from snncc.diagnostics import Finding, SnnccError
 
 FOREIGN = frozenset(
-    {".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".npz", ".npy", ".snncc", ".json", ".py"}
+    {
+        ".pth",
+        ".pt",
+        ".ckpt",
+        ".safetensors",
+        ".onnx",
+        ".npz",
+        ".npy",
+        ".snncc",
+        ".json",
+        ".toml",
+        ".py",
+    }
     | {".png", ".jpg", ".jpeg"}
 )
 """What files of these names are is known, so no other kind of file is written under them."""
@@ -72,7 +84,7 @@ def places_of(command: click.Command, given: Mapping[str, Any]) -> list[Place]:
     for param in command.params:
         value = given.get(param.name or "")
         if isinstance(param.type, PathType | ModelName) and value is not None:
-            for one in value if param.nargs == -1 else (value,):
+            for one in value if param.nargs == -1 or param.multiple else (value,):
                 found += param.type.places(one, option_of(param), given)
     return found
 

@@ -67,6 +67,10 @@ CODES: Mapping[str, Code] = {
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
     # Programs.
     "SNN070": Code("a program is larger than the stated limits", UNSUPPORTED),
+    # Chips.
+    "SNN130": Code("a description of a chip is not valid", UNREADABLE),
+    "SNN131": Code("a program does not fit a chip, or that cannot be said", NO),
+    "SNN132": Code("a mapping is not right for its program and chip", NO),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
     "SNN051": Code("no Lava environment is found", MISSING_DEPENDENCY),

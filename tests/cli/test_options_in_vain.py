@@ -15,6 +15,7 @@ import nir_files
 import numpy as np
 import pytest
 import torch
+from chip_texts import SMALL, small_program
 from event_files import dvs128
 from executions import images_of, populations, with_neurons
 from option_samples import MODES, SAMPLES, UNSEEN, VAIN
@@ -126,6 +127,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write_events()
         nir_files.write(Path("net.nir"), *OF_A_LAYER)
         Path("my_factory.py").write_text(FACTORY)
+        save_program(Path("m.snncc"), Program(small_program(), {}))
+        Path("chip.toml").write_text(SMALL)
+        assert run(["map", "m.snncc", "--chip", "chip.toml", "-o", "net.map.json"]) == 0
         Path("other.json").write_text('{"a": 1}')
         assert run(["verify", "p.snncc", "--certificate", "cert.json"]) == 0
         assert run(["run", "p.snncc", "d.npz:x", "--record", "one.npz"]) == 0

@@ -25,7 +25,7 @@ from snncc.cli.path_types import (
 
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
-    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor"),
+    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes"),
     "convention",
 }
 """Parameters that take a text which is no path."""
@@ -36,6 +36,7 @@ GO_WITH = {
 EXCLUDE_EACH_OTHER = {
     ("verify", "certificate", "checked"),
     ("verify", "certificate", "model"),
+    ("map", "output", "checked"),
     ("doctor", "making", "lava_python"),
 }
 """Options that are refused together whatever paths they have; `test_options_in_vain` holds that."""
@@ -75,16 +76,17 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
             plain = param.type is click.STRING
             assert not plain or param.name in NO_PATHS, (name, param.name, "a path or no path?")
         writing += [(name, param.name) for param in outputs(name)]
-    assert len(writing) == 8
+    assert len(writing) == 9
     assert {name for name, _ in writing} == {
         "compile",
         "verify",
         "run",
         "frames",
         "export",
+        "map",
         "doctor",
     }
-    assert len(PAIRS) == 28
+    assert len(PAIRS) == 30
 
 
 def words(param: click.Parameter, value: str) -> list[str]:

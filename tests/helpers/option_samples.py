@@ -49,6 +49,12 @@ MODES = {
         "nameless": "one.npz nameless.npz --program p.snncc",
         "named": "one.npz nameless.npz --program p.snncc AXES",
     },
+    "fit": {"all": "p.snncc", "one": "p.snncc --chip loihi1", "file": "p.snncc --chip chip.toml"},
+    "map": {
+        "made": "m.snncc --chip chip.toml -o new.map.json",
+        "shown": "m.snncc --chip chip.toml",
+        "check": "m.snncc --chip chip.toml --check net.map.json",
+    },
     "warm": {"all": "", "program": "p.snncc"},
     "export": {"there": "p.snncc --to lava -o bundle"},
     "targets": {"all": ""},
@@ -156,6 +162,14 @@ SAMPLES = {
         "axes": "AXES",
         "as_json": "--json",
     },
+    "fit": {"chips": "--chip xylo_a3", "changes": "--set cores=7", "as_json": "--json"},
+    "map": {
+        "output": "-o other.map.json",
+        "prefer": "--prefer cores",
+        "changes": "--set core.neurons=6",
+        "checked": "--check net.map.json",
+        "as_json": "--json",
+    },
     "warm": {"as_json": "--json"},
     "export": {"force": "--force", "as_json": "--json"},
     "targets": {"as_json": "--json"},
@@ -219,6 +233,9 @@ VAIN = {
     ("compare", "other way"): {"executor_a", "axes"},
     ("compare", "nameless"): {"data", "executor_a", "executor_b"},
     ("compare", "named"): {"data", "executor_a", "executor_b", "axes"},
+    ("fit", "all"): {"changes"},
+    ("map", "check"): {"output", "prefer"},
+    ("map", "made"): {"checked"},
     ("doctor", "made"): {"lava_python"},
 }
 UNSEEN = {
@@ -262,6 +279,7 @@ UNSEEN = {
     ("compare", "nameless", "program"): "it is the mode",
     ("compare", "mixed", "executor_a"): "its default",
     ("compare", "programs", "executor_a"): "its default",
+    ("map", "check", "checked"): "it is the mode",
     ("doctor", "made", "making"): "it is the mode",
 }
 """What shows no effect and is not refused, each with the reason."""

@@ -20,6 +20,7 @@ from snncc.artifact.program import canonical
 from snncc.backends.lava_nc import expressible, process_network, terms
 from snncc.backends.lava_nc.loihi import limits, synapses
 from snncc.checker import check, currents, rules, values
+from snncc.chips import unrolling
 from snncc.diagnostics import SnnccError
 from snncc.ir import INTEGER, Array, Context, Graph, GraphBuilder, Kind, Op, ValueType, verify
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
@@ -95,6 +96,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         fan_out.FAN_OUT.each(AnyOf)(lambda at, op: None)
         synaptic_operations.ADDITIONS.each(AnyOf)(lambda at, op: 0)
         expressible.OBSTACLE.each(AnyOf)(lambda at, op: "no process takes the OR of spikes")
+        unrolling.REACHED.refuses(AnyOf, why="an OR is no sum of synapses", help="a sum")
         no_current = dict(why="it gives spikes, not a current", help="report it")
         for other in (witnesses.SHARE, layer_inputs.VARIANCE, limits.CURRENT, synapses.SYNAPSES):
             other.refuses(AnyOf, **no_current)

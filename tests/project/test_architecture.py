@@ -42,6 +42,11 @@ ALLOWED = {
         *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.passes"),
         *("snncc.quantize", "snncc.backends"),
     },
+    "snncc.chips": {
+        *("snncc.ir", "snncc.diagnostics", "snncc.meaning", "snncc.artifact", "snncc.runtime"),
+        "snncc.chips",
+    },
+    "snncc.chips.checking": {"snncc.ir", "snncc.chips"},
     "snncc.events": {
         "snncc.diagnostics",
         "snncc.artifact",
@@ -181,6 +186,16 @@ def test_the_checker_shares_no_code_with_what_it_checks(root: Path) -> None:
             lines[name.removeprefix("snncc.checker")] = sum(bool(line.strip()) for line in text)
     assert 0 < sum(lines[name] for name in CHECKER_CORE) <= 200, "small enough to read at once"
     assert {name: n for name, n in lines.items() if n > 120} == {}, "one subject a file"
+
+
+def test_the_checker_of_mappings_shares_no_code_with_the_mapper(root: Path) -> None:
+    own, seen = "snncc.chips.checking", 0
+    for name, file in modules(root).items():
+        if name == own or name.startswith(f"{own}."):
+            seen += 1
+            ours = {used for used in imports(file) if used.startswith("snncc.chips")}
+            assert all(used == own or used.startswith(f"{own}.") for used in ours), (name, ours)
+    assert seen > 3
 
 
 def test_no_second_copy_of_a_module_is_imported(root: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
                 and len(relative.parts) > 1
                 and (root / part / relative.parts[1]).is_symlink()
             )
-            if file.suffix in (".py", ".typed", ".txt", ".gz") and not linked:
+            if file.suffix in (".py", ".typed", ".txt", ".gz", ".toml") and not linked:
                 target = copy / relative
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
@@ -53,6 +53,9 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
     with zipfile.ZipFile(tmp_path / wheel) as archive:
         names = set(archive.namelist())
     assert modules <= names
+    described = {f"snncc/chips/described/{file.name}" for file in copy.rglob("described/*.toml")}
+    assert len(described) >= 13
+    assert described <= names
     assert {
         "snncc/py.typed",
         "snncc/backends/cpu/vm/units.ll.gz",

@@ -1,0 +1,1 @@
+"""Checks mappings; shares no code with what makes them, and finds connections in another way."""

@@ -1,0 +1,165 @@
+"""Checks a mapping against a program and the facts of a chip: everything that is wrong."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.chips.checking.impulses import LEAVES, layers_of, responses
+from snncc.chips.checking.ranges import Layer, layer_faults
+from snncc.chips.checking.structure import LOADS, Placed, form_faults
+from snncc.ir import Graph, Node
+
+FIELDS = {
+    "neurons": "core.neurons",
+    "in_axons": "core.in_axons",
+    "out_axons": "core.out_axons",
+    "synapse_bits": "core.synapse_memory",
+    "thresholds": "core.thresholds",
+    "formats": "core.synapse_formats",
+}
+Ints = NDArray[np.int64]
+Facts = Mapping[str, Any]
+
+
+def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: object) -> list[str]:
+    """What is wrong with a mapping; nothing where it is right.
+
+    Args:
+        graph: the program.
+        program: its digest.
+        facts: of the chip by field, in base units; None where unknown.
+        chip: the digest of these facts.
+        record: the mapping, as JSON gives it.
+    """
+    faults = form_faults(record, program, chip)
+    if faults:
+        return faults
+    given = cast("Mapping[str, Any]", record)
+    placed = Placed(graph, given["cores"], facts.get("chip.cores"))
+    layers, wrong = _layers(graph, facts, given["layers"])
+    if placed.faults or wrong:
+        return [*placed.faults, *wrong]
+    try:
+        loads, messages = _loads(graph, facts, placed, layers)
+    except ValueError as error:
+        return [str(error)]
+    if given["messages"] != messages:
+        faults.append(f"messages are {messages}, the file says {given['messages']}")
+    for number, core in enumerate(given["cores"]):
+        for name in LOADS:
+            value, said = int(loads[name][number]), core["load"][name]
+            if value != said:
+                faults.append(f"core {number}: {name} is {value}, the file says {said}")
+            limit = facts.get(FIELDS[name])
+            if limit is not None and value > limit:
+                faults.append(f"core {number}: {name} is {value}, above {limit}")
+    return faults
+
+
+def _layers(graph: Graph, facts: Facts, given: object) -> tuple[dict[str, Layer], list[str]]:
+    wanted = [node.name for node in layers_of(graph)]
+    if not isinstance(given, dict) or set(cast("dict[str, Any]", given)) != set(wanted):
+        return {}, ["layers: not those of the program"]
+    found: dict[str, Layer] = {}
+    faults: list[str] = []
+    for name in wanted:
+        layer, wrong = layer_faults(graph, graph[name], facts, cast("dict[str, Any]", given)[name])
+        faults += wrong
+        if layer is not None:
+            found[name] = layer
+    return found, faults
+
+
+def _loads(
+    graph: Graph, facts: Facts, placed: Placed, layers: Mapping[str, Layer]
+) -> tuple[dict[str, Ints], int]:
+    """What every core takes, from nothing but the program and where its neurons are."""
+    count = 1 + max(placed.core_of)
+    core_of = np.asarray(placed.core_of, np.int64)
+    load = {name: np.zeros(count, np.int64) for name in LOADS}
+    kinds: list[set[int]] = [set() for _ in range(count)]
+    formats: list[set[tuple[int, int]]] = [set() for _ in range(count)]
+    own: dict[str, set[tuple[int, int]]] = {name: set() for name in layers}
+    messages = 0
+    for name, home in placed.homes.items():
+        cores = core_of[home]
+        load["neurons"] += np.bincount(cores, minlength=count)
+        for core, value in zip(cores.tolist(), layers[name].thresholds.tolist(), strict=True):
+            kinds[core].add(value)
+    for source in [node for node in graph.nodes if node.op.mnemonic in LEAVES]:
+        for start, target, weights in responses(graph, source):
+            held = _held(source, layers[target], weights, facts, own[target])
+            pieces, first, order = _pieces_of(placed.homes[target])
+            for each in held:
+                sums = np.add.reduceat(each[:, order], first, axis=1)
+                reach = sums > 0
+                np.add.at(load["in_axons"], core_of[pieces], reach.sum(axis=0))
+                bits = _bits(sums, facts, layers[target].delay_bits).sum(axis=0)
+                np.add.at(load["synapse_bits"], core_of[pieces], bits)
+                if source.op.mnemonic == "integer_population":
+                    sent = reach.sum(axis=1)
+                    senders = core_of[placed.homes[source.name][start : start + len(sent)]]
+                    np.add.at(load["out_axons"], senders, sent)
+                    messages += int(sent.sum())
+    for name, home in placed.homes.items():
+        for core in np.unique(core_of[home]).tolist():
+            formats[core] |= own[name]
+    load["thresholds"] = np.asarray([len(each) for each in kinds], np.int64)
+    load["formats"] = np.asarray([len(each) for each in formats], np.int64)
+    return load, messages
+
+
+def _pieces_of(home: Ints) -> tuple[Ints, Ints, Ints]:
+    """The pieces of a layer, where each begins when its neurons are sorted, and that order."""
+    order = np.argsort(home, kind="stable")
+    pieces, first = np.unique(home[order], return_index=True)
+    return pieces, first, order
+
+
+def _held(
+    source: Node, layer: Layer, weights: Ints, facts: Facts, formats: set[tuple[int, int]]
+) -> list[Ints]:
+    """Synapses that each pair takes, once for a population and once for each bit of an image.
+
+    Raises:
+        ValueError: the file's exponent loses a bit of a weight.
+    """
+    signed = weights * layer.signs
+    image = source.op.mnemonic == "frames"
+    if image and layer.image != "planes":
+        return []
+    exponent = layer.exponents.get(source.name)
+    if exponent is None:
+        if signed.any():
+            raise ValueError(f"{layer.name}: no exponent for {source.name}")
+        return []
+    if (signed & ((1 << exponent) - 1)).any():
+        raise ValueError(f"{layer.name}: weights from {source.name} are no multiples of its power")
+    most = (1 << (facts["synapse.weight_bits"] - 1)) - 1
+    size = np.abs(signed) >> exponent
+    found: list[Ints] = []
+    for bit in [bit for bit, _ in source.type.planes] if image else [0]:
+        low = bit % 2
+        if signed.any():
+            formats.add((exponent + bit - low, layer.delay_bits))
+        scaled = size * (1 + low)
+        wide = int(scaled.max(initial=0)) > most
+        found.append((scaled + most - 1) // most if wide else (scaled > 0).astype(np.int64))
+    return found
+
+
+def _bits(synapses: Ints, facts: Facts, delay_bits: int) -> Ints:
+    """Memory of lists with so many synapses: groups with a header each, in whole words."""
+    each = facts["synapse.weight_bits"] + (facts.get("synapse.index_bits") or 0) + delay_bits
+    group = facts.get("synapse.group") or 1 << 40
+    header, word = facts.get("synapse.group_header") or 0, facts.get("synapse.word") or 1
+    total = np.zeros_like(synapses)
+    left = synapses
+    while (left > 0).any():
+        now = np.minimum(left, group)
+        words = (now * each + header + word - 1) // word * word
+        total = total + np.where(now > 0, words, 0)
+        left = left - now
+    return total

@@ -1,0 +1,123 @@
+"""What a mapping's file must look like, and where it says that every neuron is."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.chips.checking.impulses import layers_of, shape_of
+from snncc.ir import Graph
+
+KEYS = {"kind", "schema", "program", "chip", "prefer", "layers", "cores", "messages"}
+LOADS = ("neurons", "in_axons", "out_axons", "synapse_bits", "thresholds", "formats")
+MOST_CORES = 1 << 16
+MOST_PIECES = 1 << 20
+Homes = dict[str, NDArray[np.int64]]
+"""For each layer the number of the piece that holds each neuron."""
+
+
+class Placed:
+    """Pieces as a file lists them.
+
+    Attributes:
+        faults: of their form and place.
+        core_of: the core of each piece, by its number in the file.
+        homes: the piece of each neuron, by layer.
+    """
+
+    def __init__(self, graph: Graph, cores: object, there: int | None) -> None:
+        self.faults: list[str] = []
+        self.core_of: list[int] = []
+        self.homes: Homes = {
+            n.name: np.full(n.type.neurons, -1, np.int64) for n in layers_of(graph)
+        }
+        self._graph = graph
+        listed = cast("list[object]", cores) if isinstance(cores, list) else None
+        if listed is None or not 1 <= len(listed) <= MOST_CORES:
+            self.faults.append("cores: no list of cores")
+            return
+        slots: set[int] = set()
+        for number, core in enumerate(listed):
+            self._core(number, core, slots, there)
+        for name, home in self.homes.items():
+            missing = int((home < 0).sum())
+            if missing:
+                self.faults.append(f"{name}: {missing} neurons are on no core")
+
+    def _core(self, number: int, core: object, slots: set[int], there: int | None) -> None:
+        given = _record(core)
+        if given is None or set(given) != {"slot", "pieces", "load"}:
+            self.faults.append(f"core {number}: slot, pieces and load are its keys")
+            return
+        slot, pieces = given["slot"], given["pieces"]
+        if not _whole(slot) or not 0 <= slot < (there or MOST_CORES):
+            self.faults.append(f"core {number}: there is no slot {slot!r}"[:120])
+        elif slot in slots:
+            self.faults.append(f"core {number}: slot {slot} is taken")
+        else:
+            slots.add(slot)
+        if not isinstance(pieces, list) or not pieces:
+            self.faults.append(f"core {number}: no pieces")
+            return
+        for piece in cast("list[object]", pieces):
+            self._piece(number, piece)
+        load = _record(given["load"])
+        if load is None or set(load) != set(LOADS) or not all(map(_whole, load.values())):
+            self.faults.append(f"core {number}: its load is {', '.join(LOADS)}, whole numbers")
+
+    def _piece(self, core: int, piece: object) -> None:
+        given = _record(piece)
+        name = None if given is None else given.get("layer")
+        box = None if given is None else _record(given.get("box"))
+        known = isinstance(name, str) and name in self.homes
+        if given is None or set(given) != {"layer", "box"} or not known or box is None:
+            self.faults.append(f"core {core}: a piece without a layer of the program and a box")
+            return
+        sizes = shape_of(self._graph[str(name)])
+        if set(box) != set(sizes) or not all(_ends(box[n], size) for n, size in sizes.items()):
+            self.faults.append(f"core {core}: a box outside of {name}")
+            return
+        view = self.homes[str(name)].reshape([*sizes.values()])
+        part = view[tuple(slice(*box[axis]) for axis in sizes)]
+        if (part >= 0).any():
+            self.faults.append(f"core {core}: neurons of {name} are placed twice")
+        if len(self.core_of) >= MOST_PIECES:
+            self.faults.append(f"core {core}: too many pieces")
+            return
+        part[...] = len(self.core_of)
+        self.core_of.append(core)
+
+
+def form_faults(record: object, program: str, chip: str) -> list[str]:
+    """What is wrong with a file before its cores are looked at."""
+    given = _record(record)
+    if given is None or given.get("kind") != "snncc mapping" or given.get("schema") != 1:
+        return ["no mapping of schema 1"]
+    if set(given) != KEYS:
+        return [f"its keys are not {', '.join(sorted(KEYS))}"]
+    faults: list[str] = []
+    if given["program"] != program:
+        faults.append("made for another program")
+    of = _record(given["chip"])
+    if of is None or of.get("digest") != chip:
+        faults.append("made for another chip, or other facts of it")
+    if not _whole(given["messages"]) or given["prefer"] not in ("cores", "messages"):
+        faults.append("messages is a whole number, prefer is cores or messages")
+    return faults
+
+
+def _record(given: object) -> Mapping[str, Any] | None:
+    return cast("Mapping[str, Any]", given) if isinstance(given, dict) else None
+
+
+def _whole(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and abs(given) < 1 << 62
+
+
+def _ends(given: object, size: int) -> bool:
+    if not isinstance(given, list):
+        return False
+    ends = [*cast("list[object]", given)]
+    whole = [end for end in ends if isinstance(end, int) and not isinstance(end, bool)]
+    return len(ends) == len(whole) == 2 and 0 <= whole[0] < whole[1] <= size
