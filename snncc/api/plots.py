@@ -37,7 +37,7 @@ class ProgramPlots:
 
         nodes = nodes_of(self._graph, prove(self._graph), self._report)
         size = layout([node.name for node in nodes], {node.name: node.inputs for node in nodes})
-        axes = ax or _figure(size.width / 100, size.height / 100)
+        axes = ax or _figure(size.width / 80, size.height / 80)
         return _drawn(graph(axes, nodes))
 
     def weights(self, ax: "Axes | None" = None) -> "Axes":

@@ -101,9 +101,7 @@ def _target(path: str | Path) -> Path:
     return target
 
 
-def _given(
-    program: artifact.Program, images: Any, told: Mapping[str, Any], **options: Any
-) -> Any:
+def _given(program: artifact.Program, images: Any, told: Mapping[str, Any], **options: Any) -> Any:
     from snncc.report.gather import Given
 
     if images is None:
@@ -134,9 +132,7 @@ def _answers(logits: Any, count: int, classes: int) -> Any:
     if not fits or not np.isfinite(array).all():
         why = f"it is {array.dtype} {list(array.shape)}"
         help_ = f"give finite floats, [{count}, {classes}]"
-        raise SnnccError(
-            "SNN016", "reference holds no logits of these images", why=why, help=help_
-        )
+        raise SnnccError("SNN016", "reference holds no logits of these images", why=why, help=help_)
     return predictions_of(array)
 
 

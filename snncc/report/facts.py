@@ -27,7 +27,7 @@ class Identity:
         steps: T.
         populations, neurons: how many.
         integers: constants that it holds.
-        weight_bits: that weights were rounded to.
+        weight_bits: that weights were rounded to, in words.
     """
 
     network: str

@@ -210,7 +210,7 @@ def _identity(program: Program) -> Identity:
         len(sizes),
         sum(neurons for _, neurons in sizes),
         sum(int(array.size) for array in graph.constants.values()),
-        text_of(report, "weight_bits", "?"),
+        f"{bits} bits" if isinstance(bits := report.get("weight_bits"), int) else "not stated",
     )
 
 

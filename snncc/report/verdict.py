@@ -82,8 +82,11 @@ def _sentence(head: str, free: bool, levels: tuple[tuple[str, int], ...], proof:
         f"{count:,} {'is' if count == 1 else 'are'} {label}" for label, count in levels
     )
     total = sum(count for _, count in levels)
+    parts = f"of its {total:,} operations, {each}"
+    if len(levels) == 1:
+        parts = f"all of its {total:,} operations are {levels[0][0]}"
     held = (
         f", and no input can overflow {proof.current_bits} bits of a current or "
         f"{proof.membrane_bits} of a membrane"
     )
-    return f"This program is {head}: of its {total:,} operations, {each}{held if free else ''}."
+    return f"This program is {head}: {parts}{held if free else ''}."

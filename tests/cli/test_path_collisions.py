@@ -25,7 +25,7 @@ from snncc.cli.path_types import (
 
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
-    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor"),
+    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "layers"),
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {
@@ -74,7 +74,7 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
             plain = param.type is click.STRING
             assert not plain or param.name in NO_PATHS, (name, param.name, "a path or no path?")
         writing += [(name, param.name) for param in outputs(name)]
-    assert len(writing) == 8
+    assert len(writing) == 9
     assert {name for name, _ in writing} == {
         "compile",
         "verify",
@@ -82,8 +82,9 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
         "frames",
         "export",
         "doctor",
+        "report",
     }
-    assert len(PAIRS) == 28
+    assert len(PAIRS) == 33
 
 
 def words(param: click.Parameter, value: str) -> list[str]:

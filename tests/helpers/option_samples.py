@@ -47,6 +47,7 @@ MODES = {
         "nameless": "one.npz nameless.npz --program p.snncc",
         "named": "one.npz nameless.npz --program p.snncc AXES",
     },
+    "report": {"program": "p.snncc -o r.html", "run": "p.snncc d.npz:x -o r.html"},
     "warm": {"all": "", "program": "p.snncc"},
     "export": {"there": "p.snncc --to lava -o bundle"},
     "targets": {"all": ""},
@@ -150,6 +151,18 @@ SAMPLES = {
         "axes": "AXES",
         "as_json": "--json",
     },
+    "report": {
+        "labels": "--labels y",
+        "reference": "--reference logits",
+        "beside": "--beside two.npz",
+        "layers": "--layer NODE",
+        "limit": "--limit 3",
+        "detail": "--detail 1",
+        "register": "--register 24",
+        "profile": "--profile",
+        "threads": "--threads 99",
+        "as_json": "--json",
+    },
     "warm": {"as_json": "--json"},
     "export": {"force": "--force", "as_json": "--json"},
     "targets": {"as_json": "--json"},
@@ -207,6 +220,9 @@ VAIN = {
     ("compare", "other way"): {"executor_a", "axes"},
     ("compare", "nameless"): {"data", "executor_a", "executor_b"},
     ("compare", "named"): {"data", "executor_a", "executor_b", "axes"},
+    ("report", "program"): {
+        *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
+    },
     ("doctor", "made"): {"lava_python"},
 }
 UNSEEN = {

@@ -172,6 +172,6 @@ def first(facts: Facts) -> Section:
             "look at where the curves begin to have another form."
         )
         made = svg_of("trace", draw, 1.9, 0.9)
-        pictures = (Picture(made, "Membranes of the first neuron that differs", caption),)
+        pictures = (Picture(made, "Membranes of the first neuron that differs", caption, True),)
     table = Table("That neuron", ("", "this program", "the other"), found.first.states)
     return Section("divergence", title, tuple(lines), pictures, (table,))

@@ -72,6 +72,9 @@
     drawing.setAttribute("width", size[0] * scale);
     drawing.setAttribute("height", size[1] * scale);
   };
+  const canvas = document.getElementById("canvas");
+  zoom(Math.min(1, Math.max(0.55, (canvas.clientWidth - 4) / size[0])));
+  canvas.scrollLeft = (canvas.scrollWidth - canvas.clientWidth) / 2;
   document.getElementById("smaller").addEventListener("click", () => zoom(0.8));
   document.getElementById("larger").addEventListener("click", () => zoom(1.25));
 })();

@@ -141,7 +141,9 @@ def answers(facts: Facts) -> Section:
         f"Rows are the {'labels' if found.rows == 'label' else 'answers of the original network'}, "
         "columns the program's. Look for a red column: a class that too much is taken for."
     )
-    picture = Picture(svg_of("confusion", draw, 4.0, 0.9, top=BARE), "Confusion matrix", caption)
+    picture = Picture(
+        svg_of("confusion", draw, 4.0, 0.9, top=BARE), "Confusion matrix", caption, small=True
+    )
     wrong = sorted((each for each in found.confusion if each[0] != each[1]), key=lambda e: -e[2])
     rows = tuple((str(row), str(column), f"{images:,}") for row, column, images in wrong[:20])
     header = (found.rows, "answered", "images")

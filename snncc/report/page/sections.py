@@ -11,11 +11,13 @@ class Picture:
         svg: as it stands in the page.
         told: what it shows, for those who do not see it.
         caption: what to look for.
+        small: whether it is read where it is small; others keep a width and are moved sideways.
     """
 
     svg: str
     told: str
     caption: str
+    small: bool = False
 
 
 @dataclass(frozen=True)

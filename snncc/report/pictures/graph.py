@@ -28,7 +28,7 @@ def graph(axes: Any, nodes: Sequence[NodeFacts], palette: Palette = PAPER) -> An
         for line, height in ((short(node.name, 24), -8), (below(node), 9)):
             axes.text(
                 *(x, y + height, line),
-                **{"ha": "center", "va": "center", "fontsize": 5, "color": palette.ink},
+                **{"ha": "center", "va": "center", "fontsize": 6, "color": palette.ink},
                 parse_math=False,
             )
     axes.set_xlim(0, found.width)

@@ -6,7 +6,7 @@ from typing import Any
 from snncc.report.activity import Watched
 from snncc.report.difference import LayerFlips
 from snncc.report.origin import Beside
-from snncc.report.pictures.style import PAPER, Palette, legend, plain, rows
+from snncc.report.pictures.style import PAPER, Palette, bars, legend, plain, rows
 from snncc.report.widths import WidthFacts
 from snncc.report.work import TimeFacts, WorkFacts
 
@@ -21,7 +21,7 @@ def rates(
     names = [name for name, _ in found]
     shares = [100 * rate for _, rate in found]
     plain(axes, palette, "spikes of a neuron at a step, %")
-    axes.barh(range(len(names)), shares, 0.62, color=palette.own, label="program")
+    bars(axes, shares, palette.own, "program")
     known = (
         [(i, 100 * beside[n].rate) for i, n in enumerate(names) if n in beside] if beside else []
     )
@@ -32,7 +32,7 @@ def rates(
         )
         legend(axes, palette)
     rows(axes, names, palette)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, _room([*shares, *(value for value, _ in known)]))
     return axes
 
 
@@ -46,9 +46,11 @@ def margins(
     """Share of membranes near the threshold, and of spikes that differ, by layer."""
     names = [each.name for each in watched] or [each.name for each in flips] or list(beside or {})
     plain(axes, palette, "of images, steps and neurons, %")
+    shown: list[float] = []
     if watched:
         near = [100 * each.near / max(1, each.membranes) for each in watched]
-        axes.barh(range(len(names)), near, 0.62, color=palette.faint, label="near the threshold")
+        shown += near
+        bars(axes, near, palette.faint, "near the threshold")
     place = {name: i for i, name in enumerate(names)}
     for layers, mark, colour, label in (
         (
@@ -62,21 +64,19 @@ def margins(
         known = [(100 * share, place[name]) for name, share in layers.items() if name in place]
         if known:
             values, places = zip(*known, strict=True)
+            shown += values
             axes.plot(values, places, mark, markersize=4, color=colour, label=label, zorder=3)
     legend(axes, palette)
     rows(axes, names, palette)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, _room(shown))
     return axes
 
 
 def work(axes: Any, found: Sequence[WorkFacts], palette: Palette = PAPER) -> Any:
     """Synaptic operations an image, by projection, on a logarithmic axis."""
     plain(axes, palette, "synaptic operations an image")
-    places = range(len(found))
-    axes.barh(places, [each.dense for each in found], 0.62, color=palette.faint, label="dense")
-    axes.barh(
-        places, [each.effective for each in found], 0.34, color=palette.own, label="effective"
-    )
+    bars(axes, [each.dense for each in found], palette.faint, "dense")
+    bars(axes, [each.effective for each in found], palette.own, "effective", 0.34)
     rows(axes, [each.name for each in found], palette)
     largest = max((max(each.dense, each.effective) for each in found), default=1.0)
     axes.set_xscale("symlog", linthresh=1.0)
@@ -90,9 +90,9 @@ def work(axes: Any, found: Sequence[WorkFacts], palette: Palette = PAPER) -> Any
 def times(axes: Any, found: Sequence[TimeFacts], palette: Palette = PAPER) -> Any:
     """Microseconds of one image, by unit of the simulator."""
     plain(axes, palette, "microseconds of one image on one thread")
-    axes.barh(range(len(found)), [1e6 * each.seconds for each in found], 0.62, color=palette.own)
+    bars(axes, [1e6 * each.seconds for each in found], palette.own)
     rows(axes, [each.name for each in found], palette)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, _room([1e6 * each.seconds for each in found]))
     return axes
 
 
@@ -101,9 +101,8 @@ def widths(
 ) -> Any:
     """Bits of membranes: declared, proved, reached; and the line of a register."""
     plain(axes, palette, "bits, sign included")
-    places = range(len(found))
-    axes.barh(places, [each.bits[0] for each in found], 0.62, color=palette.faint, label="declared")
-    axes.barh(places, [each.bits[1] for each in found], 0.34, color=palette.own, label="proved")
+    bars(axes, [each.bits[0] for each in found], palette.faint, "declared")
+    bars(axes, [each.bits[1] for each in found], palette.own, "proved", 0.34)
     known = [(each.bits[2], i) for i, each in enumerate(found) if each.bits[2] is not None]
     if known:
         values, at = zip(*known, strict=True)
@@ -115,3 +114,8 @@ def widths(
     axes.set_xticks(range(0, most, 4 if most <= 40 else 8))
     legend(axes, palette, 4)
     return axes
+
+
+def _room(values: Sequence[float]) -> float:
+    """The right end of an axis that shows all of these."""
+    return 1.05 * max(values, default=0.0) or 1.0

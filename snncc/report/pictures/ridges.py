@@ -8,7 +8,7 @@ import numpy as np
 from snncc.ir import Array
 from snncc.report.activity import Watched
 from snncc.report.activity import edges as of_membranes
-from snncc.report.pictures.style import PAPER, Palette, plain, rows
+from snncc.report.pictures.style import PAPER, Palette, filled, plain, rows
 from snncc.report.weights import WeightFacts
 from snncc.report.weights import edges as of_weights
 
@@ -20,8 +20,7 @@ def membranes(axes: Any, watched: Sequence[Watched], palette: Palette = PAPER) -
     """Membranes at the comparison, in thresholds from the threshold; right of the line it fires."""
     borders = of_membranes()
     plain(axes, palette, "membrane minus threshold, in thresholds")
-    for row, each in enumerate(watched):
-        _ridge(axes, row, borders, np.asarray(each.counts), palette.own)
+    _ridges(axes, borders, [each.counts for each in watched], palette.own)
     axes.axvline(0, color=palette.alarm, linewidth=1.2)
     rows(axes, [each.name for each in watched], palette)
     axes.set_xlim(borders[0], borders[-1])
@@ -35,8 +34,8 @@ def weights(axes: Any, found: Sequence[WeightFacts], palette: Palette = PAPER) -
     """
     borders = of_weights()
     plain(axes, palette, "weight, as a share of the largest that its bits hold")
+    _ridges(axes, borders, [each.counts for each in found], palette.own)
     for row, each in enumerate(found):
-        _ridge(axes, row, borders, np.asarray(each.counts), palette.own)
         if each.clipped:
             axes.text(
                 *(1.05, row, f"{each.clipped:,}"),
@@ -49,19 +48,16 @@ def weights(axes: Any, found: Sequence[WeightFacts], palette: Palette = PAPER) -
     return axes
 
 
-def _ridge(axes: Any, row: int, borders: Array, counts: Array, colour: str) -> None:
-    """Bins as steps above a base line; the root of a count, so that rare ones are seen."""
-    high = np.sqrt(counts / max(1, int(counts.max(initial=0))))
-    kept = np.flatnonzero(counts)
-    if kept.size == 0:
-        return
-    first, last = int(kept[0]), int(kept[-1])
-    axes.stairs(
-        row + 0.4 - TALL * high[first : last + 1],
-        borders[first : last + 2],
-        baseline=row + 0.4,
-        fill=True,
-        color=colour,
-        alpha=0.75,
-        linewidth=0,
-    )
+def _ridges(axes: Any, borders: Array, every: Sequence[Sequence[int]], colour: str) -> None:
+    """Bins as steps above each row's base; the root of a count, so that rare ones are seen."""
+    shapes: list[list[tuple[float, float]]] = []
+    for row, found in enumerate(every):
+        counts, base = np.asarray(found), row + 0.4
+        kept = np.flatnonzero(counts)
+        if kept.size:
+            first, last = int(kept[0]), int(kept[-1]) + 1
+            high = base - TALL * np.sqrt(counts[first:last] / counts.max())
+            at, steps = np.repeat(borders[first : last + 1], 2)[1:-1], np.repeat(high, 2)
+            around = [(float(at[0]), base), *zip(at.tolist(), steps.tolist(), strict=True)]
+            shapes.append([*around, (float(at[-1]), base)])
+    filled(axes, shapes, colour, alpha=0.75)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snncc.diagnostics import printable
+from snncc.report.extras import library
 
 LABEL = 24
 """Characters of a name beside an axis; the end of a module path says more than its beginning."""
@@ -61,17 +62,52 @@ def plain(axes: Any, palette: Palette, x: str = "", y: str = "") -> None:
 
 def rows(axes: Any, names: Sequence[str], palette: Palette) -> None:
     """One row for each name, the first at the top."""
-    axes.set_yticks(range(len(names)))
-    axes.set_yticklabels([short(name) for name in names], parse_math=False)
+    axes.set_yticks([])  # a tick has four parts, each drawn: texts alone are several times faster
+    at = axes.get_yaxis_transform()
+    for row, name in enumerate(names):
+        axes.text(
+            *(-0.015, row, short(name)),
+            **{"transform": at, "ha": "right", "va": "center", "fontsize": 8},
+            **{"color": palette.ink, "parse_math": False},
+        )
     axes.set_ylim(len(names) - 0.4, -0.9)
     axes.grid(axis="x", color=palette.faint, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
+def bars(
+    axes: Any, values: Sequence[float], colour: str, label: str = "", thick: float = 0.62
+) -> None:
+    """One bar for each row, from 0."""
+    half = thick / 2
+    shapes = [
+        [(0, row - half), (value, row - half), (value, row + half), (0, row + half)]
+        for row, value in enumerate(values)
+    ]
+    filled(axes, shapes, colour, label)
+
+
+def filled(
+    axes: Any,
+    shapes: Sequence[Sequence[tuple[float, float]]],
+    colour: str,
+    label: str = "",
+    alpha: float = 1.0,
+) -> None:
+    """Polygons, all in one object: one for each would take most of the time of a page."""
+    collections = library("matplotlib.collections", "a picture")
+    axes.add_collection(
+        collections.PolyCollection(
+            shapes, facecolors=colour, linewidths=0, label=label or None, alpha=alpha
+        ),
+        autolim=False,
+    )
+
+
 def legend(axes: Any, palette: Palette, columns: int = 3) -> None:
     """Above the picture, where it hides nothing; bars first, as they were drawn."""
     handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(handles)), key=lambda i: not hasattr(handles[i], "patches"))
+    order = sorted(range(len(handles)), key=lambda i: not hasattr(handles[i], "get_paths"))
     axes.legend(
         [handles[i] for i in order],
         [labels[i] for i in order],
