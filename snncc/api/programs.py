@@ -1,6 +1,6 @@
 """Programs as Python callers hold them: run, verify, save, export."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
 from snncc.api.checks import choice, flag, mapping, path_of, several, whole
 from snncc.api.page import program_page
+from snncc.api.plots import ProgramPlots
+from snncc.api.reports import Report
 from snncc.api.results import Recorded, RecordedPopulations, Result
 from snncc.api.verdicts import Verdict
 from snncc.artifact import computation_digest
@@ -46,14 +48,15 @@ class Program:
 
     Attributes:
         graph: the integer program itself, node by node.
-        report: facts in JSON form: the network, options, what was folded where, fidelity.
+        report: facts in JSON form: the network, options, what was folded where, fidelity; called,
+            `report("net.html", images)`, it writes a page with pictures.
         notes: sentences for the user, of the compilation; none for a program that was read.
     """
 
     def __init__(self, program: artifact.Program, notes: Collection[str] = ()) -> None:
         self._program = program
         self.graph: Graph = program.graph
-        self.report: Mapping[str, Any] = program.provenance
+        self.report = Report(program.provenance, program, self._images)
         self.notes: tuple[str, ...] = tuple(notes)
         self._executors: dict[tuple[str, str, int | None], Execute] = {}
 
@@ -76,6 +79,11 @@ class Program:
     def populations(self) -> tuple[str, ...]:
         """Names of the populations, in the order of the network."""
         return tuple(node.name for node in population_nodes(self.graph))
+
+    @property
+    def plot(self) -> ProgramPlots:
+        """Pictures as matplotlib's axes: `program.plot.graph()`."""
+        return ProgramPlots(self.graph, self.report)
 
     def save(self, path: str | Path) -> str:
         """Writes the program and its report; if both are equal, so are the bytes.

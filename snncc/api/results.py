@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.api.plots import ResultPlots
+
 Ints = NDArray[np.int64]
 
 
@@ -83,6 +85,11 @@ class Result:
     spike_rates: Mapping[str, float]
     spikes: Mapping[str, Recorded]
     membranes: Mapping[str, Recorded]
+
+    @property
+    def plot(self) -> ResultPlots:
+        """Pictures as matplotlib's axes: `result.plot.raster("layer")`."""
+        return ResultPlots(self)
 
     def accuracy(self, labels: Any) -> float:
         """Share of images whose prediction is the label.

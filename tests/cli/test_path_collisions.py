@@ -25,7 +25,7 @@ from snncc.cli.path_types import (
 
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
-    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes"),
+    *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes", "layers"),
     "convention",
 }
 """Parameters that take a text which is no path."""
@@ -85,8 +85,9 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
         "export",
         "map",
         "doctor",
+        "report",
     }
-    assert len(PAIRS) == 30
+    assert len(PAIRS) == 35
 
 
 def words(param: click.Parameter, value: str) -> list[str]:

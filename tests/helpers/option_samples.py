@@ -55,6 +55,7 @@ MODES = {
         "shown": "m.snncc --chip chip.toml",
         "check": "m.snncc --chip chip.toml --check net.map.json",
     },
+    "report": {"program": "p.snncc -o r.html", "run": "p.snncc d.npz:x -o r.html"},
     "warm": {"all": "", "program": "p.snncc"},
     "export": {"there": "p.snncc --to lava -o bundle"},
     "targets": {"all": ""},
@@ -170,6 +171,18 @@ SAMPLES = {
         "checked": "--check net.map.json",
         "as_json": "--json",
     },
+    "report": {
+        "labels": "--labels y",
+        "reference": "--reference logits",
+        "beside": "--beside two.npz",
+        "layers": "--layer NODE",
+        "limit": "--limit 3",
+        "detail": "--detail 1",
+        "register": "--register 24",
+        "profile": "--profile",
+        "threads": "--threads 99",
+        "as_json": "--json",
+    },
     "warm": {"as_json": "--json"},
     "export": {"force": "--force", "as_json": "--json"},
     "targets": {"as_json": "--json"},
@@ -236,6 +249,9 @@ VAIN = {
     ("fit", "all"): {"changes"},
     ("map", "check"): {"output", "prefer"},
     ("map", "made"): {"checked"},
+    ("report", "program"): {
+        *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
+    },
     ("doctor", "made"): {"lava_python"},
 }
 UNSEEN = {

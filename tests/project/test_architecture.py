@@ -54,6 +54,10 @@ ALLOWED = {
         "snncc.machine",
         "snncc.events",
     },
+    "snncc.report": {
+        *("snncc.execution", "snncc.data", "snncc.ir", "snncc.diagnostics", "snncc.artifact"),
+        *("snncc.mfi", "snncc.runtime", "snncc.report"),
+    },
     "snncc.targets": {
         "snncc.execution",
         *("snncc.ir", "snncc.diagnostics", "snncc.passes", "snncc.quantize", "snncc.mfi"),

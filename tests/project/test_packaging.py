@@ -37,7 +37,10 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
                 and len(relative.parts) > 1
                 and (root / part / relative.parts[1]).is_symlink()
             )
-            if file.suffix in (".py", ".typed", ".txt", ".gz", ".toml") and not linked:
+            if (
+                file.suffix in (".py", ".typed", ".txt", ".gz", ".toml", ".css", ".js", ".jinja")
+                and not linked
+            ):
                 target = copy / relative
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
@@ -58,6 +61,9 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
     assert described <= names
     assert {
         "snncc/py.typed",
+        "snncc/report/page/page.css",
+        "snncc/report/page/page.html.jinja",
+        "snncc/report/page/page.js",
         "snncc/backends/cpu/vm/units.ll.gz",
         "snncc/backends/lava_nc/constraints.txt",
     } <= names
