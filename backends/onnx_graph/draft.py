@@ -101,7 +101,6 @@ class Draft:
         """The input that says how many steps to run: nothing else that enters has a time axis."""
         if self._steps is None:
             self._steps = self.w.input(STEPS_INPUT, [1], np.int64)
-            self.w.default(self._steps, np.array([self.graph.steps], np.int64))
         return self._steps
 
     # What enters, and what lasts.

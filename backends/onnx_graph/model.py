@@ -111,18 +111,20 @@ def _metadata(program: Program, draft: Draft, form: str, record: Collection[str]
     }
 
 
-def zero_states(model: Any, images: int) -> dict[str, Any]:
-    """What every state is before the first step.
+def start_inputs(model: Any, images: int) -> dict[str, Any]:
+    """What enters beside images in a run from the start: states of zeros, the program's T.
 
     Args:
         model: of `onnx_model`.
         images: in the batch.
     """
+    steps = int(model.metadata_props["snncc.steps"])
+    known = {STEPS_INPUT: np.array([steps], np.int64), STEP_INPUT: np.array(0, np.int64)}
     found: dict[str, Any] = {}
-    for value in model.graph.inputs:
-        if value.name.endswith("[state]"):
-            sizes = [images if str(size) == BATCH_LENGTH else int(size) for size in value.shape]
-            found[value.name] = np.zeros(sizes, value.type.dtype.numpy())
+    for value in model.graph.inputs[1:]:
+        sizes = [images if str(size) == BATCH_LENGTH else size for size in value.shape]
+        zeros = np.zeros([int(size) for size in sizes], value.type.dtype.numpy())
+        found[value.name] = known.get(value.name, zeros)
     return found
 
 

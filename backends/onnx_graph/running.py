@@ -18,7 +18,7 @@ from snncc.backends.onnx_graph.model import (
     onnx_model,
     serialised,
     spikes_name,
-    zero_states,
+    start_inputs,
 )
 from snncc.diagnostics import SnnccError
 from snncc.execution import Execute, Execution, Images, check_images, recorded_names
@@ -100,7 +100,7 @@ def _executed(
     ends: float,
 ) -> Execution:
     outputs = [READOUT, LOGITS, *map(spikes_name, names), *map(membranes_name, sorted(kept))]
-    found = _run(session, outputs, {IMAGES: images, **zero_states(model, len(images))}, ends)
+    found = _run(session, outputs, {IMAGES: images, **start_inputs(model, len(images))}, ends)
     by_name = dict(zip(outputs, found, strict=True))
     spikes = {name: by_name[spikes_name(name)] for name in names}
     membranes = {name: by_name[membranes_name(name)].astype(np.int64) for name in kept}

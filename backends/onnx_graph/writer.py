@@ -41,11 +41,6 @@ class Writer:
         self.inputs.append(made)
         return made
 
-    def default(self, made: Any, array: Array) -> None:
-        """What an input is where a run does not give it."""
-        made.const_value = self.ir.tensor(array, name=made.name)
-        self.initializers.append(made)
-
     def output(self, value: Any, name: str, sizes: Sequence[Length], dtype: Any) -> None:
         """A value under a name that users know."""
         (made,) = self._node("Identity", [value], 1, {})

@@ -20,7 +20,7 @@ from snncc.backends.onnx_graph.model import (  # noqa: E402 (they need the libra
     onnx_model,
     serialised,
     spikes_name,
-    zero_states,
+    start_inputs,
 )
 from snncc.backends.onnx_graph.running import session_of  # noqa: E402
 
@@ -54,8 +54,7 @@ class Graphs:
         self.names = [node.name for node in graph.select(IntegerPopulation)]
         self.model = onnx_model(Program(graph, {}), form, self.names)
         self.session: Any = session_of(serialised(self.model))
-        with_default = self.session.get_overridable_initializers()
-        self.inputs = [given.name for given in (*self.session.get_inputs(), *with_default)]
+        self.inputs = [given.name for given in self.session.get_inputs()]
         self.outputs = [given.name for given in self.session.get_outputs()]
 
     @property
@@ -64,7 +63,7 @@ class Graphs:
 
     def run(self, images: np.ndarray, states: States | None = None, **given: Any) -> Run:
         """One run, from zero states unless others are given."""
-        before = zero_states(self.model, len(images)) if states is None else states
+        before = start_inputs(self.model, len(images)) | (states or {})
         feed = {"images": np.ascontiguousarray(images), **before, **given}
         found = dict(zip(self.outputs, self.session.run(self.outputs, feed), strict=True))
         return Run(
@@ -72,7 +71,7 @@ class Graphs:
             found["logits"],
             {name: found[spikes_name(name)] for name in self.names},
             {name: found[membranes_name(name)] for name in self.names},
-            {name: found[name.replace("[state]", "[next]")] for name in before},
+            {n: found[n.replace("[state]", "[next]")] for n in before if n.endswith("[state]")},
         )
 
     def steps_of(self, images: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_one_step_at_a_time(first: int) -> None:
     assert stepwise > 0, "constants of a step are chosen by its number"
 
 
-@pytest.mark.parametrize("first", range(0, 36, 6))
+@pytest.mark.parametrize("first", range(0, 18, 6))
 def test_random_networks(first: int) -> None:
     """Weights of 4, 8 and 16 bits, gains and unshared weights; in parts where T is the run's."""
     spikes = 0
@@ -74,14 +74,14 @@ def test_random_networks(first: int) -> None:
 
 def test_parts_of_a_run_with_states_handed_on_are_the_whole_run() -> None:
     cut = 0
-    for seed in range(12):
+    for seed in range(8):
         graph = lowered(seed)
         given = random_images(random_network(seed), seed, 3)
         if fixed(graph):
             continue
         cut += 1
         same_as_interpreted(graph, given, in_two_parts(graph, given, 1), seed)
-    assert cut > 3
+    assert cut > 2
 
 
 def test_a_run_says_how_many_steps() -> None:
@@ -128,7 +128,7 @@ def test_what_enters(domain: tuple[int, int], timed: bool) -> None:
 
 
 def test_the_checker_of_onnx_finds_no_fault() -> None:
-    for seed in range(0, 20, 2):
+    for seed in range(0, 8, 2):
         for form in ("scan", "step"):
             model = checked(serialised(Graphs(drawn(seed), form).model))
             assert model.opset_import[0].version == 17
