@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from snncc.backends.onnx_graph.steps import fixes_steps, prove_steps
 from snncc.backends.onnx_graph.value import LEADING, Dtype, Value
 from snncc.backends.onnx_graph.writer import Length, Writer
-from snncc.ir import TIME, Array, Graph, Node, Param, ValueType, params_of
+from snncc.ir import TIME, Array, Graph, Node, Param, ValueType
 from snncc.ir.arrays import spread
 
 SCAN, STEP = "scan", "step"
@@ -44,6 +45,7 @@ class Draft:
         w: the writer.
         stepwise: whether the graph is of one step: then no value has the time axis.
         fixed: whether constants differ from step to step, so that T is the program's.
+        proved: for how many steps types hold, and the intervals of membranes.
         membranes: Z of each population, with the axes of its spikes.
         states: of populations and of the readout, in the program's order.
         logits: the answer in real units.
@@ -52,7 +54,7 @@ class Draft:
     def __init__(self, graph: Graph, form: str) -> None:
         self.graph, self.stepwise = graph, form == STEP
         self.w = Writer()
-        self.fixed = any(TIME in param.axes for node in graph.nodes for param in params_of(node.op))
+        self.fixed, self.proved = fixes_steps(graph), prove_steps(graph)
         self.membranes: dict[str, Value] = {}
         self.states: list[State] = []
         self.images: Any = None

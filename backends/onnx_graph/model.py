@@ -100,6 +100,7 @@ def _metadata(program: Program, draft: Draft, form: str, record: Collection[str]
         "profile": graph.profile,
         "form": form,
         "steps": str(graph.steps),
+        "proved_steps": str(draft.proved.steps),
         "unit": repr(unit),
         "populations": populations,
         "inputs": inputs,

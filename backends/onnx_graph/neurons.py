@@ -144,7 +144,7 @@ def _numbers(at: At, op: IntegerPopulation, order: tuple[str, ...]) -> _Numbers:
             return np.full([1] * len(order), default, np.int64)
         return at.draft.over(param, order)
 
-    low, high = op.membrane
+    low, high = at.draft.proved.membranes[at.node.name]
     least, most = at.inputs[0].range or (0, 0)
     signs, thresholds = over(op.polarity, 1), over(op.threshold, 0)
     added = signs * over(op.offset, 0) + over(op.bias, 0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from snncc.artifact import Program
 from snncc.backends.onnx_graph.draft import FORMS
@@ -47,6 +48,11 @@ def _machine(_python: Path | None) -> Machine:
     return Machine("this process", text, found, onnx_executor)
 
 
+def _proved(model: Any) -> str:
+    """For how many steps a run may go on."""
+    return f"proved for {int(model.metadata_props['snncc.proved_steps']):,} from the start"
+
+
 def _export(form: str, program: Program, path: Path, force: bool) -> Exported:
     check_free(path, force)
     model = onnx_model(program, form)
@@ -60,6 +66,7 @@ def _export(form: str, program: Program, path: Path, force: bool) -> Exported:
         {
             "form": form,
             "opset": OPSET,
+            "proved_steps": int(model.metadata_props["snncc.proved_steps"]),
             "nodes": nodes,
             "files": [str(file) for file in files],
             "bytes": sum(sizes),
@@ -68,6 +75,7 @@ def _export(form: str, program: Program, path: Path, force: bool) -> Exported:
         },
         (
             ("form", f"{form}, opset {OPSET}"),
+            ("steps", f"T = {program.graph.steps}, {_proved(model)}"),
             (
                 "graph",
                 f"{nodes:,} nodes, {sum(sizes):,} bytes in {' and '.join(f.name for f in files)}",

@@ -87,6 +87,37 @@ def wide() -> Program:
     return Program(b.finish(b.add(IntegerReadout(), [head])), {})
 
 
+def one_neuron(weight: int, steps: int = 5) -> Program:
+    """255 times the weight at most enter at every step, and stay; it never fires."""
+    b = GraphBuilder("integer", steps, "exact")
+    image = b.add(Frames(("p",), (1,)), name="image")
+    current = b.add(
+        Contract(b.constant("w", np.array([[weight]]), ("n", "p")), ("p",), ("n",)), [image]
+    )
+    op = IntegerPopulation(b.constant("v", np.array(1 << 50), ()), decay=(1, 0))
+    op = replace(op, membrane=op.membrane_range(b[current].type, b.context))
+    spikes = b.add(op, [current], name="n")
+    head = b.add(Contract(b.constant("h", np.array([[1]]), ("k", "n")), ("n",), ("k",)), [spikes])
+    return Program(b.finish(b.add(IntegerReadout(), [head])), {})
+
+
+@pytest.mark.parametrize(
+    ("weight", "times"), [(1, 16), (1 << 19, 2), (1 << 20, 1), (-(1 << 20), 1), (1 << 24, 16)]
+)
+def test_it_says_for_how_many_steps_its_integers_are_proved(weight: int, times: int) -> None:
+    """As long as a membrane that keeps all that comes needs no more than the type that it has."""
+    found = onnx_model(one_neuron(weight)).metadata_props
+    assert (found["snncc.steps"], found["snncc.proved_steps"]) == ("5", str(5 * times))
+
+
+def test_more_steps_than_the_program_has_are_those_of_a_longer_one() -> None:
+    """Ten steps of a graph of five, as far as it is proved."""
+    short, long = one_neuron(1 << 19), one_neuron(1 << 19, steps=10)
+    images = np.array([[255], [3], [0]], np.uint8)
+    run = onnx_runs.Graphs(short.graph, "scan").run(images, steps=np.array([10]))
+    same_as_interpreted(long.graph, images, run)
+
+
 def test_constants_past_the_limit_lie_beside_the_graph(tmp_path: Path) -> None:
     import onnx
     import onnxruntime
