@@ -65,6 +65,6 @@ $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
 
 # spikingjelly asks for torchvision and torchaudio, which it does not need here: --no-deps.
 $(DEV_STAMP): $(STAMP)
-	$(PIP) -e '.[compile,dense,events,report,dev]'
+	$(PIP) -e '.[compile,dense,onnx,events,report,dev]'
 	$(PIP) --no-deps spikingjelly
 	@touch $@

@@ -55,6 +55,7 @@ def lava() -> Target:
         profiles=("exact", registers.PROFILE),
         machine=_machine,
         export=_export,
+        asks_for_python=True,
     )
 
 

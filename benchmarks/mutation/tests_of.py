@@ -76,7 +76,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "backends/cpu/dense/choice.py": ("dense_kernels",),
     "snncc/data/labels.py": ("label_checks", "judged_by_labels"),
     "runtime/proofs/kernel_inspection.py": ("kernel_inspection",),
-    "backends/cpu/dense/timing.py": ("dense_kernels", "dense_onnx"),
+    "backends/cpu/dense/timing.py": ("dense_kernels",),
     "backends/lava_nc/running/executor.py": ("run_on_lava",),
     "runtime/compare/layer_evidence.py": ("compare", "compare_command"),
     "runtime/compare/layer_inputs.py": ("compare", "compare_command"),

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from dense_onnx import READOUT, dense_onnx
 from torch import nn
 
+from snncc.artifact import Program
+from snncc.backends.onnx_graph.inputs import IMAGES
+from snncc.backends.onnx_graph.model import READOUT, onnx_model, serialised, start_inputs
 from speed.networks import FOLDER, Network
 from speed.rounds import Contender
 from speed.torch_contenders import PlainNeurons, with_neurons
@@ -18,10 +20,10 @@ OPSET = 17
 
 
 def dense_integer_onnx(network: Network, batch: int, threads: int) -> Contender:
-    """The integer program by `dense_onnx`; its caller compares bits."""
-    model = dense_onnx(network.graph, batch).SerializeToString()
-    session = _session(model, threads)
-    feed = {session.get_inputs()[0].name: network.images[:batch]}
+    """The integer program as `snncc export --to onnx` writes it; its caller compares bits."""
+    model = onnx_model(Program(network.graph, {}))
+    session = _session(serialised(model), threads)
+    feed = {IMAGES: network.images[:batch], **start_inputs(model, batch)}
 
     def answer() -> np.ndarray:
         (readout,) = session.run([READOUT], feed)

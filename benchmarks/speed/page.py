@@ -19,7 +19,7 @@ median (least to most). Warm-up runs are apart. Made by one command:
 CONTENDERS = """\
 Contenders: SpikingJelly multi-step, and compiled by torch.compile where that ends in time; the same
 network with the neurons of snnTorch and Norse; the integer program as dense integer ONNX
-(`benchmarks/dense_onnx.py`, the same bits); the original as float ONNX. Both in onnxruntime. All of
+(`snncc export --to onnx`, the same bits); the original as float ONNX. Both in onnxruntime. All of
 them have as many threads as ours. The weights of the networks at 224x224 are random and fire at
 about 10 % ([full_size.md](full_size.md)).
 """

@@ -1,6 +1,6 @@
 """Programs as Python callers hold them: run, verify, save, export."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,25 +174,33 @@ class Program:
         judgement = Policy(wanted, allowed).judge(proof)
         return Verdict.of(proof, judgement, level)
 
-    def export(self, target: str, directory: str | Path, *, force: bool = False) -> None:
+    def export(
+        self, target: str, directory: str | Path, *, form: str | None = None, force: bool = False
+    ) -> None:
         """Writes the program for another system.
 
         Args:
-            target: "lava": a folder of Python that builds the network from Lava processes.
-            directory: to write; it is made, or must be empty.
+            target: "lava": a folder of Python that builds the network from Lava processes; "onnx":
+                a file, an integer graph of ONNX.
+            directory: to write: a folder, which is made or must be empty, or for "onnx" a file,
+                which must not be there.
+            form: of "onnx": "scan", all steps in one run (None too), or "step", one step a run.
             force: replaces an unchanged earlier export that is there.
 
         Raises:
-            SnnccError: SNN001 for an unknown target, SNN002 when the folder cannot be written,
-                SNN036 or SNN040 for what the target has no form for.
+            SnnccError: SNN001 for an unknown target or form, SNN002 when it cannot be
+                written, SNN036 or SNN040 for what the target has no form for, SNN050 when a
+                package that it needs is not installed.
         """
-        from snncc.targets.registry import exporter, that_export
+        from snncc.targets.registry import exporter, that_export, that_have_forms
 
         choice("target", target, that_export())
-        folder, replaces = path_of("directory", directory), flag("force", force)
-        check_no_key("directory", folder)
+        if form is not None:
+            choice("form", form, that_have_forms())
+        place, replaces = path_of("directory", directory), flag("force", force)
+        check_no_key("directory", place)
         with in_words_of_python():
-            exporter(target)(self._program, folder, replaces)
+            exporter(target, form)(self._program, place, replaces)
 
     def fit(self, chip: str | Path, *, changes: Mapping[str, object] | None = None) -> "Fit":
         """Says whether the program fits a chip; `answer` is the verdict in words.

@@ -126,6 +126,20 @@ class OutputFolder(PathType):
         return [Place(option, value, True, True)]
 
 
+class OutputOfTarget(OutputFolder):
+    """What is exported: a folder, or a file where the registry says so of the target."""
+
+    def file_in(self, given: Given) -> OutputFile | None:
+        """The file that a call writes; None for a folder."""
+        from snncc.targets.registry import TARGETS
+
+        entry = TARGETS.get(given["target"])
+        return None if entry is None or entry.file is None else OutputFile(*entry.file)
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        return [Place(option, value, True, self.file_in(given) is None)]
+
+
 class DataPath(PathType):
     """An array, FILE.npz:KEY, or with it a folder of images; the command gets the text."""
 

@@ -14,7 +14,7 @@ import click
 from snncc.artifact.kinds import FOLDER, IMAGE, NUMPY, PROGRAM, kind_of
 from snncc.artifact.paths import is_folder
 from snncc.cli.output import say
-from snncc.cli.path_types import ModelName, OutputFile, PathType, Place
+from snncc.cli.path_types import ModelName, OutputFile, OutputOfTarget, PathType, Place
 from snncc.data.specs import check_no_key, split_spec
 from snncc.diagnostics import Finding, SnnccError
 
@@ -59,8 +59,9 @@ def check_places(command: click.Command, given: Mapping[str, Any]) -> None:
             check_no_key(place.option, place.path)
     for param in command.params:
         value = given.get(param.name or "")
-        if isinstance(param.type, OutputFile) and value is not None:
-            _check_name(option_of(param), value, param.type)
+        kind = param.type.file_in(given) if isinstance(param.type, OutputOfTarget) else param.type
+        if isinstance(kind, OutputFile) and value is not None:
+            _check_name(option_of(param), value, kind)
 
 
 def check_order(given: Mapping[str, Any]) -> None:

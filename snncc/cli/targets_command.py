@@ -91,10 +91,22 @@ def _run(target: "Target") -> Ability:
 
 
 def _export(target: "Target") -> Ability:
+    from snncc.diagnostics import SnnccError
+
     if target.export is None:
         why = "it runs the program's own file" if target.here else "nothing is exported to it"
         return Ability(False, why=why)
-    return Ability(True, f"--to {target.name}")
+    try:
+        if target.export_needs is not None:
+            target.export_needs()
+    except SnnccError as error:
+        first = error.findings[0]
+        return Ability(False, why=first.message, details=first.details, help=first.help)
+    return Ability(True, " or ".join(f"--to {target.name}{form}" for form in _forms(target)))
+
+
+def _forms(target: "Target") -> list[str]:
+    return [f" --form {form}" for form in target.forms] or [""]
 
 
 def _records(

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from snncc.artifact import Program
     from snncc.targets.profile import Profile
-    from snncc.targets.target import Exported, Target
+    from snncc.targets.target import Export, Target
 
 
 @dataclass(frozen=True)
@@ -23,11 +20,15 @@ class Entry:
         make: gives the target.
         runs: whether `--on` offers it.
         exports: whether `--to` offers it.
+        forms: what `--form` offers for it, the usual one first.
+        file: what is exported, and the ending of its name, where it is a file; None for a folder.
     """
 
     make: "Callable[[], Target]"
     runs: bool = False
     exports: bool = False
+    forms: tuple[str, ...] = ()
+    file: tuple[str, str] | None = None
 
 
 def _lazy(module: str, name: str) -> Callable[[], Any]:
@@ -42,6 +43,13 @@ PROFILES: "dict[str, Callable[[], Profile]]" = {
 TARGETS: dict[str, Entry] = {
     "cpu": Entry(_lazy("snncc.targets.cpu", "cpu"), runs=True),
     "lava": Entry(_lazy("snncc.backends.lava_nc.target", "lava"), runs=True, exports=True),
+    "onnx": Entry(
+        _lazy("snncc.backends.onnx_graph.target", "onnx"),
+        runs=True,
+        exports=True,
+        forms=("scan", "step"),
+        file=("an ONNX graph", ".onnx"),
+    ),
 }
 
 
@@ -67,16 +75,37 @@ def target_named(name: str) -> "Target":
     return TARGETS[name].make()
 
 
-def exporter(name: str) -> "Callable[[Program, Path, bool], Exported]":
+def exporter(name: str, form: str | None = None) -> "Export":
     """What writes programs for a target.
 
+    Args:
+        name: of the target.
+        form: in which it writes them; None for the usual one.
+
     Raises:
-        SnnccError: SNN001 when there is no such target, or nothing is exported to it.
+        SnnccError: SNN001 when there is no such target, nothing is exported to it, or not in this
+            form.
     """
-    write = target_named(name).export if name in TARGETS else None
-    if write is None:
+    target = target_named(name) if name in TARGETS else None
+    if target is None or target.export is None:
         raise unknown("to", name, that_export())
-    return write
+    if form is None:
+        return target.export
+    if form not in target.forms:
+        if not target.forms:
+            raise SnnccError(
+                "SNN001",
+                f"--form {form} has no effect here",
+                why=f"programs are exported to {name} in one form alone",
+                help="leave --form out",
+            )
+        raise unknown("form", form, tuple(target.forms))
+    return target.forms[form]
+
+
+def that_have_forms() -> tuple[str, ...]:
+    """Names of all forms that some target offers."""
+    return tuple(dict.fromkeys(form for entry in TARGETS.values() for form in entry.forms))
 
 
 def that_run() -> tuple[str, ...]:

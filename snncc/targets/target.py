@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ class Exported:
     rows: Sequence[Sequence[object]] = ()
 
 
+Export = Callable[[Program, Path, bool], Exported]
+"""A program, where to write it, and whether an earlier export there is replaced."""
+
+
 @dataclass(frozen=True)
 class Machine:
-    """What runs a target's programs here, in a process of its own.
+    """What runs a target's programs here, beside the executors of `--executor`.
 
     Attributes:
         place: the program or device that runs them.
@@ -61,8 +65,12 @@ class Target:
         here: whether it is this process that runs them, with the executors of `--executor`.
         machine: finds what runs them elsewhere, given the interpreter that the user names, and
             raises SnnccError with a reason where there is none; None where nothing ever does.
-        export: writes a program into a folder, and over an earlier export where it is told to;
-            raises SnnccError for what the target has no form for; None where there is no such form.
+        export: writes a program into a folder, or into a file where the registry names its ending,
+            and over an earlier export where it is told to; raises SnnccError for what the target
+            has no form for; None where there is no such form.
+        forms: the same by the names of `--form`, the one above first; none where there is but one.
+        export_needs: raises SnnccError where something that exporting takes is not installed.
+        asks_for_python: whether `machine` looks at the interpreter that the user names.
     """
 
     name: str
@@ -71,7 +79,10 @@ class Target:
     profiles: tuple[str, ...]
     here: bool = False
     machine: Callable[[Path | None], Machine] | None = None
-    export: Callable[[Program, Path, bool], Exported] | None = None
+    export: Export | None = None
+    forms: Mapping[str, Export] = field(default_factory=dict[str, Export])
+    export_needs: Callable[[], None] | None = None
+    asks_for_python: bool = False
 
     @property
     def runs(self) -> bool:

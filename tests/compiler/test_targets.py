@@ -172,7 +172,10 @@ def test_a_toy_is_offered_and_runs_and_is_compared(
     WRONG.append(snncc.load("p.snncc").populations[0])
     assert run(call) == 1
     assert "the toy (a shelf)" in capsys.readouterr().out
-    for command, option in (("run", "--on [cpu|lava|toy]"), ("export", "--to [lava|toy]")):
+    for command, option in (
+        ("run", "--on [cpu|lava|onnx|toy]"),
+        ("export", "--to [lava|onnx|toy]"),
+    ):
         assert run([command, "--help"]) == 0
         assert option in capsys.readouterr().out
     assert run(["compile", "--help"]) == 0
@@ -247,9 +250,11 @@ def test_entries_say_what_the_targets_can() -> None:
         target = entry.make()
         assert target.name == name
         assert (entry.runs, entry.exports) == (target.runs, target.export is not None)
+        assert entry.forms == tuple(target.forms)
+        assert not target.forms or target.export is next(iter(target.forms.values()))
         assert set(target.profiles) <= set(PROFILES)
         assert not (target.here and target.machine)
-    assert (that_run(), that_export()) == (("cpu", "lava"), ("lava",))
+    assert (that_run(), that_export()) == (("cpu", "lava", "onnx"), ("lava", "onnx"))
     for name, make in PROFILES.items():
         assert make().name == name
 

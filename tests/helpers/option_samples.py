@@ -22,6 +22,7 @@ MODES = {
         "interpreter": "p.snncc d.npz:x --executor interpreter",
         "recording": "p.snncc d.npz:x --record kept.npz",
         "lava": "p.snncc d.npz:x --on lava",
+        "onnx": "p.snncc d.npz:x --on onnx",
         "profile": "p.snncc d.npz:x --profile",
     },
     "inspect": {
@@ -57,7 +58,10 @@ MODES = {
     },
     "report": {"program": "p.snncc -o r.html", "run": "p.snncc d.npz:x -o r.html"},
     "warm": {"all": "", "program": "p.snncc"},
-    "export": {"there": "p.snncc --to lava -o bundle"},
+    "export": {
+        "there": "p.snncc --to lava -o bundle",
+        "onnx": "p.snncc --to onnx -o net.onnx",
+    },
     "targets": {"all": ""},
     "doctor": {"all": "", "made": "--make-lava made"},
 }
@@ -184,7 +188,7 @@ SAMPLES = {
         "as_json": "--json",
     },
     "warm": {"as_json": "--json"},
-    "export": {"force": "--force", "as_json": "--json"},
+    "export": {"form": "--form step", "force": "--force", "as_json": "--json"},
     "targets": {"as_json": "--json"},
     "doctor": {
         "making": "--make-lava made",
@@ -228,6 +232,7 @@ VAIN = {
     },
     ("run", "recording"): {*ON_LAVA, "profile"},
     ("run", "lava"): {"record_only", "kernels", "profile", "cross_check"},
+    ("run", "onnx"): {"record_only", "kernels", "profile", "cross_check", "lava_python"},
     ("run", "profile"): {*OF_RUNS, "executor", "on", *ON_LAVA},
     ("inspect", "node"): {"text", "dot", "batch", "threads"},
     ("inspect", "text"): {"dot", "batch", "threads", "as_json", "node"},
@@ -252,6 +257,7 @@ VAIN = {
     ("report", "program"): {
         *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
     },
+    ("export", "there"): {"form"},
     ("doctor", "made"): {"lava_python"},
 }
 UNSEEN = {
@@ -277,6 +283,7 @@ UNSEEN = {
     ("verify", "run", "data"): "it is the mode",
     ("compile", "factory", "model"): "it is the mode",
     ("run", "lava", "timeout"): "more than enough",
+    ("run", "onnx", "timeout"): "likewise",
     ("run", "simulator", "executor"): "the bits are the same: see the test of --json below",
     ("run", "recording", "executor"): "likewise",
     ("run", "interpreter", "executor"): "it is the mode",

@@ -19,6 +19,10 @@ from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical
 from snncc.backends.lava_nc import expressible, process_network, terms
 from snncc.backends.lava_nc.loihi import limits, synapses
+from snncc.backends.onnx_graph import FORM
+from snncc.backends.onnx_graph import table as onnx_table
+from snncc.backends.onnx_graph.running import onnx_executor
+from snncc.backends.onnx_graph.value import Value
 from snncc.checker import check, currents, rules, values
 from snncc.chips import unrolling
 from snncc.diagnostics import SnnccError
@@ -82,6 +86,11 @@ def checked(site: values.NodeRecord) -> values.Found:
     return values.Value("spike", sources[0].axes, (0, 1)), values.statement("any-spike", "logic")
 
 
+def in_onnx(at: onnx_table.At, op: AnyOf) -> Value:
+    one, other = at.sources
+    return at.w.where(at.w.cast(one, np.bool_), one, other)
+
+
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(cast("dict[str, type[Op]]", INTEGER.ops), "any_of", AnyOf)
@@ -102,6 +111,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             other.refuses(AnyOf, **no_current)
         for other in (terms.TERMS, process_network.PROCESS):
             other.refuses(AnyOf, why="no process takes the OR of spikes", help="leave it out")
+        FORM.of(AnyOf)(in_onnx)
         yield
 
 
@@ -178,6 +188,19 @@ def test_it_is_text_a_file_and_a_proof(tmp_path: Path) -> None:
     said = (canonical(record) + "\n").encode()
     assert check(content, said) == json.loads(said)
     assert all(width.holds for width in prove_widths(loaded.graph))
+
+
+@pytest.mark.usefixtures("added")
+def test_it_is_a_node_of_onnx() -> None:
+    for library in ("onnx_ir", "onnxruntime"):
+        pytest.importorskip(library)
+    graph = program()
+    with onnx_executor(Program(graph, {}), 60.0, lambda _: None) as execute:
+        found = execute(images(), ALL)
+    wanted = interpret(graph, images(), ALL)
+    assert np.array_equal(found.readout, wanted.readout)
+    for name, membranes in wanted.membranes.items():
+        assert np.array_equal(found.membranes[name], membranes)
 
 
 @pytest.mark.usefixtures("added")

@@ -18,6 +18,7 @@ from snncc.artifact import Program, save_program
 from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.bundle_files import network_of
 from snncc.backends.lava_nc.loihi.limits import loihi_findings
+from snncc.backends.onnx_graph.model import onnx_model
 from snncc.checker.rules import OPS
 from snncc.cli.main import run
 from snncc.compiler.folding import spiking_passes
@@ -187,6 +188,7 @@ ENTRIES: dict[str, Callable[[Graph], object]] = {
     "rounding": layer_inputs,
     "lava": network_of,
     "stock lava": lambda g: network_of(replace(g, profile=registers.PROFILE)),
+    "onnx": lambda g: onnx_model(Program(g, {})),
     "run": lambda g: api(g).run(IMAGES),
     "run, interpreter": lambda g: api(g).run(IMAGES, executor="interpreter"),
     "verify": lambda g: api(g).verify(),
@@ -223,6 +225,7 @@ def files(stranger: Graph, tmp_path: Path) -> dict[str, str]:
     save_program(tmp_path / "p.snncc", Program(stranger, {}))
     np.savez(tmp_path / "d.npz", x=IMAGES)
     names = {"p": "p.snncc", "d": "d.npz", "o": "o.npz", "r": "r.npz", "c": "c.json", "b": "bundle"}
+    names["n"] = "net.onnx"
     return {key: str(tmp_path / name) for key, name in names.items()}
 
 
@@ -244,6 +247,8 @@ COMMANDS = {
     "compare, simulators": "compare {p} {p} --data {d}:x --executor-a simulator",
     "warm": "warm {p}",
     "export": "export {p} --to lava -o {b}",
+    "export, onnx": "export {p} --to onnx -o {n}",
+    "run, onnx": "run {p} {d}:x --on onnx",
 }
 
 
@@ -257,7 +262,7 @@ def test_every_command_says_so(
     assert "no form for any_of (either)" in said
     assert "--> layer.any   torch.any" in said
     assert "internal error" not in said
-    assert not [key for key in ("o", "r", "c", "b") if Path(files[key]).exists()]
+    assert not [key for key in ("o", "r", "c", "b", "n") if Path(files[key]).exists()]
 
 
 def test_a_program_that_nothing_can_run_is_not_loaded(files: dict[str, str]) -> None:

@@ -22,8 +22,8 @@ _BASES = frozenset(
 """Base classes of what keeps state from step to step, by package."""
 KNOWN = (
     "IFNode, LIFNode, ParametricLIFNode, KLIFNode and CUBALIFNode of SpikingJelly; Leaky, "
-    "Synaptic, Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), ALIF and "
-    "ExpLeak of Sinabs"
+    "Synaptic, Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), "
+    "ALIF and ExpLeak of Sinabs"
 )
 _HELP = (
     "known is what is linear once its spikes are known (states that leak, read currents and each "

@@ -57,7 +57,7 @@ RECORDING = OutputFile("a recording", ".npz")
     type=Registered(that_run),
     default="cpu",
     show_default=True,
-    help="lava: its process network, compared with --executor spike by spike.",
+    help="lava: its process network, onnx: onnxruntime; compared with --executor spike by spike.",
 )
 @click.option("--lava-python", type=InterpreterPath(), help="An interpreter with Lava.")
 @click.option(
@@ -66,7 +66,7 @@ RECORDING = OutputFile("a recording", ".npz")
     default=3600.0,
     show_default=True,
     metavar="S",
-    help="Seconds that Lava may take.",
+    help="Seconds that what --on names may take.",
 )
 @click.option(
     "--kernels",
@@ -111,8 +111,8 @@ def command(
     With --profile only the first image runs, several times: what every layer costs is printed, and
     what comes before the first layer.
 
-    With `--on lava` the results are those of Lava's processes, and the exit code is 1 when any of
-    their spikes, membranes or answers is not the CPU's.
+    With `--on lava` or `--on onnx` the results are those of Lava's processes or of onnxruntime, and
+    the exit code is 1 when any of their spikes, membranes or answers is not the CPU's.
     """
     if profile:
         from snncc.cli.run.profile import show_profile

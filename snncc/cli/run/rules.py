@@ -51,7 +51,18 @@ RULES = (
         lambda given: simulates(given) and not elsewhere(given),
         "--cross-check compares --executor simulator on the CPU with the interpreter",
     ),
-    Rule(("timeout", "lava_python"), elsewhere, "nothing runs on Lava", "give --on lava too"),
+    Rule(
+        ("timeout",),
+        elsewhere,
+        "no target but this process runs the program",
+        "give --on too, such as --on lava",
+    ),
+    Rule(
+        ("lava_python",),
+        lambda given: target_named(given["on"]).asks_for_python,
+        "nothing runs on Lava",
+        "give --on lava too",
+    ),
 )
 
 
