@@ -11,12 +11,15 @@ from snncc.backends.onnx_graph.value import Value
 from snncc.ir import Kind
 from snncc.ir.dialects.integer import Gain
 from snncc.ir.dialects.projections import Concat, Sum
+from snncc.ir.dialects.sums import SumAlong
 
 
 @FORM.of(Concat)
 def concat(at: At, op: Concat) -> Value:
     w, draft = at.w, at.draft
-    dtype = type_of(at.node.type.range) if at.node.type.kind is Kind.CURRENT else np.uint8
+    dtype = np.dtype(np.uint8)
+    if at.node.type.kind is not Kind.SPIKE:
+        dtype = type_of(at.node.type.range)
     parts: list[Value] = []
     for source, name in zip(at.sources, op.along, strict=True):
         axes = tuple(op.out if axis == name else axis for axis in source.axes)
@@ -43,6 +46,16 @@ def add(at: At, op: Sum) -> Value:
     if total is None:
         raise TypeError("a sum needs a source")
     return w.cast(total, type_of(at.node.type.range))
+
+
+@FORM.of(SumAlong)
+def add_along(at: At, op: SumAlong) -> Value:
+    """In a type that holds the sum of any of the elements."""
+    w, kind = at.w, at.inputs[0]
+    low, high = kind.range or (0, 0)
+    count = op.places(kind)
+    x = w.cast(at.sources[0], type_for(count * min(0, low), count * max(0, high)))
+    return w.cast(w.total(x, op.summed), type_of(at.node.type.range))
 
 
 @FORM.of(Gain)

@@ -119,6 +119,9 @@ def convolve(at: At, op: Convolve) -> Value:
     """Over all steps at once; with banks in a scan over the steps and their weights."""
     w, draft = at.w, at.draft
     weight = at.graph.constants[op.weight.name].astype(np.int64)
+    low, high = at.inputs[0].domain or (0, 0)
+    if low < -128 or high > BYTE or (low < 0 and high > 127):
+        raise at.refused(f"it convolves counts of {low} to {high}, and ConvInteger takes bytes")
     source = bytes_of(w, at.sources[0], at.inputs[0].domain or (0, 0))
     found = split(at, weight.reshape(*weight.shape[:-3], -1), source.most)
     banks = [w.constant(stored(digits.reshape(weight.shape), False)) for digits in found.digits]

@@ -8,6 +8,8 @@ from snncc.backends.onnx_graph.value import Value
 from snncc.backends.onnx_graph.writer import Writer
 from snncc.diagnostics import SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
+from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.meaning import Meaning
 
 
@@ -63,3 +65,13 @@ class At:
 
 
 FORM: Meaning[At, Value] = Meaning("ONNX", INTEGER)
+FORM.refuses(
+    Delay,
+    why="loops through delays are written as no graph yet",
+    help="run the program with `snncc run`",
+)
+FORM.refuses(
+    IntegerNeuron,
+    why="neurons of several states are written as no graph yet",
+    help="run the program with `snncc run`, or use neurons of one state",
+)

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from snncc.backends.cpu.plan.host import at_steps, program_of
+from snncc.backends.cpu.plan.host import program_of
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.steps import at_steps
 from snncc.runtime.interpreter import evaluate
 
 

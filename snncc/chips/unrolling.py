@@ -14,10 +14,14 @@ from snncc.chips.grids import concat_index, contraction, convolution, spread_ind
 from snncc.chips.synapses import Synapses, identity, together
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.counts.fan_out import fan_out
@@ -109,6 +113,26 @@ REACHED.refuses(
     Gate,
     why="a spike that lets another pass is no sum of synapses",
     help="a sum or a concat of the two",
+)
+REACHED.refuses(
+    Product,
+    why="a sum of what spikes select is no sum of synapses",
+    help="neurons in its place",
+)
+REACHED.refuses(
+    SumAlong,
+    why="sums along an axis are not unrolled yet",
+    help="a layer whose weights add up",
+)
+REACHED.refuses(
+    Delay,
+    why="spikes of earlier steps are not unrolled yet",
+    help="a network without delays and loops",
+)
+REACHED.refuses(
+    IntegerNeuron,
+    why="neurons of several states are described by no chip here yet",
+    help="neurons of one state, whose reset is hard or takes off the threshold",
 )
 
 

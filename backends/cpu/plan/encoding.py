@@ -231,12 +231,11 @@ class _Encoder:
     def _loop(self, unit: Unit) -> LoopUnit:
         members: list[Member] = []
         for node in unit.loop:
-            kept = self.placed.populations.get(node.name)
-            state = self._kept(node.name) if kept is None else kept.state
-            members.append(
-                Member(node, self.values.get(node.name), kept and kept.record, state,
-                       -1 if kept is None else kept.unit)
-            )  # fmt: skip
+            kept, place = self.placed.populations.get(node.name), self.values.get(node.name)
+            if kept is None:
+                members.append(Member(node, place, None, self._kept(node.name), -1))
+            else:
+                members.append(Member(node, place, kept.record, kept.state, kept.unit))
         own = {node.name for node in unit.loop}
         outside = (name for node in unit.loop for name in node.inputs if name not in own)
         scratch = sum(scratch_of(self.graph, node, self.steps) for node in unit.loop)

@@ -28,10 +28,11 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Single,
     leaves,
 )
+from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.neuron_variants import joined
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
+from snncc.frontends.torch_recorder.loops.state_edges import Unit, units_of
 from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place

@@ -6,8 +6,8 @@ from snncc.frontends.torch_recorder.axis_solver import AxisError
 from snncc.frontends.torch_recorder.loops.feedback import with_delays
 from snncc.frontends.torch_recorder.loops.forms import Form, Past
 from snncc.frontends.torch_recorder.loops.lift import Lift
+from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_edges import DELAY
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Kind, Op
@@ -29,8 +29,8 @@ class LiftWithDelays(Lift):
         super().begin(started, with_delays(loop), given, sequence=sequence)
         self._past: dict[Past, Value] = {}
 
-    def lifted(self) -> Value:
-        answer = super().lifted()
+    def lifted(self, *, every_step: bool = False) -> Value:
+        answer = super().lifted(every_step=every_step)
         self._close()
         return answer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from snncc.artifact import Program, program_digest
-from snncc.artifact.files import require_program_file
 from snncc.artifact.kinds import JSON, kind_of
 from snncc.artifact.program import canonical
+from snncc.artifact.program_file import require_program_file
 from snncc.artifact.reading import bytes_of
 from snncc.artifact.writing import write_atomically
 from snncc.checker import Rejected, check
