@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from frame_programs import each_domain, each_form, small
 from generators.inputs import images
+from generators.products import PRODUCTS
 from generators.programs import program
 from generators.windows import WINDOWS
 from onnx_runs import Graphs, checked, in_scan, in_steps, in_two_parts, same_as_interpreted
@@ -16,7 +17,11 @@ import snncc
 from snncc.backends.onnx_graph.model import serialised
 from snncc.compiler.folding import spiking_passes
 from snncc.compiler.options import CompileOptions
+from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph, params_of
+from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.projections import Convolve
+from snncc.ir.dialects.sums import SumAlong
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -151,3 +156,20 @@ def test_the_trained_digits(root: Path) -> None:
     kinds = [node.op_type for node in model.graph.node]
     assert kinds.count("Scan") == len(compiled.populations)
     assert {"ConvInteger", "MatMulInteger"} <= set(kinds)
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_products_and_counts(first: int) -> None:
+    """Convolutions of counts beyond a byte have no form, and say so."""
+    written = 0
+    for seed in range(first, first + 10):
+        graph = program(seed, PRODUCTS)
+        given = images(graph, seed, 2)
+        wide = (n for n in graph.select(Convolve) if graph[n.inputs[0]].type.range[1] > 255)
+        if any(wide):
+            with pytest.raises(SnnccError, match="ConvInteger takes bytes"):
+                in_scan(graph, given)
+            continue
+        same_as_interpreted(graph, given, in_scan(graph, given), seed)
+        written += bool(graph.select(Product, SumAlong))
+    assert written > 1
