@@ -95,7 +95,7 @@ class Lift(Recorder):
             self._entry, self._stack = call.entry, [*call.entry.stack]
             if unit.populations:
                 for population in unit.populations:
-                    self._population(population)
+                    self._population(population, unit.places)
             elif unit.sum_of is not None:
                 self._sum(place, self._value(unit.sum_of))
             elif unit.rows_of is not None:
@@ -289,9 +289,11 @@ class Lift(Recorder):
 
     # Neurons by algebra.
 
-    def _population(self, population: Population) -> None:
+    def _population(self, population: Population, places: tuple[Place, ...]) -> None:
         gives = population.spikes | population.membranes
-        entry = self.loop.body[min(gives, key=self.loop.order.__getitem__)].entry
+        # Spikes that no call gives are those of neurons whose membranes alone are read.
+        at = min(gives, key=self.loop.order.__getitem__) if gives else places[-1]
+        entry = self.loop.body[at].entry
         self._entry, self._stack = entry, [*entry.stack]
         shape = tuple(entry.outs[0].shape)
         parts = [self._current(form, gain, shape) for form, gain in population.currents.items()]
@@ -313,13 +315,25 @@ class Lift(Recorder):
         stem, build = _built(population.op, dims)
         name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
-        if population.spikes:
-            self._bits.spikes.add(name)
         given = Value(name, dims)
+        if not population.membranes:
+            self._bits.spikes.add(name)
+            self._fired = given
+        if population.taken is not None:
+            given = self._with_taken(given, population.taken, call)
         if population.offset:
             given = self._scaled(given, None, population.offset)
         for place in gives:
             self._found[place, 0] = given
+
+    def _with_taken(self, charged: Value, taken: States | Varied, call: str) -> Value:
+        """A membrane with what the spikes of its neurons took from it."""
+        stem, build = _built(taken, charged.dims)
+        read = self._note(self._stem(stem), (self._fired,), charged.dims, build, call)
+        parts = (charged, Value(read, charged.dims))
+        name = self._note(self._stem("add"), parts, charged.dims, lambda _n: ops.Add(), call)
+        self.temporal.update((read, name))
+        return Value(name, charged.dims)
 
     def _current(self, form: Form, gain: float, shape: tuple[int, ...]) -> Value:
         value = self._value(form)

@@ -31,6 +31,7 @@ class Population:
         bias: what is added to that in every step.
         spikes: the calls that give their spikes.
         membranes: the calls that give their membranes, where they never fire.
+        taken: what reads the spikes of the neurons before and is added, see `Read`.
         offset: what is added to what they give.
     """
 
@@ -40,6 +41,7 @@ class Population:
     spikes: frozenset[Place]
     membranes: frozenset[Place] = frozenset()
     offset: float = 0.0
+    taken: States | Varied | None = None
 
 
 def populations_of(
@@ -83,7 +85,7 @@ def _general(read: Read) -> Population:
     spikes, membranes = read.gives, frozenset[Place]()
     if read.op.fire is None:
         spikes, membranes = membranes, spikes
-    return Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
+    return Population(read.op, read.currents, 0.0, spikes, membranes, read.offset, read.taken)
 
 
 class _Reading:

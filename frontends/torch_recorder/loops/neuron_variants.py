@@ -94,7 +94,9 @@ def _as_one(cycle: Cycle, kinds: Sequence[Population], which: NDArray[np.intp]) 
     )
     if not alike or len(ops) < len(kinds) or len({_shape_of(op) for op in ops}) > 1:
         raise cycle.refused(_UNLIKE)
-    return replace(first, op=Varied(tuple(ops), which))
+    taken = [kind.taken for kind in kinds if isinstance(kind.taken, States)]
+    both = Varied(tuple(taken), which) if taken else None
+    return replace(first, op=Varied(tuple(ops), which), taken=both)
 
 
 def _shape_of(op: States) -> tuple[object, ...]:
