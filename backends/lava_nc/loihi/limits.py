@@ -42,6 +42,10 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
             found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
             found += _currents(graph, node.inputs[0], 0)
+        elif isinstance(node.op, IntegerNeuron):
+            why = "LIF has one membrane and one current, and resets to 0 at once"
+            fits = "a neuron of one state with a hard reset"
+            found.append(_finding(node, "neurons of several states or with late resets", why, fits))
         elif isinstance(node.op, Largest):
             why = "stock processes add currents up and compare them with thresholds only"
             found.append(_finding(node, "the largest of a window", why, "average pooling"))
