@@ -6,8 +6,9 @@ spikes and sums what they took. Their sum is the membrane.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from snncc.frontends.torch_recorder.loops.linear_fits import snapped
 from snncc.ir.dialects.neurons import Number, State
 
 
@@ -18,14 +19,16 @@ class Parts:
     Attributes:
         charged: the states that read the current.
         form: what is read of them, by number of the state.
-        taken: the states that read the spikes; the last one holds the spike for a step.
+        taken: the states that read the spikes times `amount`; the last one holds that for a step.
         taken_form: what is read of those.
+        amount: a spike is that much of a current, so that it is as finely graded as what it takes.
     """
 
     charged: tuple[State, ...]
     form: Mapping[int, float]
     taken: tuple[State, ...]
     taken_form: Mapping[int, float]
+    amount: float
 
 
 def takes_amounts_only(states: Sequence[State]) -> bool:
@@ -48,15 +51,32 @@ def parts_of(states: Sequence[State], form: Mapping[int, float], at_once: float)
         State(leak=s.leak, gain=s.gain, bias=s.bias, reads=s.reads, start=s.start) for s in states
     )
     held = len(states)
-    taken: list[State] = []
+    lost: list[float] = []
     for i, state in enumerate(states):
-        lost = _number(state.late) + _number(state.leak) * _number(state.amount)
+        whole = _number(state.late) + _number(state.leak) * _number(state.amount)
         for j, factor in state.reads.items():
-            lost += _number(factor) * _number(states[j].amount) if j > i else 0.0
-        taken.append(State(leak=state.leak, reads={**state.reads, held: 0.0 - lost}))
-    spike = State(leak=0.0, gain=1.0)
-    whole = {**form, held: at_once} if at_once else form
-    return Parts(charged, form, (*taken, spike), whole)
+            whole += _number(factor) * _number(states[j].amount) if j > i else 0.0
+        lost.append(whole)
+    amount = max((abs(value) for value in (*lost, at_once)), default=0.0) or 1.0
+    taken = [
+        State(leak=s.leak, reads={**s.reads, held: snapped(0.0 - part / amount)})
+        for s, part in zip(states, lost, strict=True)
+    ]
+    read = {**form, held: snapped(at_once / amount)} if at_once else form
+    return Parts(charged, form, (*taken, State(leak=0.0, gain=1.0)), read, amount)
+
+
+def of_amount(
+    states: Sequence[State], form: Mapping[int, Number], factor: float
+) -> tuple[tuple[State, ...], dict[int, Number]]:
+    """States that read spikes, and what is read of them, where a spike is more by a factor."""
+    held = len(states) - 1
+    changed = [
+        replace(s, reads={**s.reads, held: _number(s.reads.get(held, 0.0)) / factor})
+        for s in states[:-1]
+    ]
+    read = {i: _number(v) / factor if i == held else v for i, v in form.items()}
+    return (*changed, states[held]), read
 
 
 def _number(value: Number) -> float:

@@ -76,6 +76,7 @@ class Read:
         offset: what is added to what it gives.
         gives: the calls that give that.
         taken: for the membrane of neurons that fire: the readout of their spikes that is added.
+        amount: what a spike is there.
     """
 
     op: States
@@ -83,6 +84,7 @@ class Read:
     offset: float
     gives: frozenset[Place]
     taken: States | None = None
+    amount: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,7 @@ class _Neurons:
             found.rest.terms.get(ONE, 0.0),
             frozenset((place,)),
             States(parts.taken, dict(parts.taken_form), None),
+            parts.amount,
         )
 
     def _readout(self, place: Place, starts: Mapping[Variable, float]) -> Read:
