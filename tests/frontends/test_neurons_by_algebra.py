@@ -7,17 +7,28 @@ import neuron_loops as nets
 import numpy as np
 import pytest
 import torch
+from exact_models import RAW
 from loop_networks import FEATURES, STEPS, Looped
 from neuron_loops import Step, spikes
 
+from snncc.compiler.folding import spiking_passes
 from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_recorder import Trace, trace_model
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.traced import Lif
+from snncc.passes.pipeline import run_passes
+from snncc.quantize.calibration import round_plainly
+from snncc.quantize.lower_to_integers import LowerToIntegers
+from snncc.runtime import ALL, interpret
+from snncc.runtime.simulator import Simulator
 from snncc.semantics.traced import run_traced
 
 Body = Callable[[Looped, torch.Tensor], Any]
+BODIES: tuple[Body, ...] = (
+    *(spikes(step, states) for step, states in (*nets.NEURONS, *nets.READOUTS)),
+    *(nets.leaks_of_their_own, nets.pair),
+)
 
 
 def traced(net: torch.nn.Module, steps: int = STEPS) -> Trace:
@@ -108,6 +119,23 @@ def test_every_value_of_the_graph_is_the_models(step: Step, states: int) -> None
     assert np.array_equal(found, wanted)
     if (step, states) in nets.NEURONS:
         assert 0.02 < wanted.mean() < 0.98
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
+def test_the_integers_answer_as_the_model_does(body: Body) -> None:
+    net = Looped(body)
+    spiking = run_passes(traced(net).graph, spiking_passes(RAW))
+    program = run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    images = np.random.default_rng(2).integers(0, 4, (64, FEATURES)).astype(np.uint8)
+    slow, fast = interpret(program, images, ALL), Simulator(program).run(images, ALL)
+    assert np.array_equal(slow.readout, fast.readout)
+    with in_double(), torch.no_grad():
+        wanted = net(torch.from_numpy(images.astype(np.float64))[None].repeat(STEPS, 1, 1))
+    wanted = wanted[0] if isinstance(wanted, tuple) else wanted
+    # A membrane of what fires is the sum of two readouts, on the coarser of their grids.
+    apart = body.__name__.startswith("read_")
+    bound = 4e-3 if apart else 1e-9
+    np.testing.assert_allclose(slow.logits, wanted.numpy().mean(0), rtol=0, atol=bound)
 
 
 def test_constants_may_differ_from_neuron_to_neuron() -> None:

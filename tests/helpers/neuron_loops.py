@@ -170,13 +170,41 @@ def membrane_of_a_synapse(
     return v + 1.0, 0.5 * jump, v
 
 
+# What fires, and whose membrane is the answer.
+
+
+def read_while_firing(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    reset = fire(v)
+    v = 0.5 * v + x - 3.0 * reset
+    return v, v
+
+
+def read_behind_the_reset(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = 0.5 * v + x
+    v = v - 2.0 * fire(v)
+    return v, v
+
+
+def read_behind_a_synapse(
+    x: torch.Tensor, i: torch.Tensor, v: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
+    """The spike takes from the membrane in the next step, and from the synapse at once."""
+    reset = fire(v)
+    v = 0.5 * v + 0.5 * i + x - 3.0 * reset
+    i = 0.5 * i + x - 0.5 * fire(v)
+    return v, i, v
+
+
 NEURONS: tuple[tuple[Step, int], ...] = (
     *((step, 1) for step in (late_subtract, late_all, no_reset, own_amount)),
     *((step, 1) for step in (partly_kept, held_above, rectified)),
     *((step, 2) for step in (synapse, synapse_lost, jump_first, old_synapse, adaptive)),
     (two_synapses, 3),
 )
-READOUTS: tuple[tuple[Step, int], ...] = ((membrane, 1), (membrane_of_a_synapse, 2))
+READOUTS: tuple[tuple[Step, int], ...] = (
+    *((membrane, 1), (membrane_of_a_synapse, 2)),
+    *((read_while_firing, 1), (read_behind_the_reset, 1), (read_behind_a_synapse, 2)),
+)
 LIFS: tuple[Step, ...] = (late_zero, zero_at_once)
 
 
@@ -283,10 +311,10 @@ def twice_compared(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]
     return up - down, v - 3.0 * up + 3.0 * down
 
 
-def read_while_firing(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    reset = fire(v)
-    v = 0.5 * v + x - 3.0 * reset
-    return v, v
+def read_after_zero(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = 0.5 * v + x
+    spike = fire(v)
+    return v, v * (1 - spike)
 
 
 def subtracted_at_once(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -308,7 +336,7 @@ NO_FORM: tuple[tuple[Step, str], ...] = (
     (exponential, "exp in it is no part of a neuron"),
     (counted, "counts its spikes"),
     (twice_compared, "it compares 2 times"),
-    (read_while_firing, "its membrane is read behind the loop"),
+    (read_after_zero, "its membrane is read behind the loop"),
     (subtracted_at_once, "it compares 2 times"),
     (held_within, "held below a number in it, or within two"),
 )

@@ -30,7 +30,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
 )
 from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
-from snncc.frontends.torch_recorder.loops.neuron_variants import joined
+from snncc.frontends.torch_recorder.loops.neuron_ops import built
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_edges import Unit, units_of
 from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
@@ -96,7 +96,7 @@ class Lift(Recorder):
             self._entry, self._stack = call.entry, [*call.entry.stack]
             if unit.populations:
                 for population in unit.populations:
-                    self._population(population)
+                    self._population(population, unit.places)
             elif unit.sum_of is not None:
                 self._sum(place, self._value(unit.sum_of))
             elif unit.rows_of is not None:
@@ -290,9 +290,11 @@ class Lift(Recorder):
 
     # Neurons by algebra.
 
-    def _population(self, population: Population) -> None:
+    def _population(self, population: Population, places: tuple[Place, ...]) -> None:
         gives = population.spikes | population.membranes
-        entry = self.loop.body[min(gives, key=self.loop.order.__getitem__)].entry
+        # Spikes that no call gives are those of neurons whose membranes alone are read.
+        at = min(gives, key=self.loop.order.__getitem__) if gives else places[-1]
+        entry = self.loop.body[at].entry
         self._entry, self._stack = entry, [*entry.stack]
         shape = tuple(entry.outs[0].shape)
         parts = [self._current(form, gain, shape) for form, gain in population.currents.items()]
@@ -311,16 +313,31 @@ class Lift(Recorder):
             )
         if population.bias:
             current = self._scaled(current, None, population.bias)
-        stem, build = _built(population.op, dims)
+        stem, build = built(population.op, dims)
         name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
-        if population.spikes:
-            self._bits.spikes.add(name)
         given = Value(name, dims)
+        if not population.membranes:
+            self._bits.spikes.add(name)
+            self._fired = given
+        if population.taken is not None:
+            spikes = self._scaled(self._fired, population.amount, None)
+            given = self._with_taken(given, population.taken, spikes, call)
         if population.offset:
             given = self._scaled(given, None, population.offset)
         for place in gives:
             self._found[place, 0] = given
+
+    def _with_taken(
+        self, charged: Value, taken: States | Varied, spikes: Value, call: str
+    ) -> Value:
+        """A membrane with what the spikes of its neurons took from it."""
+        stem, build = built(taken, charged.dims)
+        read = self._note(self._stem(stem), (spikes,), charged.dims, build, call)
+        parts = (charged, Value(read, charged.dims))
+        name = self._note(self._stem("add"), parts, charged.dims, lambda _n: ops.Add(), call)
+        self.temporal.update((read, name))
+        return Value(name, charged.dims)
 
     def _current(self, form: Form, gain: float, shape: tuple[int, ...]) -> Value:
         value = self._value(form)
@@ -336,22 +353,6 @@ class Lift(Recorder):
         given = (("scale", scale), ("offset", offset))
         name = self._note(self._stem("scale"), (value,), value.dims, build, "scale")
         return Value(name, value.dims)
-
-
-def _built(op: ops.Lif | States | Varied, dims: tuple[Dim, ...]) -> tuple[str, Build]:
-    """How the op of neurons is called and built, over the dimensions of one step."""
-    if isinstance(op, ops.Lif):
-        return "lif", lambda _n: op
-
-    def build(n: Naming) -> Op:
-        def store(what: str, values: NDArray[np.float64]) -> Param:
-            kept = [i for i in range(-values.ndim, 0) if values.shape[i] != 1]
-            return n.param(what, torch.from_numpy(values), *(dims[i] for i in kept))
-
-        one = joined(op, store) if isinstance(op, Varied) else op
-        return neuron(n.builder, n.stem, one.states, one.form, one.fire)
-
-    return "neuron", build
 
 
 def _number(n: Naming, what: str, value: float) -> Any:

@@ -64,7 +64,7 @@ def _factors(
     if len(columns) == 1:
         at = max(seen, key=lambda m: abs(columns[0].terms.get(m, 0.0)))
         below = columns[0].terms.get(at, 0.0)
-        found = [target.terms.get(at, 0.0) / below] if below else [0.0]
+        found: list[float] | None = [target.terms.get(at, 0.0) / below] if below else None
     else:
         table = np.array([[p.terms.get(m, 0.0) for p in columns] for m in seen])
         wanted = np.array([target.terms.get(m, 0.0) for m in seen])
@@ -82,7 +82,7 @@ def _solved(table: NDArray[np.float64], wanted: NDArray[np.float64]) -> list[flo
 def snapped(value: float) -> float:
     """The nearest p / 2^k where a rounded division or product stands for it, else the value."""
     for bits in range(_MOST_BITS + 1):
-        near = round(value * 2**bits) / 2**bits
+        near = round(value * (1 << bits)) / (1 << bits)
         if near and abs(near - value) <= _CLOSE * abs(value):
             return near
     return value

@@ -1,7 +1,7 @@
 """The fields of a `Lif`, read off the polynomials of a cycle; else those of a general neuron."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snncc.frontends.torch_recorder.loops.forms import Form
 from snncc.frontends.torch_recorder.loops.late_bits import Tidied, tidied
@@ -31,6 +31,7 @@ class Population:
         bias: what is added to that in every step.
         spikes: the calls that give their spikes.
         membranes: the calls that give their membranes, where they never fire.
+        taken, amount: what reads the spikes of the neurons before and is added, see `Read`.
         offset: what is added to what they give.
     """
 
@@ -40,6 +41,8 @@ class Population:
     spikes: frozenset[Place]
     membranes: frozenset[Place] = frozenset()
     offset: float = 0.0
+    taken: States | Varied | None = None
+    amount: float = 1.0
 
 
 def populations_of(
@@ -83,7 +86,8 @@ def _general(read: Read) -> Population:
     spikes, membranes = read.gives, frozenset[Place]()
     if read.op.fire is None:
         spikes, membranes = membranes, spikes
-    return Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
+    found = Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
+    return replace(found, taken=read.taken, amount=read.amount)
 
 
 class _Reading:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.loops.forms import Form, leaves
+from snncc.frontends.torch_recorder.loops.membranes_of_firing import of_amount
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population, populations_of
 from snncc.frontends.torch_recorder.loops.roll import Rolled
@@ -94,7 +95,14 @@ def _as_one(cycle: Cycle, kinds: Sequence[Population], which: NDArray[np.intp]) 
     )
     if not alike or len(ops) < len(kinds) or len({_shape_of(op) for op in ops}) > 1:
         raise cycle.refused(_UNLIKE)
-    return replace(first, op=Varied(tuple(ops), which))
+    amount = max(kind.amount for kind in kinds)
+    taken = [
+        States(*of_amount(k.taken.states, k.taken.form, amount / k.amount), None)
+        for k in kinds
+        if isinstance(k.taken, States)
+    ]
+    both = Varied(tuple(taken), which) if taken else None
+    return replace(first, op=Varied(tuple(ops), which), taken=both, amount=amount)
 
 
 def _shape_of(op: States) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from snncc.frontends.torch_recorder.loops.forms import Form
 from snncc.frontends.torch_recorder.loops.late_bits import Tidied
 from snncc.frontends.torch_recorder.loops.linear_fits import fit, snapped
+from snncc.frontends.torch_recorder.loops.membranes_of_firing import parts_of, takes_amounts_only
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_starts import check_first_step, start_of
 from snncc.frontends.torch_recorder.loops.polynomials import (
@@ -31,8 +32,8 @@ from snncc.ir.dialects.neurons import Fire, Number, State
 
 _COMPARED = Variable("state", "what is compared")
 _MEMBRANE_OF_FIRING = (
-    "its membrane is read behind the loop, or by another layer: neurons of a program that fire "
-    "answer with spikes"
+    "its membrane is read behind the loop, or by another layer: that of neurons that fire has a "
+    "form where a spike takes an amount from it, not where it is reset to a number or clamped"
 )
 _SPIKE_BEFORE = "what is read of it is its spike of the step before: a delay"
 
@@ -74,12 +75,16 @@ class Read:
         currents: by form, with a gain each.
         offset: what is added to what it gives.
         gives: the calls that give that.
+        taken: for the membrane of neurons that fire: the readout of their spikes that is added.
+        amount: what a spike is there.
     """
 
     op: States
     currents: Mapping[Form, float]
     offset: float
     gives: frozenset[Place]
+    taken: States | None = None
+    amount: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class _Neurons:
         starts = {state: start_of(self.cycle, state) for state in self.states}
         self._check_start(starts)
         if self.fired:
-            return (self._firing(self.fired[0], starts),)
+            return self._firing(self.fired[0], starts)
         return tuple(self._readout(place, starts) for place in self.outputs)
 
     # Which states and bits there are.
@@ -158,7 +163,9 @@ class _Neurons:
             first[Variable("late", bit.what)] = number(0.0)
         check_first_step(self.cycle, self.tidy.values, first, self.tidy.clamps)
         for comparison in self.tidy.again:
-            excess = comparison.excess.replaced(first).constant()
+            others = comparison.excess.variables("state") - {*first}
+            known = {**first, **{v: number(start_of(self.cycle, v)) for v in others}}
+            excess = comparison.excess.replaced(known).constant()
             if excess is None:
                 continue
             if excess > 0.0 or (excess == 0.0 and not comparison.strict):
@@ -217,14 +224,8 @@ class _Neurons:
 
     # Neurons.
 
-    def _firing(self, bit: Variable, starts: Mapping[Variable, float]) -> Read:
+    def _firing(self, bit: Variable, starts: Mapping[Variable, float]) -> tuple[Read, ...]:
         gives = frozenset(p for p, value in self.tidy.values.items() if value == of(bit))
-        others = [place for place in self.outputs if place not in gives]
-        if others:
-            self.cycle.last = self.cycle.loop.body[others[0]]
-            value = self.tidy.values[others[0]]
-            before = value == of(Variable("late", bit.what))
-            raise self.cycle.refused(_SPIKE_BEFORE if before else _MEMBRANE_OF_FIRING)
         comparison = self.tidy.bits[bit]
         if comparison.excess.variables("bit"):
             raise self.cycle.refused("its threshold is changed by the spike that it decides")
@@ -234,7 +235,36 @@ class _Neurons:
         scale = max(map(abs, form.values()))
         fire = Fire(snapped(0.0 - offset / scale), "gt" if comparison.strict else "ge")
         form = {state: value / scale for state, value in form.items()}
-        return self._read(ordered, form, fire, hits, starts, 0.0, gives)
+        firing = self._read(ordered, form, fire, hits, starts, 0.0, gives)
+        at = {variable: i for i, variable in enumerate(ordered.order)}
+        others = [place for place in self.outputs if place not in gives]
+        return firing, *(self._membrane(firing, place, bit, at) for place in others)
+
+    def _membrane(
+        self, firing: Read, place: Place, bit: Variable, at: Mapping[Variable, int]
+    ) -> Read:
+        """The membrane of neurons that fire."""
+        self.cycle.last = self.cycle.loop.body[place]
+        value = self.tidy.values[place]
+        if value == of(Variable("late", bit.what)):
+            raise self.cycle.refused(_SPIKE_BEFORE)
+        spike = frozenset((bit,))
+        states = [*self.charged.values()]
+        found = fit(value, [c.seen for c in states], lambda m: m in (ONE, spike))
+        if found is None or not found.coefficients:
+            raise self.cycle.refused("what is read of it is neither its spike nor its membrane")
+        if not takes_amounts_only(firing.op.states):
+            raise self.cycle.refused(_MEMBRANE_OF_FIRING)
+        form = {at[states[i].variable]: factor for i, factor in found.coefficients.items()}
+        parts = parts_of(firing.op.states, form, found.rest.terms.get(spike, 0.0))
+        return Read(
+            States(parts.charged, dict(parts.form), None),
+            firing.currents,
+            found.rest.terms.get(ONE, 0.0),
+            frozenset((place,)),
+            States(parts.taken, dict(parts.taken_form), None),
+            parts.amount,
+        )
 
     def _readout(self, place: Place, starts: Mapping[Variable, float]) -> Read:
         self.cycle.last = self.cycle.loop.body[place]
