@@ -233,7 +233,7 @@ class _Encoder:
         for node in unit.loop:
             kept, past = self.placed.populations.get(node.name), self.placed.pasts.get(node.name)
             members.append(
-                Member(node, self.values.get(node.name), kept and kept.record,
+                Member(node, self.values.get(node.name), None if kept is None else kept.record,
                        past if kept is None else kept.state, -1 if kept is None else kept.unit)
             )  # fmt: skip
         own = {node.name for node in unit.loop}
