@@ -35,7 +35,9 @@ def lowered_delay(lowering: Lowering, node: Node, op: Delay) -> str:
     rewriter = lowering.rewriter
     real = None if op.start is None else np.asarray(rewriter.array(op.start), np.float64)
     if node.type.kind is Kind.SPIKE:
-        bits = None if op.start is None else lowering.integers(op.start, np.round(real))
+        bits = None
+        if op.start is not None and real is not None:
+            bits = lowering.integers(op.start, np.round(real))
         return rewriter.emit(node, replace(op, range=BIT, start=bits))
     source = rewriter.value.get(node.inputs[0])
     if source is None:

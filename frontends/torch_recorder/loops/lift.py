@@ -7,9 +7,7 @@ do not show, as those of a model that takes one frame a call.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.loops.counted import counted_at
@@ -29,8 +27,8 @@ from snncc.frontends.torch_recorder.loops.forms import (
     leaves,
 )
 from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
-from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.neuron_ops import built
+from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_edges import Unit, units_of
 from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
@@ -40,9 +38,8 @@ from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_s
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
-from snncc.ir import TIME, Loc, Op, Param
+from snncc.ir import TIME, Loc, Op
 from snncc.ir.dialects import traced as ops
-from snncc.ir.dialects.neurons import neuron
 
 _TAKES_STEPS = ("getitem", "select")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from snncc.frontends.torch_recorder.axis_solver import AxisError
+from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.loops.feedback import with_delays
 from snncc.frontends.torch_recorder.loops.forms import Form, Past
 from snncc.frontends.torch_recorder.loops.lift import Lift
@@ -50,7 +50,8 @@ class LiftWithDelays(Lift):
             raise self._refuse(DELAY)
         entry, source = self.loop.body[form.place].entry, self._found.get((form.place, form.out))
         shape = tuple(entry.outs[form.out].shape)
-        dims = ((self.batch_atom,), *((self.solver.atom("past", n),) for n in shape[1:]))
+        rest = ((self.solver.atom("past", size),) for size in shape[1:])
+        dims: tuple[Dim, ...] = ((self.batch_atom,), *rest)
         spikes = True
         if source is not None:
             dims, spikes = source.dims, source.step in self._bits.spikes
