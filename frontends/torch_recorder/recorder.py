@@ -296,7 +296,7 @@ class Recorder(TorchFunctionMode):
             self._bits,
             function,
             place[0],
-            lambda plan: self._first(self._stem(name), plan, self._called(raw)),
+            lambda plan, suffix: self._first(self._stem(name) + suffix, plan, self._called(raw)),
             self.twins,
         )
         if name in CASTS and self.value_of(args[0]) is None:
@@ -317,7 +317,7 @@ class Recorder(TorchFunctionMode):
         if build is None:
             self.bind(out, Value(sources[0].step, dims))
             return
-        step = self._note(self._stem(name), sources, dims, build, self._called(raw))
+        step = self._note(self._stem(name) + call.suffix, sources, dims, build, self._called(raw))
         self._bits.note(handler, call, sources, step)
         self.bind(out, Value(step, dims))
 

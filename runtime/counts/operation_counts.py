@@ -64,6 +64,8 @@ class OperationCounts:
             constant has signed digits. They are no synaptic operations and no hidden ones either.
         footprint: bytes of the program's constants.
         connection_sparsity: share of stored weights that are 0.
+        product_adds: additions of products and of sums along axes, at most: every place that is
+            added but the first, whatever spikes select.
     """
 
     images: int
@@ -73,6 +75,7 @@ class OperationCounts:
     gain_adds: int
     footprint: int
     connection_sparsity: float
+    product_adds: int = 0
 
     def total(self, what: str, source: str = "") -> int:
         """Sum of one attribute over all projections, or over those with one source."""
@@ -105,7 +108,8 @@ class EnergyEstimate:
             are wider than 8 bits, so its own adders lie between the two.
         mac_pj: of one multiply-accumulate.
         ac_pj: of one accumulate.
-        program: this program: an accumulate for each effective AC and each addition of a gain.
+        program: this program: an accumulate for each effective AC and each addition of a gain, of a
+            product or of a sum along axes.
         first_layer_as_macs: the usual way to count: pixels as MACs, spikes as ACs.
         dense_macs: every synapse at every step a MAC, as a network without spikes would.
     """
@@ -122,7 +126,7 @@ class EnergyEstimate:
 def estimate_energy(counts: OperationCounts) -> tuple[EnergyEstimate, ...]:
     """The estimates for 32-bit floats and for 8-bit integers."""
     images = max(1, counts.images)
-    acs, gains = counts.total("effective_acs"), counts.gain_adds
+    acs, gains = counts.total("effective_acs"), counts.gain_adds + counts.product_adds
     spikes, macs = counts.total("effective_acs", "spike"), counts.total("effective_macs")
     host = sum(p.effective_macs for p in counts.projections if p.by_host)
     return tuple(

@@ -97,11 +97,17 @@ def count_operations(
         tuple(
             _population(graph, graph[n], spikes[n], changes[n], len(images)) for n in populations
         ),
-        sum(ADDITIONS(At(graph, node), node) for node in graph.nodes) * len(images),
+        sum(ADDITIONS(At(graph, node), node) for node in graph.select(Gain)) * len(images),
         sum(array.nbytes for array in graph.constants.values()),
         sum(int((w == 0).sum()) for w in weights.values())
         / max(1, sum(w.size for w in weights.values())),
+        sum(ADDITIONS(At(graph, node), node) for node in graph.nodes if _adds(node)) * len(images),
     )
+
+
+def _adds(node: Node) -> bool:
+    """Whether additions of a node are those of products and sums along axes."""
+    return not isinstance(node.op, Gain)
 
 
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:

@@ -55,6 +55,7 @@ def _record(counts: "OperationCounts") -> dict[str, Any]:
         for name in ("neurons", "spikes", "updates", "membrane_updates")
     }
     totals["gain_adds"] = counts.gain_adds
+    totals["product_adds"] = counts.product_adds
     return {
         "schema": 1,
         "images": counts.images,
@@ -111,6 +112,11 @@ def _print(counts: "OperationCounts") -> None:
             ),
             ("  of spikes", mean(spikes)),
             ("gains", f"{mean(counts.gain_adds)} additions, not synaptic"),
+            *(
+                [("products", f"at most {mean(counts.product_adds)} additions, not synaptic")]
+                if counts.product_adds
+                else []
+            ),
             ("neurons", f"{counts.neurons_total('neurons'):,}"),
             (
                 "  updates",

@@ -1,6 +1,7 @@
 """Which tests one does not wait for while working."""
 
 SLOW = {
+    "attention",
     "certificate",
     "checkpoint_files",
     "child_process",
@@ -36,6 +37,7 @@ SLOW = {
     "operation_counts",
     "options",
     "options_in_vain",
+    "products",
     "program_rules",
     "program_structure",
     "public_api",
@@ -46,6 +48,7 @@ SLOW = {
     "report_picture",
     "rounding_toward_zero",
     "run_on_lava",
+    "spiking_transformers",
     "shared_cases",
     "soak",
     "streaming",

@@ -17,7 +17,7 @@ from generators.programs import program
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical
 from snncc.checker import Rejected, check
-from snncc.ir import Graph, GraphBuilder, Kind, VerifyError, verify
+from snncc.ir import TIME, Graph, GraphBuilder, Kind, VerifyError, verify
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
@@ -30,6 +30,9 @@ from snncc.mfi import Level, prove
 from snncc.mfi.certificate import certify
 from snncc.mfi.widths.proof import BEFORE_SHIFT, prove_widths
 from snncc.runtime import ALL, interpret
+from snncc.runtime.compare.layer_inputs import inputs_of
+from snncc.runtime.compare.neuron_rules import replay
+from snncc.runtime.counts.synaptic_operations import count_operations
 from snncc.runtime.proofs.dynamic_proof import prove_by_running
 from snncc.runtime.proofs.witness import reach
 from snncc.runtime.simulator import Simulator
@@ -166,6 +169,26 @@ def test_attention_is_that_of_numpy(
     silent = min(int(x.sum()) for x in (q, k, v)) == 0
     assert silent == (511 in thresholds)
     assert all(width.holds for width in prove_widths(graph))
+
+
+@pytest.mark.parametrize("seed", PROGRAMS[:10])
+def test_recomputed_currents_are_the_definitions(seed: int) -> None:
+    """What `snncc compare` tells of a layer: its drive, and how far rounding can move it."""
+    graph = of_products(seed)
+    run = interpret(graph, images(graph, seed, 2), ALL)
+    for node in graph.select(IntegerPopulation):
+        inputs = inputs_of(graph, node, run.spikes, images(graph, seed, 2))
+        result = replay(inputs.drive, inputs.thresholds, node.op.rule)
+        t = 1 + node.type.names.index(TIME)
+        assert np.array_equal(result.levels, np.moveaxis(run.membranes[node.name], t, 1))
+        assert inputs.variance.min(initial=0.0) >= 0.0
+
+
+def test_additions_of_products_are_counted() -> None:
+    graph = attention(3, 2, (90, 120, 150))
+    kv, made = graph["kv"], graph["made"]
+    additions = count_operations(graph, np.zeros((2, 3, 2), np.uint8)).product_adds
+    assert additions == 2 * 2 * (kv.type.neurons * (3 - 1) + made.type.neurons * (2 - 1))
 
 
 def plain(**changes: object) -> Graph:

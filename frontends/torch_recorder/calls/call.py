@@ -32,6 +32,7 @@ class Call:
     Attributes:
         complement: set by a handler whose result is 1 - s of these spikes s.
         twins: second names of axes.
+        suffix: set by a handler whose last op is not the one to bear the call's name.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Call:
         known: Known | None = None,
         function: Callable[..., Any] | None = None,
         place: int = 0,
-        step: Callable[[Plan], Value] | None = None,
+        step: Callable[[Plan, str], Value] | None = None,
         twins: Twins | None = None,
     ) -> None:
         self.solver = solver
@@ -61,6 +62,7 @@ class Call:
         self.function = function
         self.place = place
         self._step = step
+        self.suffix = ""
         self.twins = Twins(solver) if twins is None else twins
 
     def is_spike(self, value: Value) -> bool:
@@ -83,13 +85,18 @@ class Call:
             raise AxisError("the first argument does not depend on the input")
         return value
 
-    def step(self, plan: Plan) -> Value:
-        """Notes what comes first of a call that is several ops. Gives its value."""
+    def step(self, plan: Plan, suffix: str = "") -> Value:
+        """Notes what comes first of a call that is several ops. Gives its value.
+
+        Args:
+            plan: of the op.
+            suffix: of its name, which is otherwise that of the call.
+        """
         if plan[2] is None:
             return Value(plan[0][0].step, plan[1])
         if self._step is None:
             raise AxisError("it is made of several ops, and stands within another")
-        return self._step(plan)
+        return self._step(plan, suffix)
 
     def replay(self, value: torch.Tensor) -> torch.Tensor:
         """What the function makes of other numbers in place of its first argument.

@@ -68,7 +68,10 @@ def contracted(
     def build(n: Naming) -> Op:
         return Product(n.axes(*(dims[each] for each in summed)), inverted is not None)
 
-    made = call.step(((named[0], named[1]), tuple(dims[n] for n in order), build))
+    plan: Plan = ((named[0], named[1]), tuple(dims[n] for n in order), build)
+    if order == [*after]:
+        return plan
+    made, call.suffix = call.step(plan), ".order"
     result = tuple(dims[n] for n in after)
     return like(made, result, lambda n: ops.Rearrange(n.axes(*result)))
 
@@ -122,7 +125,7 @@ def _renamed(
         if before is not dims[letter] and before
     ]
     result = tuple(dims[n] if d else () for d, n in zip(value.dims, letters, strict=True))
-    return call.step(like(value, result, _take(own, result)))
+    return call.step(like(value, result, _take(own, result)), ".axes")
 
 
 def _take(own: Sequence[tuple[Dim, Dim]], result: tuple[Dim, ...]) -> Build:
