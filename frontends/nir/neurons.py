@@ -64,6 +64,16 @@ def neurons_of(node: NirNode, convention: Convention, dt: float | None) -> Neuro
     Raises:
         Refused: the convention's neurons, or these parameters, have no form.
     """
+    with np.errstate(all="ignore"):  # what is beyond float64 is refused below
+        found = _neurons(node, convention, dt)
+    for each in (found.threshold, found.offset, found.start):
+        if not np.isfinite(each).all():
+            why = "v_threshold or v_leak by dt/tau and r is more than float64 holds"
+            raise _refused(node, "has constants that cannot be computed", why, "see its r and tau")
+    return found
+
+
+def _neurons(node: NirNode, convention: Convention, dt: float | None) -> Neurons:
     _require_form(node, convention)
     share, tau, told = _leak(node, convention, dt)
     leak, reset = _field(node, "v_leak"), _field(node, "v_reset")
