@@ -4,6 +4,7 @@ import numpy as np
 
 from snncc.backends.cpu.plan.host import HostUnit, at_steps
 from snncc.ir import Array, Graph
+from snncc.ir.populations import is_population
 from snncc.runtime.interpreter import evaluate
 
 
@@ -34,26 +35,28 @@ class HostLayer:
         unit = self.unit
         if not unit.node.type.temporal:
             if first == 0:
-                self._compute(unit.program, memory, image, 0, 1)
+                self._compute(unit.program, memory, image, 0, 1, True)
             return 0
         if first >= last:
             return 0
         program = self._programs.get((first, last))
         if program is None:
             program = self._programs[first, last] = at_steps(unit.program, first, last)
-        return self._compute(program, memory, image, first - origin, last - origin)
+        return self._compute(program, memory, image, first - origin, last - origin, first == 0)
 
-    def _compute(self, program: Graph, memory: Array, image: Array, first: int, last: int) -> int:
+    def _compute(
+        self, program: Graph, memory: Array, image: Array, first: int, last: int, begins: bool
+    ) -> int:
         unit, node = self.unit, program[self.unit.node.name]
         sources = [_wide(place.read(memory, image, first, last))[None] for place in unit.reads]
         state = None if unit.state is None else unit.state.view(memory, 0, 1)
-        start = None if state is None else state[None].astype(np.int64)
+        start = None if state is None or begins else state[None].astype(np.int64)
         value, membranes, left = evaluate(program, node, sources, image[None], start)
         unit.writes.write(memory, value[0], first, last)
-        if membranes is None:
-            return 0
         if state is not None and left is not None:
             state[...] = left[0]
+        if membranes is None or not is_population(node.op):
+            return 0
         if unit.record is not None:
             unit.record.write(memory, membranes[0], first, last)
         return int(np.count_nonzero(value))

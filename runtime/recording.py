@@ -27,7 +27,7 @@ from snncc.diagnostics import SnnccError
 from snncc.execution import ALL, Execute, Execution, Images, recorded_names
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import count, narrow
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import membrane_of
 from snncc.machine.memory import require_memory
 
 BATCH = "batch"
@@ -114,9 +114,9 @@ def _require_memory(graph: Graph, names: Collection[str], images: int, chunk: in
     """
     each, largest, wide = 0, 0, 0
     for name in names:
-        op, elements = graph[name].op, count(graph[name].type.shape)
-        if isinstance(op, IntegerPopulation):
-            kept = elements * (1 + narrow(np.array(op.membrane)).itemsize)
+        membrane, elements = membrane_of(graph[name].op), count(graph[name].type.shape)
+        if membrane is not None:
+            kept = elements * (1 + narrow(np.array(membrane)).itemsize)
             each, largest, wide = each + kept, max(largest, kept), wide + 9 * elements
     require_memory("recorded populations", images, each + largest, chunk * wide)
 

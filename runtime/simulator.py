@@ -24,7 +24,7 @@ from snncc.execution import (
     recorded_names,
 )
 from snncc.ir import Graph
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import neuron_nodes
 from snncc.machine.memory import require_memory
 from snncc.runtime.hybrid_runner import HybridRunner
 from snncc.runtime.interpreter import VALUE
@@ -156,8 +156,8 @@ class Simulator:
 
     def _threads_for(self, images: int, steps: int) -> int:
         """As many threads as there is work for."""
-        populations = self.graph.select(IntegerPopulation)
-        updates = images * steps * sum(node.type.neurons for node in populations)
+        neurons = sum(node.type.neurons for node in neuron_nodes(self.graph))
+        updates = images * steps * neurons
         return max(1, min(self.threads, updates // UPDATES_PER_THREAD))
 
     def run(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from snncc.data.image_arrays import require_domain
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
-from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.projections import Frames
+from snncc.ir.populations import population_nodes
 
 Ints = NDArray[np.int64]
 Images = NDArray[np.uint8]
@@ -79,7 +80,7 @@ def recorded_names(graph: Graph, record: Collection[str] | None) -> frozenset[st
     Raises:
         SnnccError: SNN001 for a name that no population has.
     """
-    names = [node.name for node in graph.select(IntegerPopulation)]
+    names = [node.name for node in population_nodes(graph)]
     if record is None:
         return frozenset()
     if record is ALL:

@@ -21,8 +21,9 @@ from snncc.backends.lava_nc.readme_text import readme_text
 from snncc.backends.lava_nc.schedule import schedule_table
 from snncc.diagnostics import printable
 from snncc.ir import Array, Graph
-from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.projections import Frames
+from snncc.ir.populations import population_nodes
 
 SCHEMA = 1
 COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
@@ -94,16 +95,14 @@ def _manifest(network: ProcessNetwork, sha: str, version: str) -> dict[str, Any]
         "image": {"shape": list(image.type.shape), "encoding": encoding},
         "unit": readout.unit if isinstance(readout, IntegerReadout) else 1.0,
         "processes": len(network.processes),
-        "schedule": {
-            node.name: schedule.listens[node.name] for node in graph.select(IntegerPopulation)
-        },
+        "schedule": {node.name: schedule.listens[node.name] for node in population_nodes(graph)},
         "relays": [{"source": r.source, "delay": r.delay} for r in schedule.relays],
         "populations": {
             node.name: {
                 "axes": {axis.name: axis.size for axis in node.type.axes},
                 "arrival": schedule.arrival[node.name],
             }
-            for node in graph.select(IntegerPopulation)
+            for node in population_nodes(graph)
         },
         "table": [list(row) for row in schedule_table(graph, schedule)],
     }

@@ -7,6 +7,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -102,6 +103,11 @@ def convolve(at: At, op: Convolve) -> str:
 @OBSTACLE.of(Largest)
 def largest(at: At, op: Largest) -> str:
     return "no process takes the largest of spikes or currents yet"
+
+
+@OBSTACLE.of(IntegerNeuron)
+def states(at: At, op: IntegerNeuron) -> str:
+    return "no process has neurons of several states, or whose reset comes a step late, yet"
 
 
 @OBSTACLE.of(Gate)

@@ -11,6 +11,7 @@ from snncc.backends.lava_nc.terms import Term, by_port, inlined, step_axes, term
 from snncc.ir import INTEGER, Array, Graph, Node, Op, ValueType
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -198,6 +199,11 @@ PROCESS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+PROCESS.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 PROCESS.refuses(
     Gate,

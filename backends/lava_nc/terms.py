@@ -7,6 +7,7 @@ from snncc.backends.lava_nc.schedule import Schedule
 from snncc.ir import INTEGER, TIME, Graph, Node, ValueType
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -110,6 +111,11 @@ TERMS.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+TERMS.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 TERMS.refuses(
     Gate,

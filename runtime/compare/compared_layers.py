@@ -8,7 +8,7 @@ import numpy as np
 from snncc.diagnostics import SnnccError
 from snncc.execution import Images
 from snncc.ir import TIME, Array, Axis, Graph, Kind, ValueType
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import population_nodes
 from snncc.runtime.compare.axis_orders import AxisOrder, arranged
 from snncc.runtime.recording import BATCH, Recording
 
@@ -93,7 +93,7 @@ def _names(a: Side, b: Side) -> list[str]:
     graph = a.graph or b.graph
     order: Iterable[str] = a.recording.spikes
     if graph is not None:
-        order = (node.name for node in graph.select(IntegerPopulation))
+        order = (node.name for node in population_nodes(graph))
     names = [name for name in order if name in both]
     if not names:
         have = [", ".join(list(side.recording.spikes)[:3]) for side in (a, b)]

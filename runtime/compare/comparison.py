@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from snncc.execution import readout_of
 from snncc.ir import Array
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import population_nodes
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.compare.axis_orders import AxisOrder
 from snncc.runtime.compare.causes import BUG, Cause, shift_of
@@ -87,7 +87,7 @@ def compare(
     answers = _readouts(both)
     if first is None and answers is not None and answers.any():
         first = _readout_divergence(both, answers)
-    every = [] if both.graph is None else [n.name for n in both.graph.select(IntegerPopulation)]
+    every = [] if both.graph is None else [n.name for n in population_nodes(both.graph)]
     return Comparison(
         shape[0],
         shape[1],

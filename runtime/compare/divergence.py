@@ -7,6 +7,7 @@ import numpy as np
 
 from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Frames
 from snncc.runtime.compare.causes import Cause, causes_of
 from snncc.runtime.compare.compared_layers import Pair, Side
@@ -136,6 +137,8 @@ def _layer_side(both: Pair, side: Side, name: str) -> LayerSide:
     if graph is None:
         return LayerSide(side.label, recording.spikes[name], levels, None, None)
     node, inputs = graph[name], None
+    if isinstance(node.op, IntegerNeuron):  # no rule of one state explains it
+        return LayerSide(side.label, recording.spikes[name], levels, None, None)
     if not isinstance(node.op, IntegerPopulation):
         raise TypeError(f"{name} is no population")
     spikes = _source_spikes(both, side, graph, node)

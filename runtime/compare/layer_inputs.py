@@ -10,9 +10,12 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, Param, params_
 from snncc.ir.arrays import align, concat, over_steps, spread, timed
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import READ, STATE
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
+from snncc.ir.populations import is_population
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.runtime.interpreter import evaluate
@@ -46,7 +49,7 @@ def sources_of(graph: Graph, node: Node) -> tuple[Node, ...]:
         if name in seen:
             continue
         seen.add(name)
-        if isinstance(graph[name].op, IntegerPopulation | Frames):
+        if is_population(graph[name].op) or isinstance(graph[name].op, Frames):
             found[name] = graph[name]
         else:
             pending.extend(graph[name].inputs)
@@ -229,6 +232,32 @@ def gain(at: Rounded, op: Gain) -> Array:
     x, variance = (align(a, axes, names) for a in (x, variance))
     factor = spread(factor, mantissa.axes, names)
     return (factor**2 * variance + x**2 / 4.0) / 4.0**op.shift + 1.0
+
+
+@VARIANCE.of(IntegerNeuron)
+def read_out(at: Rounded, op: IntegerNeuron) -> Array:
+    """Of membranes that are read out: through leaks and couplings, as if all were independent."""
+    source = at.names[0]
+    rest = tuple(n for n in source if n != TIME)
+    n = op.states(at.graph.context)
+
+    def weights(param: Param | None, *lead: str) -> Array:
+        if param is None:
+            return np.zeros([n] * len(lead) + [1] * len(rest))
+        table = at.graph.constants[param.name].astype(np.float64)
+        return spread(table, param.axes, (*lead, *rest)) ** 2
+
+    leak, gain, form = (weights(p, STATE) for p in (op.leak, op.gain, op.form))
+    reads = weights(op.reads, STATE, READ)
+    x = over_steps(at.cone.variance(at.node.inputs[0]), source, at.graph.steps)
+    states, found = [np.zeros_like(x[:, 0])] * n, np.zeros_like(x)
+    for t in range(at.graph.steps):
+        for i in range(n):  # a state that is behind this one is still that of the step before
+            total = leak[i] * states[i] + gain[i] * x[:, t]
+            total = total + sum(reads[i, j] * states[j] for j in range(n))
+            states = [*states[:i], total * 4.0 ** -op.shift[i], *states[i + 1 :]]
+        found[:, t] = sum(form[i] * states[i] for i in range(n))
+    return np.moveaxis(found, 1, 1 + at.node.type.names.index(TIME))
 
 
 VARIANCE.refuses(

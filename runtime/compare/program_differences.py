@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snncc.ir import Array, Graph, Node, Param
-from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Frames
+from snncc.ir.populations import is_population
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def constant_differences(
             continue
         seen.add((left.name, right.name))
         top = left is node_a
-        if not top and isinstance(left.op, IntegerPopulation | Frames):
+        if not top and (is_population(left.op) or isinstance(left.op, Frames)):
             if left.name != right.name:
                 return None
             continue

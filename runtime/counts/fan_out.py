@@ -8,6 +8,7 @@ from snncc.execution import Ints
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -47,7 +48,8 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
     return FAN_OUT(At(graph, node), node)
 
 
-@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Gain, IntegerPopulation, IntegerReadout)
+@FAN_OUT.each(Frames, Concat, Sum, Largest, Take, Gate, Gain)
+@FAN_OUT.each(IntegerPopulation, IntegerNeuron, IntegerReadout)
 def no_synapses(at: At, op: Op) -> None:
     return None
 

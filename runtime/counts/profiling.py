@@ -11,8 +11,8 @@ from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.vm.runner import Memory, Runner
 from snncc.execution import Images
 from snncc.ir import TIME, Graph
-from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Contract, Convolve
+from snncc.ir.populations import is_neuron
 from snncc.runtime.counts.synaptic_operations import count_operations
 from snncc.runtime.simulator import Simulator
 
@@ -150,7 +150,7 @@ def _projections_of_units(graph: Graph, names: tuple[str, ...]) -> dict[str, lis
         pending = [name] if name in graph.by_name else []
         while pending:
             node = graph[pending.pop()]
-            if node.name in seen or (isinstance(node.op, IntegerPopulation) and node.name != name):
+            if node.name in seen or (is_neuron(node.op) and node.name != name):
                 continue
             seen.add(node.name)
             if isinstance(node.op, Contract | Convolve):

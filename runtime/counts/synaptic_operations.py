@@ -25,11 +25,13 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Op, params_of
 from snncc.ir.arrays import over_steps, spread, timed
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import signed_digits
 from snncc.ir.encodings import from_host
+from snncc.ir.populations import population_nodes
 from snncc.meaning import Meaning
 from snncc.runtime.counts.fan_out import FAN_OUT, At, FanOut, fan_out
 from snncc.runtime.counts.operation_counts import (
@@ -65,7 +67,7 @@ def count_operations(
     found = {node.name: fan_out(graph, node) for node in graph.nodes}
     fans = {name: fan for name, fan in found.items() if fan is not None}
     reached = {name: np.zeros(4, np.int64) for name in fans}
-    populations = [node.name for node in graph.select(IntegerPopulation)]
+    populations = [node.name for node in population_nodes(graph)]
     spikes, changes = Counter[str](), Counter[str]()
     sites = sum(graph[name].type.neurons for name in populations)
     chunk = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
@@ -171,6 +173,8 @@ def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> i
         levels: Z at the comparison, same shape.
     """
     op = node.op
+    if isinstance(op, IntegerNeuron):  # every state is written at every step
+        return int(spikes.size) * len(op.shift)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
     names = node.type.names
@@ -188,9 +192,8 @@ ADDITIONS: Meaning[At, int] = Meaning("the count of other additions", INTEGER)
 """Additions for one image that are neither a synapse's nor a neuron's."""
 
 
-@ADDITIONS.each(
-    Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate, IntegerPopulation, IntegerReadout
-)
+@ADDITIONS.each(Frames, Contract, Convolve, Concat, Sum, Largest, Take, Gate)
+@ADDITIONS.each(IntegerPopulation, IntegerNeuron, IntegerReadout)
 def counted_elsewhere(at: At, op: Op) -> int:
     return 0
 

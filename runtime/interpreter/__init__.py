@@ -16,12 +16,13 @@ from snncc.runtime.interpreter import (
     neurons,
     projections,
     readout,
+    state_neurons,
     windows,
 )
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
-FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, readout)
+FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, state_neurons, readout)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "VALUE", "At", "Computed", "evaluate", "interpret", "run_nodes"]

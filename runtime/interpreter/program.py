@@ -13,7 +13,7 @@ from snncc.execution import (
     recorded_names,
 )
 from snncc.ir import Array, Graph, Node
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import is_population
 from snncc.runtime.interpreter.table import VALUE, At, Computed
 
 NO_IMAGES: Images = np.zeros(0, np.uint8)
@@ -65,7 +65,7 @@ def run_nodes(
         before(node)
         found = evaluate(graph, node, [values[name] for name in node.inputs], images)
         values[node.name] = found.value
-        if isinstance(node.op, IntegerPopulation):
+        if is_population(node.op):
             counts[node.name] = int(np.count_nonzero(found.value))
         if found.membranes is not None and node.name in wanted:
             membranes[node.name] = found.membranes

@@ -7,7 +7,7 @@ from snncc.backends.cpu.dense.choice import projections_of_spikes
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import population_nodes
 from snncc.machine.memory import require_memory
 from snncc.runtime.interpreter import VALUE
 
@@ -47,7 +47,7 @@ def inspect_plans(graph: Graph) -> tuple[PlanProof, ...]:
             can run, and when there is no plan.
     """
     VALUE.require(graph)
-    every = frozenset(node.name for node in graph.select(IntegerPopulation))
+    every = frozenset(node.name for node in population_nodes(graph))
     dense = projections_of_spikes(graph)
     plans = {
         "a batch": plan_units(graph, graph.steps),

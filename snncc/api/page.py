@@ -6,7 +6,7 @@ from typing import Any
 
 from snncc.api.verdicts import Verdict
 from snncc.ir import Graph
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import population_nodes
 
 SHOWN = 40
 """Populations in the table; a network of 140 layers would fill the page."""
@@ -17,12 +17,12 @@ def program_page(graph: Graph, report: Mapping[str, Any], verdict: Verdict) -> s
 
     Names come from files and are escaped.
     """
-    populations = graph.select(IntegerPopulation)
+    nodes = population_nodes(graph)
     rows = [
         (node.name, " x ".join(str(n) for n in node.type.shape), f"{node.type.neurons:,}")
-        for node in populations[:SHOWN]
+        for node in nodes[:SHOWN]
     ]
-    rest = len(populations) - len(rows)
+    rest = len(nodes) - len(rows)
     more = f"<p>and {rest} more populations</p>" if rest > 0 else ""
     head = (
         f"<b>{escape(str(report.get('network', 'program')))}</b>: {verdict.headline}, level "

@@ -23,8 +23,10 @@ from snncc.execution import Execute, Execution
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import frames_of
+from snncc.ir.populations import population_nodes
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.recording import BATCH, run_recorded
 
@@ -70,7 +72,7 @@ class Program:
     @property
     def populations(self) -> tuple[str, ...]:
         """Names of the populations, in the order of the network."""
-        return tuple(node.name for node in self.graph.select(IntegerPopulation))
+        return tuple(node.name for node in population_nodes(self.graph))
 
     def save(self, path: str | Path) -> str:
         """Writes the program and its report; if both are equal, so are the bytes.
@@ -188,7 +190,7 @@ class Program:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        neurons = sum(n.type.neurons for n in self.graph.select(IntegerPopulation))
+        neurons = sum(n.type.neurons for n in population_nodes(self.graph))
         return (
             f"<Program {self.report.get('network', 'program')}: {len(self.populations)} populations"
             f" with {neurons:,} neurons, {self.steps} steps, images {list(self.input_shape)}>"
@@ -244,15 +246,16 @@ class Program:
         return {
             node.name: execution.spike_counts[node.name]
             / max(1, images * self.steps * node.type.neurons)
-            for node in self.graph.select(IntegerPopulation)
+            for node in population_nodes(self.graph)
         }
 
     def _recorded(self, name: str, spikes: Any, membranes: Any) -> tuple[Recorded, Recorded]:
         node = self.graph[name]
-        if not isinstance(node.op, IntegerPopulation):
+        op = node.op
+        param = op.threshold if isinstance(op, IntegerPopulation | IntegerNeuron) else None
+        if param is None:
             raise SnnccError("SNN001", f"{name} is no population")
         axes = (BATCH, *node.type.names)
-        param = node.op.threshold
         levels = self.graph.constants[param.name].astype(np.int64)
         threshold = spread(levels, param.axes, node.type.names)[None]
         return Recorded(name, spikes, axes, threshold), Recorded(name, membranes, axes, threshold)

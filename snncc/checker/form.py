@@ -24,6 +24,7 @@ MOST_STEPS, MOST_NODES = 2**12, 2**14
 MOST_SOURCES, MOST_TERMS, DEEPEST = 2**12, 2**12, 256
 LONGEST_NAME, MOST_AXES = 512, 16
 MOST_ELEMENTS, MOST_NEURON_STEPS, MOST_NUMBERS = 2**26, 2**30, 2**31
+NEURONS = ("integer_population", "integer_neuron")
 NESTS = ("sum", "gain", "concat", "largest", "take", "gate")
 AXES = ("axes", "into", "out", "shared", "summed", "along")
 AXIS = ("channel", "height", "width", "out_channel", "out_height", "out_width", "out")
@@ -108,7 +109,7 @@ def told_apart(record: Json, constants: dict[str, Array]) -> int:
     """How many neurons of a population have constants of their own; 0 for other nodes."""
     sizes: dict[str, int] = {}
     for param in record["fields"].values():
-        if record["op"] == "integer_population" and is_record(param):
+        if record["op"] in NEURONS and is_record(param):
             sizes |= dict(zip(param["axes"], constants[param["@"]].shape, strict=False))
     return math.prod(size for axis, size in sizes.items() if axis != "t") if sizes else 0
 

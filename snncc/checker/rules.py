@@ -13,6 +13,7 @@ from snncc.checker.neurons import population
 from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
+from snncc.checker.states import states
 from snncc.checker.values import Found, NodeRecord
 from snncc.checker.windows import largest
 
@@ -20,6 +21,13 @@ KERNEL = "weight channel height width out_channel out_height out_width"
 WINDOWS = "axes out size kernel stride padding dilation"
 ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
+ABSENT = "threshold bias reads late keep amount takes start floor low"
+EMPTY = "swallow has_floor has_low shift carry reset_shift states_within"
+STATES: dict[str, Json] = {
+    **{key: None for key in ABSENT.split()},
+    **{key: [] for key in EMPTY.split()},
+    **{"compare": "ge", "membrane": NONE},
+}
 OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default
     "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
@@ -33,5 +41,6 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "gate": (gate, "", {"inverted": False}),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
+    "integer_neuron": (states, "leak gain form", STATES),
     "integer_readout": (readout, "", {"offset": None, "unit": 1.0}),
 }

@@ -142,9 +142,9 @@ def _images(program: "Program", data: str | None, recorded: Any) -> Any:
 
 
 def _populations(program: "Program") -> list[str]:
-    from snncc.ir.dialects.integer import IntegerPopulation
+    from snncc.ir.populations import population_nodes
 
-    return [node.name for node in program.graph.select(IntegerPopulation)]
+    return [node.name for node in population_nodes(program.graph)]
 
 
 def _of_another(path: Path, program: Path | None) -> SnnccError:

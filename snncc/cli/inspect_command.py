@@ -81,7 +81,7 @@ def command(
         _one(graph, node, as_json)
         return
     from snncc.backends.cpu.plan.units import host_units
-    from snncc.ir.dialects.integer import IntegerPopulation
+    from snncc.ir.populations import membrane_of, population_nodes
     from snncc.mfi.prover import bits
 
     populations: list[dict[str, Any]] = [
@@ -89,10 +89,9 @@ def command(
             "name": each.name,
             "axes": {axis.name: axis.size for axis in each.type.axes},
             "neurons": each.type.neurons,
-            "membrane_bits": bits(each.op.membrane),
+            "membrane_bits": bits(membrane_of(each.op) or (0, 0)),
         }
-        for each in graph.select(IntegerPopulation)
-        if isinstance(each.op, IntegerPopulation)
+        for each in population_nodes(graph)
     ]
     constants = sum(int(a.size) for a in graph.constants.values())
     record: dict[str, Any] = {
@@ -182,14 +181,14 @@ def _memory(graph: Any, batch: int, threads: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from snncc.backends.cpu.arrangement import NotExpressible
-    from snncc.ir.dialects.integer import IntegerPopulation
+    from snncc.ir.populations import population_nodes
     from snncc.runtime.memory_use import memory_use, recorded_bytes
 
     try:
         use = memory_use(graph)
     except NotExpressible as reason:
         return {"unknown": reason.findings[0].why}
-    everything = [node.name for node in graph.select(IntegerPopulation)]
+    everything = [node.name for node in population_nodes(graph)]
     each_thread = use.running(2, 2) - use.running(2, 1)
     return asdict(use) | {
         "batch": batch,

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import TIME, Graph
+from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.spiking import Population
 from snncc.ir.images import ImageSource
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
+from snncc.semantics.neurons import run_neuron
 from snncc.semantics.spiking import evaluate, membranes, spread_constant
 
 NEAR = 1.0 / 64.0
@@ -85,7 +87,7 @@ def some_images(spiking: Graph, images: NDArray[np.uint8] | None) -> NDArray[np.
 
 def _sites(spiking: Graph) -> int:
     """Neurons times steps of one image."""
-    return sum(node.type.neurons for node in spiking.select(Population)) * spiking.steps
+    return sum(node.type.neurons for node in _populations(spiking)) * spiking.steps
 
 
 def measure_fidelity(
@@ -105,7 +107,7 @@ def measure_fidelity(
     Raises:
         SnnccError: SNN110 for answers with several axes.
     """
-    tallies = {node.name: _Tally() for node in spiking.select(Population)}
+    tallies = {node.name: _Tally() for node in _populations(spiking)}
     wanted: list[Real] = []
     got: list[Real] = []
     simulator = Simulator(program)
@@ -154,12 +156,9 @@ def _walk(
     values: dict[str, Real] = {}
     for node in graph.nodes:
         sources = [values[name] for name in node.inputs]
-        op = node.op
-        if isinstance(op, Population):
-            names = graph[node.inputs[0]].type.names
-            spikes, levels = membranes(graph, op, sources[0], names)
-            rest = (TIME, *(n for n in names if n != TIME))
-            threshold = spread_constant(graph, op.threshold, rest)
+        fired = _fired(graph, node, sources)
+        if fired is not None:
+            spikes, levels, threshold = fired
             place = 1 + node.type.names.index(TIME)
             values[node.name] = np.moveaxis(spikes, 1, place)
             tally = tallies[node.name]
@@ -172,6 +171,24 @@ def _walk(
         for name in graph.last_uses.get(node.name, ()):
             del values[name]
     return values[graph.output]
+
+
+def _fired(graph: Graph, node: Node, sources: list[Real]) -> tuple[Real, Real, Real] | None:
+    """Spikes, what is compared and with what, [batch, t, ...]; None where nothing fires."""
+    op = node.op
+    if not isinstance(op, Population | Neuron) or op.threshold is None:
+        return None
+    names = graph[node.inputs[0]].type.names
+    threshold = spread_constant(graph, op.threshold, (TIME, *(n for n in names if n != TIME)))
+    if isinstance(op, Population):
+        return (*membranes(graph, op, sources[0], names), threshold)
+    return (*run_neuron(graph, op, sources[0], names), threshold)
+
+
+def _populations(graph: Graph) -> tuple[Node, ...]:
+    """The nodes of a spiking graph whose neurons fire."""
+    nodes = graph.select(Population, Neuron)
+    return tuple(node for node in nodes if node.type.kind is Kind.SPIKE)
 
 
 def _rounded(record: dict[str, Any]) -> dict[str, Any]:

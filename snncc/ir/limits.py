@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.graph import Graph, Node, params_of
-from snncc.ir.op import Param
 from snncc.ir.types import TIME
 
 MOST_STEPS = 1 << 12
@@ -111,11 +111,11 @@ def _nesting(graph: Graph) -> Iterator[Found]:
 def _told_apart(graph: Graph, node: Node) -> int:
     """How many neurons of a population have constants of their own; 0 for other nodes."""
     op = node.op
-    if not isinstance(op, IntegerPopulation):
+    if not isinstance(op, IntegerPopulation | IntegerNeuron):
         return 0
     sizes: dict[str, int] = {}
-    for param in (op.threshold, op.bias, op.polarity, op.offset):
-        if isinstance(param, Param) and param.name in graph.constants:
+    for param in params_of(op):
+        if param.name in graph.constants:
             sizes |= dict(zip(param.axes, graph.constants[param.name].shape, strict=False))
     return math.prod(size for name, size in sizes.items() if name != TIME)
 

@@ -11,6 +11,7 @@ from typing import Any
 from snncc.ir import INTEGER, Graph, Kind, Node, Op, verify
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -148,6 +149,11 @@ def population(at: Judged, op: IntegerPopulation) -> str:
     return at.by_level("leak-by-shift")
 
 
+@RULE.of(IntegerNeuron)
+def states(at: Judged, op: IntegerNeuron) -> str:
+    return at.by_level("states-by-shift")
+
+
 @RULE.of(IntegerReadout)
 def readout(at: Judged, op: IntegerReadout) -> str:
     return "sum-over-time"
@@ -169,8 +175,21 @@ def _before_shift(graph: Graph, node: Node) -> list[int] | None:
 
 def _membrane(graph: Graph, node: Node) -> dict[str, Json] | None:
     """What the program declares and what interval analysis over T steps finds."""
+    if isinstance(node.op, IntegerNeuron):
+        return _states(graph, node, node.op)
     if not isinstance(node.op, IntegerPopulation):
         return None
     (current,) = graph.input_types(node)
     reached = node.op.membrane_range(current, graph.context)
     return {"declared": list(node.op.membrane), "reached": list(reached)}
+
+
+def _states(graph: Graph, node: Node, op: IntegerNeuron) -> dict[str, Json]:
+    """The same of what is compared, and of every state."""
+    states, form = op.reach(graph.input_types(node)[0], graph.context)
+    pairs = zip(op.states_within, states, strict=True)
+    return {
+        "declared": list(op.membrane),
+        "reached": list(form),
+        "states": [{"declared": list(own), "reached": list(found)} for own, found in pairs],
+    }

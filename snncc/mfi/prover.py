@@ -10,6 +10,7 @@ from snncc.ir import DIALECTS, Graph, Loc, Node, ValueType, VerifyError, verify
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import from_host
+from snncc.ir.populations import kept_by, membrane_of, neuron_nodes
 from snncc.ir.types import BYTE, PIXEL
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
@@ -164,10 +165,8 @@ def prove_rules(
     ops += tuple(_unseen(finding) for finding in findings if finding.code in UNSEEN)
     ranges = [node.type.range for node in graph.nodes if node.type.range is not None]
     membranes = [
-        node.op.membrane
-        for node in graph.select(IntegerPopulation)
-        if isinstance(node.op, IntegerPopulation)
-    ]
+        each for node in neuron_nodes(graph) for each in kept_by(node.op, graph.context)
+    ] + [membrane_of(node.op) or (0, 0) for node in neuron_nodes(graph)]
     encoding, encoding_level = _encoding(graph, ops)
     readout, readout_level = _readout(graph, ops, domains)
     return Verdict(

@@ -10,6 +10,7 @@ import numpy as np
 from snncc.ir import INTEGER, Array, Graph, Kind, Node, Op, ValueType
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -171,6 +172,25 @@ def population(at: At, op: IntegerPopulation) -> Need:
         adders=digits - 1,
         reason=f"the leak {factor}/2^{shift} is {digits} shifted additions",
         help="tau = 2 (or 1, 4/3, 8/7, ...) makes the leak one shift",
+    )
+
+
+@NEED.of(IntegerNeuron)
+def states(at: At, op: IntegerNeuron) -> Need:
+    fires = op.fires or op.has_floor or op.has_low
+    arithmetic = ("shift", "add", *(("compare", "select") if fires else ()))
+    params = (op.leak, op.gain, op.form, op.reads, op.keep, op.takes)
+    constants = at.graph.constants
+    most = max(int(digits_of(constants[p.name]).max()) for p in params if p is not None)
+    if most <= 1:
+        reason = "every leak and coupling of its states is a shift"
+        return Need(Level.STRICT, arithmetic, reason=reason)
+    return Need(
+        Level.SHIFT_ADD,
+        arithmetic,
+        adders=most - 1,
+        reason=f"a leak or coupling of its states is {most} shifted additions",
+        help="leaks of 1/2 or 1/4 are one shift",
     )
 
 

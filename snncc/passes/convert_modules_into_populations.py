@@ -1,6 +1,6 @@
 """From what the model says to populations and projections; nothing is folded yet."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron, TracedNeuron
 from snncc.ir.dialects.projections import Concat, Contract, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -100,6 +101,8 @@ class _Conversion:
                 )
             case traced.Lif():
                 return self.neurons(node, node.op, sources[0], averaged)
+            case TracedNeuron():
+                return self.states(node, node.op, sources[0], averaged)
             case traced.Add():
                 return self.add(node, sources)
             case traced.TracedConcat(along=along, out=out):
@@ -226,6 +229,13 @@ class _Conversion:
             ),
             self.started(node, op, self.current(node, source), decay * unit),
         )
+
+    def states(self, node: Node, op: TracedNeuron, source: str, averaged: bool) -> str:
+        """A general neuron keeps its form: it is that of the spiking dialect already."""
+        if averaged:
+            return self.refuse(node, "a neuron reads a value averaged over time", "SNN031")
+        kept = Neuron(**{f.name: getattr(op, f.name) for f in fields(op)})
+        return self.rewriter.emit(node, kept, self.current(node, source))
 
     def started(self, node: Node, op: traced.Lif, source: str, share: float) -> str:
         """The current with what a membrane's start leaves of it at the first step.

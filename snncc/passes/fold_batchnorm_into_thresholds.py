@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import TIME, Graph, Node, fuse
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.spiking import Affine, Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -33,7 +34,7 @@ class FoldBatchnormIntoThresholds:
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     if isinstance(node.op, Affine) and node.op.scale is not None:
         readers = rewriter.old.readers.get(node.name, ())
-        other = [r.op.mnemonic for r in readers if not isinstance(r.op, Population)]
+        other = [r.op.mnemonic for r in readers if not isinstance(r.op, Population | Neuron)]
         if other:
             reason = f"the scaled current meets others in a {other[0]}"
             notes.append(Note(node.name, False, reason))

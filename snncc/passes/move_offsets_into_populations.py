@@ -7,11 +7,13 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, Param
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.passes.named import Named, concatenate
+from snncc.passes.neuron_constants import by_state
 from snncc.passes.pipeline import PassResult
 from snncc.passes.rewriter import Rewriter
 
@@ -141,6 +143,18 @@ def gated(at: Waiting, op: Gate) -> Moved:
 def population(at: Waiting, op: Population) -> Moved:
     bias = at.rewriter.named(op.bias, 0.0) + at.pending[0]
     return at.emit(op if bias.is_zero() else replace(op, bias=at.stored(bias, "bias"))), NONE
+
+
+@MOVED.of(Neuron)
+def neuron(at: Waiting, op: Neuron) -> Moved:
+    """Every state takes what its gain makes of the offset."""
+    named = at.rewriter.named
+    bias = (named(op.bias, 0.0) + named(op.gain, 0.0) * at.pending[0]).compact()
+    if bias.is_zero():
+        return at.emit(op), NONE
+    stored = by_state(bias, op.states(at.rewriter.new.context))
+    param = at.rewriter.new.constant(f"{at.node.name}.bias", stored.array, stored.axes)
+    return at.emit(replace(op, bias=param)), NONE
 
 
 @MOVED.of(Readout)

@@ -8,6 +8,7 @@ import numpy as np
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Node
 from snncc.ir.dialects.moves import ZEROS, Take
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque
 from snncc.ir.types import TIME
@@ -108,10 +109,20 @@ class _Push:
                 return self.apply(composed, node.inputs[0])
             case Take():
                 return self.take(op, node, node.op)
+            case Neuron() if isinstance(op, Contract) and _scales(op, set(node.type.names)):
+                return self.read_out(op, source)
             case Opaque(function=function):
                 raise BehindRefused(f"its input comes from {source} ({function.partition(':')[0]})")
             case _:
                 raise NotComposable(f"its input comes from %{source}, a {node.op.mnemonic}")
+
+    def read_out(self, op: Contract, source: str) -> str:
+        """Membranes that are only scaled, as by a mean over time, keep their scale."""
+        scale = self.rewriter.named(op.weight, 1.0).compact()
+        if not scale.axes and float(scale.array) == 1.0:
+            return source
+        stored = scale.store(self.new, op.weight.name)
+        return self.rewriter.emit(self.site, Affine(scale=stored), source)
 
     def take(self, op: Contract | Convolve, node: Node, take: Take) -> str:
         """Weights of what is taken become weights of what it is taken from; the rest waits."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir import Graph, Kind, Node
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Population, Readout
 from snncc.passes.pipeline import Note, PassResult
@@ -33,7 +34,7 @@ class ReplicateCurrents:
                 if readers > 1:
                     notes.append(Note(node.name, True, f"one copy for each of {readers} readers"))
                 continue
-            if isinstance(node.op, Population | Readout):
+            if isinstance(node.op, Population | Neuron | Readout):
                 sources: tuple[str, ...] = (_copy(rewriter, node.inputs[0]),)
             else:
                 sources = rewriter.inputs(node)

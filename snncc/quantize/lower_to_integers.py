@@ -1,7 +1,6 @@
 """From the spiking dialect to the integer dialect, profile `exact`."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -9,31 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Op, Param
+from snncc.ir import SPIKING, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import LARGEST_UNIT, Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import WIDEST, TooWide
 from snncc.meaning import Meaning
-from snncc.passes.named import Named, join
+from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
 from snncc.quantize.decays import with_decay
+from snncc.quantize.lower_neurons import lower_neuron
 from snncc.quantize.units import output_axis
+from snncc.quantize.whole_levels import (
+    least_size,
+    nearest,
+    own_unit_where_silent,
+    separate,
+    whole_level,
+)
 
 LARGEST = 2**48
 """No constant is larger: float64 computed it, and membranes stay within 62 bits."""
 OUT_OF_REACH = 2.0**40
-RELATIVE_TIE = 2.0**-45
-"""Nearer to an integer than this part of its size a level is that integer."""
-RELATIVE_EQUAL = 1e-12
-"""Two real numbers that differ by less, relatively, are the same but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Lowering:
 
     Attributes:
         fraction: fractional bits of every current below its unit.
+        read_out: steps of currents that only a readout reads, where they are no power of two.
     """
 
     profile: ClassVar[str] = "exact"
@@ -89,6 +94,7 @@ class Lowering:
         self.units = options.rounded.units
         self.rewriter = Rewriter(graph, "integer", self.profile)
         self.fraction: dict[str, int] = {}
+        self.read_out: dict[str, Named] = {}
         self.notes: list[Note] = []
         self.weights: dict[tuple[int, ...], list[tuple[Param, Array, NDArray[np.int64]]]] = {}
 
@@ -134,7 +140,16 @@ class Lowering:
         before = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         bits = self.options.fraction_bits
         after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
-        factor = (scale * before / after).compact()
+        return self.multiplied(node, (scale * before / after).compact(), source, node.name)
+
+    def rescaled(self, node: Node, source: str, step: Named) -> str:
+        """A current that is counted in steps of a size, in the unit that its readers expect."""
+        bits = self.options.fraction_bits
+        after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
+        return self.multiplied(node, (step / after).compact(), source, f"{node.name}.gain")
+
+    def multiplied(self, node: Node, factor: Named, source: str, name: str) -> str:
+        """A current times a factor; the result has `fraction_bits` fractional bits."""
         largest = float(np.abs(factor.array).max(initial=0.0))
         reach = max(map(abs, self.rewriter.new[source].type.range or (0, 0)))
         gain_bits = min(self.options.gain_bits, WIDEST - 2 - reach.bit_length())
@@ -142,8 +157,8 @@ class Lowering:
         shift = max(0, shift)
         mantissa = np.round(factor.array * 2.0**shift)
         param = self.integers(Param(f"{node.name}.gain", factor.axes), mantissa)
-        result = self.rewriter.emit(node, Gain(param, shift), source)
-        self.fraction[result] = bits
+        result = self.rewriter.emit(node, Gain(param, shift), source, name=name)
+        self.fraction[result] = self.options.fraction_bits
         return result
 
     def aligned(self, node: Node, sources: tuple[str, ...]) -> str:
@@ -169,11 +184,11 @@ class Lowering:
         polarity = self.rewriter.named(op.polarity, 1.0)
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[current])
         polarity = self.without_tiny_gains(node, polarity, threshold / unit, current)
-        unit = _own_unit_where_silent(unit, polarity, threshold)
+        unit = own_unit_where_silent(unit, polarity, threshold)
         level = threshold / unit
         whole = bias / unit
         own, bias = separate(whole, polarity, output_axis(self.rewriter.old[node.inputs[0]]))
-        own = _round(own)
+        own = nearest(own)
         if not own.array.any():  # nothing to keep apart: the sum is rounded, and only once
             bias = whole
         soft = op.reset == "soft"
@@ -181,7 +196,7 @@ class Lowering:
         axes = node.type.names
         exact = IntegerPopulation(
             threshold=self.field(node, "threshold", whole_level(level, rule), axes),
-            bias=self.field(node, "bias", _round(bias), axes) if bias.array.any() else None,
+            bias=self.field(node, "bias", nearest(bias), axes) if bias.array.any() else None,
             polarity=(
                 None
                 if (polarity.array == 1.0).all()
@@ -206,7 +221,7 @@ class Lowering:
         far away; beyond 2^40 it is dropped, with a note, as a gain of 0 is.
         """
         reach = max(map(abs, self.rewriter.new[current].type.range or (0, 0)))
-        level = _least(level)
+        level = least_size(level)
         far = level.array > max(OUT_OF_REACH, reach * 2.0**16)
         if not far.any():
             return polarity
@@ -222,7 +237,7 @@ class Lowering:
         if op.offset is not None:
             unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
             names = self.rewriter.new[source].type.names
-            rounded = _round(self.rewriter.named(op.offset, 0.0) / unit)
+            rounded = nearest(self.rewriter.named(op.offset, 0.0) / unit)
             stored = self.field(node, "offset", rounded, names)
         result = self.rewriter.emit(node, replace(op, offset=stored), source)
         self.fraction[result] = self.fraction[source]
@@ -230,6 +245,7 @@ class Lowering:
 
     def readout(self, node: Node, op: Readout, source: str) -> str:
         unit = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
+        unit = self.read_out.get(node.inputs[0], unit)
         step = float(unit.array.reshape(-1)[0])
         if not 0.0 < step <= LARGEST_UNIT:
             raise SnnccError(
@@ -243,7 +259,7 @@ class Lowering:
         offset = self.rewriter.named(op.offset, 0.0)
         stored = None
         if offset.array.any():
-            rounded = _round(offset / Named.scalar(step))
+            rounded = nearest(offset / Named.scalar(step))
             stored = self.field(node, "offset", rounded, node.type.names)
         return self.rewriter.emit(node, IntegerReadout(stored, step), source)
 
@@ -332,66 +348,13 @@ def readout(at: Lowered, op: Readout) -> str:
     return at.lowering.readout(at.node, op, at.sources[0])
 
 
+@LOWERED.of(Neuron)
+def neuron(at: Lowered, op: Neuron) -> str:
+    return lower_neuron(at.lowering, at.node, op, at.sources[0])
+
+
 LOWERED.refuses(
     Opaque,
     why="it stands for a function that no pass lowers",
     help="`snncc verify --model` names the function and what to do instead",
 )
-
-
-def separate(bias: Named, polarity: Named, axis: str | None) -> tuple[Named, Named]:
-    """(own, rest) with bias = polarity * own + rest, own over one axis and rest over the others.
-
-    A map's bias lies over its channels, a norm's over tokens: together they need no table of
-    channels times tokens. Where there is no such pair, own is zero.
-    """
-    none = Named.scalar(0.0), bias
-    if axis is None or axis not in bias.axes or axis in polarity.axes or len(bias.axes) == 1:
-        return none
-    others = tuple(n for n in bias.axes if n != axis)
-    total = bias.total([axis])
-    centre = total * Named.scalar(total.array.size / bias.array.size)
-    signs = Named(others, np.broadcast_to(polarity.over(others), centre.array.shape))
-    share = Named.scalar(1.0 / max(1.0, float(np.abs(signs.array).sum())))
-    own = ((bias + Named.scalar(-1.0) * centre) * signs).total(others) * share
-    left = bias + Named.scalar(-1.0) * (signs * own + centre)
-    if float(np.abs(left.array).max()) > RELATIVE_EQUAL * float(np.abs(bias.array).max()):
-        return none
-    return own, centre
-
-
-def _own_unit_where_silent(unit: Named, polarity: Named, threshold: Named) -> Named:
-    """A neuron that reads nothing (polarity 0) is measured in a fine part of its least threshold.
-
-    One unit for all steps: its membrane lasts from one to the next.
-    """
-    if polarity.array.all():
-        return unit
-    least = _least(threshold)
-    axes = join(unit.axes, polarity.axes, least.axes)
-    own = np.maximum(least.over(axes), 1e-30) * 2.0**-20
-    return Named(axes, np.where(polarity.over(axes) == 0.0, own, unit.over(axes)))
-
-
-def whole_level(level: Named, rule: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Named:
-    """The rule's integers, where a level that only float64 keeps from being an integer is one.
-
-    Units come out of divisions: a threshold of 127 units can be 127.00000000000001 of them, and
-    its ceiling must not be 128.
-    """
-    nearest = np.rint(level.array)
-    tied = np.abs(level.array - nearest) <= RELATIVE_TIE * np.abs(level.array)
-    return Named(level.axes, np.where(tied, nearest, rule(level.array)))
-
-
-def _least(value: Named) -> Named:
-    """The least size of any step."""
-    size = Named(value.axes, np.abs(value.array))
-    if TIME not in size.axes:
-        return size
-    rest = tuple(n for n in size.axes if n != TIME)
-    return Named(rest, size.array.min(axis=size.axes.index(TIME)))
-
-
-def _round(value: Named) -> Named:
-    return Named(value.axes, np.round(value.array))

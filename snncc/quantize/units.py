@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from snncc.ir import SPIKING, TIME, Graph, Node, Op, TypeRuleError
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
@@ -293,6 +294,14 @@ def largest(at: Elements, op: Largest) -> None:
     if at.axes[source] in op.axes:
         at.one([at.flat(source)], None)
     else:
+        at.one([at.ids[source]], at.axes[source])
+
+
+@UNIT.of(Neuron)
+def states(at: Elements, op: Neuron) -> None:
+    """Spikes are counted in ones; a readout of membranes in the unit of what they take in."""
+    source = at.node.inputs[0]
+    if not op.fires:
         at.one([at.ids[source]], at.axes[source])
 
 

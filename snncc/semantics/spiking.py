@@ -10,10 +10,12 @@ from snncc.ir.arrays import align, at_step, concat, over_steps, timed
 from snncc.ir.arrays import spread as spread_over
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
+from snncc.semantics import neurons
 from snncc.semantics.arrays import Real, convolve, largest, take
 
 
@@ -112,6 +114,11 @@ def affine(at: At, op: Affine) -> Real:
 @VALUE.of(Population)
 def spikes(at: At, op: Population) -> Real:
     return population(at.graph, at.node, op, at.inputs[0], at.names[0])
+
+
+@VALUE.of(Neuron)
+def general_neuron(at: At, op: Neuron) -> Real:
+    return neurons.value(at.graph, op, at.inputs[0], at.names[0], at.node.type.names)
 
 
 @VALUE.of(Readout)

@@ -10,9 +10,10 @@ from snncc.ir.arrays import concat, over_steps, spread
 from snncc.ir.dialects import traced as ops
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
-from snncc.semantics import spiking
+from snncc.semantics import neurons, spiking
 from snncc.semantics.arrays import Real, largest, take
 
 Decide = Callable[[Node, Real, Real], Real]
@@ -98,6 +99,11 @@ def batchnorm(at: At, op: ops.BatchNorm) -> Real:
 @VALUE.of(ops.Lif)
 def lif(at: At, op: ops.Lif) -> Real:
     return fire(at.graph, at.node, op, at.x)[0]
+
+
+@VALUE.of(TracedNeuron)
+def general_neuron(at: At, op: TracedNeuron) -> Real:
+    return neurons.value(at.graph, op, at.x, at.names[0], at.node.type.names)
 
 
 @VALUE.of(ops.Add)

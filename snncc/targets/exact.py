@@ -1,6 +1,7 @@
 """The profile `exact`: folds keep every decision; any population may have constants of its own."""
 
 from snncc.passes.fold_batchnorm_into_thresholds import FoldBatchnormIntoThresholds
+from snncc.passes.fold_scales_into_neurons import FoldScalesIntoNeurons
 from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.pipeline import Pass
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
@@ -25,7 +26,7 @@ def exact() -> Profile:
 
 
 def _passes(choices: Choices) -> tuple[Pass, ...]:
-    passes: tuple[Pass, ...] = (FoldBatchnormIntoThresholds(),)
+    passes: tuple[Pass, ...] = (FoldBatchnormIntoThresholds(), FoldScalesIntoNeurons())
     if choices.decay == "by-step":
         passes = (*passes, MeasureDecaysByStep())
     return (*passes, UnshareWeightsUnderGains()) if choices.gain == "unshared" else passes

@@ -30,7 +30,7 @@ from snncc.mfi.folds.switching import RELATIVE_TIE, Line, first_firing, trains_d
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
-from snncc.quantize.lower_to_integers import whole_level
+from snncc.quantize.whole_levels import whole_level
 
 TIED = Fraction(RELATIVE_TIE)
 

@@ -6,7 +6,7 @@ import pytest
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
-from snncc.quantize.lower_to_integers import separate
+from snncc.quantize.whole_levels import separate
 
 
 @pytest.mark.parametrize("m", range(3, 60))

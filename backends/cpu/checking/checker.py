@@ -14,7 +14,7 @@ import numpy as np
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
 from snncc.backends.cpu.checking.exact import Ints
-from snncc.backends.cpu.checking.hosted import computed_by_host, copied
+from snncc.backends.cpu.checking.hosted import computed_by_host, copied, states_size
 from snncc.backends.cpu.checking.meaning import Meaning, meaning_of, names_of
 from snncc.backends.cpu.checking.neurons import (
     arranged,
@@ -33,7 +33,8 @@ from snncc.backends.cpu.plan.host import HostUnit
 from snncc.backends.cpu.plan.places import Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import neuron_nodes, population_nodes
 
 MASKED = (f.MASKED, f.MASKED_LANES)
 
@@ -77,8 +78,8 @@ class _Walk:
 
     def run(self) -> None:
         require(len(self.plan.names) == len(self.units), "units and their names are not as many")
-        populations = [node.name for node in self.graph.select(IntegerPopulation)]
-        for name in populations:
+        populations = [node.name for node in population_nodes(self.graph)]
+        for name in [node.name for node in neuron_nodes(self.graph)]:
             for what, places, steps in (
                 ("state", self.plan.states, 1),
                 ("record", self.plan.records, self.plan.steps),
@@ -98,6 +99,11 @@ class _Walk:
 
     def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
         place, wide = kept.at, kept.size
+        op = self.graph[name].op
+        if isinstance(op, IntegerNeuron) and key.startswith("state "):
+            size = states_size(self.graph, name, op, kept)
+            self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
+            return
         arrangement = self.plan.populations[name].spikes.arrangement
         size = wide * steps * arrangement.row_count * arrangement.padded
         self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
@@ -144,7 +150,11 @@ class _Walk:
         computed_by_host(self.graph, unit, self.meaning, self.shadow, self.span)
         kept = self.plan.populations.get(name)
         if kept is None:
-            require(unit.record is None and unit.state is None, "it records what does not fire")
+            silent = isinstance(self.graph[name].op, IntegerNeuron)
+            right = unit.record is None and (silent or unit.state is None)
+            require(right, "it records what does not fire")
+            if unit.state is not None:
+                self._keep(f"state {name}", name, unit.state, 1)
             return
         right = (unit.writes, unit.record, unit.state) == (kept.spikes, kept.record, kept.state)
         require(right, "spikes or membranes are not written where they are read")

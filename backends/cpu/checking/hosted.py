@@ -18,6 +18,7 @@ from snncc.backends.cpu.plan.host import HostUnit, Relay
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.ir import TIME, Graph, Node, params_of
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Frames, Sum
 
 HELD = {2: INT16, 4: INT32, 8: INT64}
@@ -48,7 +49,23 @@ def computed_by_host(
         size = min((p.size for p in (unit.record, unit.state) if p is not None), default=8)
         require(size in (4, 8), f"membranes of {size} bytes")
         check_membranes(graph, node, meaning.values[node.inputs[0]], HELD[size], INT64[1])
+    if isinstance(node.op, IntegerNeuron) and unit.record is not None:
+        require(unit.record.size in HELD, f"membranes of {unit.record.size} bytes")
+        low, high = (np.array([end]) for end in node.op.membrane)
+        within(low, high, HELD[unit.record.size], f"a membrane of {node.name}")
     _write(unit.writes, node, meant, shadow, span)
+
+
+def states_size(graph: Graph, name: str, op: IntegerNeuron, place: Place) -> int:
+    """Bytes of the states of neurons between calls; each must have a place of its own."""
+    sizes = [len(op.shift) + (op.late is not None or bool(op.swallow))]
+    sizes += [axis.size for axis in graph[name].type.axes if axis.name != TIME]
+    require(place.form is Form.INTEGERS and place.size == 8, f"states of {name} are of other bytes")
+    require([axis.size for axis in place.type.axes] == sizes, f"states of {name} are not as many")
+    wanted = [8 * int(np.prod(sizes[at + 1 :])) for at in range(len(sizes))]
+    found = [place.strides[axis.name] for axis in place.type.axes]
+    require(found == wanted, f"states of {name} lie over each other")
+    return 8 * int(np.prod(sizes))
 
 
 def copied(relay: Relay, shadow: Shadow, span: Span) -> None:

@@ -20,6 +20,7 @@ from snncc.backends.cpu.checking.wrong import Wrong, require
 from snncc.ir import TIME, Graph, Kind, Node, Param
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -79,7 +80,7 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
             names = node.type.names
             led = np.moveaxis(whole, names.index(TIME), 0) if TIME in names else whole[None]
             values[node.name] = _selector(led, node)
-        elif isinstance(node.op, IntegerPopulation):
+        elif isinstance(node.op, IntegerPopulation | IntegerNeuron):
             steps = graph.steps if node.type.temporal else 1
             probe = random.integers(1, PROBES, (steps, *sizes), np.int64)
             values[node.name] = _selector(probe, node)

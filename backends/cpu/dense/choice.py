@@ -7,8 +7,8 @@ from snncc.backends.cpu.dense.timing import KernelTimes
 from snncc.backends.cpu.plan.units import units_of
 from snncc.backends.cpu.vm.runner import Memory, Runner
 from snncc.ir import Array, Graph
-from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Contract, Convolve
+from snncc.ir.populations import is_population, population_nodes
 
 Kernels = Literal["event", "dense", "auto"]
 MARGIN = 0.9
@@ -36,7 +36,7 @@ class KernelChoice:
         if kernels == "dense":
             self.dense = projections_of_spikes(graph)
         elif kernels == "auto":
-            known = {node.name for node in graph.select(IntegerPopulation)} <= set(rates or {})
+            known = {node.name for node in population_nodes(graph)} <= set(rates or {})
             self.dense = fastest(graph, rates) if rates and known else None
 
     def choose(self, runner: Runner, image: Array) -> None:
@@ -53,7 +53,7 @@ class KernelChoice:
             self.graph,
             {
                 node.name: float(counts[node.name]) / (node.type.neurons * self.graph.steps)
-                for node in self.graph.select(IntegerPopulation)
+                for node in population_nodes(self.graph)
             },
         )
 
@@ -71,7 +71,7 @@ def projections_of_spikes(graph: Graph) -> frozenset[str]:
     return frozenset(
         node.name
         for node in graph.select(Contract, Convolve)
-        if isinstance(graph[node.inputs[0]].op, IntegerPopulation)
+        if is_population(graph[node.inputs[0]].op)
     )
 
 

@@ -211,7 +211,8 @@ class _Encoder:
         return HostUnit(
             program_of(self.graph, node), node, tuple(self._place(name) for name in node.inputs),
             self.values[node.name],
-            None if kept is None else kept.record, None if kept is None else kept.state,
+            None if kept is None else kept.record,
+            self.placed.silent.get(node.name) if kept is None else kept.state,
             scratch_of(self.graph, node, self.steps), self.units.host[node.name],
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from snncc.backends.cpu.plan.places import Place
 from snncc.ir import TIME, Graph, Node, Op, ValueType, params_of
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Concat
 
 
@@ -75,7 +76,7 @@ def _cut(kind: ValueType, steps: int) -> ValueType:
     return replace(kind, axes=axes)
 
 
-BYTES: Mapping[type[Op], int] = {IntegerPopulation: 72, Gain: 72, Concat: 8}
+BYTES: Mapping[type[Op], int] = {IntegerPopulation: 72, IntegerNeuron: 400, Gain: 72, Concat: 8}
 """Bytes of NumPy arrays that live at once for every element of a node's value, at most."""
 MOST_BYTES = 48
 """Likewise for every other op."""

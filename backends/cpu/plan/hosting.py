@@ -10,6 +10,7 @@ from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.op import Op
+from snncc.ir.populations import membrane_of
 
 INT32 = (1 << 31) - 1
 MOST_SHIFT = 31
@@ -46,10 +47,10 @@ def is_wide(node: Node) -> bool:
 
 def membrane_bytes(node: Node) -> int:
     """Bytes of a membrane of a population, which its declared interval fits."""
-    op = node.op
-    if not isinstance(op, IntegerPopulation):
-        raise TypeError(op.mnemonic)
-    return 8 if _beyond(op.membrane) else 4
+    membrane = membrane_of(node.op)
+    if membrane is None:
+        raise TypeError(node.op.mnemonic)
+    return 8 if _beyond(membrane) else 4
 
 
 def _beyond(interval: tuple[int, int]) -> bool:

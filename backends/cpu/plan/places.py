@@ -7,7 +7,12 @@ from enum import StrEnum
 import numpy as np
 
 from snncc.backends.cpu.arrangement import Arrangement
-from snncc.ir import TIME, Array, ValueType
+from snncc.ir import TIME, Array, Axis, Context, Kind, ValueType
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.dialects.neurons import STATE
+
+STATE_BYTES = 8
+"""Of every integer that a neuron of several states keeps."""
 
 
 class Form(StrEnum):
@@ -151,3 +156,19 @@ def lanes_at(type: ValueType, at: int, arrangement: Arrangement, size: int) -> P
         stride *= length
     strides[TIME] = stride if type.temporal else 0
     return Place(type, Form.INTEGERS, at, size, strides)
+
+
+def state_at(op: IntegerNeuron, type: ValueType, at: int, context: Context) -> Place:
+    """The integers of neurons of several states, one slot behind the other, without gaps."""
+    axes = (Axis(STATE, op.slots(context)), *type.without(TIME).axes)
+    strides: dict[str, int] = {}
+    stride = STATE_BYTES
+    for axis in reversed(axes):
+        strides[axis.name] = stride
+        stride *= axis.size
+    return Place(ValueType(Kind.CURRENT, axes), Form.INTEGERS, at, STATE_BYTES, strides)
+
+
+def state_bytes(op: IntegerNeuron, type: ValueType, context: Context) -> int:
+    """How many bytes these are."""
+    return STATE_BYTES * op.slots(context) * type.neurons

@@ -6,10 +6,20 @@ from snncc.backends.cpu.arrangement import Arrangement
 from snncc.backends.cpu.plan.currents import bytes_of, layout_of, root_of
 from snncc.backends.cpu.plan.hosting import membrane_bytes
 from snncc.backends.cpu.plan.memory import place_buffers
-from snncc.backends.cpu.plan.places import Form, Place, Population, bits_at, lanes_at
+from snncc.backends.cpu.plan.places import (
+    Form,
+    Place,
+    Population,
+    bits_at,
+    lanes_at,
+    state_at,
+    state_bytes,
+)
 from snncc.backends.cpu.plan.unit import Partition
 from snncc.ir import TIME, Graph
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import population_nodes
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,13 @@ class Placed:
     Attributes:
         values: spikes and stored currents.
         populations: what is kept of them.
+        silent: what is kept of neurons that never fire: their states between calls.
         memory: bytes in all.
     """
 
     values: dict[str, Place]
     populations: dict[str, Population]
+    silent: dict[str, Place]
     memory: int
 
 
@@ -39,14 +51,19 @@ def place_values(
         record: populations whose spikes and membranes stay to the end.
         stateful: whether membranes, and what is the same at every step, stay between calls.
     """
-    populations = {node.name: units.spikes[node.name] for node in graph.select(IntegerPopulation)}
+    populations = {node.name: units.spikes[node.name] for node in population_nodes(graph)}
     buffers = _Buffers(graph, units, steps)
     for name, lay in populations.items():
         if name in record:
             buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
             buffers.fixed.append(f"spikes {name}")
-        if stateful:
+        if stateful and isinstance(graph[name].op, IntegerPopulation):
             buffers.keep(f"state {name}", _lanes(graph, name, lay))
+    several = graph.select(IntegerNeuron) if stateful else ()
+    for node in several:
+        if isinstance(node.op, IntegerNeuron):
+            size = state_bytes(node.op, node.type, graph.context)
+            buffers.keep(f"state {node.name}", size)
     places, memory = buffers.places(stateful)
     values = {
         key: bits_at(units.types[key], places[f"spikes {key}"], lay)
@@ -57,6 +74,11 @@ def place_values(
         at = places[f"current {layout.root}"] + layout.start
         kind = units.types[name]
         values[name] = Place(kind, Form.INTEGERS, at, layout.size, layout.strides)
+    states = {
+        node.name: state_at(node.op, node.type, places[f"state {node.name}"], graph.context)
+        for node in several
+        if isinstance(node.op, IntegerNeuron)
+    }
     numbers = {unit.name: number for number, unit in enumerate(units.units)}
     kept: dict[str, Population] = {}
     for name, lay in populations.items():
@@ -65,10 +87,12 @@ def place_values(
         state: Place | None = None
         if name in record:
             levels = lanes_at(kind, places[f"record {name}"], lay, size)
-        if stateful:
+        if stateful and name not in states:
             state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
+        state = states.get(name, state)
         kept[name] = Population(numbers[name], values[name], levels, state)
-    return Placed(values, kept, memory)
+    silent = {name: place for name, place in states.items() if name not in populations}
+    return Placed(values, kept, silent, memory)
 
 
 def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:

@@ -59,5 +59,11 @@ class UnitPlan:
 
     @property
     def states(self) -> dict[str, Place]:
-        """Places of membranes between calls, by population."""
-        return {n: p.state for n, p in self.populations.items() if p.state is not None}
+        """Places of membranes between calls, by population or neurons that never fire."""
+        fire = {n: p.state for n, p in self.populations.items() if p.state is not None}
+        silent = {
+            unit.node.name: unit.state
+            for unit in self.host.values()
+            if unit.state is not None and unit.node.name not in self.populations
+        }
+        return {**fire, **silent}

@@ -13,6 +13,7 @@ from snncc.execution import Images, Ints, check_images
 from snncc.ir import TIME, Array, Graph
 from snncc.ir.arrays import narrow
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import kept_by, neuron_nodes
 
 SCHEMA = 1
 PROGRAM, DONE, IMAGE, READOUT, FORM = "program", "done", "image", "readout", "schema"
@@ -27,7 +28,8 @@ class StreamState:
         program: sha256 of the graph and its constants, as `Simulator.digest` gives it.
         done: how many steps are computed.
         image: uint8, [*axes of the image].
-        membranes: by population, after the reset, integers [*axes of its type but time].
+        membranes: by neurons, after the reset, integers [*axes of its type but time]; of those of
+            several states [slot, *axes], every state and, where it acts late, the last spike.
         readout: sum of the current that is read out, over the steps done, without the offset.
     """
 
@@ -95,15 +97,21 @@ def check_state(graph: Graph, digest: str, state: StreamState) -> None:
     if not 0 <= state.done <= graph.steps:
         raise _wrong(f"the state is of step {state.done}", f"the program has {graph.steps} steps")
     check_images(graph, state.image[None])
-    populations = {node.name: node for node in graph.select(IntegerPopulation)}
+    populations = {node.name: node for node in neuron_nodes(graph)}
     if set(state.membranes) != set(populations):
         odd = sorted(set(state.membranes) ^ set(populations))
         raise _wrong("the state is not of this program's populations", f"first: {odd[0]}")
     for name, node in populations.items():
-        op = node.op
-        if isinstance(op, IntegerPopulation):
-            shape = node.type.without(TIME).shape
-            _check(f"membranes of {name}", state.membranes[name], shape, op.membrane)
+        what, values = f"membranes of {name}", state.membranes[name]
+        within, shape = kept_by(node.op, graph.context), node.type.without(TIME).shape
+        if isinstance(node.op, IntegerPopulation):
+            _check(what, values, shape, within[0])
+            continue
+        if values.shape != (len(within), *shape):
+            found = f"{list(values.shape)}, not {[len(within), *shape]}"
+            raise _wrong(f"the state does not fit: {what}", found)
+        for slot, interval in zip(values, within, strict=True):
+            _check(what, slot, shape, interval)
     source = graph[graph[graph.output].inputs[0]].type
     low, high = source.range or (0, 0)
     bounds = (low * state.done, high * state.done)

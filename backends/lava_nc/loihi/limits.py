@@ -10,6 +10,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op, Param
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
@@ -41,6 +42,10 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
             found += _currents(graph, node.inputs[0], -registers.CURRENT_SHIFT)
         elif isinstance(node.op, IntegerReadout):
             found += _currents(graph, node.inputs[0], 0)
+        elif isinstance(node.op, IntegerNeuron):
+            why = "LIF has one membrane and one current, and resets to 0 at once"
+            fits = "a neuron of one state with a hard reset"
+            found.append(_finding(node, "neurons of several states or with late resets", why, fits))
         elif isinstance(node.op, Largest):
             why = "stock processes add currents up and compare them with thresholds only"
             found.append(_finding(node, "the largest of a window", why, "average pooling"))
@@ -164,7 +169,7 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.each(Largest, Take, Gate)
+@CURRENT.each(Largest, Take, Gate, IntegerNeuron)
 def elsewhere(at: Behind, op: Op) -> list[Finding]:
     """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []

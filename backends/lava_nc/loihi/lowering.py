@@ -17,7 +17,8 @@ from snncc.ir.dialects.spiking import Population
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.quantize.calibration import Rounded
-from snncc.quantize.lower_to_integers import Lowering, LowerToIntegers, whole_level
+from snncc.quantize.lower_to_integers import Lowering, LowerToIntegers
+from snncc.quantize.whole_levels import whole_level
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from snncc.backends.lava_nc.terms import step_axes
 from snncc.ir import INTEGER, Graph, Node
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -120,6 +121,11 @@ SYNAPSES.refuses(
     Take,
     why="no process moves elements along an axis yet",
     help="choose the parts in the weights of the layer that reads them",
+)
+SYNAPSES.refuses(
+    IntegerNeuron,
+    why="no process has neurons of several states, or whose reset comes a step late, yet",
+    help="use a neuron of one state whose reset is hard, or takes off its threshold, for Lava",
 )
 SYNAPSES.refuses(
     Gate,

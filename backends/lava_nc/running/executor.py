@@ -12,7 +12,7 @@ from snncc.data.files import read_arrays
 from snncc.diagnostics import SnnccError
 from snncc.execution import Execute, Execution, Images, readout_of
 from snncc.ir import Array, Graph
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.populations import population_nodes
 
 SPIKES, MEMBRANES = "spikes:", "membranes:"
 IDLE_SHARE, IDLE_LEAST = 0.1, 60.0
@@ -75,7 +75,7 @@ def _execution(graph: Graph, out: Path, images: int, record: Collection[str]) ->
     readout = _array(arrays, "readout", shape)
     spikes: dict[str, Array] = {}
     membranes: dict[str, Array] = {}
-    for node in graph.select(IntegerPopulation):
+    for node in population_nodes(graph):
         shape = (images, *node.type.shape)
         spikes[node.name] = _array(arrays, SPIKES + node.name, shape)
         membranes[node.name] = _array(arrays, MEMBRANES + node.name, shape)

@@ -132,7 +132,7 @@ def command(
     from snncc.data.files import open_images, write_arrays
     from snncc.data.image_files import ImageFiles
     from snncc.execution import recorded_names
-    from snncc.ir.dialects.integer import IntegerPopulation
+    from snncc.ir.populations import population_nodes
     from snncc.runtime.answers import class_axis, predictions_of
     from snncc.runtime.recording import only, save_recording
 
@@ -185,9 +185,9 @@ def command(
         write_arrays(output, logits=logits, **found)
     rates = {
         node.name: spike_counts[node.name] / (len(images) * graph.steps * node.type.neurons)
-        for node in graph.select(IntegerPopulation)
+        for node in population_nodes(graph)
     }
-    sites = sum(node.type.neurons for node in graph.select(IntegerPopulation))
+    sites = sum(node.type.neurons for node in population_nodes(graph))
     total = sum(spike_counts.values()) / max(1, len(images) * graph.steps * sites)
     record: dict[str, Any] = {"schema": 1, "images": len(images)}
     if isinstance(images, ImageFiles) and images.preset is not None:

@@ -6,6 +6,7 @@ from typing import Any
 from snncc.cli.output import print_table, say
 from snncc.ir import Graph
 from snncc.mfi.widths.proof import BEFORE_SHIFT, Width, prove_widths
+from snncc.mfi.widths.states import state_of
 from snncc.runtime.proofs.witness import reach
 
 
@@ -29,13 +30,19 @@ def _numbers(graph: Graph) -> Iterator[dict[str, Any]]:
             "proved_bits": width.bits[1],
             "reached": reached,
             "attained": [r == p for r, p in zip(reached, width.proved, strict=True)],
-            "witness": "currents" if width.what == "membrane" else "pixels or spikes",
+            "witness": "currents" if _of_neurons(width) else "pixels or spikes",
         }
+
+
+def _of_neurons(width: Width) -> bool:
+    return width.what == "membrane" or state_of(width.what) is not None
 
 
 def _reached(graph: Graph, width: Width, upper: bool) -> int:
     witness = width.high if upper else width.low
-    ends = reach(graph, witness.node, witness.element, witness.inputs, width.what == BEFORE_SHIFT)
+    before = width.what == BEFORE_SHIFT
+    state = state_of(width.what)
+    ends = reach(graph, witness.node, witness.element, witness.inputs, before, state)
     return ends[upper]
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snncc.ir.dialects import gates, moves, projections, windows
+from snncc.ir.dialects import gates, integer_neurons, moves, projections, windows
 from snncc.ir.dialects import integer as integer_ops
+from snncc.ir.dialects import neurons as neuron_ops
 from snncc.ir.dialects import spiking as spiking_ops
 from snncc.ir.dialects import traced as traced_ops
 from snncc.ir.op import Op
@@ -51,6 +52,7 @@ TRACED = _dialect(
     traced_ops.Conv,
     traced_ops.BatchNorm,
     traced_ops.Lif,
+    neuron_ops.TracedNeuron,
     traced_ops.Add,
     traced_ops.Scale,
     traced_ops.TracedConcat,
@@ -76,6 +78,7 @@ SPIKING = _dialect(
     gates.Gate,
     spiking_ops.Affine,
     spiking_ops.Population,
+    neuron_ops.Neuron,
     spiking_ops.Readout,
     spiking_ops.Opaque,
 )
@@ -92,6 +95,7 @@ INTEGER = _dialect(
     gates.Gate,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
+    integer_neurons.IntegerNeuron,
     integer_ops.IntegerReadout,
     integer=True,
 )

@@ -6,13 +6,14 @@ from snncc.ir import SPIKING, Kind, Op
 from snncc.ir.arrays import count
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.encodings import from_host
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
-from snncc.mfi.models import real_rules
+from snncc.mfi.models import neuron_rules, real_rules
 from snncc.mfi.models.domains import (
     ANY_REAL,
     BIT,
@@ -107,6 +108,8 @@ NEED.each(Affine)(real_rules.factor)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Population)(real_rules.population)
+DOMAIN.each(Neuron)(neuron_rules.domain)
+NEED.of(Neuron)(neuron_rules.need)
 
 
 @NEED.each(Contract, Convolve)

@@ -9,6 +9,7 @@ from snncc.ir import Array, Graph, Node, Op, Param
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import Neuron, TracedNeuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population
 from snncc.ir.dialects.windows import Largest
@@ -20,7 +21,7 @@ AFFINES = (traced.BatchNorm, traced.Scale, Affine)
 SUMS = (traced.Add, Sum)
 CONCATS = (traced.TracedConcat, Concat)
 MOVES = (traced.Rearrange, traced.Repeat, Largest, Take, Gate)
-NEURONS = (traced.Lif, Population)
+NEURONS = (traced.Lif, Population, Neuron, TracedNeuron)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from snncc.ir.arrays import count
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
-from snncc.mfi.models import real_rules
+from snncc.mfi.models import neuron_rules, real_rules
 from snncc.mfi.models.domains import (
     BIT,
     Domain,
@@ -114,6 +115,8 @@ NEED.each(traced.Input, traced.TracedConcat, traced.Rearrange, traced.Repeat, Ta
 NEED.each(traced.Linear, traced.Conv)(real_rules.projection)
 NEED.each(traced.BatchNorm, traced.Scale)(real_rules.factor)
 NEED.of(traced.Lif)(real_rules.lif)
+DOMAIN.each(TracedNeuron)(neuron_rules.domain)
+NEED.of(TracedNeuron)(neuron_rules.need)
 NEED.each(traced.Add)(real_rules.summed)
 NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)

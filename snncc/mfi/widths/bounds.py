@@ -19,6 +19,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Node, ValueType
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import (
     Concat,
@@ -27,6 +28,7 @@ from snncc.ir.dialects.projections import (
     Frames,
     Sum,
 )
+from snncc.ir.dialects.state_bounds import Reached
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import require_narrow
 from snncc.ir.types import BIT
@@ -148,6 +150,21 @@ def frames(at: End, op: Frames) -> Array:
 @END.of(IntegerPopulation)
 def spikes(at: End, op: IntegerPopulation) -> Array:
     return _same(at, BIT)
+
+
+@END.of(IntegerNeuron)
+def states(at: End, op: IntegerNeuron) -> Array:
+    """Bits; where it never fires, how far what it gives can go at any step."""
+    if op.fires:
+        return _same(at, BIT)
+    form = reach_of(at.graph, at.node, op, at.known[at.node.inputs[0]]).form
+    return np.asarray(form[at.upper])[None]
+
+
+def reach_of(graph: Graph, node: Node, op: IntegerNeuron, current: Bounds) -> Reached:
+    """Bounds of what is compared and of every state, at any step: [*axes] of each neuron."""
+    names = axes_of_step(graph[node.inputs[0]])
+    return op.bounds_by_neuron(*current, names, graph.context)
 
 
 @END.of(Sum)

@@ -8,8 +8,10 @@ import numpy as np
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Kind, Node
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.mfi.prover import bits
 from snncc.mfi.widths.bounds import Bounds, before_shift, before_shift_of, bounds_of, membrane_of
+from snncc.mfi.widths.states import reach_of_states
 from snncc.mfi.widths.witnesses import Witness, membrane_witness, sum_witness
 
 BEFORE_SHIFT = "before shift"
@@ -24,7 +26,7 @@ class Width:
     Attributes:
         node: its name.
         module_path: where it comes from in the user's model.
-        what: "current", "before shift", "membrane" or "readout".
+        what: "current", "before shift", "membrane", "state 0" (1, ...) or "readout".
         declared: the interval that the program provides for; its bits are the width.
         proved: the interval that the elements can reach at most.
         low, high: witnesses for both ends of `proved`.
@@ -69,7 +71,10 @@ def prove_widths(graph: Graph) -> Iterator[Width]:
         if isinstance(node.op, Gain):
             before = before_shift_of(graph, node, node.op, bounds[node.inputs[0]])
             yield _of_sum(graph, node, BEFORE_SHIFT, before_shift(graph, node, node.op), before)
-        if isinstance(node.op, IntegerPopulation):
+        if isinstance(node.op, IntegerNeuron):
+            for found in reach_of_states(graph, node, node.op, bounds[node.inputs[0]]):
+                yield _width(node, found.what, found.declared, found.low, found.high)
+        elif isinstance(node.op, IntegerPopulation):
             yield _of_membrane(graph, node, node.op, bounds[node.inputs[0]])
         elif node.type.kind in (Kind.CURRENT, Kind.READOUT):
             declared = node.type.range or (0, 0)

@@ -17,6 +17,7 @@ from snncc.ir import INTEGER, TIME, Array, Graph, Kind, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.windows import Largest
@@ -24,6 +25,7 @@ from snncc.ir.types import BIT
 from snncc.meaning import Meaning
 from snncc.mfi.widths.bounds import Bounds, axes_of_step
 from snncc.mfi.widths.drives import Moment, drive
+from snncc.mfi.widths.responses import response
 
 Index = dict[str, int]
 Shares = dict[str, NDArray[np.float64]]
@@ -36,7 +38,7 @@ class Witness:
 
     Attributes:
         node: whose number it is.
-        what: "current", "before shift", "membrane" or "readout".
+        what: "current", "before shift", "membrane", "state 0" (1, ...) or "readout".
         element: its index over the axes of one step; where steps differ one of them reaches most.
         upper: which end of the interval.
         bound: that end.
@@ -81,7 +83,7 @@ def sum_witness(
         kind = graph[name].type
         low, high = kind.domain or BIT
         taken = np.where(share > 0.0 if upper else share < 0.0, high, low)
-        inputs[name] = _in_place(graph[name], taken.astype(kind.dtype))
+        inputs[name] = in_place(graph[name], taken.astype(kind.dtype))
     return Witness(node.name, what, at[1:], upper, bound, inputs)
 
 
@@ -115,7 +117,7 @@ def _nothing(node: Node) -> NDArray[np.float64]:
     return np.zeros((steps, *(node.type.size(name) for name in axes_of_step(node))))
 
 
-def _in_place(node: Node, value: Array) -> Array:
+def in_place(node: Node, value: Array) -> Array:
     """[t, *axes of one step] as the interpreter takes it; without time there is one step."""
     if not node.type.temporal:
         return value
@@ -168,7 +170,7 @@ def membrane_witness(
     if not source.type.temporal:
         given = given[:1]
     return Witness(
-        node.name, "membrane", element, upper, bound, {source.name: _in_place(source, given)}
+        node.name, "membrane", element, upper, bound, {source.name: in_place(source, given)}
     )
 
 
@@ -219,6 +221,14 @@ def gain(at: Share, op: Gain) -> None:
     place = tuple(at.index[axis] for axis in op.mantissa.axes)
     scale = float(at.graph.constants[op.mantissa.name][place]) * 2.0**-op.shift
     at.to(at.node.inputs[0], at.index, at.factor * scale)
+
+
+@SHARE.of(IntegerNeuron)
+def read_out(at: Share, op: IntegerNeuron) -> None:
+    """From a readout of membranes back to the currents of all steps before, with their weights."""
+    place = {name: at.index[name] for name in at.index if name != TIME}
+    for t, weight in enumerate(response(at.graph, op, at.index)):
+        at.to(at.node.inputs[0], {**place, TIME: t}, at.factor * weight)
 
 
 @SHARE.of(Gate)

@@ -1,0 +1,297 @@
+"""How far states of neurons can go: a box of intervals a neuron over all steps, exact or refused.
+
+A box holds an interval for every state. There are two of them at a time, for the neurons that fired
+at the step before and for those that did not. From both the next levels follow; these are joined,
+and divided again by what is compared: where that is one state times a positive number, each part
+keeps only its side of the threshold. docs/program_rules.md says the same in words.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from snncc.ir.dialects.membranes import CHUNK
+from snncc.ir.op import Array, require_narrow
+
+Ends = tuple[Array, Array]
+"""Least and largest, [*axes]."""
+
+
+@dataclass(frozen=True)
+class Drives:
+    """What neurons are driven by: arrays over axes of one step behind those named here.
+
+    A length of 1 stands for any: all are alike.
+
+    Attributes:
+        low, high: least and largest current, [t].
+        reads: [state, state that is read]; the leak stands on the diagonal.
+        gain, late, form, amount, start, floor, low_end: [state].
+        bias: [t, state].
+        kept: of states where a neuron fires, [state, state that is read].
+        threshold: [t], or None.
+        shift, carry, reset_shift, swallow, has_floor, has_low: by state.
+        up: whether shifts round up.
+    """
+
+    low: Array
+    high: Array
+    reads: Array
+    gain: Array
+    bias: Array
+    late: Array
+    form: Array
+    kept: Array
+    amount: Array
+    start: Array
+    floor: Array
+    low_end: Array
+    threshold: Array | None
+    shift: tuple[int, ...]
+    carry: tuple[int, ...]
+    reset_shift: tuple[int, ...]
+    swallow: tuple[bool, ...]
+    has_floor: tuple[bool, ...]
+    has_low: tuple[bool, ...]
+    up: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the neurons that something tells apart."""
+        rest = self.low.ndim - 1
+        shapes = [array.shape[array.ndim - rest :] for array in self._arrays().values()]
+        return np.broadcast_shapes(*shapes)
+
+    def pieces(self) -> Iterator["Drives"]:
+        """The same neurons, not more than `CHUNK` of them at a time."""
+        shape = self.shape
+        if math.prod(shape) * len(self.shift) <= CHUNK or max(shape) == 1:
+            yield self
+            return
+        axis = shape.index(max(shape)) - len(shape)
+        middle = max(shape) // 2
+        for part in (slice(None, middle), slice(middle, None)):
+            at = (..., part, *[slice(None)] * (-axis - 1))
+            cut = {n: a if a.shape[axis] == 1 else a[at] for n, a in self._arrays().items()}
+            yield from replace(self, **cut).pieces()
+
+    def _arrays(self) -> dict[str, Array]:
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+    def at(self, t: int) -> "Drives":
+        """Those of one step: what lies over time has length 1 there."""
+        timed = {"low": self.low, "high": self.high, "bias": self.bias}
+        if self.threshold is not None:
+            timed["threshold"] = self.threshold
+        return replace(self, **{n: a[[min(t, len(a) - 1)]] for n, a in timed.items()})
+
+    @property
+    def varies(self) -> bool:
+        """Whether steps differ."""
+        timed = (self.low, self.high, self.bias, self.threshold)
+        return any(len(array) > 1 for array in timed if array is not None)
+
+    @property
+    def only(self) -> int | None:
+        """The only state that is compared, where it has a positive factor everywhere."""
+        used = [i for i, row in enumerate(self.form) if row.any()]
+        return used[0] if len(used) == 1 and bool((self.form[used[0]] > 0).all()) else None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What states and forms reached, least and largest of each neuron."""
+
+    states: tuple[Ends, ...]
+    form: Ends
+
+
+@dataclass(frozen=True)
+class _Box:
+    """States of neurons, and which neurons it speaks of."""
+
+    ends: tuple[Ends, ...]
+    holds: Array
+
+
+def bounds(drives: Drives, steps: int) -> Reached:
+    """For each neuron the least and the largest of u_i, v_i and F, over all steps.
+
+    Raises:
+        TooWide: a number on the way needs more than `WIDEST` bits.
+    """
+    n, none = len(drives.shift), np.zeros(drives.shape, np.int64)
+    start = tuple((none + each, none + each) for each in drives.start)
+    silent = _Box(start, none == 0)
+    fired = _Box(start, none != 0)
+    reached = [_join(each, (none, none)) for each in start]
+    form = (none, none)
+    for t in range(steps):
+        moment = drives.at(t)
+        before = silent, fired
+        u = _levels(moment, silent, fired)
+        total = _combined(moment.form, u, "what is compared")
+        silent, fired = _split(moment, u, total)
+        form = _join(form, total)
+        for i in range(n):
+            each = _join(reached[i], u[i])
+            for box in (silent, fired):
+                each = _join_where(box.holds, each, box.ends[i])
+            reached[i] = each
+        if not drives.varies and t > 0 and _same(before, (silent, fired)):
+            break  # every later step is like this one
+    return Reached(tuple(reached), form)
+
+
+def require_sums(drives: Drives, states: Sequence[tuple[int, int]]) -> None:
+    """Refuses sums that states within these intervals could make too wide for executors.
+
+    Raises:
+        TooWide: a sum before its shift needs more than `WIDEST` bits.
+    """
+    ends = [(np.asarray(low), np.asarray(high)) for low, high in states]
+    for i in range(len(states)):
+        _require_sum(f"state {i}", drives, i, ends)
+        reach = _largest_sum(drives.kept[i], ends)
+        require_narrow(f"state {i} after a spike", -reach, reach)
+    reach = _largest_sum(drives.form, ends)
+    require_narrow("what is compared", -reach, reach)
+
+
+def _require_sum(what: str, drives: Drives, i: int, ends: Sequence[Ends]) -> None:
+    reach = _largest_sum(drives.reads[i], ends) + drives.carry[i]
+    reach += _largest(drives.gain[i]) * max(_largest(drives.low), _largest(drives.high))
+    require_narrow(f"{what} before its shift", -reach, reach)
+
+
+def _largest_sum(row: Array, ends: Sequence[Ends]) -> int:
+    pairs = zip(row, ends, strict=True)
+    return sum(_largest(each) * max(map(_largest, pair)) for each, pair in pairs)
+
+
+def _largest(array: Array) -> int:
+    return max(-int(array.min()), int(array.max()))
+
+
+def _levels(at: Drives, silent: _Box, fired: _Box) -> tuple[Ends, ...]:
+    """Intervals of u_i: joined over the neurons that fired before and those that did not."""
+    quiet = _levels_of(at, silent, False)
+    if not fired.holds.any():
+        return quiet
+    after = _levels_of(at, fired, True)
+    found: list[Ends] = []
+    for (a_low, a_high), (b_low, b_high) in zip(quiet, after, strict=True):
+        low = np.where(silent.holds, np.where(fired.holds, np.minimum(a_low, b_low), a_low), b_low)
+        high = np.where(
+            silent.holds, np.where(fired.holds, np.maximum(a_high, b_high), a_high), b_high
+        )
+        found.append((low, high))
+    return tuple(found)
+
+
+def _levels_of(at: Drives, box: _Box, spiked: bool) -> tuple[Ends, ...]:
+    u: list[Ends] = []
+    for i in range(len(at.shift)):
+        ends = [u[j] if j < i else box.ends[j] for j in range(len(at.shift))]
+        _require_sum(f"state {i}", at, i, ends)
+        low, high = _sum(at.reads[i], ends)
+        less, more = _scaled(at.gain[i], (at.low[0], at.high[0]))
+        sums = low + less, high + more
+        low, high = (_rounded(x, at.carry[i], at.shift[i], at.up) for x in sums)
+        change = at.bias[0, i] - (at.late[i] if spiked else 0)
+        require_narrow(f"state {i}", *_span(low), *_span(high))
+        require_narrow("a bias or late reset", *_span(change))
+        low, high = low + change, high + change
+        if spiked and at.swallow[i]:
+            low, high = np.zeros_like(low), np.zeros_like(high)
+        if at.has_floor[i]:
+            low, high = np.maximum(low, at.floor[i]), np.maximum(high, at.floor[i])
+        require_narrow(f"state {i}", *_span(low), *_span(high))
+        u.append((low, high))
+    return tuple(u)
+
+
+def _split(at: Drives, u: tuple[Ends, ...], total: Ends) -> tuple[_Box, _Box]:
+    """What did not fire, and what fired and was reset."""
+    everything = np.ones(np.broadcast_shapes(at.shape), np.bool_)
+    if at.threshold is None:
+        return _Box(_lowered(at, u), everything), _Box(u, ~everything)
+    require_narrow("a threshold", *_span(at.threshold))
+    last = at.threshold[0] - (0 if at.up else 1)  # the highest form that does not fire
+    below, above = list(u), list(u)
+    stays, fires = (total[0] <= last) & everything, (total[1] > last) & everything
+    if at.only is not None:
+        i, most = at.only, last // at.form[at.only]
+        low, high = u[i]
+        below[i] = low, np.where(stays, np.minimum(high, most), high)
+        above[i] = np.where(fires, np.maximum(low, most + 1), low), high
+    kept: list[Ends] = []
+    for i in range(len(u)):
+        reach = _largest_sum(at.kept[i], above)
+        require_narrow(f"state {i} after a spike", -reach, reach)
+        low, high = (
+            _rounded(x, 0, at.reset_shift[i], at.up) - at.amount[i] for x in _sum(at.kept[i], above)
+        )
+        kept.append((np.where(fires, low, u[i][0]), np.where(fires, high, u[i][1])))
+    for low, high in kept:
+        require_narrow("a state after a spike", *_span(low), *_span(high))
+    return _Box(_lowered(at, below), stays), _Box(_lowered(at, kept), fires)
+
+
+def _lowered(at: Drives, ends: Sequence[Ends]) -> tuple[Ends, ...]:
+    """With the lower ends that states have after the reset."""
+    return tuple(
+        (np.maximum(low, at.low_end[i]), np.maximum(high, at.low_end[i]))
+        if at.has_low[i]
+        else (low, high)
+        for i, (low, high) in enumerate(ends)
+    )
+
+
+def _combined(row: Array, ends: Sequence[Ends], what: str) -> Ends:
+    reach = _largest_sum(row, ends)
+    require_narrow(what, -reach, reach)
+    return _sum(row, ends)
+
+
+def _sum(row: Array, ends: Sequence[Ends]) -> Ends:
+    low: Array = np.zeros((), np.int64)
+    high = low
+    for coefficient, each in zip(row, ends, strict=True):
+        less, more = _scaled(coefficient, each)
+        low, high = low + less, high + more
+    return low, high
+
+
+def _scaled(coefficient: Array, ends: Ends) -> Ends:
+    both = coefficient * ends[0], coefficient * ends[1]
+    return np.minimum(*both), np.maximum(*both)
+
+
+def _rounded(x: Array, carry: int, shift: int, up: bool) -> Array:
+    found: Array = -((carry - x) >> shift) if up else (x + carry) >> shift
+    return found
+
+
+def _join(one: Ends, other: Ends) -> Ends:
+    return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
+
+
+def _join_where(holds: Array, one: Ends, other: Ends) -> Ends:
+    joined = _join(one, other)
+    return np.where(holds, joined[0], one[0]), np.where(holds, joined[1], one[1])
+
+
+def _span(array: Array) -> tuple[int, int]:
+    return int(array.min()), int(array.max())
+
+
+def _same(one: tuple[_Box, ...], other: tuple[_Box, ...]) -> bool:
+    for a, b in zip(one, other, strict=True):
+        pairs = zip((a.holds, *sum(a.ends, ())), (b.holds, *sum(b.ends, ())), strict=True)
+        if not all(np.array_equal(x, y) for x, y in pairs):
+            return False
+    return True

@@ -1,0 +1,134 @@
+"""A neuron of several states in numbers of its current: which unit every state is counted in.
+
+Units are free: a state that only reads another is as well counted in what it reads. So the first
+coupling that reaches a state becomes 1, and gains, time constants and the like end up in
+thresholds, biases and resets. What is left are the leaks, and couplings that close a circle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snncc.ir.dialects.neurons import READ, STATE, Neuron
+from snncc.passes.named import Named
+from snncc.passes.neuron_constants import of_state
+from snncc.passes.rewriter import Rewriter
+
+ONE, ZERO = Named.scalar(1.0), Named.scalar(0.0)
+
+
+@dataclass(frozen=True)
+class RealNeuron:
+    """The constants of a neuron, state by state; see `Neuron` for what they do.
+
+    Attributes:
+        form: what is compared, in units of `formed`.
+        formed: how large one of these is, in units of the current.
+    """
+
+    leak: tuple[Named, ...]
+    gain: tuple[Named, ...]
+    reads: tuple[tuple[Named, ...], ...]
+    bias: tuple[Named, ...]
+    late: tuple[Named, ...]
+    keep: tuple[Named, ...]
+    takes: tuple[tuple[Named, ...], ...]
+    amount: tuple[Named, ...]
+    start: tuple[Named, ...]
+    floor: tuple[Named, ...]
+    low: tuple[Named, ...]
+    form: tuple[Named, ...]
+    threshold: Named | None
+    formed: Named = ONE
+
+    @classmethod
+    def read(cls, rewriter: Rewriter, op: Neuron) -> "RealNeuron":
+        rows = range(op.states(rewriter.new.context))
+
+        def row(what: str, usual: float = 0.0) -> tuple[Named, ...]:
+            whole = rewriter.named(getattr(op, what), usual)
+            return tuple(of_state(whole, (STATE, i)) for i in rows)
+
+        def table(what: str) -> tuple[tuple[Named, ...], ...]:
+            whole = rewriter.named(getattr(op, what), 0.0)
+            return tuple(tuple(of_state(whole, (STATE, i), (READ, j)) for j in rows) for i in rows)
+
+        return cls(
+            *(row("leak"), row("gain"), table("reads"), row("bias"), row("late")),
+            *(row("keep", 1.0), table("takes"), row("amount"), row("start")),
+            *(row("floor"), row("low"), row("form")),
+            None if op.threshold is None else rewriter.named(op.threshold, 0.0),
+        )
+
+    def scaled(self, unit: Named) -> "RealNeuron":
+        """The same with every state in a unit of its own, and the current in `unit`."""
+        sizes = self._sizes()
+        own = [unit * size for size in sizes]
+
+        def levels(values: Sequence[Named]) -> tuple[Named, ...]:
+            return tuple(value / each for value, each in zip(values, own, strict=True))
+
+        def couplings(table: Sequence[Sequence[Named]]) -> tuple[tuple[Named, ...], ...]:
+            return tuple(
+                tuple(value * sizes[j] / sizes[i] for j, value in enumerate(line))
+                for i, line in enumerate(table)
+            )
+
+        form = [value * size for value, size in zip(self.form, sizes, strict=True)]
+        formed = next((_size(each) for each in form if not each.is_zero()), ONE)
+        if self.threshold is None:
+            formed = Named.scalar(float(formed.array.max()))
+        return RealNeuron(
+            self.leak,
+            tuple(gain / size for gain, size in zip(self.gain, sizes, strict=True)),
+            couplings(self.reads),
+            levels(self.bias),
+            levels(self.late),
+            self.keep,
+            couplings(self.takes),
+            levels(self.amount),
+            levels(self.start),
+            levels(self.floor),
+            levels(self.low),
+            tuple(value / formed for value in form),
+            None if self.threshold is None else self.threshold / (unit * formed),
+            formed,
+        )
+
+    def _sizes(self) -> list[Named]:
+        """The unit of every state, in units of the current."""
+        found: dict[int, Named] = {}
+        for i, gain in enumerate(self.gain):
+            if not gain.is_zero():
+                found[i] = _size(gain) if self.threshold is not None else _largest(gain)
+        while len(found) < len(self.leak):
+            i, size = self._next(found)
+            found[i] = size
+        return [found[i] for i in range(len(self.leak))]
+
+    def _next(self, found: dict[int, Named]) -> tuple[int, Named]:
+        """A state that has no unit yet, and one with which a coupling becomes 1."""
+        rest = [i for i in range(len(self.leak)) if i not in found]
+        for i in rest:
+            for j, size in found.items():
+                if not self.reads[i][j].is_zero():
+                    return i, _largest(self.reads[i][j]) * size
+        for i in rest:
+            for j, size in found.items():
+                if not self.form[i].is_zero() and not self.form[j].is_zero():
+                    return i, _largest(self.form[j]) * size / _largest(self.form[i])
+                for table in (self.reads, self.takes):
+                    if not table[j][i].is_zero():
+                        return i, size / _largest(table[j][i])
+        return rest[0], ONE
+
+
+def _largest(value: Named) -> Named:
+    return Named.scalar(float(np.abs(value.array).max()))
+
+
+def _size(value: Named) -> Named:
+    """How large each is; of what is 0 somewhere, the largest of all there."""
+    sizes = np.abs(value.array)
+    return Named(value.axes, np.where(sizes == 0.0, sizes.max(), sizes))
