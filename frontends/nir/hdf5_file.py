@@ -25,6 +25,7 @@ from snncc.frontends.nir.records import (
     NirGraph,
     NirNode,
 )
+from snncc.frontends.nir.text_heaps import REFERENCE, TextHeaps
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SMALL = 1 << 24
@@ -52,11 +53,12 @@ def read_file(path: Path) -> NirFile:
             elsewhere or beyond the limits.
     """
     h5py = _library(path.name)
-    size = _size_of(path)
+    data = _bytes_of(path)
     with _told(path.name, "the file"):
+        heaps = TextHeaps(data)
         file = h5py.File(path, "r")
     with file:
-        return _Reader(h5py, path.name, max(SMALL, GROWTH * size)).file(file)
+        return _Reader(h5py, path.name, max(SMALL, GROWTH * len(data)), heaps).file(file)
 
 
 def _library(source: str) -> Any:
@@ -71,19 +73,19 @@ def _library(source: str) -> Any:
         ) from error
 
 
-def _size_of(path: Path) -> int:
-    """Bytes of a file that looks like HDF5."""
+def _bytes_of(path: Path) -> bytes:
+    """A file that looks like HDF5."""
     try:
         if not path.is_file():
             raise refused(path.name, "there is no such file" if not path.exists() else "no file")
         with path.open("rb") as file:
             head = file.read(len(SIGNATURE))
-        size = path.stat().st_size
+            data = head + file.read() if head == SIGNATURE else b""
     except (OSError, ValueError) as error:
         raise refused(path.name, getattr(error, "strerror", None) or str(error)) from error
     if head != SIGNATURE:
         raise refused(path.name, "it does not begin as HDF5 does")
-    return size
+    return data
 
 
 def refused(source: str, why: str, where: str = "") -> SnnccError:
@@ -110,8 +112,9 @@ def _told(source: str, where: str) -> Generator[None]:
 class _Reader:
     """Walks a file; what it may still read shrinks with what was read."""
 
-    def __init__(self, h5py: Any, source: str, budget: int) -> None:
+    def __init__(self, h5py: Any, source: str, budget: int, heaps: TextHeaps) -> None:
         self.h5py, self.source, self.budget = h5py, source, budget
+        self.heaps = heaps
         self.nodes = 0
 
     def file(self, file: Any) -> NirFile:
@@ -166,11 +169,10 @@ class _Reader:
                 return ()
             if len(shape) != 2 or shape[1] != 2 or shape[0] > MOST_EDGES:
                 raise ValueError(f"edges of shape {shape}, not [n, 2] with n up to {MOST_EDGES}")
-            if self.h5py.check_string_dtype(found.dtype) is None:
-                raise TypeError("edges are no texts")
             self.spend(found, where)
-            pairs = found[()]
-            return tuple((prefix + _decoded(a), prefix + _decoded(b)) for a, b in pairs)
+            ends = self.texts(found, 2 * shape[0])
+        pairs = zip(ends[::2], ends[1::2], strict=True)
+        return tuple((prefix + source, prefix + target) for source, target in pairs)
 
     def names(self, group: Any, where: str) -> list[str]:
         """Names in a group. All of them are entries of this file: nothing leads elsewhere."""
@@ -235,19 +237,29 @@ class _Reader:
     def text(self, group: Any, name: str, where: str) -> str:
         found = self.dataset(group, name, where)
         with _told(self.source, f"{name!r} of {where}"):
-            info = self.h5py.check_string_dtype(found.dtype)
-            if found.shape != () or info is None:
+            if found.shape != ():
                 raise TypeError("it is no text")
-            if (info.length or 0) > LONGEST_NAME:
+            return self.texts(found, 1)[0]
+
+    def texts(self, found: Any, count: int) -> list[str]:
+        """All texts of a data set, in order; those of a length of their own without libhdf5."""
+        info = self.h5py.check_string_dtype(found.dtype)
+        if info is None:
+            raise TypeError("it is no text")
+        if info.length is not None:
+            if info.length > LONGEST_NAME:
                 raise ValueError(f"a text of {info.length} characters")
-            return _decoded(found[()])
+            return [_decoded(bytes(each)) for each in np.asarray(found[()]).reshape(-1).tolist()]
+        start = found.id.get_offset()
+        if start is None or found.id.get_storage_size() != REFERENCE * count:
+            raise ValueError("its texts do not lie side by side")
+        return [_decoded(each) for each in self.heaps.texts(int(start), count)]
 
 
-def _decoded(value: Any) -> str:
-    text = value if isinstance(value, str) else bytes(value).decode("utf-8")
-    if len(text) > LONGEST_NAME:
-        raise ValueError(f"a text of {len(text)} characters")
-    return text
+def _decoded(value: bytes) -> str:
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"a text of {len(value)} bytes")
+    return value.decode("utf-8")
 
 
 def _product(lengths: Any) -> int:

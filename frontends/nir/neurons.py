@@ -64,31 +64,32 @@ def neurons_of(node: NirNode, convention: Convention, dt: float | None) -> Neuro
     Raises:
         Refused: the convention's neurons, or these parameters, have no form.
     """
-    _require_form(node, convention)
+    with np.errstate(all="ignore"):  # what is beyond float64 is refused below
+        found = _neurons(node, convention, dt)
+    for each in (found.threshold, found.offset, found.start):
+        if not np.isfinite(each).all():
+            why = "v_threshold or v_leak by dt/tau and r is more than float64 holds"
+            raise refused(node, "has constants that cannot be computed", why, "see its r and tau")
+    return found
+
+
+def _neurons(node: NirNode, convention: Convention, dt: float | None) -> Neurons:
+    require_form(node, convention)
     share, tau, told = _leak(node, convention, dt)
-    leak, reset = _field(node, "v_leak"), _field(node, "v_reset")
-    if convention.leak != "any" and node.kind == "LIF":
-        wanted = np.zeros(()) if convention.leak == "zero" else reset
-        if not np.array_equal(*np.broadcast_arrays(leak, wanted)):
-            than = "0" if convention.leak == "zero" else "v_reset"
-            why = f"neurons of {convention.name} have none"
-            raise _refused(node, f"has a v_leak other than {than}", why, "see docs/nir.md")
-    if convention.reset_to == "zero" and reset.any():
-        told = (*told, f"{node.title}: v_reset is not 0, and {convention.name} resets to 0")
-        reset = np.zeros(())
+    check_leak(node, convention)
+    leak = value_of(node, "v_leak")
+    reset, more = reset_of(node, convention)
     goal = np.zeros(()) if convention.reset == "soft" else reset
-    level = _field(node, "v_threshold") - goal
+    level = value_of(node, "v_threshold") - goal
     drive = np.zeros(()) if tau is None else leak - goal
-    start = _start(convention, leak if tau is not None else np.zeros(()), reset) - goal
-    gain = _gain(node, convention, share, dt)
-    ignored = convention.gain_of_if == "one" if node.kind == "IF" else convention.gain != "file"
-    if ignored and not _alike(node.real("r"), 1.0):
-        told = (*told, f"{node.title}: r is not 1, and {convention.name} ignores it")
-    decay_input = tau is not None and not _alike(gain, 1.0) and _alike(gain, share)
+    start = start_of(convention, leak if tau is not None else np.zeros(()), reset) - goal
+    gain = gain_of(node, convention, np.asarray(share), dt)
+    told = (*told, *more, *ignored_r(node, convention))
+    decay_input = tau is not None and not alike(gain, 1.0) and alike(gain, share)
     if decay_input:
         offset, unit = drive, np.ones(())
     else:
-        unit = np.ones(()) if _alike(gain, 1.0) else gain
+        unit = np.ones(()) if alike(gain, 1.0) else gain
         offset = share * drive / unit
     return Neurons(
         tau,
@@ -102,27 +103,54 @@ def neurons_of(node: NirNode, convention: Convention, dt: float | None) -> Neuro
     )
 
 
-def _require_form(node: NirNode, convention: Convention) -> None:
-    """Raises Refused: what the convention's neurons do has no form yet."""
-    lacks = [
-        what
-        for what, there in (
-            ("several spikes a step", convention.several),
-            ("a membrane that does not fall below -v_threshold", convention.floor),
-            ("spikes that come before the step's input is added", convention.first_spikes),
-        )
-        if there and (node.kind == "IF" or "v_threshold" not in what)
-    ]
-    if convention.late and node.kind == "LIF" and not convention.first_spikes:
-        lacks.append("a reset that acts one step later, and so takes v_threshold / (1 - dt/tau)")
+def require_form(node: NirNode, convention: Convention) -> None:
+    """Raises Refused: what the convention's neurons do has no form."""
+    lacks = ["several spikes a step"] if convention.several else []
+    if convention.floor and node.kind == "IF":
+        lacks.append("a membrane that does not fall below -v_threshold")
     if lacks:
-        raise _refused(
+        raise refused(
             node,
             f"has no form with --convention {convention.name}",
             f"its neurons have {' and '.join(lacks)}",
-            "neurons of one state that spike once and are reset at once have a form: those of "
-            "snntorch-zero, norse, norse-export, spikingjelly and nir-literal",
+            "neurons that spike at most once a step have a form: those of the other conventions",
         )
+
+
+def has_one_state(node: NirNode, convention: Convention) -> bool:
+    """Whether a population is a `Lif`: reset at once, with one time constant for all neurons."""
+    if convention.first_spikes or (convention.late and node.kind == "LIF"):
+        return False
+    return node.kind == "IF" or bool(np.ptp(node.real("tau")) == 0.0)
+
+
+def check_leak(node: NirNode, convention: Convention) -> None:
+    """Raises Refused: a v_leak that the convention's neurons do not have."""
+    leak, reset = value_of(node, "v_leak"), value_of(node, "v_reset")
+    if convention.leak == "any" or node.kind == "IF":
+        return
+    wanted = np.zeros(()) if convention.leak == "zero" else reset
+    if not np.array_equal(*np.broadcast_arrays(leak, wanted)):
+        than = "0" if convention.leak == "zero" else "v_reset"
+        why = f"neurons of {convention.name} have none"
+        raise refused(node, f"has a v_leak other than {than}", why, "see docs/nir.md")
+
+
+def reset_of(node: NirNode, convention: Convention) -> tuple[Real, tuple[str, ...]]:
+    """Where a hard reset goes, and a note where the file says otherwise."""
+    reset = value_of(node, "v_reset")
+    if convention.reset_to == "zero" and reset.any():
+        told = f"{node.title}: v_reset is not 0, and {convention.name} resets to 0"
+        return np.zeros(()), (told,)
+    return reset, ()
+
+
+def ignored_r(node: NirNode, convention: Convention) -> tuple[str, ...]:
+    """A note where the convention ignores an r that is not 1."""
+    ignored = convention.gain_of_if == "one" if node.kind == "IF" else convention.gain != "file"
+    if not ignored or alike(node.real("r"), 1.0):
+        return ()
+    return (f"{node.title}: r is not 1, and {convention.name} ignores it",)
 
 
 def _leak(
@@ -131,56 +159,69 @@ def _leak(
     """What of a membrane goes in a step, the tau in steps of which that is 1/tau, and notes."""
     if node.kind == "IF":
         return 0.0, None, ()
-    seconds = node.real("tau")
+    steps, told = steps_of(node, convention, dt, "tau")
+    tau = _single(node, steps, "time constants")
+    return 1.0 / tau, tau, told
+
+
+def steps_of(
+    node: NirNode, convention: Convention, dt: float | None, name: str
+) -> tuple[Real, tuple[str, ...]]:
+    """Time constants in steps: 1 / steps of a state goes in each; and notes.
+
+    Raises:
+        Refused: one is shorter than a step.
+    """
+    seconds = node.real(name)
     step = 1.0 if dt is None else dt
     if convention.tau_is != "seconds":
         seconds = seconds / step
-    with np.errstate(all="ignore"):  # what overflows is not uniform, or refused below
-        steps = seconds / step
-        if convention.decay == "exponential":
-            steps = 1.0 / -np.expm1(-step / seconds)
-    tau = _single(node, steps, "time constants")
-    if not 1.0 - SAME <= tau < float("inf"):
+    steps = seconds / step
+    if convention.decay == "exponential":
+        steps = 1.0 / -np.expm1(-step / seconds)
+    if not ((steps >= 1.0 - SAME) & (steps < np.inf)).all():
         raise Refused(
             node.finding(
                 OPEN,
-                f"{node.title} has a time constant of {float(seconds.reshape(-1)[0]):g} s, shorter "
-                f"than the step of {step:g} s",
-                "its membrane would leap over the value that it goes to",
+                f"{node.title} has a {name} of {float(np.min(seconds)):g} s, shorter than the step "
+                f"of {step:g} s",
+                "what it keeps would leap over the value that it goes to",
                 "give the --dt that the network was made for",
             )
         )
-    whole = float(round(tau)) if tau <= MOST_STEPS else tau
-    same = abs(tau - whole) <= SAME * whole
-    if same and np.float32(1.0 - 1.0 / tau) == np.float32(1.0 - 1.0 / whole) and tau != whole:
-        told = f"{node.title}: tau/dt = {tau:.9g} is taken as {whole:g}, as it is in 32 bits"
-        return 1.0 / whole, whole, (told,)
-    tau = max(tau, 1.0)
-    return 1.0 / tau, tau, ()
+    whole = np.where(steps <= MOST_STEPS, np.rint(steps), steps)
+    in_32_bits = np.float32(1.0 - 1.0 / steps) == np.float32(1.0 - 1.0 / whole)
+    taken = np.where((np.abs(steps - whole) <= SAME * whole) & in_32_bits, whole, steps)
+    moved = (taken != steps) & (np.abs(steps - taken) > 1e-12 * taken)
+    if not moved.any():
+        return np.maximum(taken, 1.0), ()
+    first = float(steps[moved].reshape(-1)[0])
+    told = f"{node.title}: {name}/dt = {first:.9g} is taken as {round(first)}, as it is in 32 bits"
+    return np.maximum(taken, 1.0), (told,)
 
 
-def _gain(node: NirNode, convention: Convention, share: float, dt: float | None) -> Real:
+def gain_of(node: NirNode, convention: Convention, share: Real, dt: float | None) -> Real:
     """What one unit of input adds to a membrane in a step."""
     r = node.real("r")
     if node.kind == "IF":
         gain = np.ones(()) if convention.gain_of_if == "one" else r * (1.0 if dt is None else dt)
     else:
-        gain = {"one": np.ones(()), "tau": np.asarray(share), "file": share * r}[convention.gain]
+        gain = {"one": np.ones(()), "tau": share, "file": share * r}[convention.gain]
     if (gain <= 0.0).any():
         why = "the sign of an input belongs into weights; without input a neuron does nothing"
-        raise _refused(node, "has an r that is not above 0", why, "put the sign into the weights")
+        raise refused(node, "has an r that is not above 0", why, "put the sign into the weights")
     return gain
 
 
-def _start(convention: Convention, leak: Real, reset: Real) -> Real:
+def start_of(convention: Convention, leak: Real, reset: Real) -> Real:
     return {"zero": np.zeros(()), "leak": leak, "reset": reset}[convention.start]
 
 
-def _field(node: NirNode, name: str) -> Real:
+def value_of(node: NirNode, name: str) -> Real:
     return node.real(name) if name in node.fields else np.zeros(())
 
 
-def _alike(values: Real | float, wanted: float) -> bool:
+def alike(values: Real | float, wanted: float) -> bool:
     return bool(np.allclose(values, wanted, rtol=SAME, atol=0.0))
 
 
@@ -190,9 +231,9 @@ def _single(node: NirNode, values: Real, what: str) -> float:
     if not (np.asarray(values) == first).all():
         low, high = float(np.min(values)), float(np.max(values))
         why = f"they are from {low:g} to {high:g}, and one population has one for all"
-        raise _refused(node, f"has {what} that differ from neuron to neuron", why, "make them one")
+        raise refused(node, f"has {what} that differ from neuron to neuron", why, "make them one")
     return first
 
 
-def _refused(node: NirNode, told: str, why: str, help: str) -> Refused:
+def refused(node: NirNode, told: str, why: str, help: str) -> Refused:
     return Refused(node.finding(NO_FORM, f"{node.title} {told}", why, help))

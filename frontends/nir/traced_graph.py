@@ -9,21 +9,18 @@ from snncc.frontends.frontend import Traced
 from snncc.frontends.nir.conventions import Convention
 from snncc.frontends.nir.layers import LAYERS, by_neuron
 from snncc.frontends.nir.network import Network
-from snncc.frontends.nir.neurons import Neurons, neurons_of
+from snncc.frontends.nir.neurons import Neurons, has_one_state, neurons_of, require_form
+from snncc.frontends.nir.node_types import NODE_TYPES
 from snncc.frontends.nir.records import FROM_WRITER, INVALID, NO_FORM, NirNode, Real, Refused
+from snncc.frontends.nir.state_neurons import StateNeurons, state_neurons_of
 from snncc.frontends.nir.values import Naming, Step, Steps, Value
 from snncc.frontends.torch_recorder.axis_solver import AxisError
 from snncc.ir import TIME, GraphBuilder, LimitError, Op, TypeRuleError, VerifyError, verify
 from snncc.ir.dialects import traced
 
 NEURONS = ("LIF", "IF")
-LATER = {
-    "CubaLIF": "neurons with a current of their own (two states)",
-    "CubaLI": "membranes with a current of their own that are read (two states)",
-    "LI": "membranes that are read and never spike",
-    "I": "membranes that are read and never spike",
-    "Delay": "delays of several steps",
-}
+STATES = ("CubaLIF", "CubaLI", "LI", "I")
+LATER = {"Delay": "delays of several steps"}
 """Node types that have an integer meaning and no op yet, as what they need."""
 STEMS = {1: ("f",), 2: ("c", "w"), 3: ("c", "h", "w")}
 
@@ -120,9 +117,7 @@ class _Work:
             told = f"the edge from {loops[0]!r} to {node.name!r} leads back: a loop in time"
             why = "recurrent edges have no form yet"
             found = node.finding(NO_FORM, told, why, "leave the loop out")
-            if node.kind not in LATER:
-                raise Refused(found)
-            self.findings.append(found)
+            raise Refused(found)
         if node.kind in ("Input", "Output"):
             self.check_declared(node, x)
             return x
@@ -133,8 +128,13 @@ class _Work:
             none = np.zeros(())
             return self.neurons(node, x, Neurons(1.0, False, 0.0, "gt", level, none, none))
         if node.kind in NEURONS:
+            require_form(node, self.convention)
             self.of_shape(node, x)
-            return self.neurons(node, x, neurons_of(node, self.convention, self.dt))
+            if has_one_state(node, self.convention):
+                return self.neurons(node, x, neurons_of(node, self.convention, self.dt))
+        if node.kind in (*NEURONS, *STATES):
+            self.of_shape(node, x)
+            return self.states(node, x, state_neurons_of(node, self.convention, self.dt))
         told = f"{node.title} has no form yet"
         raise Refused(node.finding(NO_FORM, told, f"it needs {LATER[node.kind]}"))
 
@@ -178,8 +178,9 @@ class _Work:
             self.notes.append(told)
 
     def of_shape(self, node: NirNode, x: Value) -> None:
-        for name in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
-            if name in node.fields:
+        """Raises Refused: a node's parameters are of another shape than what it reads."""
+        for name in node.fields:
+            if name in NODE_TYPES[node.kind].by_neuron:
                 by_neuron(self.steps, node, x, node.real(name))
 
     def neurons(self, node: NirNode, x: Value, given: Neurons) -> Value:
@@ -207,6 +208,16 @@ class _Work:
             )
 
         return self.steps.add(node.name, (x,), dims, build, node.loc)
+
+    def states(self, node: NirNode, x: Value, given: StateNeurons) -> Value:
+        """General neurons."""
+        self.notes += given.notes
+        shape = self.steps.shape(x)
+
+        def build(n: Naming) -> Op:
+            return given.op(n, shape, x.dims)
+
+        return self.steps.add(node.name, (x,), x.dims, build, node.loc)
 
     def offset(self, node: NirNode, x: Value, every: Real, first: Real) -> Value:
         """A step that adds constants: `every` at each time step, `first` at the first one too."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from nir_files import affine, chain, ends, integrate, lif, write
-from nir_references import REFERENCES
+from nir_references import REFERENCES, synaptic
 from numpy.typing import NDArray
 
 SIZES = (6, 8, 5)
 STEPS = 12
-TIME_STEPS = {"nir-literal": 2.0**-10, "norse": 2.0**-10, "norse-export": 1e-3}
+TIME_STEPS = {"nir-literal": 2.0**-10, "norse": 2.0**-10, "norse-export": 1e-3, "spyx": 1.0}
 """By convention; 1e-4 for the others."""
 Nodes = dict[str, tuple[str, Any]]
 Real = NDArray[np.float64]
@@ -40,11 +40,9 @@ def network(convention: str, seed: int) -> Nodes:
     elif convention == "spikingjelly":
         leaky |= {"v_reset": -0.25, "v_leak": -0.25, "r": tau / dt if seed % 2 else 1.0}
         plain["r"] = 1.0 / dt
-    elif convention == "snntorch-zero":
+    elif convention.startswith("snntorch"):
         leaky["r"] = tau / dt
     first = lif(hidden, **leaky)
-    if convention == "snntorch":  # whose LIF needs another reset
-        first = integrate(hidden, v_threshold=leaky["v_threshold"])
     return {
         **ends([inputs], [outputs]),
         "a": affine(_weight(rng, hidden, inputs), rng.integers(-2, 3, hidden) * 0.25),
@@ -52,6 +50,24 @@ def network(convention: str, seed: int) -> Nodes:
         "b": affine(_weight(rng, outputs, hidden), rng.integers(-1, 3, outputs) * 0.25),
         "second": integrate(outputs, **plain),
     }
+
+
+def with_two_states(convention: str, seed: int) -> Nodes:
+    """The same with CubaLIF as its first population."""
+    nodes, dt = network(convention, seed), time_step(convention)
+    unit = dt * 1e-3 if convention == "norse-export" else dt
+    rest = -0.25 if convention in ("spikingjelly", "nir-literal") else 0.0
+    fields: dict[str, Any] = {
+        "tau_syn": 2.0 * unit,
+        "tau_mem": 4.0 * unit,
+        "r": 4.0,
+        "w_in": 2.0,
+        "v_leak": rest if convention == "spikingjelly" else 0.5 * (convention == "nir-literal"),
+        "v_threshold": 1.5,
+        "v_reset": rest,
+    }
+    hidden = SIZES[1]
+    return {**nodes, "first": ("CubaLIF", {key: np.full(hidden, v) for key, v in fields.items()})}
 
 
 def _weight(rng: np.random.Generator, rows: int, columns: int) -> Real:
@@ -71,6 +87,10 @@ def expected(convention: str, nodes: Nodes, images: NDArray[np.uint8]) -> dict[s
     for mapped, neurons in (("a", "first"), ("b", "second")):
         fields = nodes[mapped][1]
         kind, parameters = nodes[neurons]
-        x = reference(kind, parameters, x @ fields["weight"].T + fields["bias"], dt)
+        x = x @ fields["weight"].T + fields["bias"]
+        if kind == "CubaLIF":
+            x = synaptic(parameters, x, dt, convention)
+        else:
+            x = reference(kind, parameters, x, dt)
         found[neurons] = x
     return found

@@ -83,6 +83,43 @@ def spikingjelly(kind: str, p: Fields, x: Real, dt: float) -> Real:
     return np.array(out, np.float64)
 
 
+def spyx(kind: str, p: Fields, x: Real, dt: float) -> Real:
+    """LIF and IF: the spike of the old membrane first; beta is 1 - 1 / tau, r is not read."""
+    beta = 1.0 if kind == "IF" else 1.0 - 1.0 / p["tau"]
+    v, out = np.zeros(x.shape[1:]), []
+    for now in x:
+        spikes = (v > p["v_threshold"]).astype(np.float64)
+        v = beta * v + now - spikes * p["v_threshold"]
+        out.append(spikes)
+    return np.array(out)
+
+
+def synaptic(p: Fields, x: Real, dt: float, convention: str) -> Real:
+    """Two states of each framework: the current first, then the membrane that reads it."""
+    if convention == "norse-export":
+        alpha, beta = 1.0 - 1e-3 * (1e-3 / p["tau_syn"]), 1.0 - 1e-3 * (1e-3 / p["tau_mem"])
+        into, onto = 1.0, (1.0 - beta) * p["r"]
+    else:
+        alpha, beta = 1.0 - dt / p["tau_syn"], 1.0 - dt / p["tau_mem"]
+        into, onto = (1.0 - alpha) * p["w_in"], (1.0 - beta) * p["r"]
+    rest = p["v_reset"] if convention in ("spikingjelly", "nir-literal") else 0.0
+    start = rest if convention == "spikingjelly" else 0.0
+    current, v = np.zeros(x.shape[1:]), np.zeros(x.shape[1:]) + start
+    spikes, out = np.zeros(x.shape[1:]), []
+    for now in x:
+        current = alpha * current + into * now
+        if convention == "snntorch":
+            v = beta * v + onto * current - spikes * p["v_threshold"]
+        else:
+            v = beta * v + onto * current + (1.0 - beta) * p["v_leak"]
+        fires = v >= p["v_threshold"] if convention == "spikingjelly" else v > p["v_threshold"]
+        spikes = fires.astype(np.float64)
+        if convention != "snntorch":
+            v = np.where(fires, rest, v)
+        out.append(spikes)
+    return np.array(out)
+
+
 REFERENCES: dict[str, Reference] = {
     "nir-literal": nir_literal,
     "snntorch": snntorch,
@@ -90,4 +127,5 @@ REFERENCES: dict[str, Reference] = {
     "norse": norse,
     "norse-export": norse_export,
     "spikingjelly": spikingjelly,
+    "spyx": spyx,
 }

@@ -12,11 +12,12 @@ import snncc
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec, Source
 from snncc.frontends.nir.conventions import CONVENTIONS
+from snncc.frontends.nir.state_neurons import TWO_STATES
 from snncc.frontends.registry import read_model
 from snncc.runtime import interpret
 from snncc.semantics.traced import run_traced
 
-LATER = {"sinabs", "rockpool", "spyx"}
+LATER = {"sinabs", "rockpool"}
 """Conventions whose neurons have no form yet."""
 COUNTS = (0.0, 1.0 / 255.0)
 """Normalisation with which an image enters as the numbers that it holds."""
@@ -48,9 +49,26 @@ def test_spikes_are_those_of_the_framework(tmp_path: Path, convention: str, seed
         assert (np.moveaxis(values[name], 1, 0) != spikes).sum() == 0, name
 
 
-@pytest.mark.parametrize("convention", REFERENCES)
-def test_the_program_spikes_as_the_framework(tmp_path: Path, convention: str) -> None:
-    nodes = nir_networks.network(convention, 5)
+@pytest.mark.parametrize("convention", TWO_STATES)
+def test_neurons_with_a_current_of_their_own(tmp_path: Path, convention: str) -> None:
+    nodes = nir_networks.with_two_states(convention, 1)
+    path = nir_networks.store(tmp_path / "net.nir", nodes)
+    source = read(path, convention, nir_networks.time_step(convention))
+    trace = source.trace((6,), nir_networks.STEPS, "auto")
+    assert trace.findings == ()
+    values = run_traced(trace.graph, images(1).astype(np.float64))
+    for name, spikes in nir_networks.expected(convention, nodes, images(1)).items():
+        assert 0.05 < spikes.mean() < 0.8, "silent neurons do not count"
+        assert (np.moveaxis(values[name], 1, 0) != spikes).sum() == 0, name
+
+
+@pytest.mark.parametrize(
+    ("convention", "states"),
+    [*((name, 1) for name in REFERENCES), ("snntorch", 2), ("nir-literal", 2)],
+)
+def test_the_program_spikes_as_the_framework(tmp_path: Path, convention: str, states: int) -> None:
+    make = nir_networks.network if states == 1 else nir_networks.with_two_states
+    nodes = make(convention, 5)
     path = nir_networks.store(tmp_path / "net.nir", nodes)
     program = snncc.compile(
         path,
@@ -99,9 +117,33 @@ def test_neurons_without_a_form_are_refused_by_name(tmp_path: Path, convention: 
     assert error.value.code == "SNN153"
 
 
-def test_a_late_soft_reset_is_refused_and_that_of_an_if_is_not(tmp_path: Path) -> None:
-    (finding,) = read(small(tmp_path / "a.nir"), "snntorch").trace((2,), 2, "auto").findings
-    assert "one step later" in finding.why
+def test_membranes_that_are_read(tmp_path: Path) -> None:
+    """LI: tau dv/dt = v_leak - v + r x; the answer is the mean of v over the steps."""
+    fields = {"tau": np.array([2.0, 4.0]), "r": np.full(2, 3.0), "v_leak": np.full(2, 0.5)}
+    nodes = {**ends([2], [2]), "fc": affine([[1.0, 0.5], [0.25, -1.0]]), "li": ("LI", fields)}
+    path = write(tmp_path / "net.nir", nodes, chain("input", "fc", "li", "output"))
+    given = np.random.default_rng(0).integers(0, 8, (50, 2)).astype(np.float64)
+    for convention, gain, start in (("nir-literal", 3.0, 0.0), ("norse", 1.0, 0.5)):
+        graph = read(path, convention, 1.0).trace((2,), 8, "auto").graph
+        v, total = np.full((50, 2), start), np.zeros((50, 2))
+        for _ in range(8):
+            x = given @ nodes["fc"][1]["weight"].T
+            v = v + (fields["v_leak"] - v + gain * x) / fields["tau"]
+            total += v
+        assert np.allclose(run_traced(graph, given)[graph.output], total / 8, rtol=1e-12)
+    with pytest.raises(SnnccError, match="no meaning with convention snntorch"):
+        snncc.compile(path, convention="snntorch")
+
+
+def test_leaks_of_sinabs_are_exponential(tmp_path: Path) -> None:
+    """ExpLeak with norm_input: v' = alpha v + (1 - alpha) x, alpha = exp(-1 / tau)."""
+    fields = {"tau": np.full(2, 3.0), "r": np.ones(2), "v_leak": np.zeros(2)}
+    nodes = {**ends([2], [2]), "fc": affine(np.eye(2)), "li": ("LI", fields)}
+    path = write(tmp_path / "net.nir", nodes, chain("input", "fc", "li", "output"))
+    graph = read(path, "sinabs").trace((2,), 3, "auto").graph
+    alpha = np.exp(-1.0 / 3.0)
+    wanted = np.cumsum([(1 - alpha ** (t + 1)) for t in range(3)])[-1] / 3
+    assert np.allclose(run_traced(graph, np.ones((1, 2)))[graph.output], wanted, rtol=1e-12)
 
 
 def test_a_convention_is_asked_for(tmp_path: Path) -> None:
@@ -171,7 +213,6 @@ def test_what_is_rounded_to_32_bits_is_taken_as_whole_and_said(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("convention", "fields", "told"),
     [
-        ("nir-literal", {"tau": [1.0, 2.0]}, "time constants that differ"),
         ("nir-literal", {"r": [1.0, -1.0]}, "not above 0"),
         ("nir-literal", {"r": 0.0}, "not above 0"),
         ("snntorch-zero", {"v_leak": 0.5}, "v_leak other than 0"),
@@ -187,6 +228,20 @@ def test_parameters_without_a_form_are_refused(
     (finding,) = read(path, convention, dt).trace((2,), 2, "auto").findings
     assert told in finding.message
     assert finding.code == "SNN153"
+
+
+def test_time_constants_may_differ_from_neuron_to_neuron(tmp_path: Path) -> None:
+    path = small(tmp_path / "net.nir", tau=np.array([2.0, 4.0]))
+    graph = read(path, "nir-literal", 1.0).trace((2,), 9, "auto").graph
+    given = np.random.default_rng(1).integers(0, 6, (200, 2)).astype(np.float64)
+    x = given @ np.array([[1.0, -1.0], [0.5, 0.25]]).T
+    v, wanted = np.zeros((200, 2)), []
+    for _ in range(9):
+        v = v + (x - v) / np.array([2.0, 4.0])
+        wanted.append(v > 1.0)
+        v = np.where(v > 1.0, 0.0, v)
+    assert 0.05 < np.mean(wanted) < 0.8
+    assert np.array_equal(np.moveaxis(run_traced(graph, given)["lif"], 1, 0), wanted)
 
 
 def test_what_norse_ignores_is_said(tmp_path: Path) -> None:

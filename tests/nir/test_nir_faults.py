@@ -158,20 +158,7 @@ FAULTS: dict[str, tuple[Nodes, Edges, str, str]] = {
     ),
 }
 UNSUPPORTED: dict[str, tuple[Nodes, Edges, str, str]] = {
-    **{
-        kind: (nodes(lif=(kind, fields)), LINE, "lif", "no form yet")
-        for kind, fields in (
-            (
-                "CubaLIF",
-                {**dict.fromkeys(("tau_syn", "tau_mem", "r"), 2.0), "v_leak": 0.0}
-                | {"v_threshold": 1.0, "v_reset": 0.0, "w_in": 1.0},
-            ),
-            ("CubaLI", {**dict.fromkeys(("tau_syn", "tau_mem", "r"), 2.0), "v_leak": 0.0}),
-            ("LI", {"tau": 2.0, "r": 1.0, "v_leak": 0.0}),
-            ("I", {"r": 1.0}),
-            ("Delay", {"delay": 1.0}),
-        )
-    },
+    "Delay": (nodes(lif=("Delay", {"delay": 1.0})), LINE, "lif", "no form yet"),
     "a loop": (
         nodes(back=affine(np.ones((2, 2)))),
         [*LINE, ("lif", "back"), ("back", "lif")],
@@ -397,10 +384,10 @@ def test_what_does_not_lead_to_the_output_is_left_out_and_said(tmp_path: Path) -
 def test_faults_are_told_by_verify_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from snncc.cli.main import run
 
-    held, edges, _, _ = UNSUPPORTED["CubaLIF"]
+    held, edges, _, _ = UNSUPPORTED["Delay"]
     path = str(write(tmp_path / "net.nir", held, edges))
     assert run(["verify", path, "--convention", "nir-literal", "--dt", "1"]) == 1
-    assert "CubaLIF 'lif' has no form yet" in capsys.readouterr().out
+    assert "Delay 'lif' has no form yet" in capsys.readouterr().out
     assert (
         run(["verify", str(small(tmp_path / "a.nir")), "--convention", "norse", "--dt", "1"]) == 0
     )
