@@ -54,7 +54,7 @@ class Needs:
         name: of the layer.
         neurons: of it.
         shared_weights: weights behind it as the program stores them.
-        stored_bits: signed, of the largest of these.
+        stored_bits: signed, of the largest of these without the zeros that its array ends in.
         connections: what reaches it; None where that could not be unrolled.
         delay: most steps a spike must wait when every layer takes one.
         depth: layers from an image to it; 0 for one that reads images alone.
@@ -115,6 +115,13 @@ def signed_bits(low: int, high: int) -> int:
     return max((-low - 1).bit_length() if low < 0 else 0, max(0, high).bit_length()) + 1
 
 
+def bits_of(weights: Array) -> int:
+    """Signed bits of the largest of some integers, without the zeros that all of them end in."""
+    values = weights.astype(np.int64)
+    zeros = zeros_of(values) or 0
+    return signed_bits(int(values.min(initial=0)) >> zeros, int(values.max(initial=0)) >> zeros)
+
+
 def zeros_of(values: Ints) -> int | None:
     """Zeros that all numbers end in; None where all of them are 0."""
     every = int(np.bitwise_or.reduce(np.abs(values), axis=None, initial=0))
@@ -142,12 +149,11 @@ def _needs(graph: Graph, layer: Layer, depths: Mapping[str, int]) -> Needs:
     node, op = layer.node, layer.node.op
     waits = [depths[node.name] - depths[s] - 1 for s in layer.reads if not is_image(graph, s)]
     weights, bias = _weights_behind(graph, node), _bias(graph, node)
-    ends = [(int(each.min(initial=0)), int(each.max(initial=0))) for each in weights]
     of_readout = Needs(
         name=node.name,
         neurons=node.type.neurons,
         shared_weights=sum(each.size for each in weights),
-        stored_bits=max((signed_bits(*each) for each in ends), default=0),
+        stored_bits=max(map(bits_of, weights), default=0),
         connections=None if layer.parts is None else _connections(graph, layer, bias),
         delay=max(waits, default=0),
         depth=depths[node.name],

@@ -38,10 +38,10 @@ def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: objec
         return faults
     given = cast("Mapping[str, Any]", record)
     placed = Placed(graph, given["cores"], facts.get("chip.cores"))
-    layers, wrong = _layers(graph, facts, given["layers"])
-    if placed.faults or wrong:
-        return [*placed.faults, *wrong]
     try:
+        layers, wrong = _layers(graph, facts, given["layers"])
+        if placed.faults or wrong:
+            return [*placed.faults, *wrong]
         loads, messages = _loads(graph, facts, placed, layers)
     except ValueError as error:
         return [str(error)]
