@@ -80,9 +80,11 @@ def _ends(judge: Judge, unrolled: Unrolled, needs: Sequence[Needs]) -> None:
             change = "none: an input that small"
             judge.at_most(node.name, "inputs", node.type.neurons, "core.inputs", change)
     if chip.whole("core.outputs") is not None:
-        judge.at_most(needs[-1].name, "outputs", needs[-1].neurons, "core.outputs", "fewer classes")
+        for each in needs:
+            if each.rule is None:
+                judge.at_most(each.name, "outputs", each.neurons, "core.outputs", "fewer classes")
     if chip.whole("core.hidden") is not None:
-        hidden = sum(each.neurons for each in needs[:-1])
+        hidden = sum(each.neurons for each in needs if each.rule is not None)
         judge.at_most(PROGRAM, "hidden neurons", hidden, "core.hidden", "narrower layers")
 
 
