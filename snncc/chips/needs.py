@@ -28,6 +28,8 @@ class Connections:
         table_entries: neurons that reach the layer: a list of synapses for each.
         fan_out: most neurons of the layer that one source reaches.
         image_bits: signed bits of a neuron's bias and what an image adds to it; 0 without one.
+        current_bits: signed bits of what spikes of populations can add up to in one step.
+        current_bits_with_image: the same with an image that spikes.
     """
 
     synapses: int
@@ -39,6 +41,8 @@ class Connections:
     table_entries: int
     fan_out: int
     image_bits: int
+    current_bits: int
+    current_bits_with_image: int
 
     @property
     def messages(self) -> int:
@@ -241,7 +245,28 @@ def _connections(graph: Graph, layer: Layer, bias: Ints | None) -> Connections:
         sum(int(np.count_nonzero(each)) for each in out),
         max((int(each.max()) for each in out), default=0),
         _image_bits(graph, images, bias),
+        _current_bits(graph, layer.node, inside),
+        _current_bits(graph, layer.node, parts),
     )
+
+
+def _current_bits(graph: Graph, node: Node, parts: Mapping[str, Synapses]) -> int:
+    """Signed bits of all that some sources can add up to in one step, whatever its sign."""
+    low, high = np.zeros((2, node.type.neurons), np.int64)
+    for name, part in parts.items():
+        _widen(graph, name, part, low, high)
+    least, most = int(low.min(initial=0)), int(high.max(initial=0))
+    bits = signed_bits(least, most)
+    signed = isinstance(node.op, IntegerPopulation) and node.op.polarity is not None
+    return max(bits, signed_bits(-most, -least)) if signed else bits
+
+
+def _widen(graph: Graph, name: str, part: Synapses, low: Ints, high: Ints) -> None:
+    """Adds the least and the most that a source gives each neuron to two arrays."""
+    least, most = graph[name].type.domain or (0, 0)
+    ends = part.weights * least, part.weights * most
+    np.add.at(low, part.targets, np.minimum(*ends))
+    np.add.at(high, part.targets, np.maximum(*ends))
 
 
 def _image_bits(graph: Graph, images: Mapping[str, Synapses], bias: Ints | None) -> int:
@@ -249,8 +274,5 @@ def _image_bits(graph: Graph, images: Mapping[str, Synapses], bias: Ints | None)
         return 0
     low, high = bias.copy(), bias.copy()
     for name, part in images.items():
-        least, most = graph[name].type.domain or (0, 0)
-        ends = part.weights * least, part.weights * most
-        np.add.at(low, part.targets, np.minimum(*ends))
-        np.add.at(high, part.targets, np.maximum(*ends))
+        _widen(graph, name, part, low, high)
     return signed_bits(int(low.min()), int(high.max()))

@@ -83,6 +83,7 @@ def test_each_limit_holds_at_its_border_and_breaks_below(
         ("in_axons=5", "lists of synapses on a core"),
         ("out_axons=1", "targets that a core sends to"),
         ("synapse_memory=40", "synapse memory of a core, bits"),
+        ("current_bits=9", "bits of a current"),
         ("synapse_formats=1", "formats of synapses on a core"),
         ("exponents=0,1", "shifts of weights"),
         ("several=false", "weight bits"),

@@ -84,6 +84,7 @@ def test_values_that_a_chip_does_not_hold_are_rejected(tmp_path: Path) -> None:
         (("threshold_step=1024",), "no multiple of 1024"),
         (("exponents=0,1",), "no exponent"),
         (("core.neurons=3",), "above 3"),
+        (("current_bits=9",), "what arrives in a step has too many bits"),
         (("cores=5",), "there is no slot"),
     ):
         chip = small_chip(tmp_path, *change)

@@ -129,6 +129,11 @@ def _lists(judge: Judge, layer: Stored, needs: Needs) -> None:
         judge.note(f"{name}: the image enters as bits that spike, {synapses:,} synapses")
     elif layer.image:
         judge.note(f"{name}: the image enters as a bias of each neuron")
+    found = needs.connections
+    if found is not None and needs.rule is not None and "neuron.current_bits" in chip.facts:
+        bits = found.current_bits_with_image if layer.image == PLANES else found.current_bits
+        change = fewer_bits(bits - (chip.whole("neuron.current_bits") or 0), needs)
+        judge.at_most(name, "bits of a current", bits, "neuron.current_bits", change)
     span = chip.wholes("synapse.exponents")
     exponents = sorted(exponent for exponent, _ in layer.formats)
     if not exponents:
