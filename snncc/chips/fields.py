@@ -88,6 +88,7 @@ FIELDS: Mapping[str, Field] = {
     "synapse.destinations": Field("axons that one neuron sends to", families=_CORES),
     "neuron.temporal": Field("neurons keep a membrane from step to step", "flag"),
     "neuron.state_bits": Field("bits of a membrane, sign included"),
+    "neuron.current_bits": Field("bits of what arrives in a step, sign included"),
     "neuron.threshold_bits": Field("bits of a threshold, sign included"),
     "neuron.threshold_step": Field("thresholds are multiples of it"),
     "neuron.thresholds": Field("distinct thresholds of a layer", "whole", (LAYERS,)),

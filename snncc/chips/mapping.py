@@ -50,6 +50,10 @@ def mapping_of(program: Program, chip: Chip, prefer: str) -> Json:
     fit = fitter.fit(chip)
     if fit.answer != FITS:
         raise SnnccError.of(findings_of(fit))
+    by_step = [each.name for each in fitter.needs if each.by_step]
+    if by_step:
+        what = f"{by_step[0]}: constants that differ from step to step"
+        raise SnnccError(NO, what, why="a mapping has no form for them", help="train without them")
     memory = memory_of(chip)
     if memory is None or chip.whole("core.neurons") is None:
         raise SnnccError(NO, f"{chip.title}: how wide a weight is, or how large a core, is unknown")

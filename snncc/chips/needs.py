@@ -28,6 +28,8 @@ class Connections:
         table_entries: neurons that reach the layer: a list of synapses for each.
         fan_out: most neurons of the layer that one source reaches.
         image_bits: signed bits of a neuron's bias and what an image adds to it; 0 without one.
+        current_bits: signed bits of what spikes of populations can add up to in one step.
+        current_bits_with_image: the same with an image that spikes.
     """
 
     synapses: int
@@ -39,6 +41,8 @@ class Connections:
     table_entries: int
     fan_out: int
     image_bits: int
+    current_bits: int
+    current_bits_with_image: int
 
     @property
     def messages(self) -> int:
@@ -54,7 +58,7 @@ class Needs:
         name: of the layer.
         neurons: of it.
         shared_weights: weights behind it as the program stores them.
-        stored_bits: signed, of the largest of these.
+        stored_bits: signed, of the largest of these without the zeros that its array ends in.
         connections: what reaches it; None where that could not be unrolled.
         delay: most steps a spike must wait when every layer takes one.
         depth: layers from an image to it; 0 for one that reads images alone.
@@ -115,6 +119,13 @@ def signed_bits(low: int, high: int) -> int:
     return max((-low - 1).bit_length() if low < 0 else 0, max(0, high).bit_length()) + 1
 
 
+def bits_of(weights: Array) -> int:
+    """Signed bits of the largest of some integers, without the zeros that all of them end in."""
+    values = weights.astype(np.int64)
+    zeros = zeros_of(values) or 0
+    return signed_bits(int(values.min(initial=0)) >> zeros, int(values.max(initial=0)) >> zeros)
+
+
 def zeros_of(values: Ints) -> int | None:
     """Zeros that all numbers end in; None where all of them are 0."""
     every = int(np.bitwise_or.reduce(np.abs(values), axis=None, initial=0))
@@ -142,12 +153,11 @@ def _needs(graph: Graph, layer: Layer, depths: Mapping[str, int]) -> Needs:
     node, op = layer.node, layer.node.op
     waits = [depths[node.name] - depths[s] - 1 for s in layer.reads if not is_image(graph, s)]
     weights, bias = _weights_behind(graph, node), _bias(graph, node)
-    ends = [(int(each.min(initial=0)), int(each.max(initial=0))) for each in weights]
     of_readout = Needs(
         name=node.name,
         neurons=node.type.neurons,
         shared_weights=sum(each.size for each in weights),
-        stored_bits=max((signed_bits(*each) for each in ends), default=0),
+        stored_bits=max(map(bits_of, weights), default=0),
         connections=None if layer.parts is None else _connections(graph, layer, bias),
         delay=max(waits, default=0),
         depth=depths[node.name],
@@ -235,7 +245,28 @@ def _connections(graph: Graph, layer: Layer, bias: Ints | None) -> Connections:
         sum(int(np.count_nonzero(each)) for each in out),
         max((int(each.max()) for each in out), default=0),
         _image_bits(graph, images, bias),
+        _current_bits(graph, layer.node, inside),
+        _current_bits(graph, layer.node, parts),
     )
+
+
+def _current_bits(graph: Graph, node: Node, parts: Mapping[str, Synapses]) -> int:
+    """Signed bits of all that some sources can add up to in one step, whatever its sign."""
+    low, high = np.zeros((2, node.type.neurons), np.int64)
+    for name, part in parts.items():
+        _widen(graph, name, part, low, high)
+    least, most = int(low.min(initial=0)), int(high.max(initial=0))
+    bits = signed_bits(least, most)
+    signed = isinstance(node.op, IntegerPopulation) and node.op.polarity is not None
+    return max(bits, signed_bits(-most, -least)) if signed else bits
+
+
+def _widen(graph: Graph, name: str, part: Synapses, low: Ints, high: Ints) -> None:
+    """Adds the least and the most that a source gives each neuron to two arrays."""
+    least, most = graph[name].type.domain or (0, 0)
+    ends = part.weights * least, part.weights * most
+    np.add.at(low, part.targets, np.minimum(*ends))
+    np.add.at(high, part.targets, np.maximum(*ends))
 
 
 def _image_bits(graph: Graph, images: Mapping[str, Synapses], bias: Ints | None) -> int:
@@ -243,8 +274,5 @@ def _image_bits(graph: Graph, images: Mapping[str, Synapses], bias: Ints | None)
         return 0
     low, high = bias.copy(), bias.copy()
     for name, part in images.items():
-        least, most = graph[name].type.domain or (0, 0)
-        ends = part.weights * least, part.weights * most
-        np.add.at(low, part.targets, np.minimum(*ends))
-        np.add.at(high, part.targets, np.maximum(*ends))
+        _widen(graph, name, part, low, high)
     return signed_bits(int(low.min()), int(high.max()))

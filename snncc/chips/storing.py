@@ -5,7 +5,6 @@ weights are multiples of 2^exponent; one that needs more bits than a synapse has
 several synapses of the same pair, which is exact.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +124,8 @@ def image_enters(chip: Chip, unrolled: Unrolled, layer: Layer, needs: Needs) -> 
     images = [name for name in layer.reads if is_image(unrolled.graph, name)]
     if not images:
         return OUTSIDE
+    if needs.rule is None:
+        return PLANES  # an answer has no bias
     same = not any(unrolled.graph[name].type.temporal for name in images)
     room, found = chip.whole("neuron.bias_bits"), needs.connections
     holds = same and found is not None and needs.bias is not None and room is not None
@@ -163,9 +164,3 @@ def _lists(
     return Lists(
         name, plane, part.targets, part.sources, each, part.shape[1], zeros + bit - (bit & 1)
     )
-
-
-def depth_note(images: Mapping[str, str]) -> str:
-    """How images enter the layers that read them, as one sentence."""
-    found = [f"{name} as {how}" for name, how in images.items() if how]
-    return ", ".join(found)

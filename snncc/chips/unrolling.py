@@ -26,7 +26,7 @@ from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.counts.fan_out import fan_out
 
-MOST_SYNAPSES = 1 << 25
+MOST_SYNAPSES = 1 << 24
 """Of a whole program, before pairs are merged: 24 bytes each; above it they are only counted."""
 Parts = Mapping[str, Synapses]
 """By population or image: what of it reaches the elements of a value."""

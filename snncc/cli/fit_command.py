@@ -63,9 +63,11 @@ def command(program: Path, chips: tuple[str, ...], changes: tuple[str, ...], as_
     fitter = Fitter(load_program(program).graph)
     fits = [fitter.fit(chip) for chip in described]
     if as_json:
-        print_json({"schema": 1, "needs": _needs_record(fits[0].needs), "chips": _records(fits)})
+        record = {"schema": 1, "synapses_of_projections": fitter.unrolled.counted}
+        needs = {"needs": _needs_record(fitter.needs), "chips": _records(fits)}
+        print_json(record | needs)
     elif len(fits) == 1:
-        _print_one(fits[0], changes)
+        _print_one(fits[0], changes, fitter.unrolled.counted)
     else:
         _print_all(fits)
     return 0 if all(fit.answer == FITS for fit in fits) else 1
@@ -143,13 +145,14 @@ def _kinds(fit: "Fit") -> list[str]:
     return list(dict.fromkeys(each.resource for each in fit.unsaid))
 
 
-def _print_one(fit: "Fit", changes: Sequence[str]) -> None:
+def _print_one(fit: "Fit", changes: Sequence[str], synapses: int) -> None:
     chip = fit.chip
     print_facts(
         [
             ("chip", f"{chip.title}, {chip.family}"),
             ("answer", fit.answer),
             ("cores", "not cut" if fit.cores is None else f"{fit.cores:,}"),
+            ("synapses", f"{synapses:,} of all projections, each once"),
             ("leans on", ", ".join(fit.leaning) or "no unverified fact"),
             *((("changed", ", ".join(changes)),) if changes else ()),
         ]

@@ -189,6 +189,14 @@ class ChipName(PathType):
         path = Path(value)
         return [Place(option, path, False, False)] if is_there(path) else []
 
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> Any:
+        """The shipped names that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from snncc.chips.reading import shipped
+
+        return [CompletionItem(name) for name in shipped() if name.startswith(incomplete)]
+
 
 class ModelName(Base):
     """mixer-snn, or package.module:factory, whose file is read."""

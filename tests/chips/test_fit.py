@@ -20,8 +20,10 @@ from snncc.chips.rules.layer_cores import Job, matching
 from snncc.chips.rules.neurons import leak_of
 from snncc.chips.verdicts import Fit
 from snncc.cli.main import run
-from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir import Graph, GraphBuilder
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.neuron_rule import Rounding
+from snncc.ir.dialects.projections import Contract, Convolve, Frames, Sum
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,7 @@ def test_each_limit_holds_at_its_border_and_breaks_below(
         ("in_axons=5", "lists of synapses on a core"),
         ("out_axons=1", "targets that a core sends to"),
         ("synapse_memory=40", "synapse memory of a core, bits"),
+        ("current_bits=9", "bits of a current"),
         ("synapse_formats=1", "formats of synapses on a core"),
         ("exponents=0,1", "shifts of weights"),
         ("several=false", "weight bits"),
@@ -259,3 +262,52 @@ def test_python_says_the_same(there: Path) -> None:
     assert program.fit("small.toml", changes={"resets": "soft"}).answer == "does not fit"
     with pytest.raises(snncc.SnnccError, match="no chip is called"):
         program.fit("moon")
+
+
+def test_a_small_convolution_fits_cores_of_layers() -> None:
+    """Words of memory by hand: 2 * 4 * 4 * 4 weights, 4 * 8 * 4 neurons of a 3x3 kernel."""
+    graph = convolving(shift=0, domain=(0, 1))
+    chip = chip_named("speck2f")
+    fit = Fitter(graph).fit(chip)
+    assert fit.answer == "fits"
+    assert fit.cores == 2
+    kernels = ["kernel_words=" + ",".join(["127"] * 9), "neuron_words=" + ",".join(["128"] * 9)]
+    (broken,) = Fitter(graph).fit(chip_named("speck2f", kernels)).violations[:1]
+    assert (broken.layer, broken.need) == ("conv", "128 and 128")
+    neurons = "neuron_words=" + ",".join(["127"] * 9)
+    assert Fitter(graph).fit(chip_named("speck2f", [neurons])).answer == "does not fit"
+    exactly = "kernel_words=128,448,1,1,1,1,1,1,1", "neuron_words=128,3,1,1,1,1,1,1,1"
+    assert Fitter(graph).fit(chip_named("speck2f", exactly)).answer == "fits"
+    one_less = exactly[0].replace("448", "447"), exactly[1]  # 7 * 4 * 4 inputs, times 4 outputs
+    assert Fitter(graph).fit(chip_named("speck2f", one_less)).answer == "does not fit"
+
+
+def test_numbers_and_shifted_maps_do_not_fit_cores_of_layers() -> None:
+    chip = chip_named("speck2f")
+    numbers = Fitter(convolving(shift=0, domain=(0, 255))).fit(chip)
+    assert "what enters" in {each.resource for each in numbers.violations}
+    shifted = Fitter(convolving(shift=6, domain=(0, 1))).fit(chip)
+    assert [(v.resource, v.need) for v in shifted.violations] == [("weight bits beside others", 10)]
+
+
+def convolving(shift: int, domain: tuple[int, int]) -> Graph:
+    """A convolution of two channels, twice into one sum, and a dense readout."""
+    rng = np.random.default_rng(8)
+    b = GraphBuilder("integer", 2, "exact")
+    image = b.add(Frames(("c", "h", "w"), (2, 7, 4), domain=domain), name="image")
+    names = ("c", "h", "w", "o", "y", "x")
+    weight = rng.integers(-7, 8, (4, 2, 3, 3))
+    weight[0, 0, 0, 0] = -7
+    axes = ("out", "in", "kh", "kw")
+    conv = Convolve(b.constant("w", weight, axes), *names, padding=(1, 1))
+    maps = [b.add(conv, (image,), name=name) for name in ("conv", "other")]
+    current = b.add(Sum((0, shift)), maps if shift else maps[:1] * 2, name="sum")
+    threshold = b.constant("k", np.array(20), ())
+    room = 4 * 255 * 7 * 18 << shift
+    op = IntegerPopulation(threshold, decay=(1, 0), membrane=(-room, room))
+    if domain == (0, 1):
+        op = replace(op, membrane=(-(1 << 15), (1 << 15) - 1))
+    spikes = b.add(op, (current,), name="spikes")
+    classes = b.constant("v", rng.integers(-9, 10, (3, 7, 4, 4)), ("k", "y", "x", "o"))
+    answer = b.add(Contract(classes, ("y", "x", "o"), ("k",)), (spikes,), name="answer")
+    return b.finish(b.add(IntegerReadout(), (answer,), name="readout"))

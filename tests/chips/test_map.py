@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chip_texts import SMALL, small_chip, small_program
+from executions import with_neurons
 from loihi_networks import that_fit
 from planted_faults import FAULTS
 
@@ -83,6 +84,7 @@ def test_values_that_a_chip_does_not_hold_are_rejected(tmp_path: Path) -> None:
         (("threshold_step=1024",), "no multiple of 1024"),
         (("exponents=0,1",), "no exponent"),
         (("core.neurons=3",), "above 3"),
+        (("current_bits=9",), "what arrives in a step has too many bits"),
         (("cores=5",), "there is no slot"),
     ):
         chip = small_chip(tmp_path, *change)
@@ -156,3 +158,25 @@ def test_the_command_writes_and_checks(there: Path, capsys: pytest.CaptureFixtur
     for name in ("none.json", "small.toml", "missing.json"):
         assert run([*call, "--check", name]) == 3
         assert "error[SNN015]" in capsys.readouterr().err
+
+
+def test_an_image_is_a_bias_where_one_holds_all_that_it_adds(tmp_path: Path) -> None:
+    graph = small_program()
+    wide, narrow = small_chip(tmp_path, "bias_bits=30"), small_chip(tmp_path, "bias_bits=15")
+    record = mapping_of(Program(graph, {}), wide, "messages")
+    assert [each["image"] for each in record["layers"].values()] == ["bias", "", "", ""]
+    assert "image" not in record["layers"]["first"]["exponents"]
+    by_spikes = mapping_of(Program(graph, {}), narrow, "messages")
+    assert by_spikes["layers"]["first"]["image"] == "planes"
+    record["chip"]["digest"] = narrow.digest
+    assert faults_of(graph, narrow, record) == ["first: an image makes a bias of too many bits"]
+
+
+def test_constants_by_step_are_not_mapped(tmp_path: Path) -> None:
+    graph = small_program()
+    op = graph["first"].op
+    assert isinstance(op, IntegerPopulation)
+    timed = replace(graph, constants={**graph.constants, "b": np.array([0, 1, 2])})
+    changed = with_neurons(timed, "first", bias=replace(op.threshold, name="b", axes=("t",)))
+    with pytest.raises(SnnccError, match="differ from step to step"):
+        mapping_of(Program(changed, {}), small_chip(tmp_path, "by_step=true"), "messages")

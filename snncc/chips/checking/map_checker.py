@@ -38,10 +38,10 @@ def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: objec
         return faults
     given = cast("Mapping[str, Any]", record)
     placed = Placed(graph, given["cores"], facts.get("chip.cores"))
-    layers, wrong = _layers(graph, facts, given["layers"])
-    if placed.faults or wrong:
-        return [*placed.faults, *wrong]
     try:
+        layers, wrong = _layers(graph, facts, given["layers"])
+        if placed.faults or wrong:
+            return [*placed.faults, *wrong]
         loads, messages = _loads(graph, facts, placed, layers)
     except ValueError as error:
         return [str(error)]
@@ -83,6 +83,7 @@ def _loads(
     formats: list[set[tuple[int, int]]] = [set() for _ in range(count)]
     own: dict[str, set[tuple[int, int]]] = {name: set() for name in layers}
     messages = 0
+    reach_of = {name: np.zeros((2, len(home)), np.int64) for name, home in placed.homes.items()}
     for name, home in placed.homes.items():
         cores = core_of[home]
         load["neurons"] += np.bincount(cores, minlength=count)
@@ -91,6 +92,10 @@ def _loads(
     for source in [node for node in graph.nodes if node.op.mnemonic in LEAVES]:
         for start, target, weights in responses(graph, source):
             held = _held(source, layers[target], weights, facts, own[target])
+            if held:
+                ends = np.asarray(source.type.domain or (0, 1), np.int64)[:, None, None] * weights
+                reach_of[target][0] += ends.min(axis=0).sum(axis=0)
+                reach_of[target][1] += ends.max(axis=0).sum(axis=0)
             pieces, first, order = _pieces_of(placed.homes[target])
             for each in held:
                 sums = np.add.reduceat(each[:, order], first, axis=1)
@@ -103,12 +108,24 @@ def _loads(
                     senders = core_of[placed.homes[source.name][start : start + len(sent)]]
                     np.add.at(load["out_axons"], senders, sent)
                     messages += int(sent.sum())
+    _require_currents(graph, facts, reach_of)
     for name, home in placed.homes.items():
         for core in np.unique(core_of[home]).tolist():
             formats[core] |= own[name]
     load["thresholds"] = np.asarray([len(each) for each in kinds], np.int64)
     load["formats"] = np.asarray([len(each) for each in formats], np.int64)
     return load, messages
+
+
+def _require_currents(graph: Graph, facts: Facts, reach: Mapping[str, Ints]) -> None:
+    """Raises ValueError for a layer whose current has more bits than the chip's."""
+    bits = facts.get("neuron.current_bits")
+    for name, (low, high) in reach.items():
+        if bits is None or graph[name].op.mnemonic != "integer_population":
+            continue
+        most = max(-int(low.min()) - 1, int(high.max()))
+        if most.bit_length() >= bits:
+            raise ValueError(f"{name}: what arrives in a step has too many bits")
 
 
 def _pieces_of(home: Ints) -> tuple[Ints, Ints, Ints]:

@@ -33,7 +33,7 @@ class Placed:
             n.name: np.full(n.type.neurons, -1, np.int64) for n in layers_of(graph)
         }
         self._graph = graph
-        listed = cast("list[object]", cores) if isinstance(cores, list) else None
+        listed = [*cast("list[object]", cores)] if isinstance(cores, list) else None
         if listed is None or not 1 <= len(listed) <= MOST_CORES:
             self.faults.append("cores: no list of cores")
             return
@@ -60,7 +60,7 @@ class Placed:
         if not isinstance(pieces, list) or not pieces:
             self.faults.append(f"core {number}: no pieces")
             return
-        for piece in cast("list[object]", pieces):
+        for piece in [*cast("list[object]", pieces)]:
             self._piece(number, piece)
         load = _record(given["load"])
         if load is None or set(load) != set(LOADS) or not all(map(_whole, load.values())):

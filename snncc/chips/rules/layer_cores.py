@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snncc.chips.facts import Chip
-from snncc.chips.needs import Needs
+from snncc.chips.needs import Needs, bits_of
 from snncc.chips.rules.neurons import fewer_bits
 from snncc.chips.verdicts import PROGRAM, Judge
 from snncc.ir import TIME, Graph, Node
-from snncc.ir.dialects.projections import Contract, Convolve, Sum
+from snncc.ir.dialects.projections import Contract, Convolve, Frames, Sum
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,7 @@ class Job:
 def judge_layer_cores(judge: Judge, graph: Graph, needs: Sequence[Needs]) -> None:
     """Compares a program with cores of one convolution each."""
     for each in needs:
-        if each.connections is None:
-            judge.uncounted(each.name, "weight bits")
-        else:
-            _weights(judge, each)
+        _weights(judge, each)
         judge.at_most(
             each.name,
             "distinct thresholds",
@@ -35,17 +32,46 @@ def judge_layer_cores(judge: Judge, graph: Graph, needs: Sequence[Needs]) -> Non
             "thresholds folded into weights, as --profile loihi-lava does",
         )
     jobs = [job for node in graph.nodes if (job := _job(judge, graph, node)) is not None]
+    _input(judge, graph)
+    _grids(judge, graph)
     _destinations(judge, graph)
     _shared_currents(judge, graph)
     _cores(judge, jobs)
 
 
 def _weights(judge: Judge, needs: Needs) -> None:
-    bits = needs.connections.weight_bits if needs.connections else 0
     limit = judge.chip.whole("synapse.weight_bits")
-    over = 0 if limit is None else max(0, bits - limit)
-    change = fewer_bits(over, needs)
-    judge.at_most(needs.name, "weight bits", bits, "synapse.weight_bits", change)
+    change = fewer_bits(0 if limit is None else needs.stored_bits - limit, needs)
+    judge.at_most(needs.name, "weight bits", needs.stored_bits, "synapse.weight_bits", change)
+
+
+def _grids(judge: Judge, graph: Graph) -> None:
+    """Maps of one sum add up as they are: what is shifted against the others has wider weights."""
+    for node in graph.select(Sum):
+        shifts = node.op.shifts if isinstance(node.op, Sum) else ()
+        for name, shift in zip(node.inputs, shifts, strict=False):
+            op = graph[name].op
+            if isinstance(op, Contract | Convolve) and shift > min(shifts):
+                bits = bits_of(graph.constants[op.weight.name]) + shift - min(shifts)
+                change = "maps of one sum on one grid of weights"
+                judge.at_most(
+                    name, "weight bits beside others", bits, "synapse.weight_bits", change
+                )
+
+
+def _input(judge: Judge, graph: Graph) -> None:
+    """What enters such a core spikes; numbers would need another kernel for each of their bits."""
+    graded = judge.chip.flag("spikes.graded")
+    for node in graph.select(Frames):
+        if len(node.type.planes) < 2:
+            continue
+        if graded is None:
+            judge.unknown(node.name, "numbers that enter", "spikes.graded")
+        elif not graded:
+            low, high = node.type.domain or (0, 0)
+            change = "frames of bits, as snncc frames --values bits makes them"
+            what, limit = f"numbers {low}..{high}", "spikes"
+            judge.broken(node.name, "what enters", what, limit, change, "spikes.graded")
 
 
 def power(number: int) -> int:

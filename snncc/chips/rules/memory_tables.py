@@ -11,12 +11,9 @@ def judge_memory_tables(judge: Judge, needs: Sequence[Needs]) -> None:
     """Compares a program with processors and their memories."""
     chip = judge.chip
     for each in needs:
-        found = each.connections
-        bits = None if found is None else found.weight_bits
         limit = chip.whole("synapse.weight_bits")
-        over = max(0, bits - limit) if bits is not None and limit is not None else 0
-        change = fewer_bits(over, each)
-        judge.at_most(each.name, "weight bits", bits, "synapse.weight_bits", change)
+        change = fewer_bits(0 if limit is None else each.stored_bits - limit, each)
+        judge.at_most(each.name, "weight bits", each.stored_bits, "synapse.weight_bits", change)
     _cores(judge, needs)
     _memory(judge, needs)
     if "chip.lookup_tables" in chip.facts:
@@ -49,20 +46,17 @@ def _cores(judge: Judge, needs: Sequence[Needs]) -> None:
 def _memory(judge: Judge, needs: Sequence[Needs]) -> None:
     """What weights take at least, each once and packed; more is for the tables to say."""
     chip = judge.chip
-    known = [n.connections.weight_bits for n in needs if n.connections is not None]
-    weights = None
-    if len(known) == len(needs):
-        weights = sum(n.shared_weights * bits for n, bits in zip(needs, known, strict=True))
+    weights = sum(each.shared_weights * each.stored_bits for each in needs)
     state = sum(each.neurons * each.state_bits for each in needs)
     for key, need, what in (
         ("core.weight_memory", weights, "memory of weights, bits at least"),
-        ("core.memory", None if weights is None else weights + state, "memory, bits at least"),
+        ("core.memory", weights + state, "memory, bits at least"),
     ):
         if key not in chip.facts:
             continue
         cores = chip.whole("chip.cores") or 1
         room = (chip.whole(key) or 0) * cores
-        change = f"{-(-need // room)} chips" if need and room else ""
+        change = f"{-(-need // room)} chips" if room else ""
         judge.at_most(PROGRAM, what, need, key, change, times=cores)
 
 

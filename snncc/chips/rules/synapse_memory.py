@@ -80,9 +80,11 @@ def _ends(judge: Judge, unrolled: Unrolled, needs: Sequence[Needs]) -> None:
             change = "none: an input that small"
             judge.at_most(node.name, "inputs", node.type.neurons, "core.inputs", change)
     if chip.whole("core.outputs") is not None:
-        judge.at_most(needs[-1].name, "outputs", needs[-1].neurons, "core.outputs", "fewer classes")
+        for each in needs:
+            if each.rule is None:
+                judge.at_most(each.name, "outputs", each.neurons, "core.outputs", "fewer classes")
     if chip.whole("core.hidden") is not None:
-        hidden = sum(each.neurons for each in needs[:-1])
+        hidden = sum(each.neurons for each in needs if each.rule is not None)
         judge.at_most(PROGRAM, "hidden neurons", hidden, "core.hidden", "narrower layers")
 
 
@@ -127,6 +129,11 @@ def _lists(judge: Judge, layer: Stored, needs: Needs) -> None:
         judge.note(f"{name}: the image enters as bits that spike, {synapses:,} synapses")
     elif layer.image:
         judge.note(f"{name}: the image enters as a bias of each neuron")
+    found = needs.connections
+    if found is not None and needs.rule is not None and "neuron.current_bits" in chip.facts:
+        bits = found.current_bits_with_image if layer.image == PLANES else found.current_bits
+        change = fewer_bits(bits - (chip.whole("neuron.current_bits") or 0), needs)
+        judge.at_most(name, "bits of a current", bits, "neuron.current_bits", change)
     span = chip.wholes("synapse.exponents")
     exponents = sorted(exponent for exponent, _ in layer.formats)
     if not exponents:
