@@ -62,10 +62,16 @@ class LayerFlips:
 
 @dataclass(frozen=True)
 class Trace:
-    """Membranes of one neuron over the steps, at the comparison; none where a side has none."""
+    """One neuron over the steps.
+
+    Attributes:
+        own, other: membranes at the comparison; none where a side has none.
+        levels: thresholds at the first difference, of both sides; None where one is not known.
+    """
 
     own: tuple[int, ...]
     other: tuple[int, ...]
+    levels: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,10 +175,15 @@ def _first(found: Comparison, own: Mapping[str, Array], other: Mapping[str, Arra
         (title, _told(getattr(first.a, key)), _told(getattr(first.b, key)))
         for key, title in STATES.items()
     ]
-    place = (first.image, slice(None), *first.neuron.values())
+    place: tuple[int | slice, ...] = (first.image, slice(None), *first.neuron.values())
     trace = Trace((), ())
     if first.step is not None:
-        trace = Trace(_train(own.get(first.layer), place), _train(other.get(first.layer), place))
+        known = [state.threshold for state in (first.a, first.b) if state.threshold]
+        trace = Trace(
+            _train(own.get(first.layer), place),
+            _train(other.get(first.layer), place),
+            (known[0], known[1]) if len(known) == 2 else None,
+        )
     return First(
         f"{first.layer}, image {first.image}{at}, neuron {neuron}: {first.what}",
         first.layer,

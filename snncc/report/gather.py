@@ -14,7 +14,7 @@ from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.encodings import frames_of
 from snncc.ir.images import ImageSource
 from snncc.mfi import prove
-from snncc.report.activity import by_name, watch
+from snncc.report.activity import Watched, by_name, watch
 from snncc.report.answers import AnswerFacts, answers_of
 from snncc.report.difference import Compared, Other, differences
 from snncc.report.facts import Facts, Identity, Thumbnail
@@ -25,7 +25,7 @@ from snncc.report.thumbnails import thumbnail
 from snncc.report.verdict import verdict_of
 from snncc.report.weights import weights_of
 from snncc.report.widths import widths_of
-from snncc.report.work import count, times_of
+from snncc.report.work import TimeFacts, WorkFacts, count, times_of
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.compare.compared_layers import Side, pair
 from snncc.runtime.executors import as_executor
@@ -90,7 +90,11 @@ def gather(program: Program, given: Given, progress: Progress | None = None) -> 
     proof = prove(graph)
     simulator = Simulator(graph, given.threads)
     run = _run(graph, given, simulator, told)
-    watched, rasters, work, times, compared = (), (), (), (), None
+    watched: tuple[Watched, ...] = ()
+    rasters: tuple[Raster, ...] = ()
+    work: tuple[WorkFacts, ...] = ()
+    times: tuple[TimeFacts, ...] = ()
+    compared: Compared | None = None
     few = None if given.images is None else given.images[0 : given.detail]
     if few is not None:
         execute = as_executor(simulator)

@@ -52,9 +52,6 @@ def test_the_page_is_the_commands(
     assert run(call.split()) == 0
     program.report("python.html", IMAGES, labels=LABELS, reference=LOGITS, register=9)
     assert Path("python.html").read_bytes() == Path("command.html").read_bytes()
-    before = Path("python.html").read_bytes()
-    program.report(Path("python.html"))
-    assert Path("python.html").read_bytes() != before
 
 
 def test_the_report_is_still_a_dict_of_facts(program: snncc.Program) -> None:

@@ -176,6 +176,7 @@ def test_flips_and_the_first_difference() -> None:
     assert found.first.layer == "l2"
     assert found.first.where == "l2, image 4, step 1, neuron f 3: spike"
     assert len(found.first.trace.own) == 3
+    assert found.first.trace.levels == (60, 60)
     (raster,) = (each for each in facts.rasters if each.name == "l2")
     assert raster.differing == ((3, 4 * 3 + 1),)
     assert [each.name for each in facts.rasters] == ["l0", "l2", "l4"]

@@ -163,13 +163,14 @@ def first(facts: Facts) -> Section:
         lines.append(f"Answers differ on {found.answers:,} images.")
     if found.first is None:
         return Section("divergence", title, (*lines, "All that was compared is equal."))
-    lines += [f"First in {found.first.where}. Cause: {found.first.cause}.", found.first.text]
-    pictures = ()
+    lines += [f"First in {found.first.where}. Cause: {found.first.cause}."]
+    lines.append(f"A is this program, B the other: {found.first.text.rstrip('.')}.")
+    pictures: tuple[Picture, ...] = ()
     if found.first.trace.own or found.first.trace.other:
         draw = partial(spikes.trace, found=found.first, palette=PAGE)
         caption = (
-            "The membrane of that neuron, before the reset. Each side counts in units of its own; "
-            "look at where the curves begin to have another form."
+            "The membrane of that neuron, before the reset. Look at where the curves part, and at "
+            "how near the threshold that is."
         )
         made = svg_of("trace", draw, 1.9, 0.9)
         pictures = (Picture(made, "Membranes of the first neuron that differs", caption, True),)

@@ -16,8 +16,8 @@ def graph(axes: Any, nodes: Sequence[NodeFacts], palette: Palette = PAPER) -> An
     patches = library("matplotlib.patches", "a picture")
     found = layout([node.name for node in nodes], {node.name: node.inputs for node in nodes})
     for arrow in found.arrows:
-        x, y = zip(*arrow.points, strict=True)
-        axes.plot(x, y, color=palette.faint, linewidth=0.8, zorder=0)
+        across, down = zip(*arrow.points, strict=True)
+        axes.plot(across, down, color=palette.faint, linewidth=0.8, zorder=0)
     for node in nodes:
         x, y = found.centres[node.name]
         colour = palette.levels[ORDER.index(node.level)]

@@ -46,16 +46,22 @@ def _bars(axes: Any, places: Sequence[tuple[int, int]], colour: str, label: str)
 
 
 def trace(axes: Any, found: First, palette: Palette = PAPER) -> Any:
-    """The membrane of the first neuron that differs, in both executions, at the comparison."""
-    plain(axes, palette, "step", "membrane")
-    for levels, colour, mark, label in (
-        (found.trace.own, palette.own, "o", "this program"),
-        (found.trace.other, palette.other, "D", "the other"),
+    """The membrane of the first neuron that differs, in both executions, at the comparison.
+
+    In thresholds where both are known, for each side counts in units of its own.
+    """
+    levels = found.trace.levels
+    plain(axes, palette, "step", "membrane, in thresholds" if levels else "membrane")
+    units = levels or (1, 1)
+    for membranes, unit, colour, mark, label in (
+        (found.trace.own, units[0], palette.own, "o", "this program"),
+        (found.trace.other, units[1], palette.other, "D", "the other"),
     ):
-        if levels:
-            axes.plot(
-                range(len(levels)), levels, f"{mark}-", color=colour, markersize=4, label=label
-            )
+        if membranes:
+            shown = [membrane / unit for membrane in membranes]
+            axes.plot(range(len(shown)), shown, f"{mark}-", color=colour, markersize=4, label=label)
+    if levels:
+        axes.axhline(1, color=palette.alarm, linewidth=1.2, label="threshold")
     axes.set_xticks(range(max(len(found.trace.own), len(found.trace.other))))
     axes.grid(color=palette.faint, linewidth=0.5)
     legend(axes, palette)
