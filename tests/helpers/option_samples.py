@@ -1,5 +1,7 @@
 """Modes of every command, a value for every option, and what options do in which mode."""
 
+from importlib.util import find_spec
+
 MODES = {
     "compile": {
         "checkpoint": "net.pth -o out.snncc",
@@ -257,3 +259,9 @@ UNSEEN = {
     ("doctor", "made", "making"): "it is the mode",
 }
 """What shows no effect and is not refused, each with the reason."""
+
+if not all(map(find_spec, ("onnx", "onnx_ir", "onnxruntime"))):
+    for command in ("run", "export"):
+        del MODES[command]["onnx"]
+        VAIN.pop((command, "onnx"), None)
+    UNSEEN = {key: why for key, why in UNSEEN.items() if key[1] != "onnx"}
