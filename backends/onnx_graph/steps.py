@@ -1,5 +1,6 @@
 """For how many steps the integers of a graph are proved, where a run says how many there are."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from snncc.ir.dialects.integer import IntegerPopulation
 
 MOST_TIMES, MOST_STEPS = 16, 256
 """Times T, and steps in all, that are looked at beyond T."""
+MOST_WORK = 1 << 23
+"""Neurons that constants tell apart, times steps, for which intervals are found beyond T."""
 Interval = tuple[int, int]
 
 
@@ -41,7 +44,7 @@ def prove_steps(graph: Graph) -> Proved:
     found = Proved(graph.steps, declared)
     if fixes_steps(graph) or not _room_for_answers(graph):
         return found
-    most = min(MOST_TIMES * graph.steps, MOST_STEPS)
+    most = min(MOST_TIMES * graph.steps, MOST_STEPS, MOST_WORK // max(1, _told_apart(graph)))
     while 2 * found.steps <= most:
         steps = 2 * found.steps
         wider = {node.name: _interval(graph, node, steps) for node in populations}
@@ -65,6 +68,15 @@ def _interval(graph: Graph, node: Node, steps: int) -> Interval | None:
     factor = max(1, op.decay[0])
     same = type_for(low * factor, high * factor) == type_for(*(e * factor for e in op.membrane))
     return (low, high) if same else None
+
+
+def _told_apart(graph: Graph) -> int:
+    """How many neurons may have constants of their own, over all populations."""
+    found = 0
+    for node in graph.select(IntegerPopulation):
+        axes = {axis for param in params_of(node.op) for axis in param.axes if axis != TIME}
+        found += math.prod(node.type.size(axis) for axis in axes)
+    return found
 
 
 def _room_for_answers(graph: Graph) -> bool:

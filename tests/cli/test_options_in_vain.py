@@ -137,7 +137,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with np.load("one.npz") as one:
             np.savez("nameless.npz", **leading_with_time(one))
         assert run(["export", "p.snncc", "--to", "lava", "-o", "bundle"]) == 0
-        assert run(["export", "p.snncc", "--to", "onnx", "-o", "net.onnx"]) == 0
         yield root
 
 

@@ -1,5 +1,7 @@
 """Modes of every command, a value for every option, and what options do in which mode."""
 
+from importlib.util import find_spec
+
 MODES = {
     "compile": {
         "checkpoint": "net.pth -o out.snncc",
@@ -294,6 +296,7 @@ UNSEEN = {
     ("inspect", "text", "text"): "it is the mode",
     ("inspect", "dot", "dot"): "it is the mode",
     ("inspect", "json", "as_json"): "it is the mode",
+    ("export", "onnx", "force"): "no graph is there",
     ("frames", "camera", "clip"): "it is the mode",
     ("compare", "same", "data"): "equal on all images",
     ("compare", "nameless", "limit"): "its axes are not known, which is an error",
@@ -306,3 +309,9 @@ UNSEEN = {
     ("doctor", "made", "making"): "it is the mode",
 }
 """What shows no effect and is not refused, each with the reason."""
+
+if not all(map(find_spec, ("onnx", "onnx_ir", "onnxruntime"))):
+    for command in ("run", "export"):
+        del MODES[command]["onnx"]
+        VAIN.pop((command, "onnx"), None)
+    UNSEEN = {key: why for key, why in UNSEEN.items() if key[1] != "onnx"}

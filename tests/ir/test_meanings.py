@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -250,6 +251,8 @@ COMMANDS = {
     "export, onnx": "export {p} --to onnx -o {n}",
     "run, onnx": "run {p} {d}:x --on onnx",
 }
+if not all(map(find_spec, ("onnx", "onnx_ir", "onnxruntime"))):
+    del COMMANDS["run, onnx"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -16,7 +16,7 @@ from random_networks import random_images, random_network
 
 import snncc
 from snncc.artifact import Program, program_digest
-from snncc.backends.onnx_graph import FORM, library
+from snncc.backends.onnx_graph import FORM, library, steps
 from snncc.backends.onnx_graph.files import check_free, data_path, write_model
 from snncc.backends.onnx_graph.model import onnx_model, serialised, start_inputs
 from snncc.backends.onnx_graph.running import onnx_executor, session_of
@@ -87,9 +87,9 @@ def wide() -> Program:
     return Program(b.finish(b.add(IntegerReadout(), [head])), {})
 
 
-def one_neuron(weight: int, steps: int = 5) -> Program:
+def one_neuron(weight: int, length: int = 5) -> Program:
     """255 times the weight at most enter at every step, and stay; it never fires."""
-    b = GraphBuilder("integer", steps, "exact")
+    b = GraphBuilder("integer", length, "exact")
     image = b.add(Frames(("p",), (1,)), name="image")
     current = b.add(
         Contract(b.constant("w", np.array([[weight]]), ("n", "p")), ("p",), ("n",)), [image]
@@ -110,9 +110,16 @@ def test_it_says_for_how_many_steps_its_integers_are_proved(weight: int, times: 
     assert (found["snncc.steps"], found["snncc.proved_steps"]) == ("5", str(5 * times))
 
 
+def test_large_networks_are_proved_for_their_own_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MOST_WORK", 19)
+    assert steps.prove_steps(one_neuron(1).graph).steps == 10
+    monkeypatch.setattr(steps, "MOST_WORK", 9)
+    assert steps.prove_steps(one_neuron(1).graph).steps == 5
+
+
 def test_more_steps_than_the_program_has_are_those_of_a_longer_one() -> None:
     """Ten steps of a graph of five, as far as it is proved."""
-    short, long = one_neuron(1 << 19), one_neuron(1 << 19, steps=10)
+    short, long = one_neuron(1 << 19), one_neuron(1 << 19, 10)
     images = np.array([[255], [3], [0]], np.uint8)
     run = onnx_runs.Graphs(short.graph, "scan").run(images, steps=np.array([10]))
     same_as_interpreted(long.graph, images, run)

@@ -8,6 +8,7 @@ from frame_programs import each_domain, each_form, small
 from generators.inputs import images
 from generators.products import PRODUCTS
 from generators.programs import program
+from generators.saturation import reached, saturated
 from generators.windows import WINDOWS
 from onnx_runs import Graphs, checked, in_scan, in_steps, in_two_parts, same_as_interpreted
 from programs import lowered
@@ -58,6 +59,17 @@ def test_one_step_at_a_time(first: int) -> None:
         same_as_interpreted(graph, given, in_steps(graph, given), seed)
         stepwise += fixed(graph)
     assert stepwise > 0, "constants of a step are chosen by its number"
+
+
+def test_numbers_at_their_proved_ends() -> None:
+    """Programs that drive a current or a membrane to where the width proof says that it can go."""
+    ends = 0
+    for seed in range(6):
+        for driven in saturated(drawn(seed), seed, 2):
+            run = in_scan(driven.graph, driven.images)
+            same_as_interpreted(driven.graph, driven.images, run, seed)
+            ends += reached(driven, run.membranes) == driven.bound
+    assert ends > 6
 
 
 @pytest.mark.parametrize("first", range(0, 18, 6))
