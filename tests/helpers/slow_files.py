@@ -28,6 +28,7 @@ SLOW = {
     "machine_code",
     "memory",
     "messages_of_data",
+    "neurons_by_algebra",
     "notebook",
     "operation_counts",
     "options",
