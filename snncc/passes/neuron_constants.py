@@ -26,7 +26,7 @@ def of_state(value: Named, *places: tuple[str, int]) -> Named:
         if axis in value.axes:
             at = value.axes.index(axis)
             rest = (*value.axes[:at], *value.axes[at + 1 :])
-            value = Named(rest, value.array.take(number, axis=at))
+            value = Named(rest, np.asarray(value.array.take(number, axis=at), np.float64))
     return value
 
 

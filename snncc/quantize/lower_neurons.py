@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -266,7 +266,7 @@ class _Made:
         """The neuron that is taken, with its constants in the program."""
         constants, new = self.tried.context, self.lowering.rewriter.new
         fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
-        stored = {
+        stored: dict[str, Any] = {
             name: new.constant(f"{self.node.name}.{name}", constants.array(param), param.axes)
             for name, param in fields.items()
             if isinstance(param, Param)

@@ -116,7 +116,8 @@ def run_neuron(
 def _after(c: Coefficients, i: int, u: list[Real], spike: Real) -> Real:
     """State i after the step."""
     taken = c.amount[i] + _sum([c.takes[i, j] * each for j, each in enumerate(u)])
-    return np.maximum(np.where(spike != 0, c.keep[i] * u[i] - taken, u[i]), c.low[i])
+    after: Real = np.maximum(np.where(spike != 0, c.keep[i] * u[i] - taken, u[i]), c.low[i])
+    return after
 
 
 def _sum(parts: list[Real]) -> Real:

@@ -19,6 +19,7 @@ from snncc.artifact.program import canonical, digest, to_manifest
 from snncc.ir import DIALECTS, ValueType
 from snncc.ir.codec import decode_op, decode_type, encode_op, encode_type
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.op import Context
 
 Json = Any
@@ -106,6 +107,10 @@ def repair(subject: Changed) -> None:
             if isinstance(op, IntegerPopulation):
                 op = replace(op, membrane=op.membrane_range(inputs[0], context))
                 record["fields"] = encode_op(op)
+            if isinstance(op, IntegerNeuron):
+                states, form = op.within(inputs[0], context)
+                record["fields"] = encode_op(replace(op, states_within=states, membrane=form))
+                op = decode_op(known, record["fields"])
             types[record["name"]] = op.infer(inputs, context)
             record["type"] = encode_type(types[record["name"]])
         except Exception:  # whatever the change has broken stays as it is

@@ -152,7 +152,7 @@ def test_planted_faults_are_found_by_the_verifier_and_by_the_checker(
     wrong = changed(graph, PLANTED[name])
     with pytest.raises(VerifyError):
         verify(wrong)
-    with pytest.raises(Rejected, match=r"^n: "):
+    with pytest.raises(Rejected, match=r"^'n': "):
         expected(forged(wrong, tmp_path))
     assert expected(forged(graph, tmp_path))["level"] == "strict"
 

@@ -142,7 +142,7 @@ class TracedNeuron(Neuron):
 def count_states(leak: Param, context: Context) -> int:
     """How many states a neuron with this leak has."""
     require(leak.axes[:1] == (STATE,), f"{leak} does not have the axis {STATE} first")
-    n = context.array(leak).shape[0]
+    n = int(context.array(leak).shape[0])
     require(1 <= n <= MOST_STATES, f"a neuron has 1 to {MOST_STATES} states, not {n}")
     return n
 

@@ -9,6 +9,7 @@ keeps only its side of the threshold. docs/program_rules.md says the same in wor
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,9 @@ class Drives:
         middle = max(shape) // 2
         for part in (slice(None, middle), slice(middle, None)):
             at = (..., part, *[slice(None)] * (-axis - 1))
-            cut = {n: a if a.shape[axis] == 1 else a[at] for n, a in self._arrays().items()}
+            cut: dict[str, Any] = {
+                n: a if a.shape[axis] == 1 else a[at] for n, a in self._arrays().items()
+            }
             yield from replace(self, **cut).pieces()
 
     def _arrays(self) -> dict[str, Array]:
@@ -86,7 +89,8 @@ class Drives:
         timed = {"low": self.low, "high": self.high, "bias": self.bias}
         if self.threshold is not None:
             timed["threshold"] = self.threshold
-        return replace(self, **{n: a[[min(t, len(a) - 1)]] for n, a in timed.items()})
+        step: dict[str, Any] = {n: a[[min(t, len(a) - 1)]] for n, a in timed.items()}
+        return replace(self, **step)
 
     @property
     def varies(self) -> bool:

@@ -1,6 +1,7 @@
 """What currents of every step have in a membrane that is read out, leaks and couplings included."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ def response(graph: Graph, op: IntegerNeuron, index: Mapping[str, int]) -> list[
             return np.zeros([n] * len(lead))
         array: Array = graph.constants[param.name]
         rest = param.axes[len(lead) :]
-        found = array[(..., *(index[name] for name in rest))] if rest else array
-        return np.asarray(found, np.float64)
+        place: tuple[Any, ...] = (..., *(index[name] for name in rest))
+        return np.asarray(array[place], np.float64)
 
     leak, gain, form = (of(param, STATE) for param in (op.leak, op.gain, op.form))
     reads = of(op.reads, STATE, READ)
