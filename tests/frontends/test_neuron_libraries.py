@@ -56,12 +56,12 @@ def held(net: nn.Module) -> None:
 @pytest.mark.parametrize(("kind", "states"), [("Synaptic", 2), ("Lapicque", 1), ("Leaky", 1)])
 def test_snntorch(kind: str, states: int, reset: str) -> None:
     snn = pytest.importorskip("snntorch")
-    given: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "Leaky": {"beta": torch.rand(HIDDEN), "learn_beta": True},
         "Synaptic": {"alpha": 0.9, "beta": 0.8},
         "Lapicque": {"beta": 0.7},
-    }[kind]
-    held(Loop(getattr(snn, kind)(**given, reset_mechanism=reset), states))
+    }
+    held(Loop(getattr(snn, kind)(**kinds[kind], reset_mechanism=reset), states))
 
 
 @pytest.mark.parametrize("kind", ["LIFCell", "LICell"])

@@ -29,9 +29,10 @@ from snncc.frontends.torch_recorder.loops.forms import (
     leaves,
 )
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
+from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.neuron_ops import built
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_edges import DELAY, Unit, units_of
+from snncc.frontends.torch_recorder.loops.state_edges import Unit, units_of
 from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
