@@ -37,10 +37,13 @@ def traced(net: torch.nn.Module, steps: int = STEPS) -> Trace:
     return trace
 
 
+def general(trace: Trace) -> list[TracedNeuron]:
+    return [node.op for node in trace.graph.nodes if isinstance(node.op, TracedNeuron)]
+
+
 def fields(trace: Trace) -> dict[str, Any]:
     """The constants of the only general neuron, as lists."""
-    (node,) = trace.graph.select(TracedNeuron)
-    op = node.op
+    (op,) = general(trace)
     found: dict[str, Any] = {"compare": op.compare} if op.fires else {}
     for name in ("leak", "gain", "form", "threshold", "bias", "reads", "late", "keep", "amount"):
         param = getattr(op, name)
@@ -157,27 +160,27 @@ def test_constants_may_differ_from_channel_to_channel() -> None:
     found, wanted = answers(net, trace, (1, 5, 5))
     assert np.array_equal(found.reshape(wanted.shape), wanted)
     assert 0.02 < wanted.mean() < 0.98
-    (node,) = trace.graph.select(TracedNeuron)
-    assert trace.graph.constants[node.op.leak.name].tolist() == [[0.5, 0.25, 0.75]]
+    (op,) = general(trace)
+    assert trace.graph.constants[op.leak.name].tolist() == [[0.5, 0.25, 0.75]]
 
 
 @pytest.mark.parametrize("step", nets.LIFS, ids=lambda step: step.__name__)
 def test_what_is_a_lif_stays_one(step: Step) -> None:
-    graph = traced(Looped(spikes(step, 1))).graph
-    (node,) = graph.select(Lif)
-    assert (node.op.tau, node.op.v_reset, node.op.v_threshold) == (2.0, 0.0, 3.0)
-    assert not [*graph.select(TracedNeuron)]
+    trace = traced(Looped(spikes(step, 1)))
+    (op,) = (node.op for node in trace.graph.nodes if isinstance(node.op, Lif))
+    assert (op.tau, op.v_reset, op.v_threshold) == (2.0, 0.0, 3.0)
+    assert not general(trace)
 
 
 def test_of_spikes_and_membranes_the_spikes_are_the_answer() -> None:
     trace = traced(Looped(nets.pair))
-    assert len([*trace.graph.select(TracedNeuron)]) == 2
+    assert len(general(trace)) == 2
     assert any("returns a tuple of 2; its first element" in note for note in trace.notes)
 
 
 def test_a_model_that_is_called_once_a_step_keeps_its_neurons_states() -> None:
     trace = traced(nets.Called())
-    assert len([*trace.graph.select(TracedNeuron)]) == 2
+    assert len(general(trace)) == 2
     assert any("called once for each of its 6 time steps" in note for note in trace.notes)
 
 

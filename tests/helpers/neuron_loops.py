@@ -37,7 +37,7 @@ def spikes(step: Step, states: int, *, first: bool = True) -> Callable[[Looped, 
 
 
 def fire(v: torch.Tensor) -> torch.Tensor:
-    fired: torch.Tensor = Fire.apply(v)
+    fired: torch.Tensor = Fire.apply(v)  # type: ignore[no-untyped-call]
     return fired
 
 
@@ -222,6 +222,8 @@ def leaks_of_their_own(self: Looped, x: torch.Tensor) -> Any:
 
 class Channels(nn.Module):
     """A leak for each channel of an image."""
+
+    leak: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()

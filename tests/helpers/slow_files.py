@@ -30,6 +30,7 @@ SLOW = {
     "memory",
     "map",
     "messages_of_data",
+    "neurons_by_algebra",
     "notebook",
     "onnx_borders",
     "onnx_files",

@@ -20,7 +20,6 @@ from snncc.frontends.torch_recorder.loops.neuron_algebra import COMPARED, ELEMEN
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.neuron_variants import varied_populations, with_examples
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_order import GAINS
 from snncc.frontends.torch_recorder.loops.tape import NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
 
@@ -51,17 +50,31 @@ def neurons_at(
     """
     around = _Around(with_examples(loop), cycles, apart)
     cycle = around.whole(places)
+    first: NotRolled | None = None
     while True:
         try:
             populations = varied_populations(loop, cycle, around.outputs(cycle))
         except NotRolled as error:
-            before = around.currents_of(cycle) if error.why == GAINS else set[Place]()
-            if not before:
-                raise
-            wider = sorted({*cycle.places, *before}, key=loop.order.__getitem__)
-            cycle = Cycle(around.loop, wider)
+            # What is computed of one current twice, or scaled, is seen to be one further up.
+            first = first or error
+            wider = _wider(around, cycle)
+            if wider is None:
+                raise first from error
+            cycle = wider
         else:
             return Neurons(tuple(cycle.places), populations)
+
+
+def _wider(around: "_Around", cycle: Cycle) -> Cycle | None:
+    """The cycle with the elementwise calls from which it reads its currents, if there are any."""
+    before = around.currents_of(cycle)
+    if not before:
+        return None
+    places = sorted({*cycle.places, *before}, key=around.loop.order.__getitem__)
+    try:
+        return Cycle(around.loop, places)
+    except NotRolled:
+        return None
 
 
 def read_behind(loop: Rolled) -> Iterable[Final | Single | Series]:

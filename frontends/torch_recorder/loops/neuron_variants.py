@@ -138,7 +138,7 @@ def joined(varied: Varied, store: Callable[[str, NDArray[np.float64]], Number]) 
         tables = {
             f: table(f"{f}_{i}", [getattr(state, f) for state in each]) for f in ("reads", "takes")
         }
-        states.append(replace(each[0], **numbers, **tables))  # type: ignore[arg-type]
+        states.append(replace(each[0], **numbers, **tables))
     first = varied.kinds[0]
     fires = [kind.fire for kind in varied.kinds if kind.fire is not None]
     fire = None

@@ -16,7 +16,7 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
 )
 from snncc.ir.dialects.neurons import MOST_STATES, State
 
-GAINS = "its states read several currents, each with gains of its own"
+_GAINS = "its states read several currents, each with gains of its own"
 _ORDERS = 120
 """So many orders of states are tried: all of up to five states."""
 
@@ -47,7 +47,9 @@ class Charged:
         """The same, with a reset that takes all of it at the next step told apart."""
         if late not in self.made.variables("late"):
             return self
-        if self.made.replaced({late: number(1.0)}).terms:
+        left = self.made.replaced({late: number(1.0)})
+        size = max(map(abs, self.made.terms.values()))
+        if any(abs(value) > NEAR * size for value in left.terms.values()):
             return self
         return replace(self, made=self.made.replaced({late: number(0.0)}), swallow=True)
 
@@ -103,7 +105,7 @@ def in_order(charged: Sequence[Charged], late: Variable | None) -> Ordered | str
             if _gains(made) is not None and (best is None or price < best[0]):
                 best = price, order, made
     if best is None:
-        return why or GAINS
+        return why or _GAINS
     return _ordered(best[1], best[2], late)
 
 

@@ -298,8 +298,7 @@ def confirmed(
     for graph in loop.graphs:
         fired: set[str] = set()
         neurons = [node.name for node in graph.select(Lif)]
-        several = (n for n in graph.nodes if isinstance(n.op, TracedNeuron) and n.op.fires)
-        neurons += [node.name for node in several]
+        neurons += [n.name for n in graph.nodes if isinstance(n.op, TracedNeuron) and n.op.fires]
         with loop.lengthen(graph.steps), in_double(), np.errstate(all="ignore"):
             for gain in GAINS:
                 notes += replay(model, graph, input_shape, sequence, seed, starts, gain, fired)
