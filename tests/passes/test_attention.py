@@ -10,9 +10,13 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 import snncc
+from snncc.compiler.model_verdict import judge_model
 from snncc.diagnostics import SnnccError
-from snncc.ir import Kind
+from snncc.frontends.torch_recorder import trace_model
+from snncc.ir import Graph, Kind
+from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.projections import Contract
 from snncc.mfi import Level, prove
 
 Form = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -49,9 +53,9 @@ class Attends(nn.Module):
         return self.head((x + made if self.residual else made).mean(2)).mean(0)
 
 
-def made(form: Form, **options: object) -> Attends:
+def made(form: Form, kind: type[Attends] = Attends, **options: object) -> Attends:
     torch.manual_seed(5)
-    model = Attends(form, **options)  # type: ignore[arg-type]
+    model = kind(form, **options)  # type: ignore[arg-type]
     functional.set_step_mode(model, "m")
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -124,6 +128,35 @@ def test_any_scale_is_a_threshold(scale: float, bits: int) -> None:
     assert prove(program.graph).level is Level.STRICT
     if bits == 24:
         compiled_and_answered(made(lambda q, k, v: (q @ k.mT) @ v * scale))
+
+
+class Direct(Attends):
+    """Attention whose counts a linear layer reads, without a neuron between."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).flatten(3).transpose(-1, -2)
+        t, n, tokens, channels = x.shape
+        q, k, v = (
+            lif(each(x)).reshape(t, n, tokens, self.heads, self.width).transpose(2, 3)
+            for each, lif in zip(self.maps, self.lifs, strict=True)
+        )
+        made = self.form(q, k, v).transpose(2, 3).reshape(t, n, tokens, channels)
+        return self.head(self.last(self.proj(made)).mean(2)).mean(0)
+
+
+def test_a_map_reads_counts_bit_by_bit() -> None:
+    model = made(FORMS["memory first"], kind=Direct)
+    graph = compiled_and_answered(model)[0].graph
+    assert not graph.select(Take)  # names of axes that no value needs are given up
+    (counts,) = (n for n in graph.select(Contract) if graph[n.inputs[0]].type.kind is Kind.COUNT)
+    assert counts.type.size("f3") == 8
+    reasons = {op.name: op.need.reason for op in judge_model(traced(model)).verdict.ops}
+    assert "counts, each bit of which selects weights" in reasons["proj"]
+
+
+def traced(model: nn.Module) -> Graph:
+    functional.reset_net(model)
+    return trace_model(model.float(), SHAPE, STEPS).graph
 
 
 REFUSED: dict[str, tuple[Form, str]] = {
