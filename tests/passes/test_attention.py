@@ -14,10 +14,12 @@ from snncc.compiler.model_verdict import judge_model
 from snncc.diagnostics import SnnccError
 from snncc.frontends.torch_recorder import trace_model
 from snncc.ir import Graph, Kind
+from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Contract
 from snncc.mfi import Level, prove
+from snncc.runtime.simulator import Simulator
 
 Form = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 STEPS, SHAPE = 4, (2, 8, 8)
@@ -37,7 +39,7 @@ class Attends(nn.Module):
         )
         self.maps = nn.ModuleList(nn.Linear(channels, channels) for _ in range(3))
         self.lifs = nn.ModuleList(neuron.LIFNode(v_threshold=0.2) for _ in range(3))
-        self.attn = neuron.LIFNode(tau=tau, v_threshold=0.5)
+        self.attn = neuron.LIFNode(tau=tau, v_threshold=0.125)
         self.proj, self.last = nn.Linear(channels, channels), neuron.LIFNode(v_threshold=0.2)
         self.head = nn.Linear(channels, 3)
 
@@ -75,6 +77,10 @@ def compiled_and_answered(model: nn.Module, bits: int = 24) -> tuple[snncc.Progr
     got = program.run(images).logits
     assert np.ptp(wanted, axis=0).max() > 0.01  # the answers depend on the images
     assert np.allclose(got, wanted, atol=1e-4), np.abs(got - wanted).max()
+    run = Simulator(program.graph).run(images)
+    updates = len(images) * STEPS
+    for node in program.graph.select(IntegerPopulation):
+        assert 0.02 < run.spike_counts[node.name] / (updates * node.type.neurons) < 0.98, node.name
     return program, images
 
 
