@@ -48,6 +48,10 @@ class Changed:
         return self.one(self.nodes)
 
 
+SMALL_PRODUCTS = (4, 15, 52, 83)
+"""Programs of few steps and elements that have products and counts of all kinds between them."""
+
+
 def bases(count: int) -> list[tuple[Json, Arrays]]:
     """Manifests and constants of legal programs of many kinds."""
     graphs = [random_program(seed) for seed in range(count)]
@@ -60,7 +64,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
     graphs += [make() for make in RARE.values()]
     graphs += [random_program(1, domain, timed) for domain in DOMAINS for timed in (False, True)]
     graphs += [program(seed, WINDOWS) for seed in range(4)]
-    graphs += [program(seed, PRODUCTS) for seed in range(4)]
+    graphs += [program(seed, PRODUCTS) for seed in SMALL_PRODUCTS]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 

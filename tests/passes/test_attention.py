@@ -10,10 +10,16 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 import snncc
+from snncc.compiler.model_verdict import judge_model
 from snncc.diagnostics import SnnccError
-from snncc.ir import Kind
+from snncc.frontends.torch_recorder import trace_model
+from snncc.ir import Graph, Kind
+from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.projections import Contract
 from snncc.mfi import Level, prove
+from snncc.runtime.simulator import Simulator
 
 Form = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 STEPS, SHAPE = 4, (2, 8, 8)
@@ -33,7 +39,7 @@ class Attends(nn.Module):
         )
         self.maps = nn.ModuleList(nn.Linear(channels, channels) for _ in range(3))
         self.lifs = nn.ModuleList(neuron.LIFNode(v_threshold=0.2) for _ in range(3))
-        self.attn = neuron.LIFNode(tau=tau, v_threshold=0.5)
+        self.attn = neuron.LIFNode(tau=tau, v_threshold=0.125)
         self.proj, self.last = nn.Linear(channels, channels), neuron.LIFNode(v_threshold=0.2)
         self.head = nn.Linear(channels, 3)
 
@@ -49,9 +55,9 @@ class Attends(nn.Module):
         return self.head((x + made if self.residual else made).mean(2)).mean(0)
 
 
-def made(form: Form, **options: object) -> Attends:
+def made(form: Form, kind: type[Attends] = Attends, **options: object) -> Attends:
     torch.manual_seed(5)
-    model = Attends(form, **options)  # type: ignore[arg-type]
+    model = kind(form, **options)  # type: ignore[arg-type]
     functional.set_step_mode(model, "m")
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -71,6 +77,10 @@ def compiled_and_answered(model: nn.Module, bits: int = 24) -> tuple[snncc.Progr
     got = program.run(images).logits
     assert np.ptp(wanted, axis=0).max() > 0.01  # the answers depend on the images
     assert np.allclose(got, wanted, atol=1e-4), np.abs(got - wanted).max()
+    run = Simulator(program.graph).run(images)
+    updates = len(images) * STEPS
+    for node in program.graph.select(IntegerPopulation):
+        assert 0.02 < run.spike_counts[node.name] / (updates * node.type.neurons) < 0.98, node.name
     return program, images
 
 
@@ -124,6 +134,35 @@ def test_any_scale_is_a_threshold(scale: float, bits: int) -> None:
     assert prove(program.graph).level is Level.STRICT
     if bits == 24:
         compiled_and_answered(made(lambda q, k, v: (q @ k.mT) @ v * scale))
+
+
+class Direct(Attends):
+    """Attention whose counts a linear layer reads, without a neuron between."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).flatten(3).transpose(-1, -2)
+        t, n, tokens, channels = x.shape
+        q, k, v = (
+            lif(each(x)).reshape(t, n, tokens, self.heads, self.width).transpose(2, 3)
+            for each, lif in zip(self.maps, self.lifs, strict=True)
+        )
+        made = self.form(q, k, v).transpose(2, 3).reshape(t, n, tokens, channels)
+        return self.head(self.last(self.proj(made)).mean(2)).mean(0)
+
+
+def test_a_map_reads_counts_bit_by_bit() -> None:
+    model = made(FORMS["memory first"], kind=Direct)
+    graph = compiled_and_answered(model)[0].graph
+    assert not graph.select(Take)  # names of axes that no value needs are given up
+    (counts,) = (n for n in graph.select(Contract) if graph[n.inputs[0]].type.kind is Kind.COUNT)
+    assert counts.type.size("f3") == 8
+    reasons = {op.name: op.need.reason for op in judge_model(traced(model)).verdict.ops}
+    assert "counts, each bit of which selects weights" in reasons["proj"]
+
+
+def traced(model: nn.Module) -> Graph:
+    functional.reset_net(model)
+    return trace_model(model.float(), SHAPE, STEPS).graph
 
 
 REFUSED: dict[str, tuple[Form, str]] = {

@@ -25,6 +25,7 @@ from snncc.mfi.models.constants import (
 from snncc.mfi.models.domains import BIT, Domain, Values, current, real, with_zeros
 from snncc.mfi.models.structure import (
     MAPS,
+    NEURONS,
     SUMS,
     Judged,
     Read,
@@ -98,10 +99,12 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
     reason = structure.outcome.currents.get(node.name)
     if reason is None:
         path = structure.outcome.through.get(node.name, ())
+        counts = _reads_counts(structure, node)
+        what = "counts, each bit of which selects weights," if counts else "spikes"
         return Need(
             Level.STRICT,
-            ("select", "add"),
-            reason=f"reads {source}, but spikes once it is pushed through "
+            ("select", "add", "shift") if counts else ("select", "add"),
+            reason=f"reads {source}, but {what} once it is pushed through "
             f"{_some(path) or 'what stands before it'}",
             rewrite=_rewrite(structure, path),
         )
@@ -118,6 +121,19 @@ def _of_numbers(structure: Structure, node: Node, source: Domain) -> Need:
         else f"compose the maps into one that reads spikes (strict, more "
         f"synapses), or {SPIKE_BEFORE}",
     )
+
+
+def _reads_counts(structure: Structure, node: Node) -> bool:
+    """Whether what a map reads is made of products that are summed, without a neuron between."""
+    pending, seen = [*node.inputs], set[str]()
+    while pending:
+        source = structure.graph[pending.pop()]
+        if isinstance(source.op, Product):
+            return True
+        if source.name not in seen and not isinstance(source.op, NEURONS):
+            pending += source.inputs
+        seen.add(source.name)
+    return False
 
 
 def averaged(at: Judged, op: Op) -> Need:
