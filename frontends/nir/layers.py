@@ -12,7 +12,7 @@ from snncc.ir.dialects import traced
 Pair = tuple[int, int]
 Layer = Callable[[Steps, NirNode, Value], Value]
 MOST_GROUPED = 1 << 22
-"""Weights of a pool, which has a kernel for every channel."""
+"""Weights of what becomes a convolution that the file does not hold: pools, spread kernels."""
 
 
 def linear(steps: Steps, node: NirNode, x: Value) -> Value:
@@ -113,6 +113,10 @@ def _padded(node: NirNode, weight: Real, dilation: Pair) -> tuple[Real, Pair, Pa
     odd = [total % 2 for total in totals]
     if any(odd):
         kernel = [total + 1 + more for total, more in zip(totals, odd, strict=True)]
+        if weight.shape[0] * weight.shape[1] * kernel[0] * kernel[1] > MOST_GROUPED:
+            told = f"{node.title} has a kernel that spans {kernel[0]}x{kernel[1]}"
+            why = "padding 'same' of an odd width stands as a kernel with zeros, which is too large"
+            raise Refused(node.finding(NO_FORM, told, why, "give its padding as numbers"))
         apart = np.zeros((*weight.shape[:2], *kernel))
         apart[:, :, odd[0] :: dilation[0], odd[1] :: dilation[1]] = weight
         weight, dilation = apart, (1, 1)

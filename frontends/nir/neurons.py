@@ -139,6 +139,9 @@ def check_leak(node: NirNode, convention: Convention) -> None:
 def reset_of(node: NirNode, convention: Convention) -> tuple[Real, tuple[str, ...]]:
     """Where a hard reset goes, and a note where the file says otherwise."""
     reset = value_of(node, "v_reset")
+    if convention.reset == "soft" and reset.any():
+        told = f"{node.title}: v_reset is not 0, and {convention.name} subtracts v_threshold"
+        return reset, (told,)
     if convention.reset_to == "zero" and reset.any():
         told = f"{node.title}: v_reset is not 0, and {convention.name} resets to 0"
         return np.zeros(()), (told,)

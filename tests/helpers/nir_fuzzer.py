@@ -60,12 +60,30 @@ def originals() -> list[bytes]:
     return found
 
 
-def mutant(rng: random.Random, whole: bytes) -> bytes:
-    """The bytes after one to four changes; most hit what is not zero."""
+def number_places(whole: bytes) -> list[int]:
+    """Bytes at which numbers of nodes stand."""
+    import h5py
+
+    found: list[int] = []
+
+    def visit(name: str, each: Any) -> None:
+        if isinstance(each, h5py.Dataset) and each.dtype.kind in "if":
+            start = each.id.get_offset()
+            if start is not None:
+                found.extend(range(start, start + each.nbytes, 8))
+
+    with h5py.File(io.BytesIO(whole), "r") as file:
+        file.visititems(visit)
+    return found
+
+
+def mutant(rng: random.Random, whole: bytes, numbers: list[int]) -> bytes:
+    """The bytes after one to four changes, to numbers or anywhere; most hit what is not zero."""
     data = bytearray(whole)
+    anywhere = rng.random() < 0.5
     for _ in range(rng.randint(1, 4)):
-        place = rng.randrange(len(data))
-        while rng.random() < 0.9 and not data[place]:
+        place = rng.randrange(len(data)) if anywhere else rng.choice(numbers)
+        while anywhere and rng.random() < 0.9 and not data[place]:
             place = rng.randrange(len(data))
         match rng.randrange(6):
             case 0:
@@ -82,7 +100,7 @@ def mutant(rng: random.Random, whole: bytes) -> bytes:
                 data[at : at + 8] = struct.pack("<Q", size)
             case 4:
                 data[place : place + 4] = rng.randbytes(4)
-            case _ if rng.random() < 0.1:
+            case _ if anywhere and rng.random() < 0.1:
                 del data[place:]
                 break
             case _:
@@ -108,11 +126,12 @@ def outcome(path: Path, convention: str) -> str:
 def fuzz(folder: Path, count: int, seed: int) -> Counter[str]:
     """Outcomes of mutants."""
     rng = random.Random(seed)  # noqa: S311
-    whole, found = originals(), Counter[str]()
+    whole = [(data, number_places(data)) for data in originals()]
+    found = Counter[str]()
     path = folder / "mutant.nir"
     names = ["nir-literal", "spikingjelly", "snntorch-zero", "sinabs"]
     for _ in range(count):
-        path.write_bytes(mutant(rng, rng.choice(whole)))
+        path.write_bytes(mutant(rng, *rng.choice(whole)))
         found[outcome(path, rng.choice(names))] += 1
     return found
 

@@ -251,6 +251,12 @@ def test_what_norse_ignores_is_said(tmp_path: Path) -> None:
     assert any("v_reset is not 0" in note for note in notes)
 
 
+def test_a_v_reset_that_is_not_used_is_said(tmp_path: Path) -> None:
+    path = small(tmp_path / "net.nir", v_reset=0.25, tau=2e-4)
+    notes = read(path, "snntorch").trace((2,), 2, "auto").notes
+    assert any("subtracts v_threshold" in note for note in notes)
+
+
 def test_old_files_without_v_reset_reset_to_0(tmp_path: Path) -> None:
     both = [
         read(small(tmp_path / f"{i}.nir", v_reset=each), "nir-literal", 1.0)

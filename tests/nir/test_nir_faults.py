@@ -178,6 +178,16 @@ UNSUPPORTED: dict[str, tuple[Nodes, Edges, str, str]] = {
         "result",
         "one output",
     ),
+    "a kernel that would fill memory": (
+        nodes(
+            fc=changed(conv2d(np.ones((1, 1, 4, 4)), [1, 1]), padding="same", dilation=4095),
+            input=("Input", {"shape": [1, 1, 1]}),
+            lif=None,
+        ),
+        chain("input", "fc", "output"),
+        "fc",
+        "spans",
+    ),
     "maps side by side": (
         nodes(fc=("Linear", {"weight": np.ones((2, 2, 2))})),
         LINE,
