@@ -13,9 +13,12 @@ from snncc.chips.facts import Chip
 from snncc.chips.needs import Needs, is_image, signs_of, waits_of, zeros_of
 from snncc.chips.synapses import Ints, Synapses
 from snncc.chips.unrolling import Layer, Unrolled
+from snncc.ir.op import WIDEST
 
 BIAS, PLANES, OUTSIDE = "bias", "planes", ""
 """How an image reaches a layer: as a bias a neuron, as bits that spike, or not at all."""
+MOST_PARTS = 1 << 30
+"""Synapses of one pair: more than any memory, and sums of them still are 64-bit numbers."""
 SynapseFormat = tuple[int, int]
 """The exponent of a list's weights, and the bits of a synapse's delay."""
 
@@ -65,7 +68,7 @@ class Lists:
         sources: int64 [n], what sends.
         parts: int64 [n], synapses that the pair takes.
         width: elements that send.
-        exponent: zeros that all weights end in and that are not stored.
+        exponent: of the zeros that all weights end in, those that are not stored.
     """
 
     source: str
@@ -140,27 +143,27 @@ def stored(chip: Chip, unrolled: Unrolled, layer: Layer, needs: Needs, memory: M
     image = image_enters(chip, unrolled, layer, needs)
     waits = waits_of(unrolled, layer)
     wait = max(waits.values(), default=0) if chip.flag("synapse.delay_bits_stored") else 0
+    span = chip.wholes("synapse.exponents")
+    most = span[-1] if span else WIDEST
     lists: list[Lists] = []
     for name, part in (layer.parts or {}).items():
         weights = part if sign is None else part.signed(sign)
         if not is_image(graph, name):
-            lists.append(_lists(name, None, weights, memory, zeros_of(weights.weights) or 0))
+            lists.append(_lists(name, None, weights, memory, most))
         elif image == PLANES:
-            lists += _planes(name, [bit for bit, _ in graph[name].type.planes], weights, memory)
+            bits = [bit for bit, _ in graph[name].type.planes]
+            lists += [_lists(name, bit, weights, memory, most) for bit in bits]
     return Stored(layer, image, tuple(lists), wait.bit_length())
 
 
-def _planes(name: str, bits: list[int], part: Synapses, memory: Memory) -> list[Lists]:
-    """A list for each bit: of two bits the upper one has weights twice as large, not a format."""
-    zeros = zeros_of(part.weights) or 0
-    return [_lists(name, bit, part, memory, zeros, bit) for bit in bits]
+def _lists(name: str, plane: int | None, part: Synapses, memory: Memory, most: int) -> Lists:
+    """The lists of one source, with the largest exponent that weights and chip allow.
 
-
-def _lists(
-    name: str, plane: int | None, part: Synapses, memory: Memory, zeros: int, bit: int = 0
-) -> Lists:
-    size = (np.abs(part.weights) >> zeros) << (bit & 1)
-    each = -(-size // memory.largest)
-    return Lists(
-        name, plane, part.targets, part.sources, each, part.shape[1], zeros + bit - (bit & 1)
-    )
+    Of two bits of an image the upper one has weights twice as large and not a format of its own.
+    What is above the largest exponent of the chip is in the weights as well.
+    """
+    zeros, bit = zeros_of(part.weights) or 0, plane or 0
+    exponent = min(zeros + bit - (bit & 1), most)
+    size = (np.abs(part.weights) >> zeros) << (zeros + bit - exponent)
+    each = np.minimum(-(-size // memory.largest), MOST_PARTS)
+    return Lists(name, plane, part.targets, part.sources, each, part.shape[1], exponent)

@@ -65,66 +65,64 @@ def test_memory_is_kept_in_bits_whatever_its_unit() -> None:
     assert chip_named("akd1000").whole("core.weight_memory") == 44800 * 8
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (HEAD + "[core]\nneurons = 10\n", "write { value"),
-        (HEAD + "[core]\nneurons = { value = 10 }\n", "source is missing"),
-        (HEAD + '[core]\nneurons = { value = 10, source = " " }\n', "source is missing"),
-        (HEAD + '[core]\nneurons = { value = -1, source = "s" }\n', "outside of 1..2^50"),
-        (HEAD + '[core]\nneurons = { value = 0, source = "s" }\n', "outside of 1..2^50"),
-        (HEAD + '[core]\nneurons = { value = true, source = "s" }\n', "no whole number"),
-        (HEAD + '[core]\nneurons = { value = 1.5, source = "s" }\n', "no whole number"),
-        (HEAD + '[core]\nneurons = { value = "9", source = "s" }\n', "no whole number"),
-        (HEAD + f'[core]\nneurons = {{ value = {10**40}, source = "s" }}\n', "a huge number"),
-        (HEAD + '[core]\nneurons = { value = 1, unit = "kB", source = "s" }\n', "without a unit"),
-        (HEAD + '[core]\nsynapse_memory = { value = 1, source = "s" }\n', "unit None"),
-        (HEAD + '[core]\nsynapse_memory = { value = 1, unit = "kB", source = "s" }\n', "'kB' is"),
-        (HEAD + '[core]\nbrains = { value = 1, source = "s" }\n', "there is no such field"),
-        (HEAD + '[engine]\nneurons = { value = 1, source = "s" }\n', "there is no such field"),
-        (HEAD + '[core]\nkernel_words = { value = [1], source = "s" }\n', "no field of the family"),
-        (HEAD + '[core]\nneurons = { value = 1, source = "s", note = "n" }\n', "an entry has"),
-        (HEAD + '[core]\nneurons = { value = 1, source = "s", verified = 1 }\n', "true or false"),
-        (HEAD + '[core]\nneurons = { unknown = "" }\n', "says why"),
-        (HEAD + '[core]\nneurons = { unknown = "u", value = 1 }\n', "an entry has"),
-        (HEAD + '[neuron]\nresets = { value = ["medium"], source = "s" }\n', "no list of these"),
-        (HEAD + '[neuron]\nresets = { value = [], source = "s" }\n', "no list of these"),
-        (HEAD + '[neuron]\ntemporal = { value = 1, source = "s" }\n', "true nor false"),
-        (HEAD + '[synapse]\nexponents = { value = [3, 1], source = "s" }\n', "least and a most"),
-        (HEAD + '[energy]\nspike = { value = nan, unit = "pJ", source = "s" }\n', "finite"),
-        (HEAD + '[energy]\nspike = { value = -1, unit = "pJ", source = "s" }\n', "finite"),
-        (HEAD + "voltage = 3\n", "voltage: there is no such key"),
-        (GOOD.replace("schema = 1", "schema = 2"), "schema = 1"),
-        (GOOD.replace("synapse-memory", "quantum"), "family: one of"),
-        (GOOD.replace('name = "x"', "name = 3"), "name: write"),
-        (
-            GOOD
-            + 'hidden = { value = 6, source = "s" }\n'
-            + 'outputs = { value = 6, source = "s" }',
-            "are more than",
-        ),
-        (
-            HEAD + '[chip]\ncores = { value = 9, source = "s" }\n'
-            'mesh = { value = [2, 2], source = "s" }\n'
-            'cores_per_tile = { value = 2, source = "s" }\n',
-            "has places for 8",
-        ),
-        (
-            HEAD + '[neuron]\nstate_bits = { value = 8, source = "s" }\n'
-            'threshold_bits = { value = 9, source = "s" }\n',
-            "a membrane has 8",
-        ),
-        (
-            HEAD.replace("synapse-memory", "layer-cores")
-            + '[chip]\ncores = { value = 2, source = "s" }\n'
-            '[core]\nkernel_words = { value = [1, 2, 3], source = "s" }\n',
-            "3 numbers for 2 cores",
-        ),
-        ("inherit = 'moon'\n" + GOOD, "inherit: one of"),
-        ("this is no toml", "is no TOML"),
-        ("a = " + "[" * 5000 + "]" * 5000, "is no TOML"),
-    ],
-)
+BAD = [
+    (HEAD + "[core]\nneurons = 10\n", "write { value"),
+    (HEAD + "[core]\nneurons = { value = 10 }\n", "source is missing"),
+    (HEAD + '[core]\nneurons = { value = 10, source = " " }\n', "source is missing"),
+    (HEAD + '[core]\nneurons = { value = -1, source = "s" }\n', "outside of 1..2^50"),
+    (HEAD + '[core]\nneurons = { value = 0, source = "s" }\n', "outside of 1..2^50"),
+    (HEAD + '[core]\nneurons = { value = true, source = "s" }\n', "no whole number"),
+    (HEAD + '[core]\nneurons = { value = 1.5, source = "s" }\n', "no whole number"),
+    (HEAD + '[core]\nneurons = { value = "9", source = "s" }\n', "no whole number"),
+    (HEAD + f'[core]\nneurons = {{ value = {10**40}, source = "s" }}\n', "a huge number"),
+    (HEAD + '[core]\nneurons = { value = 1, unit = "kB", source = "s" }\n', "without a unit"),
+    (HEAD + '[core]\nsynapse_memory = { value = 1, source = "s" }\n', "unit None"),
+    (HEAD + '[core]\nsynapse_memory = { value = 1, unit = "kB", source = "s" }\n', "'kB' is"),
+    (HEAD + '[core]\nbrains = { value = 1, source = "s" }\n', "there is no such field"),
+    (HEAD + '[engine]\nneurons = { value = 1, source = "s" }\n', "there is no such field"),
+    (HEAD + '[core]\nkernel_words = { value = [1], source = "s" }\n', "no field of the family"),
+    (HEAD + '[core]\nneurons = { value = 1, source = "s", note = "n" }\n', "an entry has"),
+    (HEAD + '[core]\nneurons = { value = 1, source = "s", verified = 1 }\n', "true or false"),
+    (HEAD + '[core]\nneurons = { unknown = "" }\n', "says why"),
+    (HEAD + '[core]\nneurons = { unknown = "u", value = 1 }\n', "an entry has"),
+    (HEAD + '[neuron]\nresets = { value = ["medium"], source = "s" }\n', "no list of these"),
+    (HEAD + '[neuron]\nresets = { value = [], source = "s" }\n', "no list of these"),
+    (HEAD + '[neuron]\ntemporal = { value = 1, source = "s" }\n', "true nor false"),
+    (HEAD + '[synapse]\nexponents = { value = [3, 1], source = "s" }\n', "least and a most"),
+    (HEAD + '[energy]\nspike = { value = nan, unit = "pJ", source = "s" }\n', "finite"),
+    (HEAD + '[energy]\nspike = { value = -1, unit = "pJ", source = "s" }\n', "finite"),
+    (HEAD + "voltage = 3\n", "voltage: there is no such key"),
+    (GOOD.replace("schema = 1", "schema = 2"), "schema = 1"),
+    (GOOD.replace("synapse-memory", "quantum"), "family: one of"),
+    (GOOD.replace('name = "x"', "name = 3"), "name: write"),
+    (
+        GOOD + 'hidden = { value = 6, source = "s" }\n' + 'outputs = { value = 6, source = "s" }',
+        "are more than",
+    ),
+    (
+        HEAD + '[chip]\ncores = { value = 9, source = "s" }\n'
+        'mesh = { value = [2, 2], source = "s" }\n'
+        'cores_per_tile = { value = 2, source = "s" }\n',
+        "has places for 8",
+    ),
+    (
+        HEAD + '[neuron]\nstate_bits = { value = 8, source = "s" }\n'
+        'threshold_bits = { value = 9, source = "s" }\n',
+        "a membrane has 8",
+    ),
+    (
+        HEAD.replace("synapse-memory", "layer-cores")
+        + '[chip]\ncores = { value = 2, source = "s" }\n'
+        '[core]\nkernel_words = { value = [1, 2, 3], source = "s" }\n',
+        "3 numbers for 2 cores",
+    ),
+    ("inherit = 'moon'\n" + GOOD, "inherit: one of"),
+    ("this is no toml", "is no TOML"),
+    ("a = " + "[" * 5000 + "]" * 5000, "is no TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD, ids=[said for _, said in BAD])
 def test_a_bad_description_is_refused(text: str, said: str) -> None:
     assert said in faults_of(text)
 
@@ -167,20 +165,20 @@ def test_facts_are_set_by_the_end_of_their_name() -> None:
     assert chip.digest != chip_named("loihi2").digest
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("cores=-1", "outside of"),
-        ("cores=many", "no whole number"),
-        ("neurons=3", "chip.neurons or core.neurons"),
-        ("brains=3", "no field of this family"),
-        ("kernel_words=1,2", "no field of this family"),
-        ("cores", "chip.cores"),
-        ("several=maybe", "true nor false"),
-        ("threshold_bits=60", "a membrane has 24"),
-        ("cores=" + "9" * 5000, "no whole number"),
-    ],
-)
+CHANGES = [
+    ("cores=-1", "outside of"),
+    ("cores=many", "no whole number"),
+    ("neurons=3", "chip.neurons or core.neurons"),
+    ("brains=3", "no field of this family"),
+    ("kernel_words=1,2", "no field of this family"),
+    ("cores", "chip.cores"),
+    ("several=maybe", "true nor false"),
+    ("threshold_bits=60", "a membrane has 24"),
+    ("cores=" + "9" * 5000, "no whole number"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES, ids=[said for _, said in CHANGES])
 def test_a_change_that_is_none_is_refused(change: str, said: str) -> None:
     with pytest.raises(SnnccError) as caught:
         chip_named("loihi1", [change])

@@ -85,7 +85,7 @@ def test_each_limit_holds_at_its_border_and_breaks_below(
         ("synapse_memory=40", "synapse memory of a core, bits"),
         ("current_bits=9", "bits of a current"),
         ("synapse_formats=1", "formats of synapses on a core"),
-        ("exponents=0,1", "shifts of weights"),
+        ("exponents=5,9", "shifts of weights"),
         ("several=false", "weight bits"),
         ("resets=soft", "reset"),
         ("leaks=none", "leak"),

@@ -180,3 +180,18 @@ def test_constants_by_step_are_not_mapped(tmp_path: Path) -> None:
     changed = with_neurons(timed, "first", bias=replace(op.threshold, name="b", axes=("t",)))
     with pytest.raises(SnnccError, match="differ from step to step"):
         mapping_of(Program(changed, {}), small_chip(tmp_path, "by_step=true"), "messages")
+
+
+def test_weights_above_the_largest_shift_keep_their_zeros(tmp_path: Path) -> None:
+    """A weight of 2^3 is 4 * 2^1 where a list shifts by 1 at most, and not a violation."""
+    graph, free = small_program(), small_chip(tmp_path)
+    most = max(max(each["exponents"].values()) for each in layers_of(graph, free).values())
+    assert most == 3
+    few = small_chip(tmp_path, "exponents=0,1", "synapse_memory=90000", "bias_bits=30")
+    found = layers_of(graph, few)  # the checker recounts what it takes
+    assert {e for each in found.values() for e in each["exponents"].values()} == {0, 1}
+
+
+def layers_of(graph: Graph, chip: Chip) -> dict[str, Json]:
+    layers: dict[str, Json] = mapping_of(Program(graph, {}), chip, "messages")["layers"]
+    return layers

@@ -157,11 +157,13 @@ def _held(
     most = (1 << (facts["synapse.weight_bits"] - 1)) - 1
     size = np.abs(signed) >> exponent
     found: list[Ints] = []
+    span = facts.get("synapse.exponents")
     for bit in [bit for bit, _ in source.type.planes] if image else [0]:
-        low = bit % 2
+        power = exponent + bit - bit % 2
+        power = power if span is None else min(power, span[1])
         if signed.any():
-            formats.add((exponent + bit - low, layer.delay_bits))
-        scaled = size * (1 + low)
+            formats.add((power, layer.delay_bits))
+        scaled = size * 2 ** (exponent + bit - power)
         wide = int(scaled.max(initial=0)) > most
         found.append((scaled + most - 1) // most if wide else (scaled > 0).astype(np.int64))
     return found
