@@ -1,5 +1,6 @@
 """Facts of a report against numbers that were computed by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_the_verdict_in_one_sentence(facts: Facts) -> None:
     )
     assert facts.verdict.operations == (("strict", 5),)
     assert facts.verdict.free
+
+
+def test_a_first_layer_of_the_host_is_in_the_sentence() -> None:
+    graph = small((0, 255))
+    image = graph["image"]
+    host = replace(image, op=replace(image.op, encoding="host"))
+    facts = gather(Program(replace(graph, nodes=(host, *graph.nodes[1:])), {}), Given())
+    assert not facts.verdict.free
+    assert facts.verdict.sentence.startswith("This program is NOT multiplication-free: ")
+    assert facts.verdict.sentence.endswith(
+        "the host computes its first layer, with multiplications."
+    )
 
 
 def test_nodes_tell_their_types_and_neighbours(facts: Facts) -> None:
@@ -225,14 +238,19 @@ def test_without_images_there_is_the_program_alone() -> None:
     assert any("--calibrate" in line for line in facts.not_judged)
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
-        {"folds": 7, "fidelity": [], "layer_bits": "x", "weight_bits": "8"},
-        {"folds": [1, {"pass": 1}], "fidelity": {"populations": [{"name": "a"}, 3]}},
-        {"fidelity": {"populations": {"name": "a"}}, "weight_bits": 10**9, "layer_bits": {"a": []}},
-    ],
-)
+NO_SHARES = (10**400, -1, float("nan"), float("inf"), "0.5")
+ODD: list[dict] = [
+    {"folds": 7, "fidelity": [], "layer_bits": "x", "weight_bits": "8"},
+    {"folds": [1, {"pass": 1}], "fidelity": {"populations": [{"name": "a"}, 3]}},
+    {"fidelity": {"populations": {"name": "a"}}, "weight_bits": 10**9, "layer_bits": {"a": []}},
+    *(
+        {"fidelity": {"populations": [{"name": "spikes", "rate": n, "flips": 0, "near": 0}]}}
+        for n in NO_SHARES
+    ),
+]
+
+
+@pytest.mark.parametrize("report", ODD)
 def test_what_a_file_says_in_another_form_is_left_out(report: dict) -> None:
     assert folds_of(report) == ()
     assert fidelity_of(report)[1] == {}
