@@ -13,7 +13,7 @@ from snncc.ir import Array, Graph
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.encodings import frames_of
 from snncc.ir.images import ImageSource
-from snncc.mfi import prove
+from snncc.mfi import Verdict, prove
 from snncc.report.activity import Watched, by_name, watch
 from snncc.report.answers import AnswerFacts, answers_of
 from snncc.report.difference import Compared, Other, differences
@@ -105,7 +105,7 @@ def gather(program: Program, given: Given, progress: Progress | None = None) -> 
             compared = differences(graph, own, other, given.detail)
         rasters = _rasters(graph, few, simulator, layers, compared, bool(given.layers))
         told("operations", 0, 1)
-        work = count(graph, few)
+        work = _work(graph, few, run)
         times = times_of(simulator, few[0]) if given.profile else ()
     widths, why = widths_of(graph, by_name(watched))
     where, beside = fidelity_of(report)
@@ -128,7 +128,7 @@ def gather(program: Program, given: Given, progress: Progress | None = None) -> 
         run.answers,
         tuple(run.thumbnails),
         None if compared is None else compared.facts,
-        (*_unknown(program, simulator), *([why] if why else ()), *run.not_judged),
+        (*_unknown(program, proof, simulator), *([why] if why else ()), *run.not_judged),
     )
 
 
@@ -179,6 +179,15 @@ def _run(graph: Graph, given: Given, simulator: Simulator, told: Progress) -> _R
     return found
 
 
+def _work(graph: Graph, images: Images, run: _Run) -> tuple[WorkFacts, ...]:
+    """Operations; none, and why, where an op has no count."""
+    try:
+        return count(graph, images)
+    except SnnccError as error:
+        run.not_judged.append(f"operations: {error.findings[0].message}")
+        return ()
+
+
 def _rasters(
     graph: Graph,
     images: Images,
@@ -218,9 +227,9 @@ def _identity(program: Program) -> Identity:
     )
 
 
-def _unknown(program: Program, simulator: Simulator) -> list[str]:
+def _unknown(program: Program, proof: Verdict, simulator: Simulator) -> list[str]:
     """What the program, its file and its plan leave open."""
-    found = [f"{op.name or op.op}: {op.need.reason}" for op in prove(program.graph).unjudged]
+    found = [f"{op.name or op.op}: {op.need.reason}" for op in proof.unjudged]
     with suppress(SnnccError):
         found += [f"{name} runs on the host: {why}" for name, why in simulator.host_units.items()]
     if not fidelity_of(program.provenance)[1]:

@@ -65,7 +65,7 @@ def fidelity_of(report: Mapping[str, Any]) -> tuple[str, Mapping[str, Beside]]:
     layers = {
         str(each["name"]): Beside(*(float(each[key]) for key in keys))
         for each in _records(record.get("populations"))
-        if "name" in each and all(isinstance(each.get(key), int | float) for key in keys)
+        if "name" in each and all(_is_share(each.get(key)) for key in keys)
     }
     images, by = text_of(record, "images", "?"), text_of(record, "by", "?")
     return f"{images} {by} images", layers
@@ -77,6 +77,11 @@ def weight_bits_of(report: Mapping[str, Any], name: str) -> int | None:
     own = cast("dict[str, Any]", layers).get(name) if isinstance(layers, dict) else None
     bits = report.get("weight_bits") if own is None else own
     return bits if isinstance(bits, int) and 1 < bits < 63 else None
+
+
+def _is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1; NaN is none."""
+    return isinstance(value, int | float) and 0 <= value <= 1
 
 
 def _records(given: object) -> list[dict[str, Any]]:

@@ -89,4 +89,8 @@ def _sentence(head: str, free: bool, levels: tuple[tuple[str, int], ...], proof:
         f", and no input can overflow {proof.current_bits} bits of a current or "
         f"{proof.membrane_bits} of a membrane"
     )
-    return f"This program is {head}: {parts}{held if free else ''}."
+    if proof.encoding_level > Level.BIT_SERIAL:
+        held = ", but the host computes its first layer, with multiplications"
+    elif not free:
+        held = ""
+    return f"This program is {head}: {parts}{held}."

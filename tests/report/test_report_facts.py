@@ -1,5 +1,6 @@
 """Facts of a report against numbers that were computed by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from report_programs import chain, deep, hostile, pixels
 from snncc.artifact import Program, program_digest
 from snncc.diagnostics import SnnccError
 from snncc.execution import ALL
+from snncc.ir import GraphBuilder
+from snncc.ir.dialects.integer import IntegerReadout
+from snncc.ir.dialects.projections import Contract, Frames
 from snncc.report import activity
 from snncc.report.answers import Answer, answers_of
 from snncc.report.beside import running
@@ -18,6 +22,7 @@ from snncc.report.facts import Facts
 from snncc.report.gather import Given, gather
 from snncc.report.layout import HEIGHT, layout
 from snncc.report.origin import fidelity_of, folds_of, weight_bits_of
+from snncc.report.page.program import answers, work
 from snncc.report.raster import NEURONS, raster_of
 from snncc.report.thumbnails import thumbnail
 from snncc.report.weights import weights_of
@@ -100,6 +105,18 @@ def test_the_verdict_in_one_sentence(facts: Facts) -> None:
     )
     assert facts.verdict.operations == (("strict", 5),)
     assert facts.verdict.free
+
+
+def test_a_first_layer_of_the_host_is_in_the_sentence() -> None:
+    graph = small((0, 255))
+    image = graph["image"]
+    host = replace(image, op=replace(image.op, encoding="host"))
+    facts = gather(Program(replace(graph, nodes=(host, *graph.nodes[1:])), {}), Given())
+    assert not facts.verdict.free
+    assert facts.verdict.sentence.startswith("This program is NOT multiplication-free: ")
+    assert facts.verdict.sentence.endswith(
+        "the host computes its first layer, with multiplications."
+    )
 
 
 def test_nodes_tell_their_types_and_neighbours(facts: Facts) -> None:
@@ -221,14 +238,19 @@ def test_without_images_there_is_the_program_alone() -> None:
     assert any("--calibrate" in line for line in facts.not_judged)
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
-        {"folds": 7, "fidelity": [], "layer_bits": "x", "weight_bits": "8"},
-        {"folds": [1, {"pass": 1}], "fidelity": {"populations": [{"name": "a"}, 3]}},
-        {"fidelity": {"populations": {"name": "a"}}, "weight_bits": 10**9, "layer_bits": {"a": []}},
-    ],
-)
+NO_SHARES = (10**400, -1, float("nan"), float("inf"), "0.5")
+ODD: list[dict] = [
+    {"folds": 7, "fidelity": [], "layer_bits": "x", "weight_bits": "8"},
+    {"folds": [1, {"pass": 1}], "fidelity": {"populations": [{"name": "a"}, 3]}},
+    {"fidelity": {"populations": {"name": "a"}}, "weight_bits": 10**9, "layer_bits": {"a": []}},
+    *(
+        {"fidelity": {"populations": [{"name": "spikes", "rate": n, "flips": 0, "near": 0}]}}
+        for n in NO_SHARES
+    ),
+]
+
+
+@pytest.mark.parametrize("report", ODD)
 def test_what_a_file_says_in_another_form_is_left_out(report: dict) -> None:
     assert folds_of(report) == ()
     assert fidelity_of(report)[1] == {}
@@ -279,3 +301,30 @@ def test_a_record_is_json(facts: Facts, tmp_path: Path) -> None:
     record = json.loads(json.dumps(facts.record()))
     assert record["watched"][0]["spikes"] == 5
     assert "thumbnails" not in record
+
+
+def test_an_op_that_has_no_count_leaves_the_rest_standing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> None:
+        raise SnnccError("SNN040", "the count has no form for any_of")
+
+    monkeypatch.setattr("snncc.report.work.count_operations", refused)
+    facts = gather(Program(small((0, 255)), {}), Given(images=IMAGES))
+    assert facts.work == ()
+    assert "operations: the count has no form for any_of" in facts.not_judged
+    assert dict(facts.rates) == {"spikes": 5 / 8}
+    assert "Nobody can say here" in work(facts).lines[0]
+
+
+def test_answers_with_several_axes_are_no_classes() -> None:
+    rng = np.random.default_rng(0)
+    b = GraphBuilder("integer", 2, "exact")
+    image = b.add(Frames(("f",), (3,)), (), (), "image")
+    weight = b.constant("w", rng.integers(-9, 9, (4, 2, 3)).astype(np.int8), ("k", "j", "f"))
+    answer = b.add(Contract(weight, ("f",), ("k", "j")), [image], (), "answer")
+    graph = b.finish(b.add(IntegerReadout(), [answer], (), "readout"))
+    facts = gather(Program(graph, {}), Given(images=IMAGES))
+    assert facts.answers is None
+    assert any("several axes" in line for line in facts.not_judged)
+    assert "Nobody can say here" in answers(facts).lines[0]

@@ -8,6 +8,8 @@ from snncc.report.page.sections import Picture, Section, Table, percent
 from snncc.report.pictures import confusion, layers, ridges
 from snncc.report.svg import BARE, PAGE, of_rows, svg_of
 
+NOBODY = "Nobody can say here: see the last section."
+
 
 def weights(facts: Facts) -> Section:
     """Histograms with clip edges."""
@@ -42,8 +44,7 @@ def widths(facts: Facts) -> Section:
     """Bits of every number."""
     title = "How many bits does every number need?"
     if not facts.widths:
-        told = "Nobody can say here: see the last section."
-        return Section("widths", title, (told,))
+        return Section("widths", title, (NOBODY,))
     wide = [each for each in facts.widths if each.bits[1] > facts.register]
     lines = [
         f"{len(wide):,} of {len(facts.widths):,} numbers need more than {facts.register} bits for "
@@ -77,6 +78,8 @@ def widths(facts: Facts) -> Section:
 def work(facts: Facts) -> Section:
     """Operations and time."""
     title = "Where is the work?"
+    if not facts.work and facts.images:
+        return Section("work", title, (NOBODY,))
     if not facts.work:
         return Section("work", title, missing=NEEDS_DATA)
     shown = facts.work[:FEW]
@@ -120,6 +123,8 @@ def answers(facts: Facts) -> Section:
     """Which classes are taken for which, and where program and original differ."""
     title = "What does it answer?"
     found = facts.answers
+    if found is None and facts.images:
+        return Section("answers", title, (NOBODY,))
     if found is None:
         return Section("answers", title, missing=f"{NEEDS_DATA} --labels KEY --reference KEY")
     lines = [f"{found.images:,} images, {found.classes:,} classes."]

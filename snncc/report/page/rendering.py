@@ -37,7 +37,7 @@ def missing_of(facts: Facts) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     if not facts.images:
         found = [(name, behaviour.NEEDS_DATA) for name in ("rates", "rasters", "membranes", "work")]
-    if facts.answers is None or not facts.answers.rows:
+    if not facts.images or (facts.answers is not None and not facts.answers.rows):
         found.append(("answers", "--labels KEY, --reference LOGITS"))
     if facts.difference is None:
         found.append(("divergence", "--beside OTHER.npz or OTHER.snncc"))

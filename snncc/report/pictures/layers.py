@@ -57,9 +57,9 @@ def margins(
             {n: each.flips for n, each in (beside or {}).items()},
             "D",
             palette.other,
-            "flips, rounding",
+            "flips: rounding",
         ),
-        ({each.name: each.share for each in flips}, "o", palette.alarm, "flips, other execution"),
+        ({each.name: each.share for each in flips}, "o", palette.alarm, "flips: other"),
     ):
         known = [(100 * share, place[name]) for name, share in layers.items() if name in place]
         if known:
