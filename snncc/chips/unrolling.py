@@ -14,6 +14,7 @@ from snncc.chips.grids import concat_index, contraction, convolution, spread_ind
 from snncc.chips.synapses import Synapses, identity, together
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import INTEGER, TIME, Graph, Node, Op
+from snncc.ir.cycles import components
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
@@ -142,7 +143,13 @@ def unroll(graph: Graph, most: int = MOST_SYNAPSES) -> Unrolled:
     Args:
         graph: integer dialect.
         most: synapses before merging, over all layers.
+
+    Raises:
+        SnnccError: SNN040 for spikes that are fed back: which layers lie behind which is not told.
     """
+    back = [node for part in components(graph) if part.cyclic for node in part.nodes]
+    if back:
+        raise SnnccError.of([REACHED.finding(n) for n in back if isinstance(n.op, Delay)])
     counted = _counted(graph)
     values: dict[str, Reached | None] = {}
     refused: list[Finding] = []

@@ -30,7 +30,7 @@ from snncc.quantize.calibration import Rounded
 from snncc.quantize.decays import with_decay
 from snncc.quantize.lower_delays import lowered_delay
 from snncc.quantize.lower_neurons import lower_neuron
-from snncc.quantize.units import output_axis
+from snncc.quantize.unit_rules import output_axis
 from snncc.quantize.whole_levels import (
     least_size,
     nearest,

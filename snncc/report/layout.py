@@ -1,7 +1,8 @@
 """Where the nodes of a graph are drawn: rows by the longest way from the image, few crossings.
 
 An arrow that spans several rows gets a place in each row between, one for all readers of the same
-value; so it goes around nodes and not behind them.
+value; so it goes around nodes and not behind them. What a delay reads of later nodes leads back up,
+and says nothing about rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,15 +47,17 @@ def layout(names: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> Layout:
     """Places nodes.
 
     Args:
-        names: in topological order.
+        names: in topological order, but for what leads back.
         inputs: what each reads.
     """
     rank: dict[str, int] = {}
+    down: dict[str, list[str]] = {}
     for name in names:
-        rank[name] = 1 + max((rank[source] for source in inputs[name]), default=-1)
+        down[name] = [source for source in inputs[name] if source in rank]
+        rank[name] = 1 + max((rank[source] for source in down[name]), default=-1)
     last = dict(rank)
     for name in names:
-        for source in inputs[name]:
+        for source in down[name]:
             last[source] = max(last[source], rank[name] - 1)
     rows: list[list[Slot]] = [[] for _ in range(1 + max(rank.values(), default=0))]
     for name in names:
@@ -62,7 +65,7 @@ def layout(names: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> Layout:
             rows[row].append((name, row))
     above: dict[Slot, list[Slot]] = {}
     for name in names:
-        above[(name, rank[name])] = [(source, rank[name] - 1) for source in inputs[name]]
+        above[(name, rank[name])] = [(source, rank[name] - 1) for source in down[name]]
         for row in range(rank[name] + 1, last[name] + 1):
             above[(name, row)] = [(name, row - 1)]
     _order(rows, above)
@@ -120,5 +123,7 @@ def _way(
     at: Mapping[Slot, tuple[float, float]], rank: Mapping[str, int], source: str, target: str
 ) -> tuple[tuple[float, float], ...]:
     (x, y), (to_x, to_y) = at[(source, rank[source])], at[(target, rank[target])]
+    if rank[source] >= rank[target]:  # back, to a delay: from the top of one to the other's bottom
+        return ((x, y - HEIGHT / 2), (to_x, to_y + HEIGHT / 2))
     between = [at[(source, row)] for row in range(rank[source] + 1, rank[target])]
     return ((x, y + HEIGHT / 2), *between, (to_x, to_y - HEIGHT / 2))

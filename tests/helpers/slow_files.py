@@ -37,6 +37,8 @@ SLOW = {
     "nir_faults",
     "nir_files",
     "nir_layers",
+    "neuron_executors",
+    "neuron_fuzz",
     "notebook",
     "onnx_borders",
     "onnx_files",

@@ -106,7 +106,10 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     "another range of spikes": (past_of("spikes", range=(0, 2)), "0 or 1"),
     "no range": (past_of("spikes", range=None), "declared"),
     "kind": (past_of("given"), "declared"),
-    "images": (past_of("image", kind="count", range=(0, 255)), "spikes or currents"),
+    "images": (
+        past_of("image", kind="count", range=(0, 255)),
+        "reads an image",
+    ),
     "size": (past_of("spikes", shape=(3,)), "declared"),
     "another axis": (past_of("spikes", axes=("j",)), "declared"),
     "time": (past_of("spikes", axes=(TIME,)), "time leads"),
