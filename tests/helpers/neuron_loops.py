@@ -93,7 +93,7 @@ def partly_kept(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
 def held_above(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
     v = 0.5 * v + x
     spike = fire(v)
-    return spike, torch.relu(v - 3.0 * spike + 1.0) - 1.0
+    return spike, nn.functional.relu(v - 3.0 * spike + 1.0) - 1.0
 
 
 def rectified(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:

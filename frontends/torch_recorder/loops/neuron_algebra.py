@@ -98,7 +98,8 @@ class Cycle:
                 "it counts its spikes, several in one step (div with a rounding_mode); a neuron of "
                 "a program gives one spike or none"
             )
-        if any(key.value not in ("dtype", "copy", "device") for key, _ in named):
+        plain = [key.value for key, form in named if form != Literal(bool, False)]
+        if any(key not in ("dtype", "copy", "device") for key in plain):
             raise self.refused(f"{call.entry.name} in it has options that are not followed")
         found = rule(self, place, given)
         if call.entry.outs[0].dtype not in EXACT and not self.is_bit(found):

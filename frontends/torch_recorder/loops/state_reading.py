@@ -248,13 +248,13 @@ class _Neurons:
         value = self.tidy.values[place]
         if value == of(Variable("late", bit.what)):
             raise self.cycle.refused(_SPIKE_BEFORE)
+        if not takes_amounts_only(firing.op.states):
+            raise self.cycle.refused(_MEMBRANE_OF_FIRING)
         spike = frozenset((bit,))
         states = [*self.charged.values()]
         found = fit(value, [c.seen for c in states], lambda m: m in (ONE, spike))
         if found is None or not found.coefficients:
             raise self.cycle.refused("what is read of it is neither its spike nor its membrane")
-        if not takes_amounts_only(firing.op.states):
-            raise self.cycle.refused(_MEMBRANE_OF_FIRING)
         form = {at[states[i].variable]: factor for i, factor in found.coefficients.items()}
         parts = parts_of(firing.op.states, form, found.rest.terms.get(spike, 0.0))
         return Read(
