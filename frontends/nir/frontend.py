@@ -65,7 +65,7 @@ def convention_named(name: str | None, source: str) -> Convention:
     Raises:
         SnnccError: SNN152 without a name, SNN001 for one that there is not.
     """
-    if name in CONVENTIONS:
+    if name is not None and name in CONVENTIONS:
         return CONVENTIONS[name]
     names = ", ".join(CONVENTIONS)
     if name is not None:

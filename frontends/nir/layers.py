@@ -146,7 +146,12 @@ def convolution(
     def build(n: Naming) -> Op:
         return traced.Conv(
             n.raw("weight", weight, ("out", "in", "kh", "kw")),
-            *(n.single(dim) for dim in (*x.dims, *made)),
+            n.single(x.dims[0]),
+            n.single(x.dims[1]),
+            n.single(x.dims[2]),
+            n.single(made[0]),
+            n.single(made[1]),
+            n.single(made[2]),
             None if bias is None or not bias.any() else n.param("bias", bias, made[0]),
             *geometry,
             groups,

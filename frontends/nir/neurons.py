@@ -130,7 +130,7 @@ def check_leak(node: NirNode, convention: Convention) -> None:
     if convention.leak == "any" or node.kind == "IF":
         return
     wanted = np.zeros(()) if convention.leak == "zero" else reset
-    if not np.array_equal(*np.broadcast_arrays(leak, wanted)):
+    if (leak != wanted).any():
         than = "0" if convention.leak == "zero" else "v_reset"
         why = f"neurons of {convention.name} have none"
         raise refused(node, f"has a v_leak other than {than}", why, "see docs/nir.md")

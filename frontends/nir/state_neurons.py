@@ -7,7 +7,7 @@ no spikes the membrane itself is what is given
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -141,13 +141,11 @@ def _state_neurons(node: NirNode, convention: Convention, dt: float | None) -> S
     level = node.real("v_threshold")
     reset, moved = reset_of(node, convention)
     if convention.reset == "hard":
-        resets = {"keep": ZERO, "amount": -reset}
+        spiking = replace(membrane, keep=ZERO, amount=-reset)
     elif convention.late and not convention.first_spikes:
-        resets = {"late": level}
+        spiking = replace(membrane, late=level)
     else:
-        resets = {"amount": level}
-    kept = {name: getattr(membrane, name) for name in ("leak", "gain", "bias", "reads", "start")}
-    spiking = Member(**kept, **resets)
+        spiking = replace(membrane, amount=level)
     notes = (*told, *more, *moved)
     if convention.first_spikes:
         old = Member(leak=ZERO, reads={1: ONE}, amount=ZERO)
