@@ -51,6 +51,12 @@ def check_delays(nodes: list[Json], values: dict[str, Value]) -> None:
         _check_ways(nodes)
 
 
+def _fires(record: Json) -> bool:
+    """Whether a node gives spikes of neurons; those without a threshold give their membranes."""
+    several = record["op"] == "integer_neuron" and record["fields"].get("threshold") is not None
+    return several or record["op"] == "integer_population"
+
+
 def _check_ways(nodes: list[Json]) -> None:
     """Walks from what is known at once along everything that is no population.
 
@@ -61,7 +67,7 @@ def _check_ways(nodes: list[Json]) -> None:
     readers: dict[str, list[str]] = {name: [] for name in by_name}
     waits: dict[str, int] = {}
     for name, record in by_name.items():
-        inner = record["op"] != "integer_population"
+        inner = not _fires(record)
         waits[name] = len(record["inputs"]) if inner else 0
         for source in record["inputs"] if inner else []:
             readers[source].append(name)

@@ -67,8 +67,14 @@ class Op:
     mnemonic: ClassVar[str]
     looks_back: ClassVar[bool] = False
     """Whether it reads what was at earlier steps only, so that its source may come after it."""
-    breaks_loops: ClassVar[bool] = False
-    """Whether what it gives is bounded whatever it reads, as spikes are: loops lead through one."""
+
+    @property
+    def breaks_loops(self) -> bool:
+        """Whether what it gives is bounded whatever it reads, as spikes are.
+
+        Every loop leads through one that does.
+        """
+        return False
 
     @property
     def word(self) -> str:

@@ -6,6 +6,7 @@ from snncc.backends.cpu.plan.dense import DenseUnit
 from snncc.backends.cpu.plan.host import HostUnit, LoopUnit, Relay
 from snncc.backends.cpu.plan.places import Place, Population
 from snncc.ir import Array
+from snncc.ir.populations import is_neuron
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ class UnitPlan:
     def states(self) -> dict[str, Place]:
         """Places of membranes between calls, by population or neurons that never fire."""
         fire = {n: p.state for n, p in self.populations.items() if p.state is not None}
+        members = (member for unit in self.loops.values() for member in unit.members)
         silent = {
-            unit.node.name: unit.state
-            for unit in self.host.values()
-            if unit.state is not None and unit.node.name not in self.populations
+            each.node.name: each.state
+            for each in (*self.host.values(), *members)
+            if each.state is not None and is_neuron(each.node.op)
         }
         return {**fire, **silent}

@@ -19,6 +19,7 @@ from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.cycles import components
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
+from snncc.ir.populations import is_population
 
 
 def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Partition:
@@ -189,7 +190,7 @@ class _Splitter:
     def _loop(self, nodes: tuple[Node, ...]) -> None:
         """The interpreter computes a loop step by step; every population counts in its own unit."""
         own = {node.name for node in nodes}
-        fires = [node for node in nodes if isinstance(node.op, IntegerPopulation)]
+        fires = [node for node in nodes if is_population(node.op)]
         if fires[0].name in self.types:
             return
         for name in dict.fromkeys(name for node in nodes for name in node.inputs):

@@ -97,7 +97,6 @@ class IntegerPopulation(Op):
     """
 
     mnemonic: ClassVar[str] = "integer_population"
-    breaks_loops: ClassVar[bool] = True
     threshold: Param
     bias: Param | None = None
     polarity: Param | None = None
@@ -108,6 +107,10 @@ class IntegerPopulation(Op):
     decay_offset: int = 0
     offset: Param | None = None
     rounding: Rounding = Rounding.DOWN
+
+    @property
+    def breaks_loops(self) -> bool:
+        return True
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs

@@ -87,6 +87,10 @@ class Neuron(Op):
         """Whether it gives spikes, and not its form as a current."""
         return self.threshold is not None
 
+    @property
+    def breaks_loops(self) -> bool:
+        return self.fires
+
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (x,) = inputs
         require(x.kind in self.KINDS, f"a neuron integrates a current, not {x}")

@@ -56,13 +56,16 @@ class Population(Op):
     """
 
     mnemonic: ClassVar[str] = "population"
-    breaks_loops: ClassVar[bool] = True
     threshold: Param
     bias: Param | None = None
     polarity: Param | None = None
     decay: float = 0.5
     reset: str = "hard"
     compare: str = "ge"
+
+    @property
+    def breaks_loops(self) -> bool:
+        return True
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
@@ -110,11 +113,14 @@ class Opaque(Op):
     """
 
     mnemonic: ClassVar[str] = "opaque"
-    breaks_loops: ClassVar[bool] = True
     function: str
     kind: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
+
+    @property
+    def breaks_loops(self) -> bool:
+        return True
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(

@@ -154,7 +154,6 @@ class Lif(Op):
     """
 
     mnemonic: ClassVar[str] = "lif"
-    breaks_loops: ClassVar[bool] = True
     tau: float | None = 2.0
     v_threshold: float = 1.0
     v_reset: float | None = 0.0
@@ -167,6 +166,10 @@ class Lif(Op):
     def rest(self) -> float:
         """Where V stays without input."""
         return self.v_reset or 0.0
+
+    @property
+    def breaks_loops(self) -> bool:
+        return True
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (x,) = inputs
