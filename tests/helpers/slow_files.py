@@ -28,6 +28,8 @@ SLOW = {
     "machine_code",
     "memory",
     "messages_of_data",
+    "neuron_executors",
+    "neuron_fuzz",
     "neurons_by_algebra",
     "notebook",
     "operation_counts",

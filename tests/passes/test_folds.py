@@ -255,6 +255,7 @@ def test_pixels_of_random_networks_reach_every_pass() -> None:
         FoldBatchnormIntoWeights.name,
         "move_offsets_into_populations",
         FoldBatchnormIntoThresholds.name,
+        "fold_scales_into_neurons",
         "unshare_weights_under_gains",
     ]
 
