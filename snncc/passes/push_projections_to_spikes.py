@@ -47,13 +47,12 @@ class PushProjectionsToSpikes:
             try:
                 rewriter.value[node.name] = push.apply(node.op, sources[0])
             except NotComposable as error:
-                if isinstance(node.op, Contract) and _adds_places(
-                    node.op, rewriter.new[sources[0]]
-                ):
+                refused = not isinstance(error, BehindRefused)
+                source = rewriter.new[sources[0]]
+                if refused and isinstance(node.op, Contract) and _adds_places(node.op, source):
                     rewriter.value[node.name] = _added_up(rewriter, node, node.op, sources[0])
                     notes.append(Note(node.name, True, f"added up as it stands: {error}"))
                     continue
-                refused = not isinstance(error, BehindRefused)
                 findings += [_real_current(node, str(error))] if refused else []
                 notes.append(Note(node.name, False, str(error), refused=refused))
                 rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
