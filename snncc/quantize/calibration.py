@@ -14,13 +14,13 @@ from snncc.ir.images import ImageSource
 from snncc.quantize.copies import Copy, SharedInputs, copies_of, meeting_point
 from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
+from snncc.quantize.unit_rules import output_axis
 from snncc.quantize.units import (
     Bits,
     Chooser,
     Units,
     choose_units,
     largest_weight,
-    output_axis,
     rows_of,
 )
 from snncc.semantics.arrays import Real

@@ -70,10 +70,8 @@ class UnitPlan:
     def states(self) -> dict[str, Place]:
         """Places of membranes between calls, by population or neurons that never fire."""
         fire = {n: p.state for n, p in self.populations.items() if p.state is not None}
-        members = (member for unit in self.loops.values() for member in unit.members)
-        silent = {
-            each.node.name: each.state
-            for each in (*self.host.values(), *members)
-            if each.state is not None and is_neuron(each.node.op)
-        }
-        return {**fire, **silent}
+        members = [member for unit in self.loops.values() for member in unit.members]
+        kept = [(unit.node, unit.state) for unit in self.host.values()]
+        kept += [(member.node, member.state) for member in members]
+        neurons = {n.name: state for n, state in kept if state is not None and is_neuron(n.op)}
+        return {**fire, **neurons}
