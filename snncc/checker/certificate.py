@@ -29,7 +29,9 @@ def judge(record: Json, values: dict[str, Value], constants: dict[str, Array], s
     check_defaults(record["fields"], others)
     fields = {**others, **record["fields"]}
     require(set(fields) == {*required.split(), *others}, "fields are missing or unknown")
-    read = record["inputs"] if kind != "delay" else []  # a delay's source may not be judged yet
+    read: list[str] = []  # a delay's source may not be judged yet
+    if kind != "delay":
+        read += record["inputs"]
     missing = [source for source in read if source not in values]
     require(not missing, f"it reads {short(missing)} before it exists")
     sources = [values[source] for source in read]

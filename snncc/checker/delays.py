@@ -69,8 +69,9 @@ def _check_ways(nodes: list[Json]) -> None:
     for name, record in by_name.items():
         inner = not _fires(record)
         waits[name] = len(record["inputs"]) if inner else 0
-        for source in record["inputs"] if inner else []:
-            readers[source].append(name)
+        if inner:
+            for source in record["inputs"]:
+                readers[source].append(name)
     ready = deque(name for name, count in waits.items() if count == 0)
     ways: dict[str, tuple[int, int]] = {}
     while ready:

@@ -33,8 +33,8 @@ def value_of(field: Field, given: object, unit: object = None) -> Value:
         return _energy(given) * size
     if field.kind == "whole":
         return _whole(given, field.least) * size
-    several = [*cast("list[object]", given)] if isinstance(given, list) else None
-    if several is None or not 1 <= len(several) <= MOST_VALUES:
+    several = _listed(given)
+    if not 1 <= len(several) <= MOST_VALUES:
         raise NotTaken(f"{_shown(given)} is no list of 1 to {MOST_VALUES} whole numbers")
     if field.kind == "span":
         return _span(several)
@@ -96,11 +96,16 @@ def _span(given: list[object]) -> tuple[int, ...]:
 
 
 def _words(field: Field, given: object) -> tuple[str, ...]:
-    several = [*cast("list[object]", given)] if isinstance(given, list) else []
+    several = _listed(given)
     words = tuple(each for each in several if isinstance(each, str) and each in field.words)
     if not words or len(words) != len(several):
         raise NotTaken(f"{_shown(given)} is no list of these: {', '.join(field.words)}")
     return words
+
+
+def _listed(given: object) -> list[object]:
+    """What stands in a list; nothing stands in other values."""
+    return [*cast("list[object]", given)] if isinstance(given, list) else []
 
 
 def _shown(given: object) -> str:

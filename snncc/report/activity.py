@@ -9,6 +9,8 @@ from snncc.execution import Execute, Images
 from snncc.ir import Array, Graph
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.populations import population_nodes
 from snncc.ir.types import TIME
 
 BINS = 50
@@ -74,7 +76,7 @@ def watch(
         execute: runs the program and records populations.
         progress: called with how many images are done, and how many there are.
     """
-    nodes = graph.select(IntegerPopulation)
+    nodes = population_nodes(graph)
     names = [node.name for node in nodes]
     sites = sum(node.type.neurons for node in nodes)
     step = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
@@ -91,9 +93,10 @@ def watch(
 def levels_of(graph: Graph, name: str) -> Array:
     """Thresholds of a population, int64, over [t, *other axes]; lengths may be 1."""
     node = graph[name]
-    if not isinstance(node.op, IntegerPopulation):
+    op = node.op
+    param = op.threshold if isinstance(op, IntegerPopulation | IntegerNeuron) else None
+    if param is None:
         raise TypeError(name)
-    param = node.op.threshold
     target = (TIME, *(axis for axis in node.type.names if axis != TIME))
     return spread(graph.constants[param.name].astype(np.int64), param.axes, target)
 
@@ -128,10 +131,10 @@ class Tally:
         self.spikes += int(s.sum())
         self.seen += z.size
         flat = (s != 0).reshape(s.shape[0] * s.shape[1], -1)
-        if not self.fired.size:
-            self.fired = self.missed = np.zeros(flat.shape[1], bool)
-        self.fired = self.fired | flat.any(axis=0)
-        self.missed = self.missed | ~flat.all(axis=0)
+        fired: Array = np.asarray(flat.any(axis=0), bool)
+        missed: Array = np.asarray(~flat.all(axis=0), bool)
+        self.fired = fired if not self.fired.size else self.fired | fired
+        self.missed = missed if not self.missed.size else self.missed | missed
 
     def watched(self) -> Watched:
         low, high = min(low for low, _ in self.ends), max(high for _, high in self.ends)

@@ -10,9 +10,9 @@ from snncc.artifact import Program, computation_digest, program_digest
 from snncc.diagnostics import SnnccError
 from snncc.execution import Images
 from snncc.ir import Array, Graph
-from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.encodings import frames_of
 from snncc.ir.images import ImageSource
+from snncc.ir.populations import population_nodes
 from snncc.mfi import Verdict, prove
 from snncc.report.activity import Watched, by_name, watch
 from snncc.report.answers import AnswerFacts, answers_of
@@ -137,7 +137,7 @@ def _untold(what: str, done: int, of: int) -> None:
 
 
 def _sized(graph: Graph) -> list[tuple[str, int]]:
-    return [(node.name, node.type.neurons) for node in graph.select(IntegerPopulation)]
+    return [(node.name, node.type.neurons) for node in population_nodes(graph)]
 
 
 def _layers(graph: Graph, wanted: Collection[str]) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ def _rasters(
     if first is not None and first.layer in graph.by_name and not chosen:
         own = (name for name, _ in _sized(graph))
         layers = tuple(name for name in own if name in {*layers, first.layer})
-    both = {} if compared is None else compared.spikes
+    both = dict[str, tuple[Array, Array]]() if compared is None else {**compared.spikes}
     alone = [name for name in layers if name not in both]
     found = {name: raster_of(name, *both[name]) for name in layers if name in both}
     if alone:

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snncc.ir import Graph, Node, params_of
+from snncc.ir import Graph, Node, Op, params_of
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Contract, Convolve, Frames
+from snncc.ir.populations import is_population, membrane_of
 from snncc.mfi import OpVerdict, Verdict
 from snncc.mfi.prover import bits
 from snncc.report.origin import Fold, folds_of
 
-SHAPES = {
+SHAPES: Mapping[type[Op], str] = {
     Frames: "image",
     IntegerPopulation: "population",
+    IntegerNeuron: "population",
     IntegerReadout: "readout",
     Contract: "projection",
     Convolve: "projection",
@@ -80,7 +83,7 @@ def nodes_of(
 def _node(
     graph: Graph, node: Node, op: OpVerdict | None, by_site: Mapping[str, list[Fold]]
 ) -> NodeFacts:
-    span = node.op.membrane if isinstance(node.op, IntegerPopulation) else node.type.range
+    span = membrane_of(node.op) or node.type.range
     sites = dict.fromkeys([node.name, *(loc.module_path for loc in node.locs)])
     return NodeFacts(
         node.name,
@@ -104,7 +107,7 @@ def _node(
 
 def _bits(node: Node, span: tuple[int, int] | None) -> int | None:
     """Of a signed integer; of pixels, counts and spikes, as many as they have planes."""
-    if node.type.domain is not None and not isinstance(node.op, IntegerPopulation):
+    if node.type.domain is not None and not is_population(node.op):
         return len(node.type.planes)
     return None if span is None else bits(span)
 

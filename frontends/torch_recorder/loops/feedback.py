@@ -80,15 +80,9 @@ def _upstream(loop: Rolled, place: Place) -> set[Place]:
 def _require_zeros(loop: Rolled, place: Place, leaf: Inside) -> None:
     """A model may begin with anything; a delay that it means begins with 0."""
     for (where, out, _step), form in loop.starts.items():
-        if (where, out) == (leaf.place, leaf.out) and not _is_zero(loop, form):
+        if (where, out) == (leaf.place, leaf.out) and not _is(loop, form, 0.0):
             why = "what is read of the step before is not 0 at the first step"
             raise NotRolled(NO_FORM, why, loop.body[place].entry)
-
-
-def _is_zero(loop: Rolled, form: Form) -> bool:
-    if isinstance(form, Const):
-        return loop.numbers.get(form) == 0.0
-    return isinstance(form, Literal) and form.kind in (int, float) and form.value == 0
 
 
 def _changed(place: Place, form: Form, found: Mapping[tuple[Place, Inside], bool]) -> Form:
@@ -97,3 +91,21 @@ def _changed(place: Place, form: Form, found: Mapping[tuple[Place, Inside], bool
     if isinstance(form, Inside) and (place, form) in found:
         return Past(form.place, form.out, form.delay, found[place, form])
     return form
+
+
+def unscaled(loop: Rolled, call: Call) -> Inside | None:
+    """What a call of the loop's body gives back as it is, since it multiplies by 1; else None."""
+    given, named = call.form
+    if call.entry.name != "mul" or named or len(given) != 2:
+        return None
+    for one, other in (given, given[::-1]):
+        if isinstance(other, Inside) and not other.delay and _is(loop, one, 1.0):
+            shape = loop.body[other.place].entry.outs[other.out].shape
+            return other if call.entry.outs[0].shape == shape else None
+    return None
+
+
+def _is(loop: Rolled, form: Form, number: float) -> bool:
+    if isinstance(form, Const):
+        return loop.numbers.get(form) == number
+    return isinstance(form, Literal) and form.kind in (int, float) and form.value == number

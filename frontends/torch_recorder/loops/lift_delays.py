@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
-from snncc.frontends.torch_recorder.loops.feedback import with_delays
-from snncc.frontends.torch_recorder.loops.forms import Form, Past
+from snncc.frontends.torch_recorder.loops.feedback import unscaled, with_delays
+from snncc.frontends.torch_recorder.loops.forms import Call, Form, Past
 from snncc.frontends.torch_recorder.loops.lift import Lift
 from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.roll import Rolled
+from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Kind, Op
@@ -33,6 +34,14 @@ class LiftWithDelays(Lift):
         answer = super().lifted(every_step=every_step)
         self._close()
         return answer
+
+    def _plain(self, place: Place, call: Call) -> None:
+        """A product with 1 is its other factor: spikes stay spikes (snnTorch scales all by 1)."""
+        same = unscaled(self.loop, call)
+        if same is None:
+            super()._plain(place, call)
+        else:
+            self._found[place, 0] = self._value(same)
 
     def _value(self, form: Form) -> Value:
         return self._delayed(form) if isinstance(form, Past) else super()._value(form)

@@ -87,8 +87,8 @@ def _loads(
     for name, home in placed.homes.items():
         cores = core_of[home]
         load["neurons"] += np.bincount(cores, minlength=count)
-        for core, value in zip(cores.tolist(), layers[name].thresholds.tolist(), strict=True):
-            kinds[core].add(value)
+        for core, value in zip(cores, layers[name].thresholds, strict=True):
+            kinds[int(core)].add(int(value))
     for source in [node for node in graph.nodes if node.op.mnemonic in LEAVES]:
         for start, target, weights in responses(graph, source):
             held = _held(source, layers[target], weights, facts, own[target])

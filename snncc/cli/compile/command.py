@@ -233,6 +233,7 @@ def command(
     # What follows needs torch, and what precedes it does not.
     from snncc.compiler.driver import compile_checkpoint
     from snncc.compiler.given import Given
+    from snncc.ir.populations import population_nodes
     from snncc.mfi import Policy, prove
 
     dump = IrDump(dump_ir, time_passes)
@@ -268,7 +269,7 @@ def command(
         say(note if note.startswith("warning: ") else f"note: {note}", err=True)
     fired = compiled.report["fired"]
     graph = compiled.program.graph
-    populations = [n for n in graph.nodes if n.op.mnemonic == "integer_population"]
+    populations = population_nodes(graph)
     preset = options.preset
     print_facts(
         [
