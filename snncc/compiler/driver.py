@@ -20,6 +20,7 @@ from snncc.compiler.folding import (
     before_thresholds,
     convert_and_fold,
     has_gains,
+    inexact_neurons,
     measured_by_step,
 )
 from snncc.compiler.given import NOTHING, Given
@@ -171,6 +172,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     integer = run_passes(spiking, [chosen], watch)
     if beyond := profile.limits(integer):
         raise SnnccError.of(beyond)
+    notes += inexact_neurons(events)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}

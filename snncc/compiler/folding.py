@@ -1,6 +1,6 @@
 """The passes before rounding: from what the model says to populations and projections."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import Finding, SnnccError
@@ -98,3 +98,24 @@ def measured_by_step(events: list[PassEvent]) -> bool:
         if event.name == MeasureDecaysByStep.name
         for note in event.notes
     )
+
+
+MOST_TOLD = 4
+"""Kinds of neurons that are near, and not exact, of which each has a note of its own."""
+
+
+def inexact_neurons(events: Iterable[PassEvent]) -> list[str]:
+    """What neurons compute that is near to what the model says, a note for all that are alike."""
+    sites: dict[str, list[str]] = {}
+    for note in (note for event in events for note in event.notes if note.inexact):
+        sites.setdefault(note.text, []).append(note.site)
+    told = [f"{_some(names)}: {text}" for text, names in sites.items()]
+    if len(told) <= MOST_TOLD:
+        return told
+    rest = len(told) - MOST_TOLD + 1
+    more = f"{rest} more kinds of neurons are near, and not exact: `snncc inspect` has them"
+    return [*told[: MOST_TOLD - 1], more]
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

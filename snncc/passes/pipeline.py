@@ -24,6 +24,7 @@ class Note:
         text: what it did, or the reason why not.
         through: names of what stood in the way of a rule that fired.
         refused: whether the model cannot be lowered because the rule did not fire.
+        inexact: whether what it did is near to what the model says, and the user is told.
     """
 
     site: str
@@ -31,6 +32,7 @@ class Note:
     text: str
     through: tuple[str, ...] = ()
     refused: bool = False
+    inexact: bool = False
 
     def __str__(self) -> str:
         return f"{self.site}: {self.text}" if self.fired else f"{self.site}: not here: {self.text}"

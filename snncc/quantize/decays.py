@@ -42,6 +42,12 @@ def with_decay(
     return near, f"decay {decay:.6g} is {factor}/2^{DECAY_BITS}, {error:.2g} away"
 
 
+def is_near(op: IntegerPopulation, decay: float) -> bool:
+    """Whether a population's decay is a fraction close to the wanted one, and not exact."""
+    factor = round(decay * 2**DECAY_BITS)
+    return op.decay == (factor, DECAY_BITS) and factor != decay * 2**DECAY_BITS
+
+
 def _stays_within(op: IntegerPopulation, reach: int, current: ValueType, context: Context) -> bool:
     try:
         return max(map(abs, op.membrane_range(current, context))) <= reach

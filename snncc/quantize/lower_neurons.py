@@ -35,9 +35,13 @@ if TYPE_CHECKING:
 
 FEWER = (8, 6, 4, 2, 0)
 """Fraction bits that are tried where a neuron cannot be exact, the most first."""
+FINE_BITS = 20
+"""What a current and its fraction bits have together at least: one of few levels, as bare spikes
+are, is counted more finely than one of many."""
 MOST_COEFFICIENT_BITS = 24
 LEAST_COEFFICIENT_BITS = 12
 LARGEST = 2.0**60
+EXACT = "exact: "
 ROOM = 4
 """How far beyond what a state reaches a division must be exact."""
 
@@ -69,7 +73,7 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
     made = _Made(lowering, node, op, neuron, source, GraphBuilder("integer", old.steps))
     constants = constant_bits(neuron, lowering.options.fraction_bits)
     result, grid, text = made.best(constants)
-    lowering.notes.append(Note(node.name, True, text))
+    lowering.notes.append(Note(node.name, True, text, inexact=not text.startswith(EXACT)))
     name = lowering.rewriter.emit(node, made.kept(result), source)
     return name if op.fires else _given(lowering, node, name, made, grid)
 
@@ -109,13 +113,13 @@ class _Made:
             grid = Grid(constants, division=self._division(m, constants) if m > 1 else None)
             if m == 1 or grid.division is not None:
                 why = "one state whose leak is a whole division decides as the real one does"
-                return self.on(grid), grid, f"exact: {why}{self._but_for(grid)}"
+                return self.on(grid), grid, f"{EXACT}{why}{self._but_for(grid)}"
         exact = exact_bits(self.neuron, constants, steps)
         form = row_bits(self.neuron.form)
         if exact is not None and form is not None:
             try:
                 grid = Grid(exact)
-                text = f"exact: with {exact} fraction bits nothing is lost in {steps} steps"
+                text = f"{EXACT}with {exact} fraction bits nothing is lost in {steps} steps"
                 return self.on(grid), grid, text + self._but_for(grid)
             except TooWide:
                 pass
@@ -142,7 +146,7 @@ class _Made:
         """What is not exact, as fine as fits, and by how much it can be off."""
         coarse = self.on(Grid(0))
         reach = max(abs(end) for pair in coarse.states_within for end in pair).bit_length()
-        for fraction in sorted({*FEWER, min(constants, FEWER[0])}, reverse=True):
+        for fraction in sorted({*FEWER, min(constants, FEWER[0]), self._fine()}, reverse=True):
             bits = min(MOST_COEFFICIENT_BITS, max(LEAST_COEFFICIENT_BITS, reach + fraction))
             for coefficients in dict.fromkeys((bits, LEAST_COEFFICIENT_BITS)):
                 grid = Grid(fraction, coefficients)
@@ -152,6 +156,11 @@ class _Made:
                     continue
                 return made, grid, self._told(made, grid)
         return coarse, Grid(0), self._told(coarse, Grid(0))
+
+    def _fine(self) -> int:
+        """Fraction bits of a current of few levels."""
+        low, high = self.lowering.rewriter.new[self.source].type.range or (0, 0)
+        return max(FEWER[0], FINE_BITS - max(-low, high).bit_length())
 
     def _told(self, made: IntegerNeuron, grid: Grid) -> str:
         """The bound, and the leak that would be exact."""

@@ -27,7 +27,7 @@ from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.quantize.calibration import Rounded
-from snncc.quantize.decays import with_decay
+from snncc.quantize.decays import is_near, with_decay
 from snncc.quantize.lower_delays import lowered_delay
 from snncc.quantize.lower_neurons import lower_neuron
 from snncc.quantize.unit_rules import output_axis
@@ -214,7 +214,7 @@ class Lowering:
         context, input_type = self.rewriter.new.context, self.rewriter.new[current].type
         result, text = with_decay(exact, op.decay, input_type, context)
         if text:
-            self.notes.append(Note(node.name, True, text))
+            self.notes.append(Note(node.name, True, text, inexact=is_near(result, op.decay)))
         membrane = result.membrane_range(input_type, context)
         return self.rewriter.emit(node, replace(result, membrane=membrane), current)
 
