@@ -200,7 +200,8 @@ class _Conversion:
         scale, offset = scale.compact(), offset.compact()
         trivial = not scale.axes and float(scale.array) == 1.0
         stem = node.name
-        selects = new[source].type.kind in (Kind.SPIKE, Kind.COUNT) and new[source].inputs
+        kind, made = new[source].type.kind, bool(new[source].inputs)
+        selects = kind is Kind.SPIKE or (kind is Kind.COUNT and made)  # an image is made of nothing
         if selects and not (trivial and offset.is_zero()):
             order = tuple(n for n in new[source].type.names if n in scale.axes)
             weight = new.constant(f"{stem}.weight", scale.over(order), order)
