@@ -41,6 +41,7 @@ DELAYS = {
     "joined_spikes": [1],
     "late_input": [2, 1],
     "in_two_loops": [1, 1],
+    "scaled_by_one": [1],
 }
 LOOPS = {"delayed": 0, "late_input": 0, "in_two_loops": 2}
 

@@ -86,6 +86,17 @@ def late_input(self: Looped, x: torch.Tensor) -> Any:
     return torch.stack(out)
 
 
+def scaled_by_one(self: Looped, x: torch.Tensor) -> Any:
+    """As snnTorch does: a late reset, and spikes that are multiplied by a factor of 1."""
+    v, spike, one, out = zeros(x), zeros(x), torch.ones(()), []
+    for frame in x:
+        reset = (v - 1 > 0).to(v.dtype)
+        v = 0.5 * v + (self.first(frame) + self.deep[0](spike)) - reset
+        spike = (v - 1 > 0).to(v.dtype) * one
+        out.append(spike)
+    return torch.stack(out)
+
+
 def in_two_loops(self: Looped, x: torch.Tensor) -> Any:
     """A layer that reads itself, and one behind it that does too."""
     s, r, out = zeros(x), zeros(x, CLASSES), []
@@ -108,6 +119,7 @@ COMPILE: tuple[Body, ...] = (
     joined_spikes,
     late_input,
     in_two_loops,
+    scaled_by_one,
 )
 
 
