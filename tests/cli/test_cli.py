@@ -141,7 +141,7 @@ def test_compile_says_what_it_did(
     assert "fold_batchnorm_into_weights" in captured.err
     names = sorted(p.name for p in dump.iterdir())
     assert names[0] == "00-trace.txt"
-    assert names[-1] == "06-lower_to_integers.txt"
+    assert names[-1] == "07-lower_to_integers.txt"
 
 
 FACTORY = """
