@@ -76,7 +76,7 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
             plain = param.type is click.STRING
             assert not plain or param.name in NO_PATHS, (name, param.name, "a path or no path?")
         writing += [(name, param.name) for param in outputs(name)]
-    assert len(writing) == 9
+    assert len(writing) == 10
     assert {name for name, _ in writing} == {
         "compile",
         "verify",

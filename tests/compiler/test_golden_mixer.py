@@ -80,7 +80,7 @@ def test_trace_and_every_pass_keep_every_golden_spike(
 
     for gain in ("shift-add", "unshared"):
         run_passes(traced, spiking_passes(CompileOptions(normalize=NORMALIZE, gain=gain)), check)
-    assert len(checked) == 11
+    assert len(checked) == 13
 
 
 def test_folded_network_gives_all_golden_logits(traced: Graph, data: dict[str, np.ndarray]) -> None:
