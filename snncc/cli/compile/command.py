@@ -28,7 +28,7 @@ from snncc.cli.path_types import (
 )
 from snncc.cli.registered import Registered
 from snncc.frontends.nir.conventions import CONVENTIONS
-from snncc.targets.registry import PROFILES
+from snncc.targets.registry import PROFILES, unknown
 
 if TYPE_CHECKING:
     from snncc.mfi import Verdict
@@ -201,6 +201,8 @@ def command(
 
     start = time.perf_counter()
     check_writable(output)
+    if profile not in PROFILES:
+        raise unknown("profile", profile, tuple(PROFILES))
     check_checkpoint(checkpoint)
     # What follows needs NumPy.
     from snncc.artifact import computation_digest, save_program
