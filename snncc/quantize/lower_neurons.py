@@ -87,6 +87,8 @@ def _given(lowering: "Lowering", node: Node, name: str, made: "_Made", grid: Gri
     if all(isinstance(reader.op, Readout) for reader in readers):
         lowering.read_out[node.name] = step
         return name
+    text = f"what is read of its membrane is scaled by a gain of {lowering.options.gain_bits} bits"
+    lowering.notes.append(Note(node.name, True, text, inexact=True))
     return lowering.rescaled(node, name, step)
 
 

@@ -285,9 +285,9 @@ def test_what_is_the_same_at_every_step_is_computed_once(monkeypatch: pytest.Mon
     computed: list[str] = []
     whole = HostLayer._compute
 
-    def noted(self: HostLayer, *given: object) -> int:
+    def noted(self: HostLayer, *given: object, begins: bool) -> int:
         computed.append(self.unit.node.name)
-        return whole(self, *given)  # type: ignore[arg-type]
+        return whole(self, *given, begins=begins)  # type: ignore[arg-type]
 
     monkeypatch.setattr(HostLayer, "_compute", noted)
     image = np.full((3, 4), 77, np.uint8)

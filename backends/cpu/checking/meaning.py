@@ -122,7 +122,8 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
                 for w, x in ((np.minimum(weight, 0), falls), (np.maximum(weight, 0), rises))
                 if x.any()
             ]
-            mapped.append(np.asarray(sum(ends), np.int64))
+            none = np.zeros_like(mapped[0][:1])  # of what is 0 everywhere, as a long delay is
+            mapped.append(np.asarray(sum(ends) if ends else none, np.int64))
         return Value(*mapped)
     if isinstance(op, Sum):
         shifts = tuple(shift for _, shift in op.terms(inputs))
