@@ -184,8 +184,8 @@ def membrane_updates(graph: Graph, node: Node, spikes: Array, levels: Ints) -> i
         levels: Z at the comparison, same shape.
     """
     op = node.op
-    if isinstance(op, IntegerNeuron):  # every state is written at every step
-        return int(spikes.size) * len(op.shift)
+    if isinstance(op, IntegerNeuron):  # every neuron writes its states at every step
+        return int(spikes.size)
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
     names = node.type.names

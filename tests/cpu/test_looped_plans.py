@@ -284,3 +284,24 @@ def test_the_checker_sees_that_a_delay_by_itself_keeps_its_past() -> None:
     unit = replace(plan.host[number], state=narrow)
     both = replace(plan, host={**plan.host, number: unit}, pasts={**plan.pasts, "held": narrow})
     says(graph, both, "less than its values need")
+
+
+def test_a_delay_past_the_last_step_is_mapped() -> None:
+    """What it gives is 0 everywhere, and so is what a map makes of it."""
+    b = GraphBuilder("integer", 3, "exact")
+    image = b.add(Frames(("f",), (2,)), name="image")
+    w = b.constant("w", np.array([[1, 2], [3, 4]], np.int8), ("k", "f"))
+    given = b.add(Contract(w, ("f",), ("k",)), [image], name="given")
+    past = b.add(Delay(3, "spike", ("k",), (2,), (0, 1)), name="past")
+    u = b.constant("u", np.array([[1, 2], [3, 4]], np.int8), ("k", "k"))
+    back = b.add(Contract(u, ("k",), ("k",)), [past], name="back")
+    level = b.constant("level", np.array(64))
+    fires = IntegerPopulation(level, decay=(1, 0), membrane=(-(1 << 20), 1 << 20))
+    spikes = b.add(fires, [b.add(Sum(), [given, back])], name="spikes")
+    b.close(past, spikes)
+    h = b.constant("h", np.array([[1, 1]], np.int8), ("o", "k"))
+    graph = b.finish(b.add(IntegerReadout(), [b.add(Contract(h, ("k",), ("o",)), [spikes])]))
+    verify(graph)
+    assert check_plan(graph, plan_units(graph, graph.steps)) == ()
+    given_images = np.array([[200, 3], [0, 90]], np.uint8)
+    same(interpret(graph, given_images, ALL), Simulator(graph, 1).run(given_images, ALL))
