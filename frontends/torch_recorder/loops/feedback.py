@@ -18,7 +18,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Past,
     leaves,
 )
-from snncc.frontends.torch_recorder.loops.neuron_algebra import MAPS
+from snncc.frontends.torch_recorder.loops.neuron_algebra import ELEMENTWISE, MAPS, Cycle
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
@@ -62,8 +62,24 @@ def _delayed(loop: Rolled) -> Iterator[tuple[Place, Inside, bool]]:
                 above[leaf.place] = _upstream(loop, leaf.place)
             around = place == leaf.place or place in above[leaf.place]
             module = loop.body[leaf.place].entry.name == NEURON
+            if not around and not module and _is_state_of_a_neuron(loop, place, leaf.place, above):
+                continue
             if not around or module or call.entry.name in MAPS:
                 yield place, leaf, around
+
+
+def _is_state_of_a_neuron(
+    loop: Rolled, place: Place, source: Place, above: Mapping[Place, set[Place]]
+) -> bool:
+    """Whether an elementwise call reads what goes on by itself and is no spikes: a synapse."""
+    if loop.body[place].entry.name not in ELEMENTWISE or source not in above[source]:
+        return False
+    cycle = [p for p in above[source] if source in _upstream(loop, p)]
+    try:
+        found = Cycle(loop, sorted(cycle, key=loop.order.__getitem__))
+    except NotRolled:
+        return False
+    return not found.gives_bits(source)
 
 
 def _upstream(loop: Rolled, place: Place) -> set[Place]:
