@@ -87,8 +87,7 @@ class Recorder(TorchFunctionMode):
         self.twins = Twins(solver)
         self.time_atom = time_atom
         self.batch_atom = batch_atom
-        self.steps: list[Step] = []
-        self.findings: list[Finding] = []
+        self.steps, self.findings = list[Step](), list[Finding]()
         self._values: dict[int, Value] = {}
         self._known: set[int] = set()
         self._watched: dict[int, weakref.ref[torch.Tensor]] = {}
