@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from chip_texts import SMALL, small_chip, small_program
 from executions import with_neurons
+from looped_programs import looped
 from random_programs import random_program
 
 from snncc.artifact import Program, save_program
@@ -20,6 +21,7 @@ from snncc.chips.rules.layer_cores import Job, matching
 from snncc.chips.rules.neurons import leak_of
 from snncc.chips.verdicts import Fit
 from snncc.cli.main import run
+from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.neuron_rule import Rounding
@@ -311,3 +313,10 @@ def convolving(shift: int, domain: tuple[int, int]) -> Graph:
     classes = b.constant("v", rng.integers(-9, 10, (3, 7, 4, 4)), ("k", "y", "x", "o"))
     answer = b.add(Contract(classes, ("y", "x", "o"), ("k",)), (spikes,), name="answer")
     return b.finish(b.add(IntegerReadout(), (answer,), name="readout"))
+
+
+def test_spikes_that_are_fed_back_are_said() -> None:
+    """Which layers lie behind which is not told where a delay reads a later one."""
+    with pytest.raises(SnnccError, match="unrolling has no form for delay") as caught:
+        Fitter(looped(0))
+    assert {finding.code for finding in caught.value.findings} == {"SNN040"}

@@ -7,7 +7,7 @@ import pytest
 import recurrent_networks as nets
 import torch
 from exact_models import RAW
-from loop_networks import FEATURES, STEPS, Body, Looped
+from loop_networks import FEATURES, STEPS, Body, Looped, running_sums
 from looped_answers import compiled_equal, findings_of
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
@@ -20,6 +20,7 @@ from snncc.frontends.torch_recorder.loops import trace as loops
 from snncc.frontends.torch_recorder.precision import in_double
 from snncc.ir.cycles import components
 from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.traced import Lif
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
@@ -178,3 +179,11 @@ def test_a_recurrent_network_is_compiled_with_images() -> None:
         wanted = net(torch.stack([x] * 5)).numpy()
     answers = program.run(pixels).logits
     assert np.abs(answers - wanted).mean() < 0.02
+
+
+def test_all_running_sums_are_the_answer() -> None:
+    """A sum of every step is the membrane of neurons that neither leak nor fire."""
+    graph = compiled_equal(running_sums).graph
+    (reads,) = graph.select(TracedNeuron)
+    assert isinstance(reads.op, TracedNeuron)
+    assert not reads.op.fires

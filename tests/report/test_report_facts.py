@@ -328,3 +328,13 @@ def test_answers_with_several_axes_are_no_classes() -> None:
     assert facts.answers is None
     assert any("several axes" in line for line in facts.not_judged)
     assert "Nobody can say here" in answers(facts).lines[0]
+
+
+def test_what_leads_back_is_drawn_back() -> None:
+    """A delay stands where what it feeds is, and what it reads of a later node goes up to it."""
+    inputs = {"image": [], "past": ["fires"], "fires": ["image", "past"]}
+    found = layout([*inputs], inputs)
+    assert found.centres["fires"][1] > found.centres["past"][1] == found.centres["image"][1]
+    (back,) = (arrow for arrow in found.arrows if arrow.target == "past")
+    assert back.source == "fires"
+    assert back.points[0][1] > back.points[-1][1]
