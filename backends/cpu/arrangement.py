@@ -77,6 +77,11 @@ def frame_stride(kind: ValueType) -> int:
     return count(kind.shape[1 + kind.names.index(TIME) :])
 
 
+def planes_of(kind: ValueType) -> int:
+    """How many planes of bits spikes or counts from 0 on lie in."""
+    return max(1, len(kind.planes))
+
+
 IMAGE = Image()
 Source = Arrangement | Image
 """How lies what a projection reads."""

@@ -264,7 +264,7 @@ class _Walk:
 
     def _tapped(self, part: Row, taps: Ints, lanes: int, first: int) -> Tapped:
         if part[f.P_KIND] == f.PLANE:
-            return Tapped(taps, 1, lambda places, step: self._frame(part, places, first + step))
+            return Tapped(taps, 1, 1, lambda at, step: self._frame(part, at, first + step))
         events = part[f.P_KIND] == f.EVENTS
         words = part[f.P_WORDS] if events else -(-lanes // 64)
         inputs = lanes
@@ -277,7 +277,7 @@ class _Walk:
             bits = self.shadow.bits(addresses, (step, part[f.P_STEP] // 8))
             return bits.reshape(len(rows), 64 * words)[:, :inputs]
 
-        return Tapped(taps, inputs, read)
+        return Tapped(taps, inputs, self.shadow.share(part[f.P_SOURCE]), read)
 
     def _frame(self, part: Row, places: Ints, step: int) -> Ints:
         planes, plane = self.meaning.planes, part[f.P_PLANE]

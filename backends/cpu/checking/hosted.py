@@ -8,7 +8,7 @@ digits the host adds up currents that the program does not name; their sum must 
 import numpy as np
 
 from snncc.backends.cpu.checking.exact import INT16, INT32, INT64, Ints, within
-from snncc.backends.cpu.checking.meaning import Meaning, Value
+from snncc.backends.cpu.checking.meaning import PROBES, Meaning, Value
 from snncc.backends.cpu.checking.neurons import arranged, check_membranes, require_equal
 from snncc.backends.cpu.checking.products import Span
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
@@ -76,12 +76,20 @@ def states_size(graph: Graph, name: str, op: IntegerNeuron, place: Place) -> int
 
 
 def copied(relay: Relay, shadow: Shadow, span: Span) -> None:
-    """Reads spikes as they lie, whosever they are, and writes them in the other lanes."""
+    """Reads spikes or counts as they lie, whosever they are, and writes them in other lanes."""
     source = relay.reads.type
-    require(source == relay.writes.type, "a copy of spikes is of another type")
-    probe = _bits(relay.reads, shadow, span)
+    require(source == relay.writes.type, "a copy is of another type")
+    found = _found(relay.reads, shadow, span, "what is copied")
+    _put(relay.writes, Value(found.probe, found.low, found.high), shadow, Span(0, span.count))
+
+
+def _found(place: Place, shadow: Shadow, span: Span, what: str) -> Numbers:
+    """What lies in a place of bits or of integers."""
+    if place.form is not Form.BITS:
+        return loaded(place, shadow, span, what)
+    probe = _bits(place, shadow, span)
     zero = np.zeros_like(probe)
-    _put(relay.writes, Value(probe, zero, zero + 1), shadow, Span(0, span.count))
+    return Numbers(probe, zero, zero + ((1 << place.planes) - 1))
 
 
 def fed_by(
@@ -95,11 +103,7 @@ def fed_by(
         require(isinstance(graph[name].op, Frames), f"{what} is no image")
         value = meaning.values[name]
         return Numbers(value.probe, value.low, value.high)
-    if place.form is Form.BITS:
-        probe = _bits(place, shadow, span)
-        found = Numbers(probe, np.zeros_like(probe), np.ones_like(probe))
-    else:
-        found = loaded(place, shadow, span, what)
+    found = _found(place, shadow, span, what)
     if name in graph.by_name:
         require_equal(found, meaning.values[name], span.first if kind.temporal else 0, what)
     return found
@@ -139,12 +143,20 @@ def written(place: Place, node: Node, meant: Value, shadow: Shadow, span: Span) 
 
 
 def _bits(place: Place, shadow: Shadow, span: Span) -> Ints:
-    """Probes of spikes, [steps, *axes without time]."""
+    """Probes of spikes or of counts, [steps, *axes without time]."""
+    require(place.planes >= 1, "counts have no plane")
+    planes = [_plane(place, shadow, span, plane) << plane for plane in range(place.planes)]
+    return np.asarray(sum(planes), np.int64)
+
+
+def _plane(place: Place, shadow: Shadow, span: Span, plane: int) -> Ints:
+    """Probes of one plane."""
     lay, steps = place.arrangement, span.count if place.type.temporal else 1
     require(lay.lanes <= 64 * lay.words, "rows of spikes are shorter than what is read of them")
     found: list[Ints] = []
     for step in range(steps):
-        rows = place.at + step * place.step + np.arange(lay.row_count) * place.row
+        start = place.at + plane * place.plane + step * place.step
+        rows = start + np.arange(lay.row_count) * place.row
         words = rows[:, None] + 8 * np.arange(lay.words)
         bits = shadow.bits(words, (step, lay.row_count * lay.words))
         found.append(bits.reshape(lay.row_count, 64 * lay.words)[:, : lay.lanes])
@@ -156,7 +168,7 @@ def _bits(place: Place, shadow: Shadow, span: Span) -> Ints:
 
 
 def _put(place: Place, value: Value, shadow: Shadow, span: Span) -> None:
-    """Writes spikes of these steps as rows of bits."""
+    """Writes spikes or counts of these steps as rows of bits."""
     lay = place.arrangement
     names = (TIME, *(name for name in place.type.names if name != TIME))
     require(set(names) == {TIME, *lay.rows, lay.lane} - {""}, "spikes lie along other axes")
@@ -165,6 +177,19 @@ def _put(place: Place, value: Value, shadow: Shadow, span: Span) -> None:
         probe = probe[np.minimum(span.first + np.arange(span.count), len(probe) - 1)]
     wanted = 8 * lay.words * lay.row_count if place.type.temporal else 0
     require(place.step == wanted, "steps of spikes do not follow each other")
-    padded = np.zeros((*probe.shape[:2], 64 * lay.words), np.int64)
-    padded[..., : lay.lanes] = probe
-    shadow.put_bits(place.at, padded.reshape(-1, 64), lay.lanes)
+    most, count = int(value.high.max(initial=0)), place.planes
+    require(int(value.low.min(initial=0)) >= 0, "planes of bits have no sign")
+    require(most >> count == 0, f"{count} planes of bits hold no {most}")
+    for plane, each in enumerate(_planes_of(probe, count)):
+        padded = np.zeros((*probe.shape[:2], 64 * lay.words), np.int64)
+        padded[..., : lay.lanes] = each
+        share = 1 if plane else most - (1 << count) + 2
+        shadow.put_bits(place.at + plane * place.plane, padded.reshape(-1, 64), lay.lanes, share)
+
+
+def _planes_of(probe: Ints, count: int) -> list[Ints]:
+    """Probes of planes that add up to the probe of a count, each shifted by its number."""
+    random = np.random.default_rng(list(np.ascontiguousarray(probe[:1, :1]).tobytes()))
+    upper = [random.integers(1, PROBES, probe.shape, np.int64) for _ in range(1, count)]
+    rest = probe - sum(each << (1 + number) for number, each in enumerate(upper))
+    return [np.asarray(rest, np.int64), *upper]

@@ -33,17 +33,20 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Spikes:
-    """Spikes of a population in the working memory.
+    """Spikes, or one plane of counts, in the working memory.
 
     Attributes:
         place: of the first word.
         words: probes in place of bits, [steps * rows * words of a row, 64].
         lanes: bits in use of every row.
+        share: how often the lowest plane counts in intervals, so that all planes together count as
+            often as the counts are large: less than planes of as many bits could.
     """
 
     place: int
     words: Ints
     lanes: int
+    share: int = 1
 
 
 class Shadow:
@@ -102,12 +105,12 @@ class Shadow:
             self._read[places + each] = True
         return Numbers(self._probe[places], self._ends[0][places], self._ends[1][places])
 
-    def put_bits(self, place: int, words: Ints, lanes: int) -> None:
+    def put_bits(self, place: int, words: Ints, lanes: int, share: int = 1) -> None:
         """Writes rows of spikes, int64 [words, 64]: a probe in place of every bit of `lanes`."""
         places = self._region(place, 8 * len(words), "spikes")
         base = self._serial()
         self._write(places, base + BITS, "spikes")
-        self._bits[base + BITS] = Spikes(place, words, lanes)
+        self._bits[base + BITS] = Spikes(place, words, lanes, share)
 
     def bits(self, addresses: Ints, steps: tuple[int, int]) -> Ints:
         """Reads words of spikes: [..., 64] probes.
@@ -140,12 +143,20 @@ class Shadow:
 
         Bits above them are never set.
         """
+        found = self._spikes_at(address)
+        require(row == 8 * -(-found.lanes // 64), "rows of spikes are not as long as it reads them")
+        return found.lanes - 8 * ((address - found.place) % row)
+
+    def share(self, address: int) -> int:
+        """How often what lies there counts in intervals."""
+        return self._spikes_at(address).share
+
+    def _spikes_at(self, address: int) -> Spikes:
         (place,) = self._places(np.array([address]), 8, "spikes that are read")
         found = self._bits.get(int(self._mark[place]))
         if found is None:
             raise Wrong("it reads spikes where those of no population lie (any more)")
-        require(row == 8 * -(-found.lanes // 64), "rows of spikes are not as long as it reads them")
-        return found.lanes - 8 * ((address - found.place) % row)
+        return found
 
     def keep(self, place: int, size: int, again: int | None, what: str) -> int:
         """Takes a region that nobody else may write; `again` is what an earlier call gave."""

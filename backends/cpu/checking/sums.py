@@ -24,11 +24,13 @@ class Tapped:
     Attributes:
         taps: [rows, taps, 2]: source row or pixel, weight row.
         inputs: how many inputs of a tap can be active: lanes of the source, or 1.
+        share: how often its interval counts: see `shadow.Spikes`.
         read: the probes of source rows or pixels (all of them inside), [..., inputs], at a step.
     """
 
     taps: Ints
     inputs: int
+    share: int
     read: Callable[[Ints, int], Ints]
 
 
@@ -51,7 +53,9 @@ def projected(part: Row, tapped: list[Tapped], weights: list[Ints], steps: int, 
     rows = len(tapped[0].taps)
     probe = np.zeros((steps, rows, lanes), np.int64)
     ends = np.zeros((2, len(weights), rows, lanes), np.int64)
+    shared = np.zeros_like(ends)
     for each in tapped:
+        before = ends.copy()
         _check_taps(each, weights[0], part, what)
         for chosen, begins in _alike(each.taps[..., 1]):
             sources = each.taps[chosen, :, 0]
@@ -72,9 +76,10 @@ def projected(part: Row, tapped: list[Tapped], weights: list[Ints], steps: int, 
                     some = slice(first, first + size)
                     x = _inputs(each, sources[some], step)
                     probe[step, chosen[some]] += _sum(x, block, masked)
+        shared += each.share * (ends - before)
     narrow = part[f.P_WIDE] == 0 and part[f.P_KIND] != f.MASKED_LANES
     within(ends[0], ends[1], INT16 if narrow else INT32, f"the accumulator of {what}")
-    return Numbers(probe, ends[0], ends[1])
+    return Numbers(probe, shared[0], shared[1])
 
 
 def _check_taps(tapped: Tapped, weights: Ints, part: Row, what: str) -> None:

@@ -16,6 +16,7 @@ class Part:
         weights: [steps or 1, weight rows, lanes], MASKED: [steps or 1, weights, 1].
         first_word, words: which 64-bit words of a source row; of PLANE, 1 when the weight rows of
             the taps follow each other.
+        plane: which bit of a pixel, or plane of counts.
         wide: whether sums need more than 16 bits, or weights more than 8.
         reach: no partial sum is larger, of either sign.
         inputs: how many weight rows a tap selects from.

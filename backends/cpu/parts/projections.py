@@ -13,7 +13,14 @@ from itertools import pairwise
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import Arrangement, Image, NotExpressible, Places, Source
+from snncc.backends.cpu.arrangement import (
+    Arrangement,
+    Image,
+    NotExpressible,
+    Places,
+    Source,
+    planes_of,
+)
 from snncc.backends.cpu.parts.bounds import sum_bounds
 from snncc.backends.cpu.parts.listing import MOST_INPUTS, shares_to_list
 from snncc.backends.cpu.parts.part import Part
@@ -58,10 +65,11 @@ def parts_of(graph: Graph, node: Node, source: Source, unit: Arrangement) -> lis
         part = _measured(share, unit)
         if isinstance(source, Image):
             found += [_plane(part, *plane) for plane in graph[node.inputs[0]].type.planes]
-        elif part.wide and weights.dtype == np.int8 and kind == f.EVENTS:
-            found += _split(part)
-        else:
-            found.append(part)
+            continue
+        split = part.wide and weights.dtype == np.int8 and kind == f.EVENTS
+        pieces = _split(part) if split else [part]
+        bits = planes_of(graph[node.inputs[0]].type)
+        found += [replace(piece, plane=bit) for bit in range(bits) for piece in pieces]
     return found
 
 

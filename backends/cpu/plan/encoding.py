@@ -167,7 +167,8 @@ class _Encoder:
             step = frame_stride(self.graph[part.source].type)
         else:
             source = self.values[part.source]
-            row, step, place = source.row, source.step, source.at + 8 * part.first_word
+            row, step = source.row, source.step
+            place = source.at + part.plane * source.plane + 8 * part.first_word
         dtype = np.int32 if part.wide else np.int8
         weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
         if part.kind == f.MASKED_LANES:

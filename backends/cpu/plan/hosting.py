@@ -2,11 +2,9 @@
 
 Compiled units have registers of 32 bits and lanes that never change places. A node that needs more
 is computed by the interpreter, in the plan's memory, between compiled units; so is every node of a
-loop. Other projections of spikes
-and images are never among them: they are split until they fit (`narrow_projections`,
-`listing`),
-and read a copy of their spikes in other lanes where the lanes do not suit them. Those of counts
-that the program makes are.
+loop. Other projections of spikes, images and counts from 0 on
+are never among them: they are split until they fit (`narrow_projections`, `listing`),
+and read a copy of their source in other lanes where the lanes do not suit them.
 """
 
 from snncc.ir import Array, Graph, Kind, Node
@@ -34,8 +32,9 @@ def hosted(graph: Graph) -> dict[str, str]:
         if node.name in found or isinstance(node.op, Frames | IntegerReadout):
             continue
         if isinstance(node.op, Contract | Convolve):
-            if reads_a_count(graph, node):
-                found[node.name] = f"it reads {node.inputs[0]}, a count that is no image"
+            source = graph[node.inputs[0]]
+            if shift_of(graph, node) is None and has_no_planes(source):
+                found[node.name] = f"it reads {source.name}, counts below 0 or of many bits"
             continue
         reason = _reason_against(graph, node)
         wide = [name for name in node.inputs if is_wide(graph[name])]
@@ -46,10 +45,32 @@ def hosted(graph: Graph) -> dict[str, str]:
     return found
 
 
-def reads_a_count(graph: Graph, node: Node) -> bool:
-    """Whether a node reads a count that the program makes: only of images there are planes."""
-    source = graph[node.inputs[0]]
-    return source.type.kind is Kind.COUNT and not isinstance(source.op, Frames)
+def has_no_planes(source: Node) -> bool:
+    """Whether what a projection reads is a count of the program's that has no planes in memory."""
+    if source.type.kind is not Kind.COUNT or isinstance(source.op, Frames):
+        return False
+    low, _ = source.type.range or (-1, 0)
+    return low < 0 or is_wide(source)
+
+
+def shift_of(graph: Graph, node: Node) -> int | None:
+    """By how many places a projection only shifts a count of 32 bits; None where it does more."""
+    op, source = node.op, graph[node.inputs[0]]
+    if not isinstance(op, Contract) or isinstance(source.op, Frames):
+        return None
+    if source.type.kind is not Kind.COUNT or is_wide(source) or is_wide(node):
+        return None
+    weight = graph.constants[op.weight.name]
+    if op.into or op.out or op.summed or op.shared or weight.size != 1:
+        return None
+    factor = int(weight.reshape(()))
+    shift = factor.bit_length() - 1
+    return shift if factor == 1 << max(0, shift) and shift <= MOST_SHIFT else None
+
+
+def read_by_planes(graph: Graph, node: Node) -> bool:
+    """Whether a projection selects weights with a count, plane by plane."""
+    return isinstance(node.op, Contract | Convolve) and shift_of(graph, node) is None
 
 
 def is_wide(node: Node) -> bool:

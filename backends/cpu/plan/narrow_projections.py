@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from snncc.backends.cpu.arrangement import NotExpressible
-from snncc.backends.cpu.plan.hosting import INT32, is_wide, reads_a_count
+from snncc.backends.cpu.plan.hosting import INT32, has_no_planes, is_wide
 from snncc.ir import Array, Graph, Node
 from snncc.ir.cycles import arranged, components
 from snncc.ir.dialects.projections import Contract, Convolve, Sum
@@ -55,7 +55,7 @@ def narrowed(graph: Graph) -> Graph:
 
 def _is_too_wide(graph: Graph, node: Node) -> bool:
     op = node.op
-    if not isinstance(op, Contract | Convolve) or reads_a_count(graph, node):
+    if not isinstance(op, Contract | Convolve) or has_no_planes(graph[node.inputs[0]]):
         return False
     weight = graph.constants[op.weight.name]
     return is_wide(node) or max(-int(weight.min(initial=0)), int(weight.max(initial=0))) > INT32

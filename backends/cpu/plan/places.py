@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.arrangement import Arrangement, planes_of
 from snncc.ir import TIME, Array, Axis, Context, Kind, ValueType
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.neurons import STATE
@@ -19,7 +19,7 @@ class Form(StrEnum):
     """What the elements of a value are in memory."""
 
     IMAGE = "image"  # the image itself, outside the working memory
-    BITS = "bits"  # one bit each, in rows of 64-bit words
+    BITS = "bits"  # one bit each, in rows of 64-bit words; of counts, plane after plane of these
     INTEGERS = "integers"  # signed, of 2, 4 or 8 bytes
 
 
@@ -31,10 +31,11 @@ class Place:
         type: of the value.
         form: what its elements are.
         at: bytes from the start of the working memory to the first element.
-        size: of integers, bytes of an element.
+        size: of integers, bytes of an element; of bits, bytes of a plane.
         strides: in bytes; of integers by axis of the type, of bits of the steps and rows alone.
             A value that is the same at every step has the stride 0 over time.
         bits: how bits lie.
+        planes: how many of them an element has; plane j counts 2^j.
     """
 
     type: ValueType
@@ -43,6 +44,7 @@ class Place:
     size: int = 0
     strides: Mapping[str, int] = field(default_factory=dict[str, int])
     bits: Arrangement | None = None
+    planes: int = 1
 
     @property
     def row(self) -> int:
@@ -53,6 +55,11 @@ class Place:
     def step(self) -> int:
         """Bytes from one step to the next; 0 where all steps are the same."""
         return self.strides.get(TIME, 0)
+
+    @property
+    def plane(self) -> int:
+        """Bytes from one plane to the next; memory and plan hold the same steps."""
+        return self.size
 
     @property
     def arrangement(self) -> Arrangement:
@@ -75,10 +82,19 @@ class Place:
         if self.form is Form.INTEGERS:
             return self.view(memory, first, last)
         lay = self.arrangement
-        packed = self._rows(memory, first, last)
-        bits = np.unpackbits(packed, axis=1, count=lay.lanes, bitorder="little")
+        bits = self._unpacked(memory, first, last, 0)
+        if self.planes > 1:
+            bits = bits.astype(np.uint8 if self.planes <= 8 else np.int64)
+            for plane in range(1, self.planes):
+                more = self._unpacked(memory, first, last, plane)
+                bits |= more.astype(bits.dtype) << plane
         grid: Array = bits.reshape(*self._steps(first, last), *lay.sizes, *self._lane)
         return grid.transpose([self._names.index(name) for name in self.type.names])
+
+    def _unpacked(self, memory: Array, first: int, last: int, plane: int) -> Array:
+        """One plane as uint8, [steps * rows, lanes]."""
+        packed, lanes = self.packed(memory, first, last, plane), self.arrangement.lanes
+        return np.unpackbits(packed, axis=1, count=lanes, bitorder="little")
 
     def write(self, memory: Array, value: Array, first: int, last: int) -> None:
         """Puts a value, [*axes of its type], where `read` finds it."""
@@ -87,12 +103,14 @@ class Place:
         if self.form is Form.INTEGERS:
             self.view(memory, first, last)[...] = value
             return
-        packed = self._rows(memory, first, last)
         grid = value.transpose([self.type.names.index(name) for name in self._names])
-        flat = grid.reshape(len(packed), self.arrangement.lanes)
-        bits = np.packbits(flat != 0, axis=1, bitorder="little")
-        packed[:, : bits.shape[1]] = bits
-        packed[:, bits.shape[1] :] = 0
+        flat = grid.reshape(-1, self.arrangement.lanes)
+        for plane in range(self.planes):
+            packed = self.packed(memory, first, last, plane)
+            each = flat != 0 if self.planes == 1 else flat & (1 << plane)
+            bits = np.packbits(each, axis=1, bitorder="little")
+            packed[:, : bits.shape[1]] = bits
+            packed[:, bits.shape[1] :] = 0
 
     def view(self, memory: Array, first: int, last: int) -> Array:
         """Integers as they lie, [*axes of the type]: what is written there stays."""
@@ -101,9 +119,10 @@ class Place:
         start = self.at + first * self.step
         return np.ndarray(shape, f"i{self.size}", memory.data, start, strides)
 
-    def _rows(self, memory: Array, first: int, last: int) -> Array:
-        """Rows of bits of these steps, [steps * rows, bytes of a row]."""
-        rows, start = self.arrangement.row_count, self.at + first * self.step
+    def packed(self, memory: Array, first: int, last: int, plane: int = 0) -> Array:
+        """Rows of one plane's bits of these steps, [steps * rows, bytes of a row], as they lie."""
+        rows = self.arrangement.row_count
+        start = self.at + plane * self.plane + first * self.step
         steps = last - first if self.type.temporal else 1
         return memory[start : start + steps * rows * self.row].reshape(-1, self.row)
 
@@ -140,11 +159,12 @@ class Population:
     state: Place | None
 
 
-def bits_at(type: ValueType, at: int, arrangement: Arrangement) -> Place:
-    """Spikes that begin at an address."""
-    row = 8 * arrangement.words
-    strides = {TIME: row * arrangement.row_count if type.temporal else 0}
-    return Place(type, Form.BITS, at, 0, strides, arrangement)
+def bits_at(type: ValueType, at: int, arrangement: Arrangement, steps: int = 1) -> Place:
+    """Spikes, or counts plane by plane, that begin at an address; so many steps lie in memory."""
+    step = 8 * arrangement.words * arrangement.row_count
+    strides = {TIME: step if type.temporal else 0}
+    plane = step * (steps if type.temporal else 1)
+    return Place(type, Form.BITS, at, plane, strides, arrangement, planes_of(type))
 
 
 def integers_at(type: ValueType, at: int, size: int) -> Place:

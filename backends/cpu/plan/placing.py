@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.arrangement import Arrangement, planes_of
 from snncc.backends.cpu.plan.currents import bytes_of, layout_of, root_of
 from snncc.backends.cpu.plan.hosting import is_wide, membrane_bytes
 from snncc.backends.cpu.plan.memory import place_buffers
@@ -74,7 +74,7 @@ def place_values(
             buffers.keep(f"state {node.name}", size)
     places, memory = buffers.places(stateful)
     values = {
-        key: bits_at(units.types[key], places[f"spikes {key}"], lay)
+        key: bits_at(units.types[key], places[f"spikes {key}"], lay, steps)
         for key, lay in units.spikes.items()
     }
     for name in units.stored:
@@ -133,7 +133,8 @@ class _Buffers:
         self._touch(graph[graph.output].inputs[0], len(units.units))
         for key, lay in units.spikes.items():
             timed = steps if units.types[key].temporal else 1
-            self.sizes[f"spikes {key}"] = timed * lay.row_count * 8 * lay.words
+            planes = planes_of(units.types[key])
+            self.sizes[f"spikes {key}"] = planes * timed * lay.row_count * 8 * lay.words
         for buffer in [name for name in self.lives if name.startswith("current ")]:
             node = graph[buffer.removeprefix("current ")]
             timed = steps if node.type.temporal else 1

@@ -12,7 +12,7 @@ from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
 from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
 from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
-from snncc.backends.cpu.plan.hosting import hosted
+from snncc.backends.cpu.plan.hosting import hosted, read_by_planes, shift_of
 from snncc.backends.cpu.plan.narrow_projections import narrowed
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
@@ -71,6 +71,8 @@ class _Splitter:
         self.copies: dict[tuple[str, str], str] = {}
         parts = (part.nodes for part in components(graph) if part.cyclic)
         self.loops = {node.name: nodes for nodes in parts for node in nodes}
+        moved = {node.name: shift_of(graph, node) for node in graph.select(Contract)}
+        self.shifts = {name: by for name, by in moved.items() if by is not None}
         self.uses: dict[str, int] = {}
         for node in graph.nodes:
             for name in node.inputs:
@@ -133,7 +135,9 @@ class _Splitter:
         return names[-1] if names else ""
 
     def _lanes(self, node: Node, found: list[str]) -> None:
-        if isinstance(node.op, Contract | Convolve) and node.name not in self.host:
+        if node.name in self.shifts:
+            self._lanes(self.graph[node.inputs[0]], found)
+        elif isinstance(node.op, Contract | Convolve) and node.name not in self.host:
             found.append(lane_of(node, self._source(node)))
         elif node.name in self.stored:
             found.append(self.stored[node.name].lane)
@@ -158,15 +162,24 @@ class _Splitter:
     def _read_by(self, node: Node) -> str:
         """What a projection reads: its source, or a copy of it in lanes that suit it better."""
         name, op = node.inputs[0], node.op
-        if isinstance(self.graph[name].op, Frames) or not isinstance(op, Convolve):
+        if isinstance(self.graph[name].op, Frames):
             return name
-        if self.spikes[name].lane not in (op.height, op.width):
+        if name not in self.spikes:
+            self._need(self.graph[name])
+        lane = (self.spikes.get(name) or self.stored[name]).lane
+        if isinstance(op, Convolve) and lane in (op.height, op.width):
+            lane = op.channel
+        if name in self.spikes and lane == self.spikes[name].lane:
             return name
-        wanted = (name, op.channel)
+        return self._copy(name, lane)
+
+    def _copy(self, name: str, lane: str) -> str:
+        """A copy of spikes, or of the planes of counts, in other lanes."""
+        wanted = (name, lane)
         if wanted not in self.copies:
-            copy = self._unused(f"{name} along {op.channel}")
+            copy = self._unused(f"{name} along {lane}")
             kind = self.graph[name].type
-            self.spikes[copy], self.types[copy] = arrange(kind, op.channel), kind
+            self.spikes[copy], self.types[copy] = arrange(kind, lane), kind
             self.units.append(Unit(copy, self.spikes[copy], kind.temporal, copies=name))
             self.copies[wanted] = copy
         return self.copies[wanted]
@@ -179,13 +192,24 @@ class _Splitter:
         if node.name in self.types:
             return
         for name in node.inputs:
-            if self.graph[name].type.kind is Kind.CURRENT:
-                self._need(self.graph[name])
+            self._need_number(self.graph[name])
         unit = Unit(node.name, arrange(node.type, self._host_lane(node)), node.type.temporal)
         unit.host = node
         self.units.append(unit)
-        lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
+        lies = self.spikes if self._in_bits(node) else self.stored
         lies[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _need_number(self, node: Node) -> None:
+        """Sees to it that what a host unit reads is stored, where it is no spikes."""
+        if node.type.kind is not Kind.SPIKE and not isinstance(node.op, Frames):
+            self._need(node)
+
+    def _in_bits(self, node: Node) -> bool:
+        """Whether what the host makes lies in bits: spikes, and counts that only select weights."""
+        if node.type.kind is not Kind.COUNT:
+            return node.type.kind is Kind.SPIKE
+        compiled = [n for n in self.graph.readers[node.name] if n.name not in self.host]
+        return bool(compiled) and all(read_by_planes(self.graph, n) for n in compiled)
 
     def _loop(self, nodes: tuple[Node, ...]) -> None:
         """The interpreter computes a loop step by step; every population counts in its own unit."""
@@ -194,8 +218,8 @@ class _Splitter:
         if fires[0].name in self.types:
             return
         for name in dict.fromkeys(name for node in nodes for name in node.inputs):
-            if name not in own and self.graph[name].type.kind is Kind.CURRENT:
-                self._need(self.graph[name])
+            if name not in own:
+                self._need_number(self.graph[name])
         for node in nodes:
             outside = any(each.name not in own for each in self.graph.readers[node.name])
             if outside or node in fires:
@@ -229,13 +253,15 @@ class _Splitter:
             return True
         if node.type.temporal != unit.timed:
             return True
-        if isinstance(node.op, Contract | Convolve):
+        if isinstance(node.op, Contract | Convolve) and node.name not in self.shifts:
             lane = lane_of(node, self._source(node))
             return lane != unit.arrangement.lane or self._dense(node) is not None
         return False
 
     def _dense(self, node: Node) -> DenseSum | None:
         if node.name not in self.dense or not isinstance(node.op, Contract | Convolve):
+            return None
+        if node.name in self.shifts:
             return None
         if node.name not in self.sums:
             unit = arrange(node.type, self._lane(node))
@@ -276,7 +302,7 @@ class _Splitter:
         """Stores, before the unit, what it cannot compute itself."""
         if self._is_stored(node, unit) and not self._is_here(node, unit):
             self._need(node)
-        elif isinstance(node.op, Sum | Gain):
+        elif isinstance(node.op, Sum | Gain) or node.name in self.shifts:
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
 
@@ -286,6 +312,10 @@ class _Splitter:
         return register + 1
 
     def _compute(self, unit: Unit, node: Node, register: int, shift: int, adds: bool) -> None:
+        if node.name in self.shifts:
+            count, more = self.graph[node.inputs[0]], self.shifts[node.name]
+            self._emit(unit, count, register, shift + more, adds)
+            return
         match node.op:
             case Contract() | Convolve():
                 for part in parts_of(self.graph, node, self._source(node), unit.arrangement):
@@ -320,7 +350,7 @@ class _Splitter:
             self._need_concat(node, node.op)
             return
         unit = Unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
-        if isinstance(node.op, Sum | Gain):
+        if isinstance(node.op, Sum | Gain) or node.name in self.shifts:
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
         unit.dense = self._dense(node)
