@@ -43,6 +43,7 @@ def loihi_lava() -> Profile:
         lower=_lower,
         limits=loihi_findings,
         storage=STORAGE,
+        counts=False,
     )
 
 

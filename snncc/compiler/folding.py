@@ -60,13 +60,14 @@ def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) 
         bits: names of what no pass has a form for but is known to be 0 or 1 (for a verdict).
     """
     means, stds = options.normalization
+    profile = profile_named(options.profile)
     passes: tuple[Pass, ...] = (
         ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
-        PushProjectionsToSpikes(),
+        PushProjectionsToSpikes(profile.counts),
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),
     )
-    return (*passes, *profile_named(options.profile).passes(options))
+    return (*passes, *profile.passes(options))
 
 
 def before_thresholds(spiking: Graph, events: Sequence[PassEvent]) -> Graph:

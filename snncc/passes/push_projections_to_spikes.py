@@ -14,6 +14,7 @@ from snncc.ir.dialects.spiking import Affine, Opaque
 from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.types import TIME
 from snncc.passes.compose_maps import compose
+from snncc.passes.counts_of_spikes import CountsOfSpikes
 from snncc.passes.dense_map import DenseMap, NotComposable, scattered
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -26,15 +27,21 @@ class PushProjectionsToSpikes:
     """W(a*x + d) = (W*a)x + Wd; W(x1 + x2) = Wx1 + Wx2; W[x1; x2] = W1 x1 + W2 x2; W(Vx) = (WV)x.
 
     After it the input's normalisation sits in the first projection (with a bias of its own for
-    every border position), a BatchNorm on spikes and a mean over space in the readout's, counts of
-    spikes are distributed over their sources, and concatenated spikes are several projections.
+    every border position), a BatchNorm on spikes and a mean over space in the readout's, sums of
+    spikes are counts that one projection reads, and concatenated spikes are several projections.
+
+    Attributes:
+        counts: whether a projection may read counts; otherwise it is distributed over the spikes
+            that are added, with the same weights for each.
     """
 
     name: ClassVar[str] = "push_projections_to_spikes"
+    counts: bool = True
 
     def run(self, graph: Graph) -> PassResult:
         """Pushes; every projection that still reads a real current is refused (SNN030)."""
         rewriter = Rewriter(graph)
+        counts = CountsOfSpikes(rewriter) if self.counts else None
         held: set[str] = set()
         findings: list[Finding] = []
         notes: list[Note] = []
@@ -43,7 +50,7 @@ class PushProjectionsToSpikes:
             if not isinstance(node.op, Contract | Convolve):
                 rewriter.value[node.name] = rewriter.emit(node, node.op, *sources)
                 continue
-            push = _Push(rewriter, node, held)
+            push = _Push(rewriter, node, held, counts)
             try:
                 rewriter.value[node.name] = push.apply(node.op, sources[0])
             except NotComposable as error:
@@ -94,9 +101,12 @@ def _real_current(node: Node, reason: str) -> Finding:
 class _Push:
     """One projection on its way to the spikes."""
 
-    def __init__(self, rewriter: Rewriter, site: Node, held: set[str]) -> None:
+    def __init__(
+        self, rewriter: Rewriter, site: Node, held: set[str], counts: CountsOfSpikes | None
+    ) -> None:
         self.rewriter = rewriter
         self.held = held
+        self.counts = counts
         self.new = rewriter.new
         self.site = site
         self.through: list[str] = []
@@ -115,6 +125,9 @@ class _Push:
             return self.rewriter.emit(self.site, op, source)
         self.through.append(node.op.mnemonic)
         self.passed.append(source)
+        count = self.counts and self.counts.of(source)
+        if count is not None:
+            return self.rewriter.emit(self.site, op, count)
         match node.op:
             case Affine():
                 return self.affine(op, node, node.op)

@@ -58,6 +58,7 @@ class Profile:
         lower: the pass that writes integers, for rounded weights of so many bits at most.
         limits: what of a program breaks the profile's limits; none where it fits.
         storage: how constants of neurons are stored, for the fold proof; None: as they are.
+        counts: whether what a synapse reads may be a count; otherwise it is one bit.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Profile:
     lower: Callable[[Rounded, int], LoweringPass]
     limits: Callable[[Graph], tuple[Finding, ...]]
     storage: Storage | None = None
+    counts: bool = True
 
     def gain_for(self, choices: Choices) -> str:
         """What becomes of a BatchNorm that cannot be folded: "shift-add" or "unshared"."""
