@@ -1,7 +1,8 @@
-"""Units that the host computes: inputs read from a plan's memory, the interpreter, written back."""
+"""Units that the host computes: in the plan's memory, fast, or as the interpreter does."""
 
 import numpy as np
 
+from snncc.backends.cpu.host.table import computed
 from snncc.backends.cpu.plan.host import HostUnit
 from snncc.backends.cpu.plan.places import Place
 from snncc.ir import TIME, Array, Graph
@@ -51,6 +52,8 @@ class HostLayer:
         self, program: Graph, memory: Array, image: Array, first: int, last: int, begins: bool
     ) -> int:
         unit, node = self.unit, program[self.unit.node.name]
+        if computed(unit, memory, first, last):
+            return 0  # none of these ops is a population
         sources = [wide(place.read(memory, image, first, last))[None] for place in unit.reads]
         state = None if unit.state is None else kept_in(unit.state, memory)
         start = None if state is None or begins else state[None].astype(np.int64)

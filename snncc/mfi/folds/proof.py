@@ -105,7 +105,7 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = scales.exponent[node.name]
             case Gain():
                 found[node.name] = scales.gain_exponent
-            case Sum(shifts=shifts):
+            case Sum(shifts=shifts) if node.inputs[0] in found:  # counts are exact
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
             case Concat() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]

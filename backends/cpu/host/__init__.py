@@ -1,0 +1,1 @@
+"""What the host computes fast: on words of 64 spikes, or on integers as they lie in memory."""
