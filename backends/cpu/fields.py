@@ -31,8 +31,9 @@ MASKED_LANES = 3  # the same with a weight of its own for every lane
     P_INPUTS,  # weight rows of a tile
     P_PLANE,  # which bit of a pixel
     P_WIDE,  # 1: weights and sums are int32, 0: int8 and int16
+    P_MADE,  # 1: the weights are rows in the working memory, which the program has made
     P_SIZE,
-) = range(13)
+) = range(14)
 
 # An op: what happens to a unit's registers at every step.
 PROJECT = 0  # dst (+)= part << shift

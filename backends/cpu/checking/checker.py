@@ -258,9 +258,26 @@ class _Walk:
         require(kinds <= {f.EVENTS, f.PLANE, *MASKED}, "a part of no known kind")
         require(count == 1 or kinds == {f.EVENTS}, "parts are added up that are no lists")
         tapped = [self._tapped(p, self.block.taps(p, rows), lanes, first) for p in parts]
+        if part[f.P_MADE]:
+            return self._selected(unit, part, tapped[0], shape, f"part {begin}")
         banks = range(first, first + steps) if part[f.P_WEIGHT_STEP] else (0,)
         weights = [self.block.weights(part, t, lanes, unit[f.U_TILE]) for t in banks]
         return projected(part, tapped, weights, steps, lanes, f"part {begin}")
+
+    def _selected(
+        self, unit: Row, part: Row, tapped: Tapped, shape: tuple[int, int, int], what: str
+    ) -> Numbers:
+        """A sum of rows in the working memory, which lie one after the other in whole groups."""
+        steps, _, lanes = shape
+        right = part[f.P_KIND] == f.EVENTS and part[f.P_WIDE] == 1 and lanes <= unit[f.U_TILE]
+        require(right, f"{what} selects rows that are no lists of 32 bits")
+        padded = -(-lanes // f.GROUP) * f.GROUP
+        rows, stride = part[f.P_INPUTS], part[f.P_WEIGHT_STEP]
+        one = 4 * (np.arange(rows)[:, None] * padded + np.arange(lanes))
+        times = range(steps if stride else 1)
+        found = [self.shadow.load(part[f.P_WEIGHTS] + t * stride + one, 4) for t in times]
+        ends = [(each.low, each.high) for each in found]
+        return projected(part, [tapped], [each.probe for each in found], steps, lanes, what, ends)
 
     def _tapped(self, part: Row, taps: Ints, lanes: int, first: int) -> Tapped:
         if part[f.P_KIND] == f.PLANE:

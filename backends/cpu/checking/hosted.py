@@ -80,7 +80,11 @@ def copied(relay: Relay, shadow: Shadow, span: Span) -> None:
     source = relay.reads.type
     require(source == relay.writes.type, "a copy is of another type")
     found = _found(relay.reads, shadow, span, "what is copied")
-    _put(relay.writes, Value(found.probe, found.low, found.high), shadow, Span(0, span.count))
+    value = Value(found.probe, found.low, found.high)
+    if relay.writes.form is Form.BITS:
+        _put(relay.writes, value, shadow, Span(0, span.count))
+    else:
+        _store(relay.writes, value, shadow, Span(0, span.count))
 
 
 def _found(place: Place, shadow: Shadow, span: Span, what: str) -> Numbers:
@@ -131,6 +135,11 @@ def written(place: Place, node: Node, meant: Value, shadow: Shadow, span: Span) 
     if place.form is Form.BITS:
         _put(place, meant, shadow, span)
         return
+    _store(place, meant, shadow, span)
+
+
+def _store(place: Place, meant: Value, shadow: Shadow, span: Span) -> None:
+    """Writes integers of these steps."""
     require(place.form is Form.INTEGERS and place.size in HELD, "its value goes nowhere")
     within(meant.low, meant.high, HELD[place.size], "what the host gives")
     at = addresses(place, span)

@@ -245,7 +245,7 @@ def _added_along(op: SumAlong, source: Node, value: Value) -> Value:
 
 
 def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> Value:
-    """On probes a sum of what tells both sources, their order and their places apart."""
+    """On probes the sum of their products, modulo 2^64 as all probes are."""
     gates, whole = (graph[name] for name in node.inputs)
     names, target = names_of(gates), names_of(node)
     gone = [gates.type.size(name) for name in op.summed]
@@ -260,7 +260,7 @@ def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> V
     probe, low, high = np.zeros((3, *shape), np.int64)
     for place in np.ndindex(*gone):
         gate, x, least, most = (each[(..., *place)] for each in (first, *second))
-        probe += (gate ^ (x << 1)) + op.inverted
+        probe += (1 - gate if op.inverted else gate) * x
         low, high = low + least, high + most
     return Value(probe, low, high)
 

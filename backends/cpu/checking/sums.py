@@ -35,7 +35,7 @@ class Tapped:
 
 
 def projected(part: Row, tapped: list[Tapped], weights: list[Ints], steps: int, lanes: int,
-              what: str) -> Numbers:  # fmt: skip
+              what: str, ends_of: list[tuple[Ints, Ints]] | None = None) -> Numbers:  # fmt: skip
     """The sums of one op, [steps, rows, lanes]; refuses what its accumulator does not hold.
 
     Any partial sum, in any order, is a sum of some of the weights of one row and lane, so that it
@@ -48,6 +48,8 @@ def projected(part: Row, tapped: list[Tapped], weights: list[Ints], steps: int, 
         steps: how many.
         lanes: of the unit.
         what: it is, for messages.
+        ends_of: the interval of every weight, where the program makes them, by step; constants are
+            what they are. What is selected or not lies between its ends and 0.
     """
     masked = part[f.P_KIND] in (f.MASKED, f.MASKED_LANES)
     rows = len(tapped[0].taps)
@@ -62,7 +64,13 @@ def projected(part: Row, tapped: list[Tapped], weights: list[Ints], steps: int, 
             for bank, matrix in enumerate(weights):
                 block = _rows_of(matrix, begins, each.inputs, part[f.P_KIND], lanes)
                 ones = np.where(sources >= 0, 1, 0)
-                for end, taken in enumerate((np.minimum(block, 0), np.maximum(block, 0))):
+                low, high = block, block
+                if ends_of is not None:
+                    low, high = (
+                        _rows_of(e, begins, each.inputs, part[f.P_KIND], lanes)
+                        for e in ends_of[bank]
+                    )
+                for end, taken in enumerate((np.minimum(low, 0), np.maximum(high, 0))):
                     if (sources >= 0).all():
                         ends[end, bank, chosen] += taken.sum(axis=(0, 1))
                     else:

@@ -68,7 +68,7 @@ def gate(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
         return False
     opens = words_of(unit.reads[0], memory, first, last)
     opens = ~opens if op.inverted else opens
-    for plane, x, y in _planes(unit, memory, first, last):
+    for x, y in _planes(unit, memory, first, last):
         np.bitwise_and(opens, x, out=y)
     return True
 
@@ -79,7 +79,7 @@ def take(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
     if not isinstance(op, Take) or not _moves_rows(unit, dict(zip(op.axes, op.out, strict=True))):
         return False
     (source,) = unit.reads
-    for _, x, y in _planes(unit, memory, first, last):
+    for x, y in _planes(unit, memory, first, last):
         for at, name in enumerate(op.axes):
             if name != source.arrangement.lane:
                 x = _taken(x, op.index(at), names_of(source).index(name))
@@ -90,12 +90,14 @@ def take(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
 def largest(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
     """Windows of spikes: the OR of their rows."""
     op = unit.node.op
-    if not isinstance(op, Largest) or not _moves_rows(unit, dict(zip(op.axes, op.out, strict=True))):
+    if not isinstance(op, Largest) or not _moves_rows(
+        unit, dict(zip(op.axes, op.out, strict=True))
+    ):
         return False
     (source,) = unit.reads
     if source.planes > 1 or source.arrangement.lane in op.axes:
         return False
-    for _, x, y in _planes(unit, memory, first, last):
+    for x, y in _planes(unit, memory, first, last):
         for at, name in enumerate(op.axes):
             x = windows(op, at, x, names_of(source).index(name), np.bitwise_or, 0)
         y[...] = x.transpose(_order(unit, dict(zip(op.axes, op.out, strict=True))))
@@ -129,15 +131,13 @@ def windows(op: Largest, at: int, x: Array, axis: int, join: np.ufunc, none: int
     return found
 
 
-def _planes(
-    unit: HostUnit, memory: Array, first: int, last: int
-) -> Iterator[tuple[int, Words, Words]]:
-    """Planes of what passes and of the result, with their numbers; what passes is read last."""
+def _planes(unit: HostUnit, memory: Array, first: int, last: int) -> Iterator[tuple[Words, Words]]:
+    """Planes of what passes and of the result; what passes is read last."""
     source, target = unit.reads[-1], unit.writes
     for plane in range(target.planes):
         place = words_of(target, memory, first, last, plane)
         if plane < source.planes:
-            yield plane, words_of(source, memory, first, last, plane), place
+            yield words_of(source, memory, first, last, plane), place
         else:
             place[...] = 0
 

@@ -20,6 +20,7 @@ class Part:
         wide: whether sums need more than 16 bits, or weights more than 8.
         reach: no partial sum is larger, of either sign.
         inputs: how many weight rows a tap selects from.
+        made: the value whose rows in the working memory are the weights; "" for constants.
     """
 
     kind: int
@@ -32,3 +33,4 @@ class Part:
     wide: bool = False
     reach: int = 0
     inputs: int = 1
+    made: str = ""

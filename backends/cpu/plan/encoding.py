@@ -169,6 +169,14 @@ class _Encoder:
             source = self.values[part.source]
             row, step = source.row, source.step
             place = source.at + part.plane * source.plane + 8 * part.first_word
+        if part.made:
+            made, taps = self.values[part.made], part.taps
+            self._add(
+                "parts", part.kind, place, step, row, part.words, self._keep("taps", taps),
+                taps.shape[1], made.at, made.step, self.units.made[part.made].row_count,
+                part.plane, part.wide, True,
+            )  # fmt: skip
+            return int(taps.shape[1]) * 64 * part.words
         dtype = np.int32 if part.wide else np.int8
         weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
         if part.kind == f.MASKED_LANES:
@@ -183,7 +191,7 @@ class _Encoder:
         self._add(
             "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
             part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
-            part.plane, part.wide,
+            part.plane, part.wide, False,
         )  # fmt: skip
         taps = int(part.taps.shape[1])
         return {f.PLANE: taps, f.EVENTS: taps * 64 * part.words}.get(part.kind, 0)

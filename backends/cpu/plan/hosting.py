@@ -7,9 +7,11 @@ are never among them: they are split until they fit (`narrow_projections`, `list
 and read a copy of their source in other lanes where the lanes do not suit them.
 """
 
+from snncc.backends.cpu.plan.products import rows_of_product
 from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.cycles import components
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.op import Op
 from snncc.ir.populations import membrane_of
@@ -17,7 +19,9 @@ from snncc.ir.populations import membrane_of
 INT32 = (1 << 31) - 1
 MOST_SHIFT = 31
 """Of a register of 32 bits; what a machine does with more differs."""
-COMPILED = (Frames, Contract, Convolve, Concat, Sum, Gain, IntegerPopulation, IntegerReadout)
+COMPILED = (
+    Frames, Contract, Convolve, Concat, Sum, Gain, Product, IntegerPopulation, IntegerReadout,
+)  # fmt: skip
 
 
 def hosted(graph: Graph) -> dict[str, str]:
@@ -101,9 +105,11 @@ def _reason_against(graph: Graph, node: Node) -> str:
     op: Op = node.op
     if not isinstance(op, COMPILED):
         return f"compiled units have no {op.mnemonic}"
+    if isinstance(op, Product) and rows_of_product(graph, node) is None:
+        return "its spikes select no rows: all its axes are theirs, or it is inverted"
     if isinstance(op, Concat) and node.type.kind is not Kind.CURRENT:
         return f"it puts {node.type.kind.value}s side by side"
-    if node.type.kind is Kind.COUNT:
+    if node.type.kind is Kind.COUNT and not isinstance(op, Product):
         return "it adds up to a count"
     if is_wide(node):
         return "its numbers need more than 32 bits"

@@ -24,6 +24,9 @@ from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.populations import population_nodes
 
+ROW_BYTES = 4
+"""Of a number in the rows that products select from."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -76,6 +79,10 @@ def place_values(
     values = {
         key: bits_at(units.types[key], places[f"spikes {key}"], lay, steps)
         for key, lay in units.spikes.items()
+    }
+    values |= {
+        key: lanes_at(units.types[key], places[f"rows {key}"], lay, ROW_BYTES)
+        for key, lay in units.made.items()
     }
     for name in units.stored:
         layout = layout_of(graph, units, name)
@@ -135,6 +142,9 @@ class _Buffers:
             timed = steps if units.types[key].temporal else 1
             planes = planes_of(units.types[key])
             self.sizes[f"spikes {key}"] = planes * timed * lay.row_count * 8 * lay.words
+        for key, lay in units.made.items():
+            timed = steps if units.types[key].temporal else 1
+            self.sizes[f"rows {key}"] = timed * ROW_BYTES * lay.row_count * lay.padded
         for buffer in [name for name in self.lives if name.startswith("current ")]:
             node = graph[buffer.removeprefix("current ")]
             timed = steps if node.type.temporal else 1
@@ -144,6 +154,8 @@ class _Buffers:
         """A unit reads or writes a value."""
         if name in self.units.spikes:
             buffer = f"spikes {name}"
+        elif name in self.units.made:
+            buffer = f"rows {name}"
         elif name in self.units.stored:
             buffer = f"current {root_of(self.graph, self.units, name)[0]}"
         else:

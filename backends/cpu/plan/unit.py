@@ -44,7 +44,7 @@ class Unit:
         ops: in order, for every row, tile and step.
         dense: the whole of it as matrix products; without parts it can only be computed so.
         host: the node that the host computes instead of all this.
-        copies: spikes that the host brings into the lanes of this unit; "" for none.
+        copies: what the host brings into the lanes of this unit, or into rows; "" for none.
         loop: nodes of a loop that the host computes step by step, in order.
         inside: whether it is a population of a loop: the unit only counts its spikes.
         leaves: of a loop, the values that others read, and its populations.
@@ -74,6 +74,7 @@ class Unit:
         """Spikes and stored currents that it needs."""
         loads = (op.node for op in self.ops if op.kind == f.LOAD)
         sources = [part.source for part in self.parts]
+        sources += [part.made for part in self.parts if part.made]
         if self.dense is not None:
             sources.append(self.dense.source)
         if self.host is not None:
@@ -103,6 +104,7 @@ class Partition:
         units: in order of execution.
         spikes: how spikes lie: of populations, of what the host made, of copies in other lanes.
         stored: how every stored current lies.
+        made: how what products select from lies: rows of 32-bit numbers.
         types: of all of these.
         slices: stored currents that lie within the one of a concat: (concat, first element).
     """
@@ -112,5 +114,6 @@ class Partition:
     units: tuple[Unit, ...]
     spikes: dict[str, Arrangement]
     stored: dict[str, Arrangement]
+    made: dict[str, Arrangement]
     types: dict[str, ValueType]
     slices: dict[str, tuple[str, int]]

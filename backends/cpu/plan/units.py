@@ -9,15 +9,18 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
+from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
+from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
 from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
-from snncc.backends.cpu.plan.hosting import hosted, read_by_planes, shift_of
+from snncc.backends.cpu.plan.hosting import hosted, read_by_planes
+from snncc.backends.cpu.plan.lanes import Layouts
 from snncc.backends.cpu.plan.narrow_projections import narrowed
+from snncc.backends.cpu.plan.products import part_of_product
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
-from snncc.ir import TIME, Graph, Kind, Node, ValueType
-from snncc.ir.cycles import components
+from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.populations import is_population
 
@@ -56,28 +59,7 @@ class _TooDeep(Exception):
         self.node = node
 
 
-class _Splitter:
-    def __init__(
-        self, graph: Graph, dense: Collection[str], both: bool, apart: Collection[str]
-    ) -> None:
-        self.graph, self.host, self.apart = graph, hosted(graph), apart
-        self.dense, self.both = frozenset(dense), both
-        self.sums: dict[str, DenseSum | None] = {}
-        self.units: list[Unit] = []
-        self.spikes: dict[str, Arrangement] = {}
-        self.stored: dict[str, Arrangement] = {}
-        self.types: dict[str, ValueType] = {}
-        self.slices: dict[str, tuple[str, int]] = {}
-        self.copies: dict[tuple[str, str], str] = {}
-        parts = (part.nodes for part in components(graph) if part.cyclic)
-        self.loops = {node.name: nodes for nodes in parts for node in nodes}
-        moved = {node.name: shift_of(graph, node) for node in graph.select(Contract)}
-        self.shifts = {name: by for name, by in moved.items() if by is not None}
-        self.uses: dict[str, int] = {}
-        for node in graph.nodes:
-            for name in node.inputs:
-                self.uses[name] = self.uses.get(name, 0) + 1
-
+class _Splitter(Layouts):
     def split(self) -> Partition:
         for node in self.graph.nodes:
             if node.name in self.host:
@@ -88,8 +70,8 @@ class _Splitter:
             elif node.name == self.graph.output:
                 self._need(self.graph[node.inputs[0]])
         return Partition(
-            self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.types,
-            self.slices,
+            self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.made,
+            self.types, self.slices,
         )  # fmt: skip
 
     def _population(self, node: Node) -> None:
@@ -121,68 +103,6 @@ class _Splitter:
                 unit.parts[chosen] = stacked(unit.parts[chosen])
         unit.ops = ops
         self.units.append(unit)
-
-    def _lane(self, node: Node) -> str:
-        """The lanes in which most of a current comes without being rearranged."""
-        found: list[str] = []
-        self._lanes(node, found)
-        names = [n for n in node.type.names if n != TIME]
-        fitting = [lane for lane in found if lane in names]
-        if fitting:
-            return max(fitting, key=fitting.count)
-        if isinstance(node.op, Contract | Convolve):
-            return found[0]  # a single lane
-        return names[-1] if names else ""
-
-    def _lanes(self, node: Node, found: list[str]) -> None:
-        if node.name in self.shifts:
-            self._lanes(self.graph[node.inputs[0]], found)
-        elif isinstance(node.op, Contract | Convolve) and node.name not in self.host:
-            found.append(lane_of(node, self._source(node)))
-        elif node.name in self.stored:
-            found.append(self.stored[node.name].lane)
-        elif node.name in self.host:
-            found.append(self._host_lane(node))
-        elif isinstance(node.op, Concat):
-            found.append(self._concat_lane(node, node.op))
-        else:
-            for name in node.inputs:
-                self._lanes(self.graph[name], found)
-
-    def _concat_lane(self, node: Node, op: Concat) -> str:
-        lanes = [self._lane(self.graph[name]) for name in node.inputs]
-        renamed = [op.out if a == b else a for a, b in zip(lanes, op.along, strict=True)]
-        return max(renamed, key=renamed.count)
-
-    def _source(self, node: Node) -> Source:
-        """How lies what a projection reads."""
-        source = self.graph[node.inputs[0]]
-        return IMAGE if isinstance(source.op, Frames) else self.spikes[self._read_by(node)]
-
-    def _read_by(self, node: Node) -> str:
-        """What a projection reads: its source, or a copy of it in lanes that suit it better."""
-        name, op = node.inputs[0], node.op
-        if isinstance(self.graph[name].op, Frames):
-            return name
-        if name not in self.spikes:
-            self._need(self.graph[name])
-        lane = (self.spikes.get(name) or self.stored[name]).lane
-        if isinstance(op, Convolve) and lane in (op.height, op.width):
-            lane = op.channel
-        if name in self.spikes and lane == self.spikes[name].lane:
-            return name
-        return self._copy(name, lane)
-
-    def _copy(self, name: str, lane: str) -> str:
-        """A copy of spikes, or of the planes of counts, in other lanes."""
-        wanted = (name, lane)
-        if wanted not in self.copies:
-            copy = self._unused(f"{name} along {lane}")
-            kind = self.graph[name].type
-            self.spikes[copy], self.types[copy] = arrange(kind, lane), kind
-            self.units.append(Unit(copy, self.spikes[copy], kind.temporal, copies=name))
-            self.copies[wanted] = copy
-        return self.copies[wanted]
 
     def _host(self, node: Node) -> None:
         """The interpreter computes this node, from what is stored, into what is stored."""
@@ -233,19 +153,6 @@ class _Splitter:
         self.units.append(Unit(name, arrangement, True, loop=nodes, leaves=leaves))
         self.units += [Unit(n.name, self.spikes[n.name], True, inside=True) for n in fires]
 
-    def _host_lane(self, node: Node) -> str:
-        """The lanes of what the host computes: those of a source, where that axis remains."""
-        names = [n for n in node.type.names if n != TIME]
-        along = node.op.along if isinstance(node.op, Concat) else ("",) * len(node.inputs)
-        for name, axis in zip(node.inputs, along, strict=True):
-            known = self.spikes.get(name) or self.stored.get(name)
-            lane = "" if known is None else known.lane
-            if isinstance(node.op, Concat) and lane == axis:
-                lane = node.op.out
-            if lane in names:
-                return lane
-        return names[-1] if names else ""
-
     def _is_stored(self, node: Node, unit: Unit) -> bool:
         if isinstance(node.op, Concat) or self.uses[node.name] > 1:
             return True
@@ -253,6 +160,8 @@ class _Splitter:
             return True
         if node.type.temporal != unit.timed:
             return True
+        if node.name in self.selects:
+            return self.selects[node.name].rows.lane != unit.arrangement.lane
         if isinstance(node.op, Contract | Convolve) and node.name not in self.shifts:
             lane = lane_of(node, self._source(node))
             return lane != unit.arrangement.lane or self._dense(node) is not None
@@ -326,6 +235,10 @@ class _Splitter:
                         Instruction(f.PROJECT, register, number, shift=shift + plane, adds=adds)
                     )
                     adds = True
+            case Product():
+                unit.parts.append(self._selected(node, unit.arrangement))
+                number = len(unit.parts) - 1
+                unit.ops.append(Instruction(f.PROJECT, register, number, shift=shift, adds=adds))
             case Sum():
                 for name, own in node.op.terms(node.inputs):
                     self._emit(unit, self.graph[name], register, shift + own, adds)
@@ -338,6 +251,14 @@ class _Splitter:
                     unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
             case _:
                 raise TypeError(f"{node.name} is a {node.op.mnemonic} within a current")
+
+    def _selected(self, node: Node, unit: Arrangement) -> Part:
+        """A product as a part; its sources are brought to where it reads them."""
+        found, (gate, x) = self.selects[node.name], node.inputs
+        if self.spikes[gate].lane != found.lane:
+            gate = self._copy(gate, found.lane)
+        made = self._rows(x, found.rows)
+        return part_of_product(node, found, (gate, self.spikes[gate]), made, unit)
 
     def _need(self, node: Node) -> None:
         """Sees to it that a current is stored."""
@@ -382,12 +303,6 @@ class _Splitter:
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
         self.types[node.name] = node.type
-
-    def _unused(self, name: str) -> str:
-        """A name that no node has: the program's own names are any text."""
-        while name in self.graph.by_name or name in self.types:
-            name += "'"
-        return name
 
 
 def _require_axes(graph: Graph) -> None:

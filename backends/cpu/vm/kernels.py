@@ -108,6 +108,8 @@ def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any,
     kind, wide = cell(part, f.P_KIND), cell(part, f.P_WIDE) != 0
     shift, adds = cell(op, f.O_SHIFT), cell(op, f.O_ADD)
     weights = constants + cell(part, f.P_WEIGHTS) + first_step * cell(part, f.P_WEIGHT_STEP)
+    if cell(part, f.P_MADE) != 0:  # of the steps that are in memory, the first lies first
+        weights = memory + cell(part, f.P_WEIGHTS)
     taps = constants + cell(part, f.P_TAPS) + row * 8 * cell(part, f.P_TAP_COUNT)
     bits = memory + cell(part, f.P_SOURCE) + (first >> 3)
     size = 4 if wide else 1
