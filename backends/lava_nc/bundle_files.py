@@ -24,6 +24,7 @@ from snncc.ir import Array, Graph
 from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.populations import population_nodes
+from snncc.passes.distribute_counts import distribute_counts
 
 SCHEMA = 1
 COMMON = ("arithmetic.py", "host.py", "run.py", "watch.py", "window.py")
@@ -50,11 +51,12 @@ def write_bundle(program: Program, folder: Path, force: bool = False) -> Process
 
 
 def network_of(graph: Graph) -> ProcessNetwork:
-    """The processes of a program: Lava's own for the profile `loihi-lava`, ours for `exact`.
+    """The processes of a program, of which each sum of spikes is several: Lava's own for the profile `loihi-lava`, ours for `exact`.
 
     Raises:
         SnnccError: SNN040 or SNN036, for everything in the program that has no process.
     """
+    graph = distribute_counts(graph)  # a wire carries one bit
     return build_stock(graph) if graph.profile == registers.PROFILE else build_processes(graph)
 
 
