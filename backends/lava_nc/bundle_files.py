@@ -51,7 +51,9 @@ def write_bundle(program: Program, folder: Path, force: bool = False) -> Process
 
 
 def network_of(graph: Graph) -> ProcessNetwork:
-    """The processes of a program, of which each sum of spikes is several: Lava's own for the profile `loihi-lava`, ours for `exact`.
+    """The processes of a program: Lava's own for the profile `loihi-lava`, ours for `exact`.
+
+    Projections of sums of spikes are several there: see `distribute_counts`.
 
     Raises:
         SnnccError: SNN040 or SNN036, for everything in the program that has no process.

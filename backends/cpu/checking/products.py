@@ -9,6 +9,9 @@ from snncc.backends.cpu.checking.shadow import Numbers, Shadow
 from snncc.backends.cpu.checking.wrong import require
 from snncc.backends.cpu.plan.dense import DenseBlock, DenseUnit
 
+BYTE = (1 << 7) - 1
+"""The largest left operand of which two products with 8 bits fit into 16."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -36,7 +39,8 @@ def multiplied(unit: DenseUnit, shadow: Shadow, span: Span) -> None:
         for s in range(span.count):
             bank = block.matrix[(span.first + s) % len(block.matrix)].astype(np.int64)
             taken = np.minimum(bank, 0), np.maximum(bank, 0)
-            ones = np.repeat((block.taps >= 0).astype(np.int64), unit.sum.source_lanes, axis=1)
+            counts = (block.taps >= 0).astype(np.int64) * _most(unit, shadow)
+            ones = np.repeat(counts, unit.sum.source_lanes, axis=1)
             for end in range(2):
                 ends[end, s, block.rows] = product(ones, taken[end])
             probe[s, block.rows] = product(_left(unit, block, shadow, s), bank, modulo=True)
@@ -54,6 +58,16 @@ def multiplied(unit: DenseUnit, shadow: Shadow, span: Span) -> None:
     shadow.store(addresses.reshape(probe.shape), unit.size, Numbers(probe, ends[0], ends[1]))
 
 
+def _most(unit: DenseUnit, shadow: Shadow) -> int:
+    """The largest count that is multiplied: the shares of its planes say it."""
+    planes, stride = unit.planes
+    require(planes >= 1, "a product reads no plane")
+    shares = [shadow.share(unit.source[0] + plane * stride) for plane in range(planes)]
+    most = sum(share << plane for plane, share in enumerate(shares))
+    require(most <= BYTE, f"counts to {most} are multiplied in bytes")
+    return most
+
+
 def _left(unit: DenseUnit, block: DenseBlock, shadow: Shadow, step: int) -> Ints:
     """The left operand: probes of the tapped rows side by side, 0 where a tap is outside."""
     place, row = unit.source
@@ -63,7 +77,8 @@ def _left(unit: DenseUnit, block: DenseBlock, shadow: Shadow, step: int) -> Ints
     inside = taps >= 0
     x = np.zeros((*taps.shape, lanes), np.int64)
     start = place + step * row * unit.sum.source_rows + taps[inside] * row
-    bits = shadow.bits(start[:, None] + 8 * np.arange(words),
-                       (step, unit.sum.source_rows * row // 8))  # fmt: skip
-    x[inside] = bits.reshape(len(start), 64 * words)[:, :lanes]
+    for plane in range(unit.planes[0]):
+        words_at = start[:, None] + plane * unit.planes[1] + 8 * np.arange(words)
+        bits = shadow.bits(words_at, (step, unit.sum.source_rows * row // 8))
+        x[inside] += bits.reshape(len(start), 64 * words)[:, :lanes] << plane
     return x.reshape(len(taps), taps.shape[1] * lanes)

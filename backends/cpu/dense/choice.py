@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from snncc.backends.cpu.dense.activity import activities
 from snncc.backends.cpu.dense.timing import KernelTimes
 from snncc.backends.cpu.plan.units import units_of
 from snncc.backends.cpu.vm.runner import Memory, Runner
 from snncc.ir import Array, Graph
-from snncc.ir.dialects.projections import Contract, Convolve
-from snncc.ir.populations import is_population, population_nodes
+from snncc.ir.dialects.projections import Contract, Convolve, Frames
+from snncc.ir.populations import population_nodes
 
 Kernels = Literal["event", "dense", "auto"]
 MARGIN = 0.9
@@ -67,11 +68,11 @@ def known_rates(provenance: Mapping[str, Any]) -> dict[str, float] | None:
 
 
 def projections_of_spikes(graph: Graph) -> frozenset[str]:
-    """Projections that read a population."""
+    """Projections that read spikes, or counts of them: not the image."""
     return frozenset(
         node.name
         for node in graph.select(Contract, Convolve)
-        if is_population(graph[node.inputs[0]].op)
+        if not isinstance(graph[node.inputs[0]].op, Frames)
     )
 
 
@@ -82,13 +83,13 @@ def fastest(graph: Graph, rates: Mapping[str, float]) -> frozenset[str]:
     spikes, that of event kernels grows linearly with them.
     """
     candidates = projections_of_spikes(graph)
-    times = KernelTimes(graph, candidates)
+    times, active = KernelTimes(graph, candidates), activities(graph, rates)
     found: set[str] = set()
     for unit in units_of(graph, candidates).units:
         if unit.dense is None:
             continue
         time = times.of(unit.name, unit.dense)
-        if time.product < MARGIN * time.events(rates[graph[unit.name].inputs[0]]):
+        if time.product < MARGIN * time.events(active[graph[unit.name].inputs[0]]):
             found.add(unit.name)
     times.save()
     return frozenset(found)

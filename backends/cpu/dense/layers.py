@@ -53,15 +53,22 @@ class DenseLayer:
 
     def _spikes(self, values: Array, first: int, last: int) -> Array:
         """uint8 [steps, rows of the source, lanes]; a silent row more where taps name one."""
-        dense = self.unit.sum
-        place, row = self.unit.source
-        step = row * dense.source_rows
-        packed = values[place + first * step : place + last * step].reshape(-1, row)
-        bits = np.unpackbits(packed, axis=1, count=dense.source_lanes, bitorder="little")
+        dense, (planes, _) = self.unit.sum, self.unit.planes
+        bits = self._bits(values, first, last, 0)
+        for plane in range(1, planes):
+            bits |= self._bits(values, first, last, plane) << np.uint8(plane)
         grid = bits.reshape(last - first, dense.source_rows, dense.source_lanes)
         if not self._silent:
             return grid
         return np.pad(grid, ((0, 0), (0, 1), (0, 0)))
+
+    def _bits(self, values: Array, first: int, last: int, plane: int) -> Array:
+        """One plane, uint8 [steps * rows, lanes]."""
+        dense, (place, row) = self.unit.sum, self.unit.source
+        step = row * dense.source_rows
+        place += plane * self.unit.planes[1]
+        packed = values[place + first * step : place + last * step].reshape(-1, row)
+        return np.unpackbits(packed, axis=1, count=dense.source_lanes, bitorder="little")
 
     def _whole(self, block: DenseBlock, target: Array) -> Array | None:
         """The result as [steps, rows, lanes] to write into, where the block is all of it.

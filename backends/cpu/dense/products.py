@@ -1,13 +1,13 @@
-"""Exact matrix products of bits and integer weights, by the libraries that this machine has.
+"""Exact matrix products of bits or counts and integer weights, by libraries that are here.
 
 No product of our own: onnxruntime's MatMulInteger (uint8 times int8 to int32) where onnxruntime and
 onnx are installed, otherwise NumPy's BLAS on floating point numbers. Both multiply. Both are exact:
 
-- Every product is a weight or 0. Whatever the order of additions, a partial sum is the sum of some
-  of one result's weights, and `reach` bounds all of these.
+- Every product is a weight, as often as a count says. Whatever the order of additions, a partial
+  sum is one of some of a result's weights, and `reach` bounds all of these.
 - int32 holds them: units have no current of more than 32 bits. Kernels that add pairs of products
-  in int16 (x86 without VNNI) do not saturate: a pair is at most 2 * 128, since the left operand is
-  0 or 1.
+  in int16 (x86 without VNNI) do not saturate: a pair is at most 2 * 127 * 128, since no count that
+  is multiplied is above 127.
 - float32 holds every integer up to 2^24, float64 up to 2^53, and the sum of two held integers
   whose sum is held is that sum, with or without a fused multiply-add. So float32 is taken where
   reach is below 2^24, float64 elsewhere. This is said of products that add products; a scheme that
@@ -25,7 +25,7 @@ import numpy as np
 from snncc.ir import Array
 
 Product = Callable[[Array], Array]
-"""Bits [m, k], uint8, to sums [m, n]."""
+"""Bits or counts [m, k], uint8, to sums [m, n]."""
 FLOAT32 = 1 << 24
 
 

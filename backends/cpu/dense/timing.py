@@ -114,10 +114,12 @@ class Measurement:
         unit = self.plan.dense[number]
         place, row = unit.source
         shape = (self.plan.steps * unit.sum.source_rows, unit.sum.source_lanes)
-        packed = np.packbits(self._random.random(shape) < rate, axis=1, bitorder="little")
-        bits = self._memory.values[place : place + shape[0] * row].reshape(-1, row)
-        bits[:] = 0
-        bits[:, : packed.shape[1]] = packed
+        for plane in range(unit.planes[0]):
+            packed = np.packbits(self._random.random(shape) < rate, axis=1, bitorder="little")
+            start = place + plane * unit.planes[1]
+            bits = self._memory.values[start : start + shape[0] * row].reshape(-1, row)
+            bits[:] = 0
+            bits[:, : packed.shape[1]] = packed
 
         def run() -> None:
             self._memory.begin()

@@ -18,6 +18,8 @@ from snncc.backends.cpu.parts.projections import lane_of, selection_of
 from snncc.ir import Array, Graph, Node
 from snncc.ir.dialects.projections import Contract, Convolve
 
+MOST_COUNT = (1 << 7) - 1
+"""Two products of such a count with weights of 8 bits are added in 16 bits by some libraries."""
 MOST_BLOCKS = 64
 """With more matrices than this (weights shared along a long axis) products are too small."""
 
@@ -48,6 +50,7 @@ class DenseSum:
         reach: no sum of any choice of weights of one result is larger in magnitude. The proved
             range of the current says so, for its ends are the sums of all negative and of all
             positive weights.
+        most: the largest number of the source: 1 of spikes, more of counts.
     """
 
     source: str
@@ -55,6 +58,7 @@ class DenseSum:
     source_lanes: int
     blocks: tuple[DenseBlock, ...]
     reach: int
+    most: int = 1
 
     @property
     def products(self) -> int:
@@ -67,7 +71,8 @@ class DenseSum:
         blocks = [(*block.taps.shape, *block.matrix.shape) for block in self.blocks]
         types = sorted({str(block.matrix.dtype) for block in self.blocks})
         widths = f"{' '.join(types)}, {self.reach.bit_length()} bits"  # of weights and of sums
-        return f"{self.source_rows}x{self.source_lanes} {blocks} {widths}"
+        counts = f" counts to {self.most}" if self.most > 1 else ""
+        return f"{self.source_rows}x{self.source_lanes}{counts} {blocks} {widths}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class DenseUnit:
     Attributes:
         sum: what it computes.
         source: place of the source's bits, bytes of a row of them.
+        planes: how many planes they are, bytes from one to the next.
         place: of the result in the working memory.
         size: bytes of an element of the result.
         shape: of the result: its rows along each axis, and its lanes.
@@ -85,6 +91,7 @@ class DenseUnit:
 
     sum: DenseSum
     source: tuple[int, int]
+    planes: tuple[int, int]
     place: int
     size: int
     shape: tuple[int, ...]
@@ -96,6 +103,9 @@ def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> De
     if isinstance(source, Image) or not isinstance(node.op, Contract | Convolve):
         return None
     if node.type.range is None or not graph[node.inputs[0]].type.temporal:
+        return None
+    _, most = graph[node.inputs[0]].type.domain or (0, 0)
+    if most > MOST_COUNT:
         return None
     if lane_of(node, source) != unit.lane:
         return None
@@ -114,4 +124,5 @@ def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> De
         blocks.append(DenseBlock(rows, tapped, np.ascontiguousarray(weights[:, chosen])))
     low, high = node.type.range
     reach = max(-low, high)
-    return DenseSum(node.inputs[0], source.row_count, source.lanes, tuple(blocks), reach)
+    lanes, rows = source.lanes, source.row_count
+    return DenseSum(node.inputs[0], rows, lanes, tuple(blocks), reach, max(1, most))

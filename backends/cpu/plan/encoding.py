@@ -221,6 +221,7 @@ class _Encoder:
         return DenseUnit(
             dense,
             (source.at, source.row),
+            (source.planes, source.plane),
             result.at,
             result.size,
             (*own.sizes, own.lanes),
