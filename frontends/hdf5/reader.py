@@ -1,6 +1,6 @@
-"""Reads groups, numbers and texts of an HDF5 file with h5py: bounded in memory, without links that lead out.
+"""Reads groups, numbers and texts of an HDF5 file with h5py, as data.
 
-What is read is in proportion to the file: `budget`.
+No link leads out of the file, and what is read is in proportion to it: `budget`.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """Reads the HDF5 of a .nir file as data.
 
-    /version         text
-    /node            the graph: type, nodes/NAME/..., edges [n, 2]
+/version         text
+/node            the graph: type, nodes/NAME/..., edges [n, 2]
 """
 
 from pathlib import Path
