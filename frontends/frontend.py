@@ -51,7 +51,8 @@ class Traced:
     """A model as a graph.
 
     Attributes:
-        graph: in the traced dialect, verified; with `Foreign` nodes for what is not known.
+        graph: in the traced dialect, with `Foreign` nodes for what is not known; of a `whole`
+            source in the integer one. Verified.
         findings: everything that cannot be compiled, foreign operations included.
         notes: sentences for the user: what was seen and taken.
     """
@@ -77,6 +78,7 @@ class Source:
         steps: T, or None.
         notes: what was assumed.
         steps_are_fixed: whether the network works with this T alone.
+        whole: whether what is traced is an integer program already, to be taken as it is.
     """
 
     network: str
@@ -87,6 +89,7 @@ class Source:
     steps: int | None = None
     notes: tuple[str, ...] = ()
     steps_are_fixed: bool = False
+    whole: bool = False
 
 
 class Frontend(Protocol):

@@ -16,6 +16,7 @@ FRONTENDS: dict[str, Callable[[], Frontend]] = {
     "torch": _lazy("snncc.frontends.torch_recorder.frontend", "TorchFrontend"),
     "mixer-snn": _lazy("snncc.frontends.mixer_snn.frontend", "MixerFrontend"),
     "nir": _lazy("snncc.frontends.nir.frontend", "NirFrontend"),
+    "lava-dl": _lazy("snncc.frontends.lava_dl.frontend", "LavaDlFrontend"),
 }
 """The first takes whatever no other one recognises; of the others the last is asked first."""
 

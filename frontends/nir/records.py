@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import Finding
+from snncc.frontends.hdf5.reader import Field
 from snncc.ir import Loc
 
 Numbers = NDArray[Any]
 Real = NDArray[np.float64]
-Field = Numbers | str
-"""Numbers of any type and shape, or a text ("same" of a padding)."""
 Edge = tuple[str, str]
-UNREADABLE = "SNN150"
 INVALID = "SNN151"
 OPEN = "SNN152"
 NO_FORM = "SNN153"

@@ -129,6 +129,7 @@ def _print(record: dict[str, Any]) -> None:
             ("network", f"{origin.get('network', '?')}  {origin.get('checkpoint', '')}".rstrip()),
             ("variant", origin.get("variant", "as the factory makes it")),
             *_of_nir(origin.get("nir")),
+            *_of_lava_dl(origin.get("lava_dl")),
             ("parameters", f"{origin.get('parameters', 0):,} in the original"),
             ("constants", f"{record['constants']:,} integers in the program"),
             ("profile", f"{record['profile']}, {record['steps']} time steps"),
@@ -230,6 +231,18 @@ def _of_nir(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ..
         *(f"repaired: {each}" for each in found["repaired"]),
     )
     return [("NIR", lines)]
+
+
+def _of_lava_dl(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ...]]]:
+    """How a .net file was read; nothing for other models."""
+    if found is None:
+        return []
+    lines = (
+        f"{found['convention']}: {found['about']}",
+        f"input {found['input']}; layers {', '.join(found['layers'])}",
+        *(f"left out: {each}" for each in found["left_out"]),
+    )
+    return [("lava-dl", lines)]
 
 
 def _of_host(found: dict[str, str]) -> list[tuple[str, str | tuple[str, ...]]]:

@@ -27,6 +27,7 @@ from snncc.compiler.given import NOTHING, Given
 from snncc.compiler.inputs import DEFAULT_STEPS, images_of, shape_and_steps
 from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
 from snncc.compiler.sources import load_source
+from snncc.compiler.whole_programs import whole_program
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import Source, Traced
 from snncc.ir import Graph
@@ -123,6 +124,10 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     notes = [*source.notes]
     if options.steps is None and source.steps is None:
         notes.append(f"the checkpoint does not say T: {DEFAULT_STEPS} steps (--steps)")
+    if source.whole:
+        trace = source.trace(shape, steps, options.layout)
+        program = whole_program(source, trace, options, given, shape)
+        return Compiled(program, program.provenance, (*notes, *trace.notes))
     if options.normalize is None and options.preset is None:
         notes.append("no --normalize: pixels enter as x/255")
     notes += normalisation_notes(options.normalization)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from snncc.data.preprocessing import PRESETS, Preprocessing
 from snncc.diagnostics import SnnccError
-from snncc.frontends.nir.conventions import CONVENTIONS
+from snncc.frontends.file_conventions import CONVENTIONS
 from snncc.ir.limits import MOST_STEPS
 from snncc.targets.registry import PROFILES, profile_named, unknown
 
@@ -27,7 +27,7 @@ def choices() -> dict[str, tuple[str, ...]]:
         "profile": tuple(PROFILES),
         "layout": ("auto", "sequence", "frame"),
         "decay": ("approximate", "by-step"),
-        "convention": tuple(CONVENTIONS),
+        "convention": CONVENTIONS,
     }
 
 
@@ -54,7 +54,8 @@ class CompileOptions:
         preprocess: a name of `PRESETS`, in place of `normalize`; image files get its geometry.
         weights: which of a checkpoint's sets of weights: "ema", "plain" or a key of the file; None
             for the plain one.
-        convention: how a .nir file is run, a name of `CONVENTIONS` (docs/nir.md); None to be asked.
+        convention: how a .nir or .net file is run, a name of `CONVENTIONS` (docs/nir.md,
+            docs/lava_net.md); None to be asked.
         dt: seconds of one time step of a .nir file; None where the convention or the file says it.
     """
 

@@ -58,11 +58,11 @@ CODES: Mapping[str, Code] = {
     "SNN120": Code("the steps of a loop over time differ", UNSUPPORTED),
     "SNN121": Code("a state of a loop over time has no form", UNSUPPORTED),
     "SNN100": Code("a neuron's parameter or start cannot be modelled", UNSUPPORTED),
-    # NIR files.
-    "SNN150": Code("a NIR file cannot be read", UNREADABLE),
-    "SNN151": Code("a NIR file is not valid", UNREADABLE),
-    "SNN152": Code("a NIR file leaves something open", USAGE),
-    "SNN153": Code("a node of a NIR file has no form", UNSUPPORTED),
+    # NIR files, and .net files of lava-dl.
+    "SNN150": Code("a NIR or .net file cannot be read", UNREADABLE),
+    "SNN151": Code("a NIR or .net file is not valid", UNREADABLE),
+    "SNN152": Code("a NIR or .net file leaves something open", USAGE),
+    "SNN153": Code("a node of a NIR or .net file has no form", UNSUPPORTED),
     # Backends.
     "SNN040": Code("a backend has no form for part of a program", UNSUPPORTED),
     # Programs.

@@ -9,6 +9,7 @@ from snncc.data import arrays as array_files
 from snncc.data import image_files
 from snncc.events import frames
 from snncc.frontends import checkpoint
+from snncc.frontends.hdf5 import reader
 from snncc.frontends.nir import hdf5_file
 from snncc.frontends.torch_modules import require_torch
 from snncc.frontends.weights import archives, pickles, safetensors_file, tensors
@@ -33,7 +34,7 @@ def test_the_page_states_the_limits_that_hold(root: Path) -> None:
     assert f"names of at most {checkpoint.LONGEST_NAME:,} characters" in page
     assert frames.MOST_VALUES == 1 << 28
     assert "frames are at most 2^28 values" in page
-    assert f"{hdf5_file.SMALL >> 20} MiB of numbers or {hdf5_file.GROWTH} times the file" in page
+    assert f"{reader.SMALL >> 20} MiB of numbers or {reader.GROWTH} times the file" in page
     assert (hdf5_file.MOST_NODES, hdf5_file.DEEPEST) == (1 << 13, 8)
     assert "2^13 nodes, subgraphs 8 deep" in page
     for name in ("SNNCC_CACHE_DIR", "SNNCC_LAVA_PYTHON", "SNN002", "SNN011", "SNN015"):

@@ -32,6 +32,7 @@ SLOW = {
     "map",
     "memory",
     "messages_of_data",
+    "net_files",
     "neuron_executors",
     "neuron_fuzz",
     "neurons_by_algebra",

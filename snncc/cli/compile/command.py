@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Rule
-from snncc.cli.compile.inputs import OF_NIR, IrDump, check_checkpoint, images_of, is_nir, labels_of
+from snncc.cli.compile.inputs import (
+    OF_OPEN_FILES,
+    IrDump,
+    check_checkpoint,
+    images_of,
+    is_open,
+    labels_of,
+)
 from snncc.cli.output import print_facts, print_json, progress, say
 from snncc.cli.parameters import (
     parse_arguments,
@@ -27,7 +34,7 @@ from snncc.cli.path_types import (
     OutputFolder,
 )
 from snncc.cli.registered import Registered
-from snncc.frontends.nir.conventions import CONVENTIONS
+from snncc.frontends.file_conventions import CONVENTIONS
 from snncc.targets.registry import PROFILES, unknown
 
 if TYPE_CHECKING:
@@ -45,9 +52,9 @@ RULES = (
         "give one of them too",
     ),
     Rule(
-        OF_NIR,
-        lambda given: is_nir(given["checkpoint"]),
-        "it says how a .nir file is run, and this is none",
+        OF_OPEN_FILES,
+        lambda given: is_open(given["checkpoint"]),
+        "it says how a .nir or .net file is run, and this is none",
     ),
 )
 
@@ -156,8 +163,8 @@ RULES = (
 )
 @click.option(
     "--convention",
-    type=Registered(lambda: tuple(CONVENTIONS), checked=False),
-    help="How a .nir file is run: the framework that wrote it.",
+    type=Registered(lambda: CONVENTIONS, checked=False),
+    help="How a .nir or .net file is run: the framework that wrote it.",
 )
 @click.option("--dt", type=float, metavar="S", help="Seconds of a time step of a .nir file.")
 @click.option("--dump-ir", type=OutputFolder(), metavar="DIR", help="The graph after every pass.")
@@ -195,7 +202,7 @@ def command(
 
     CHECKPOINT is a state_dict (.pth, .pt, .safetensors), bare or as the public Mixer-SNN training
     script writes it. A Mixer-SNN is recognised; for a network of your own give --model. Or it is a
-    .nir file, with --convention.
+    .nir or .net file, with --convention.
     """
     from snncc.artifact.writing import check_writable
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from snncc.compiler.options import CompileOptions
     from snncc.passes.pipeline import PassEvent
 
-NIR = ".nir"
-OF_NIR = ("convention", "dt")
+OPEN_FILES = (".nir", ".net")
+"""Files that do not say all of how they are run."""
+OF_OPEN_FILES = ("convention", "dt")
 """Options of these files."""
 FEW = 16
 """Images below which rounding learns little from them."""
@@ -27,7 +28,7 @@ def check_checkpoint(path: Path | None) -> None:
     Raises:
         SnnccError: SNN010 when there is no such file, or it is of another kind.
     """
-    if path is None or is_nir(path):  # whose frontend says more
+    if path is None or is_open(path):  # whose frontend says more
         return
     kind = kind_of(path)
     why = f"it is {kind}, not a checkpoint"
@@ -47,9 +48,9 @@ def check_checkpoint(path: Path | None) -> None:
     )
 
 
-def is_nir(path: Path | None) -> bool:
-    """Whether a name is that of a .nir file."""
-    return path is not None and path.suffix.lower() == NIR
+def is_open(path: Path | None) -> bool:
+    """Whether a name is that of a .nir or .net file."""
+    return path is not None and path.suffix.lower() in OPEN_FILES
 
 
 def _why_not_there(path: Path) -> str:

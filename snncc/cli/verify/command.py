@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Given, Rule
-from snncc.cli.compile.inputs import NIR, OF_NIR, check_checkpoint, is_nir
+from snncc.cli.compile.inputs import OF_OPEN_FILES, OPEN_FILES, check_checkpoint, is_open
 from snncc.cli.output import print_json, say
 from snncc.cli.parameters import parse_arguments, parse_normalize, parse_shape
 from snncc.cli.path_types import DataPath, InputPath, ModelName, OutputFile
 from snncc.cli.registered import Registered
-from snncc.frontends.nir.conventions import CONVENTIONS
+from snncc.frontends.file_conventions import CONVENTIONS
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEVELS = ["strict", "shift-add", "bit-serial"]
 ALLOWANCES = ["encoding=host"]
-CHECKPOINTS = (".pth", ".pt", ".safetensors", NIR)
+CHECKPOINTS = (".pth", ".pt", ".safetensors", *OPEN_FILES)
 
 
 def judges_model(given: Given) -> bool:
@@ -37,7 +37,7 @@ OF_MODELS = ("model_arguments", "weights", "input_shape", "normalize", "steps", 
 OF_PROGRAMS = ("data", "kernels", "widths", "certificate")
 RULES = (
     Rule(
-        ("level", "allow", "model", *OF_MODELS, *OF_NIR, *OF_PROGRAMS, "limit", "explain"),
+        ("level", "allow", "model", *OF_MODELS, *OF_OPEN_FILES, *OF_PROGRAMS, "limit", "explain"),
         lambda given: given["checked"] is None,
         "--check only lets the checker compare a certificate with the program",
     ),
@@ -48,9 +48,9 @@ RULES = (
         "leave it out; it goes with --model, or with a checkpoint",
     ),
     Rule(
-        OF_NIR,
-        lambda given: is_nir(given["program"]),
-        "it says how a .nir file is run, and this is none",
+        OF_OPEN_FILES,
+        lambda given: is_open(given["program"]),
+        "it says how a .nir or .net file is run, and this is none",
     ),
     Rule(
         OF_PROGRAMS,
@@ -94,8 +94,8 @@ RULES = (
 )
 @click.option(
     "--convention",
-    type=Registered(lambda: tuple(CONVENTIONS), checked=False),
-    help="How a .nir file is run: the framework that wrote it.",
+    type=Registered(lambda: CONVENTIONS, checked=False),
+    help="How a .nir or .net file is run: the framework that wrote it.",
 )
 @click.option("--dt", type=float, metavar="S", help="Seconds of a time step of a .nir file.")
 @click.option(
@@ -249,6 +249,10 @@ def _judge_model(
         model_arguments=arguments,
         tell=lambda note: say(f"note: {note}", err=True),
     )
-    judged = judge_model(trace.graph, trace.findings, options)
     subject = {"model": network, "checkpoint": str(checkpoint) if checkpoint else None}
+    if trace.graph.dialect == "integer":
+        from snncc.mfi import prove
+
+        return subject, prove(trace.graph), trace.findings
+    judged = judge_model(trace.graph, trace.findings, options)
     return subject, judged.verdict, judged.refusals

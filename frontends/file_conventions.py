@@ -1,0 +1,6 @@
+"""Names of all conventions by which files of the ecosystem are run."""
+
+from snncc.frontends.lava_dl.conventions import TIMINGS
+from snncc.frontends.nir.conventions import CONVENTIONS as OF_NIR
+
+CONVENTIONS: tuple[str, ...] = (*OF_NIR, *TIMINGS)
