@@ -130,6 +130,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     images = images_of(given.calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = images_of(given.evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(given.labels, images if evaluated is None else evaluated)
+    given.stage("trace")
     trace = source.trace(shape, steps, options.layout)
     notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
@@ -140,6 +141,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
             given.observe(event)
 
     watch(PassEvent("trace", trace.graph, 0.0))
+    given.stage("folds")
     spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
     if refused:
         raise SnnccError.of(refused)
@@ -163,7 +165,9 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         if used is None:
             rounded = round_plainly(spiking, bits, profile.choose_units)
         else:
+            given.stage("calibration")
             rounded = round_with_images(spiking, bits, used, given.progress, profile.choose_units)
+        given.stage("rounding")
         return profile.lower(rounded, max(bits.values()))
 
     most = min(MOST, profile.most_bits)
@@ -182,10 +186,12 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
     else:
         by = "evaluation" if evaluated is not None else "calibration"
+        given.stage("fidelity")
         found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
         checked = check_compiled(integer, judged)
         notes.append(_checked(checked))
+    given.stage("proof")
     scales = scales_of(chosen, profile.storage)
     before = before_thresholds(spiking, events)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))

@@ -10,7 +10,7 @@ import click
 
 from snncc.cli.command import Command, Rule
 from snncc.cli.compile.inputs import OF_NIR, IrDump, check_checkpoint, images_of, is_nir, labels_of
-from snncc.cli.output import print_facts, print_json, progress, say
+from snncc.cli.output import print_facts, print_json, say
 from snncc.cli.parameters import (
     parse_arguments,
     parse_bits,
@@ -26,6 +26,7 @@ from snncc.cli.path_types import (
     OutputFile,
     OutputFolder,
 )
+from snncc.cli.progress import progress
 from snncc.cli.registered import Registered
 from snncc.frontends.nir.conventions import CONVENTIONS
 from snncc.targets.registry import PROFILES, unknown
@@ -234,14 +235,14 @@ def command(
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
     # What follows needs torch, and what precedes it does not.
     from snncc.compiler.driver import compile_checkpoint
-    from snncc.compiler.given import Given
+    from snncc.compiler.given import STAGES, Given
     from snncc.ir.populations import population_nodes
     from snncc.mfi import Policy, prove
 
     dump = IrDump(dump_ir, time_passes)
-    with progress("calibrating", quiet=as_json) as advance:
+    with progress("compile", as_json, STAGES) as advance:
         called = calibrate or "", evaluate or ""
-        given = Given(images, judged, truth, called, dump.observe, advance)
+        given = Given(images, judged, truth, called, dump.observe, advance, advance.stage)
         compiled = compile_checkpoint(
             checkpoint, options, given, model=model, model_arguments=model_arguments
         )
