@@ -25,7 +25,12 @@ from snncc.compiler.folding import (
 )
 from snncc.compiler.given import NOTHING, Given
 from snncc.compiler.inputs import DEFAULT_STEPS, images_of, shape_and_steps
-from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
+from snncc.compiler.options import (
+    DEFAULT_WEIGHT_BITS,
+    CompileOptions,
+    check_options,
+    without_images,
+)
 from snncc.compiler.sources import load_source
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import Source, Traced
@@ -228,11 +233,7 @@ def _choose_bits(
         bits = options.weight_bits or DEFAULT_WEIGHT_BITS
         return bits_by_layer(spiking, bits, options.layer_bits), ()
     if judged is None:
-        raise SnnccError(
-            "SNN001",
-            "the fewest bits cannot be searched without images",
-            help="give --calibrate, and --evaluate for images that rounding has not seen",
-        )
+        raise without_images()
 
     def agreement_of(bits: Bits) -> float:
         integer = run_passes(spiking, [lowering(bits)])

@@ -208,6 +208,7 @@ def command(
     # What follows needs NumPy.
     from snncc.artifact import computation_digest, save_program
     from snncc.compiler.options import CompileOptions, check_options
+    from snncc.compiler.sources import check_source
 
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
@@ -230,6 +231,8 @@ def command(
         dt,
     )
     check_options(options)
+    there = calibrate is not None or evaluate is not None
+    check_source(checkpoint, model, model_arguments, options, images=there)
     images = images_of(calibrate, options, "--calibrate")
     judged = images_of(evaluate, options, "--evaluate")
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
