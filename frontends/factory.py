@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import os
 import sys
 import sysconfig
 import traceback
@@ -13,9 +12,8 @@ from torch import nn
 
 import snncc
 from snncc.diagnostics import SnnccError
+from snncc.frontends.factory_name import HELP, require_factory
 from snncc.frontends.raised import reason_of
-
-HELP = "give --model package.module:factory, a callable that returns a torch.nn.Module"
 
 _HOME = Path(snncc.__file__).parent
 OURS = [(_HOME / name).resolve() for name in ("", "frontends", "backends", "runtime")]
@@ -36,11 +34,8 @@ def load_factory(spec: str, arguments: Mapping[str, str]) -> nn.Module:
     Raises:
         SnnccError: SNN003 with what went wrong and the user's line.
     """
-    module_name, colon, name = spec.partition(":")
-    if not colon or not module_name or not name:
-        raise SnnccError("SNN003", f"--model {spec} is not of the form module:factory", help=HELP)
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    module_name, _, name = spec.partition(":")
+    require_factory(spec)
     try:
         factory: object = importlib.import_module(module_name)
         for part in name.split("."):

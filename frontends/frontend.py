@@ -45,6 +45,11 @@ class ModelSpec:
         """Whether a live object is given, and no name."""
         return self.module is not NOTHING
 
+    @property
+    def is_factory(self) -> bool:
+        """Whether a factory of the user's is named."""
+        return ":" in (self.model or "")
+
 
 @dataclass(frozen=True)
 class Traced:
@@ -99,8 +104,16 @@ class Frontend(Protocol):
         """Whether this is a model of the kind, as far as names tell; imports no library."""
         ...
 
+    def check(self, spec: ModelSpec) -> None:
+        """What names and options alone say, before anything is read; imports no library.
+
+        Raises:
+            SnnccError: for options that do not go together, and names of nothing.
+        """
+        ...
+
     def read(self, spec: ModelSpec) -> Source:
-        """Reads the model.
+        """Reads the model, after `check`.
 
         Raises:
             SnnccError: for whatever is wrong with it, or with what the user says about it.

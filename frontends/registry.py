@@ -27,6 +27,11 @@ def frontend_for(spec: ModelSpec) -> Frontend:
     return next((frontend for frontend in others if frontend.recognises(spec)), general)
 
 
+def check_model(spec: ModelSpec) -> None:
+    """Raises SnnccError for what is wrong with a model's name and options, without its library."""
+    frontend_for(spec).check(spec)
+
+
 def read_model(spec: ModelSpec) -> Source:
     """Reads a model by the frontend that recognises it.
 

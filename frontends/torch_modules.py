@@ -14,7 +14,7 @@ Json = Any
 
 
 def check_spec(spec: ModelSpec) -> None:
-    """Raises SnnccError: SNN050 without torch, SNN001 for an option that goes with other models."""
+    """Raises SnnccError (SNN001) for an option that goes with other models; imports nothing."""
     for option, value in (("--convention", spec.convention), ("--dt", spec.dt)):
         if value is not None:
             raise SnnccError(
@@ -23,7 +23,6 @@ def check_spec(spec: ModelSpec) -> None:
                 why="it says how a .nir file is run; a torch module says that itself",
                 help=f"leave {option} out",
             )
-    require_torch()
     if spec.checkpoint is None and spec.weights is not None:
         raise SnnccError(
             "SNN001",

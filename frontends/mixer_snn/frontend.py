@@ -4,7 +4,8 @@ from pathlib import Path
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec, Source
-from snncc.frontends.torch_modules import check_spec, source_of
+from snncc.frontends.mixer_snn.neuron_options import neuron_options
+from snncc.frontends.torch_modules import check_spec, require_torch, source_of
 
 NAME = "mixer-snn"
 
@@ -16,13 +17,8 @@ class MixerFrontend:
         """True where nothing but a checkpoint is named, or this network."""
         return not spec.is_live and spec.model in (None, NAME)
 
-    def read(self, spec: ModelSpec) -> Source:
-        """Loads a checkpoint and builds its network.
-
-        Raises:
-            SnnccError: SNN050 without torch, SNN013 for a checkpoint of another network, SNN001 to
-                SNN034 for what is wrong with the file or the options.
-        """
+    def check(self, spec: ModelSpec) -> None:
+        """Raises SnnccError (SNN001) for options that make no such network."""
         check_spec(spec)
         if spec.arguments:
             raise SnnccError(
@@ -33,13 +29,23 @@ class MixerFrontend:
             )
         if spec.checkpoint is None:
             raise _no_checkpoint(spec.model)
-        return _loaded(spec.checkpoint, spec)
+        neuron_options(spec.neuron)
+
+    def read(self, spec: ModelSpec) -> Source:
+        """Loads a checkpoint and builds its network.
+
+        Raises:
+            SnnccError: SNN050 without torch, SNN013 for a checkpoint of another network, SNN001 to
+                SNN034 for what is wrong with the file or the options.
+        """
+        self.check(spec)
+        require_torch()
+        return _loaded(spec.checkpoint or Path(), spec)
 
 
 def _loaded(path: Path, spec: ModelSpec) -> Source:
     from snncc.frontends.checkpoint import load_checkpoint
     from snncc.frontends.mixer_snn.load import load_mixer, recognise, steps_of
-    from snncc.frontends.mixer_snn.neuron import neuron_options
 
     checkpoint = load_checkpoint(path, spec.weights)
     if spec.model is None and not recognise(checkpoint.state):

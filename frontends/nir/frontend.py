@@ -31,6 +31,10 @@ class NirFrontend:
         named = path is not None and path.suffix.lower() == SUFFIX
         return named and not spec.is_live and spec.model is None
 
+    def check(self, spec: ModelSpec) -> None:
+        """Raises SnnccError (SNN001) for options of other models."""
+        _check(spec)
+
     def read(self, spec: ModelSpec) -> Source:
         """Reads a file by a convention.
 
@@ -38,7 +42,7 @@ class NirFrontend:
             SnnccError: SNN050 without h5py, SNN001 for options of checkpoints, SNN150 and SNN151
                 for what is wrong with the file, SNN152 for what only the user knows.
         """
-        _check(spec)
+        self.check(spec)
         path = spec.checkpoint or Path()
         network = network_of(read_file(path))
         convention = convention_named(spec.convention, path.name)

@@ -1,8 +1,9 @@
 """The general frontend: live modules, and modules that a factory of the user's makes."""
 
 from snncc.diagnostics import SnnccError
+from snncc.frontends.factory_name import require_factory
 from snncc.frontends.frontend import ModelSpec, Source
-from snncc.frontends.torch_modules import check_spec, source_of
+from snncc.frontends.torch_modules import check_spec, require_torch, source_of
 
 
 class TorchFrontend:
@@ -12,6 +13,20 @@ class TorchFrontend:
         """True for live objects and names of factories."""
         return spec.is_live or spec.model is not None
 
+    def check(self, spec: ModelSpec) -> None:
+        """Raises SnnccError: SNN001 for options of other models, SNN003 for names of nothing."""
+        check_spec(spec)
+        if spec.is_live:
+            return
+        if spec.neuron:
+            raise SnnccError(
+                "SNN001",
+                f"--neuron does not go with --model {spec.model}",
+                why="a module of your own holds its neurons' parameters",
+                help="set them in the factory",
+            )
+        require_factory(spec.model or "")
+
     def read(self, spec: ModelSpec) -> Source:
         """Takes a live module, or calls a factory (the user's code) and loads its weights.
 
@@ -19,7 +34,8 @@ class TorchFrontend:
             SnnccError: SNN050 without torch, SNN001 to SNN034 for what is wrong with the module,
                 the factory, the file or the options.
         """
-        check_spec(spec)
+        self.check(spec)
+        require_torch()
         return _live(spec.module) if spec.is_live else _factory(spec, spec.model or "")
 
 
@@ -40,13 +56,6 @@ def _factory(spec: ModelSpec, model: str) -> Source:
     from snncc.frontends.factory import load_factory
     from snncc.frontends.weights.fit import load_weights
 
-    if spec.neuron:
-        raise SnnccError(
-            "SNN001",
-            f"--neuron does not go with --model {model}",
-            why="a module of your own holds its neurons' parameters",
-            help="set them in the factory",
-        )
     module = load_factory(model, spec.arguments)
     path = spec.checkpoint
     if path is None:

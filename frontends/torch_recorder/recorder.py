@@ -44,7 +44,7 @@ from snncc.frontends.torch_recorder.neurons.unknown import (
     UnknownNeurons,
     keeps_state,
 )
-from snncc.frontends.torch_recorder.source_lines import user_line
+from snncc.frontends.torch_recorder.source_lines import user_place
 from snncc.frontends.torch_recorder.steps import Build, Naming, Step, Value
 from snncc.frontends.torch_recorder.twins import Twins
 from snncc.frontends.torch_recorder.writes import Writes
@@ -129,8 +129,7 @@ class Recorder(TorchFunctionMode):
             return model(example)
 
     def place(self, call: str) -> Loc:
-        file, line, source = user_line(Recorder.run.__code__)
-        return Loc(self.path(), file, line, call, source)
+        return user_place(Recorder.run.__code__, self.path(), call)
 
     def path(self) -> str:
         return self._paths.get(id(self._stack[-1]), "") if self._stack else ""

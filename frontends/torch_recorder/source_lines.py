@@ -3,9 +3,12 @@
 import inspect
 import linecache
 import sysconfig
+from itertools import islice
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
+
+from snncc.ir.loc import Loc
 
 _LIBRARIES = ("torch", "einops", "numpy", "spikingjelly", "snntorch", "norse", "sinabs", "snncc")
 """Packages whose lines are not the user's, wherever they are installed."""
@@ -23,13 +26,44 @@ def user_line(outermost: CodeType) -> Line:
     Args:
         outermost: where the search ends: what called the model is no part of it.
     """
+    frame = _user_frame(outermost)
+    return ("", 0, "") if frame is None else _line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def user_place(outermost: CodeType, path: str, call: str) -> Loc:
+    """That line and the columns of the call in it, for a call in the module of this path."""
+    frame = _user_frame(outermost)
+    if frame is None:
+        return Loc(path, call=call)
+    file, line, source = _line(frame.f_code.co_filename, frame.f_lineno)
+    return Loc(path, file, line, call, source, _columns(frame))
+
+
+def _user_frame(outermost: CodeType) -> FrameType | None:
     frame = inspect.currentframe()
     while frame is not None and frame.f_code is not outermost:
         name = frame.f_code.co_filename
         if not _is_library(name, str(frame.f_globals.get("__name__", ""))):
-            return _line(name, frame.f_lineno)
+            return frame
         frame = frame.f_back
-    return "", 0, ""
+    return None
+
+
+def _columns(frame: FrameType) -> tuple[int, int]:
+    """Of the instruction that a frame is at, in characters of the line without its indentation."""
+    positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+    first, last, start, end = positions
+    if first != frame.f_lineno or first is None or start is None or end is None:
+        return 0, 0
+    line = linecache.getline(frame.f_code.co_filename, first)
+    before, indent = _characters(line, start), len(line) - len(line.lstrip())
+    after = _characters(line, end) if last == first else len(line.rstrip())
+    return max(before - indent, 0), max(after - indent, 0)
+
+
+def _characters(line: str, count: int) -> int:
+    """Characters in so many bytes of a line: Python counts the latter."""
+    return len(line.encode()[:count].decode(errors="ignore"))
 
 
 def definition_of(thing: Any) -> Line:

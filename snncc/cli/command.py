@@ -8,9 +8,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from snncc.cli.manner import manner, shared_options
 from snncc.cli.output import say
 from snncc.cli.path_types import PathType
 from snncc.cli.places import check_order, check_places, option_of
+from snncc.cli.project_file import defaults_for, say_defaults
 
 Given = Mapping[str, Any]
 
@@ -43,6 +45,19 @@ class Command(click.Command):
     def __init__(self, *attributes: Any, rules: Sequence[Rule] = (), **named: Any) -> None:
         super().__init__(*attributes, **named)
         self.rules = tuple(rules)
+        self._shared = shared_options()
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own, then those that every command has."""
+        return [*self.params, *self._shared, *super().get_params(ctx)[len(self.params) :]]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The call's options, and beneath them those of the project."""
+        from snncc.cli.main import COMMANDS
+
+        if not ctx.resilient_parsing:
+            ctx.default_map = defaults_for(self, COMMANDS)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command.
@@ -51,7 +66,11 @@ class Command(click.Command):
             SnnccError: SNN001 for every option that would have no effect, SNN002 for outputs that
                 are inputs; what the types of its paths refuse.
         """
+        if manner().verbose:
+            say_versions()
         refuse_options_in_vain(self, ctx)
+        leave_out_in_vain(self, ctx)
+        say_defaults(self, ctx)
         check_order(ctx.params)
         check_places(self, ctx.params)
         for param in self.params:
@@ -82,10 +101,40 @@ def refuse_options_in_vain(command: Command, ctx: click.Context) -> None:
         raise SnnccError.of(findings)
 
 
+def leave_out_in_vain(command: Command, ctx: click.Context) -> None:
+    """Options of the project that would have no effect in this call are not given to it."""
+    params = {param.name: param for param in command.params}
+    there = dict(ctx.default_map or {})
+    for rule in command.rules:
+        for name in rule.options:
+            if name in there and not is_given(ctx, name) and not rule.holds(ctx.params):
+                del there[name]
+                ctx.default_map = there
+                default = params[name].default
+                plain = default if isinstance(default, str | int | float) else None
+                ctx.params[name] = params[name].process_value(ctx, plain)
+
+
 def is_given(ctx: click.Context, name: str) -> bool:
     """Whether the user gave a parameter, by the command line or by a variable."""
     source = ctx.get_parameter_source(name)
     return source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def say_versions() -> None:
+    """What runs, for a report of a fault; nothing is imported for it."""
+    import platform
+    from importlib import metadata
+
+    from snncc import __version__
+
+    told = [f"snncc {__version__}", f"Python {platform.python_version()}"]
+    for name in ("numpy", "numba", "torch"):
+        try:
+            told.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            told.append(f"no {name}")
+    say(", ".join(told), err=True)
 
 
 def say_limit(limit: int | None, there_are: int) -> None:

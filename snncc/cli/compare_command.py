@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Given, Rule, say_limit
-from snncc.cli.output import print_json, print_table, progress, say
+from snncc.cli.output import print_json, print_table, say
 from snncc.cli.path_types import DataPath, InputPath
+from snncc.cli.progress import progress
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:

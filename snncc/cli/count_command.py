@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, say_limit
-from snncc.cli.output import print_facts, print_json, print_table, progress, say
+from snncc.cli.output import print_facts, print_json, print_table, say
 from snncc.cli.path_types import DataPath, ProgramPath
+from snncc.cli.progress import progress
 
 if TYPE_CHECKING:
     from snncc.runtime.counts.operation_counts import OperationCounts

@@ -1,8 +1,6 @@
 """Commands by name, loaded when used; exit codes and errors in one place."""
 
-import difflib
 import importlib
-import io
 import json
 import os
 import sys
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc import __version__
+from snncc.cli.manner import begin, shared_options
 
 if TYPE_CHECKING:
     from snncc.diagnostics import SnnccError
@@ -35,6 +34,7 @@ COMMANDS = {
     "export": "snncc.cli.export_command",
     "targets": "snncc.cli.targets_command",
     "doctor": "snncc.cli.doctor_command",
+    "explain": "snncc.cli.explain_command",
 }
 SUMMARIES = {
     "compile": "Compile a trained network to an integer program.",
@@ -51,6 +51,7 @@ SUMMARIES = {
     "export": "Emit a program for another system: Lava.",
     "targets": "List all targets, and what this machine can do for each.",
     "doctor": "Say what this machine has, and make a Lava environment.",
+    "explain": "Say what the code of an error means, and what to do.",
 }
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -59,16 +60,24 @@ INTERRUPTED = 130
 class _LazyGroup(click.Group):
     """Imports a command's module only when the command is used: `--help` stays quick."""
 
+    def __init__(self, *attributes: Any, **named: Any) -> None:
+        super().__init__(*attributes, **named)
+        self._shared = shared_options()
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            close = difflib.get_close_matches(cmd_name, COMMANDS, 1)
-            told = f"perhaps {close[0]}" if close else f"there are: {', '.join(COMMANDS)}"
-            raise click.UsageError(f"no command is called {cmd_name!r}; {told}", ctx)
+            from snncc.cli.usage import UnknownName
+
+            raise UnknownName(f"no command is called {cmd_name!r}", cmd_name, [*COMMANDS], ctx)
         command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The group's own and those of every command."""
+        return [*self.params, *self._shared, *super().get_params(ctx)[len(self.params) :]]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -95,6 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code."""
     shown = warnings.showwarning
+    begin(arguments)
     warnings.showwarning = partial(_show, shown)
     try:
         code = cli.main(args=arguments, prog_name="snncc", standalone_mode=False)
@@ -103,13 +113,12 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.ClickException as error:
-        from snncc.diagnostics import printable
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.1 has none
+            error.show()
+            return error.exit_code
+        from snncc.cli.usage import as_error
 
-        text = io.StringIO()
-        error.show(text)
-        for line in text.getvalue().splitlines():
-            click.echo(printable(line), err=True)
-        return error.exit_code
+        return _report(as_error(error), "--json" in arguments)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -131,20 +140,22 @@ def _show(
 ) -> None:
     """Shows snncc's own warnings as notes, and others as Python does."""
     if category.__module__.startswith("snncc."):
-        from snncc.diagnostics import printable
+        from snncc.cli.output import say
 
-        click.echo(printable(f"note: {message}"), err=True)
+        say(f"note: {message}", err=True)
     else:
         usual(message, category, *place)
 
 
 def _report(error: "SnnccError", as_json: bool) -> int:
+    from snncc.cli.output import say
     from snncc.diagnostics.errors import DETAIL
 
-    click.echo(str(error), err=True)
+    for line in str(error).split("\n"):
+        say(line, err=True)
     count = len(error.findings)
     if count > 1:
-        click.echo(f"{count} errors", err=True)
+        say(f"{count} errors", err=True)
     if as_json:
         findings = [
             {
@@ -168,9 +179,9 @@ def _crashed(arguments: list[str]) -> int:
     handle, path = tempfile.mkstemp(prefix="snncc-crash-", suffix=".txt")
     with os.fdopen(handle, "w") as file:
         file.write(f"snncc {__version__} {arguments}\n{traceback.format_exc()}")
-    from snncc.diagnostics import printable
+    from snncc.cli.output import say
 
     name, text = type(error).__name__, str(error).partition(chr(10))[0]
-    click.echo(printable(f"internal error: {name}: {text}"), err=True)
-    click.echo(f"This is a bug of snncc. Details are in {path}; please report them.", err=True)
+    say(f"internal error: {name}: {text}", err=True)
+    say(f"This is a bug of snncc. Details are in {path}; please report them.", err=True)
     return INTERNAL_ERROR

@@ -68,6 +68,12 @@ class PathType(Base):
             self.fail(f"{value} is no file: give the name of one", param, ctx)
         return self.kept(value)
 
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> Any:
+        """Names of files, which the shell knows."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
     def kept(self, value: str) -> Any:
         """What the command gets."""
         return Path(value)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Given, Rule, say_limit
-from snncc.cli.output import print_facts, print_json, progress, say
+from snncc.cli.output import print_facts, print_json, say
 from snncc.cli.path_types import DataPath, InputPath, KeyOrDataPath, OutputFile
+from snncc.cli.progress import progress
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:

@@ -25,7 +25,12 @@ from snncc.compiler.folding import (
 )
 from snncc.compiler.given import NOTHING, Given
 from snncc.compiler.inputs import DEFAULT_STEPS, images_of, shape_and_steps
-from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions, check_options
+from snncc.compiler.options import (
+    DEFAULT_WEIGHT_BITS,
+    CompileOptions,
+    check_options,
+    without_images,
+)
 from snncc.compiler.sources import load_source
 from snncc.compiler.whole_programs import whole_program
 from snncc.diagnostics import SnnccError
@@ -135,6 +140,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     images = images_of(given.calibration, shape, options.preset, called[0] or "calibration images")
     evaluated = images_of(given.evaluation, shape, options.preset, called[1] or "evaluation images")
     check_labels(given.labels, images if evaluated is None else evaluated)
+    given.stage("trace")
     trace = source.trace(shape, steps, options.layout)
     notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
@@ -145,6 +151,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
             given.observe(event)
 
     watch(PassEvent("trace", trace.graph, 0.0))
+    given.stage("folds")
     spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
     if refused:
         raise SnnccError.of(refused)
@@ -168,7 +175,9 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         if used is None:
             rounded = round_plainly(spiking, bits, profile.choose_units)
         else:
+            given.stage("calibration")
             rounded = round_with_images(spiking, bits, used, given.progress, profile.choose_units)
+        given.stage("rounding")
         return profile.lower(rounded, max(bits.values()))
 
     most = min(MOST, profile.most_bits)
@@ -187,10 +196,12 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         notes.append("no images: what rounding costs is not measured (--calibrate or --evaluate)")
     else:
         by = "evaluation" if evaluated is not None else "calibration"
+        given.stage("fidelity")
         found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
         checked = check_compiled(integer, judged)
         notes.append(_checked(checked))
+    given.stage("proof")
     scales = scales_of(chosen, profile.storage)
     before = before_thresholds(spiking, events)
     report["fold_proof"] = fold_summary(prove_folds(before, integer, scales))
@@ -227,11 +238,7 @@ def _choose_bits(
         bits = options.weight_bits or DEFAULT_WEIGHT_BITS
         return bits_by_layer(spiking, bits, options.layer_bits), ()
     if judged is None:
-        raise SnnccError(
-            "SNN001",
-            "the fewest bits cannot be searched without images",
-            help="give --calibrate, and --evaluate for images that rounding has not seen",
-        )
+        raise without_images()
 
     def agreement_of(bits: Bits) -> float:
         integer = run_passes(spiking, [lowering(bits)])

@@ -7,6 +7,13 @@ from snncc.compiler.data_checks import Labels
 from snncc.compiler.inputs import Images
 from snncc.passes.pipeline import Observer
 
+STAGES = ("trace", "folds", "calibration", "rounding", "fidelity", "proof")
+"""Of a compilation, in order; calibration and fidelity are of images only."""
+
+
+def _unheard(stage: str) -> None:
+    """Nobody is told of a stage."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -20,6 +27,7 @@ class Given:
         called: what messages call the two: where they come from.
         observe: called after every pass.
         progress: called during calibration with nodes done and their total.
+        stage: called with a name of `STAGES` as it begins.
     """
 
     calibration: Images | None = None
@@ -28,6 +36,7 @@ class Given:
     called: tuple[str, str] = ("", "")
     observe: Observer | None = None
     progress: Callable[[int, int], None] | None = None
+    stage: Callable[[str], None] = _unheard
 
 
 NOTHING = Given()

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.compiler.options import CompileOptions
+from snncc.compiler.options import CompileOptions, without_shape
 from snncc.data.image_arrays import images_for, require_images
 from snncc.data.image_folder import ImageFolder
 from snncc.data.preprocessing import Preprocessing
@@ -20,12 +20,7 @@ def shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int,
     preset = options.preset
     shape = options.input_shape or source.input_shape or (preset.shape if preset else None)
     if shape is None:
-        raise SnnccError(
-            "SNN001",
-            "the image's shape is not known",
-            why="only a recognised checkpoint says what it takes",
-            help="give --input-shape C,H,W",
-        )
+        raise without_shape()
     if preset is not None and preset.shape != shape:
         raise SnnccError(
             "SNN001",

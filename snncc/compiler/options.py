@@ -138,6 +138,25 @@ def check_options(options: CompileOptions) -> None:
             raise unknown(what, value, allowed)
 
 
+def without_images() -> SnnccError:
+    """There is nothing by which bits could be searched."""
+    return SnnccError(
+        "SNN001",
+        "the fewest bits cannot be searched without images",
+        help="give --calibrate, and --evaluate for images that rounding has not seen",
+    )
+
+
+def without_shape() -> SnnccError:
+    """Neither the user nor the model says of what shape an image is."""
+    return SnnccError(
+        "SNN001",
+        "the image's shape is not known",
+        why="only a recognised checkpoint says what it takes",
+        help="give --input-shape C,H,W",
+    )
+
+
 def _check_whole_numbers(options: CompileOptions) -> None:
     """A fraction would only be found deep in the compiler; True and False are no numbers."""
     for name, value in (

@@ -3,8 +3,46 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from snncc.compiler.options import CompileOptions, without_images, without_shape
 from snncc.frontends.frontend import ModelSpec, Source
-from snncc.frontends.registry import read_model
+from snncc.frontends.registry import check_model, read_model
+
+
+def check_source(
+    path: Path | None,
+    model: str | None,
+    arguments: Mapping[str, str],
+    options: CompileOptions,
+    *,
+    images: bool,
+) -> None:
+    """What names and options say of a model before its library is imported.
+
+    Args:
+        path: of the checkpoint, or None.
+        model: as `load_source` takes it, and likewise its arguments.
+        arguments: for the factory.
+        options: all others.
+        images: whether there are any.
+
+    Raises:
+        SnnccError: SNN001 or SNN003.
+    """
+    neuron, weights = options.neuron, options.weights
+    spec = ModelSpec(
+        path,
+        model,
+        arguments,
+        neuron,
+        weights,
+        convention=options.convention,
+        dt=options.dt,
+    )
+    check_model(spec)
+    if options.agreement is not None and not images:
+        raise without_images()
+    if spec.is_factory and options.input_shape is None and options.preset is None:
+        raise without_shape()
 
 
 def load_source(

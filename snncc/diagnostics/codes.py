@@ -25,6 +25,8 @@ CODES: Mapping[str, Code] = {
     "SNN002": Code("the output cannot be written", USAGE),
     "SNN003": Code("the model factory cannot be imported or called", USAGE),
     "SNN004": Code("a run does not fit into memory", USAGE),
+    "SNN005": Code("a command line cannot be read", USAGE),
+    "SNN006": Code("options in snncc.toml are not valid", UNREADABLE),
     # Files.
     "SNN010": Code("a checkpoint cannot be read", UNREADABLE),
     "SNN011": Code("a checkpoint would run code", UNREADABLE),

@@ -39,7 +39,9 @@ class Finding:
             where = self.loc.module_path or "<root>"
             lines.append(f"  --> {where}   {self.loc.call}".rstrip())
             if self.loc.file:
-                lines.append(f"   |  {self.loc.file}:{self.loc.line}   {self.loc.source}".rstrip())
+                before = f"   |  {self.loc.file}:{self.loc.line}   "
+                lines.append(f"{before}{self.loc.source}".rstrip())
+                lines += _caret(before, self.loc)
         if self.why:
             lines.append(f"   = why: {self.why}")
         lines += [f"{DETAIL}{line}" for line in self.details]
@@ -95,3 +97,12 @@ class SnnccError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
+
+
+def _caret(before: str, loc: "Loc") -> list[str]:
+    """The line beneath a line of source that marks the call in it; none where it is not known."""
+    start, end = loc.columns
+    if not 0 <= start < end <= len(loc.source):
+        return []
+    place = len(printable(before + loc.source[:start]))
+    return ["   |".ljust(place) + "^" * len(printable(loc.source[start:end]))]

@@ -1,6 +1,6 @@
 """Where a node comes from in the user's model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -13,6 +13,7 @@ class Loc:
         line: line in that file, 0 when unknown.
         call: what was called there, e.g. "BatchNorm1d(64)" or "torch.add".
         source: text of that line, "" when unknown.
+        columns: of the call in that text, from and to; equal when unknown. No file keeps them.
     """
 
     module_path: str = ""
@@ -20,6 +21,7 @@ class Loc:
     line: int = 0
     call: str = ""
     source: str = ""
+    columns: tuple[int, int] = field(default=(0, 0), compare=False)
 
     def __str__(self) -> str:
         where = self.module_path or "<root>"

@@ -317,7 +317,7 @@ def test_options_that_do_not_fit_are_refused(
     assert "1 channels" in capsys.readouterr().err
     for wrong in (["--weight-bits", "1"], ["--normalize", "a,b"], ["--input-shape", "x"]):
         assert run([*base, *wrong]) == 2
-        assert "Error" in capsys.readouterr().err
+        assert "error[SNN005]" in capsys.readouterr().err
     assert run([*base, "--input-shape", "1,16,16"]) == 4
     assert "SNN028" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()

@@ -1,5 +1,6 @@
 """What is wrong with the files of a call is said before anything large is imported."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,55 @@ def test_a_file_of_another_kind_is_refused_at_once(command: str, tmp_path: Path)
     told, errors = called([command, "picture.snncc"], tmp_path)
     assert told == "3"
     assert "it is an image, not a program" in errors
+
+
+BEFORE_TORCH = {
+    "compile -o a.snncc": "neither a checkpoint",
+    "compile -o a.snncc --model nowhere:make --input-shape 1,2,2": "No module named 'nowhere'",
+    "compile -o a.snncc --model nowhere": "not of the form module:factory",
+    "compile -o a.snncc --model own:make": "the image's shape is not known",
+    "compile -o a.snncc --model own:make --input-shape 1,2,2 --neuron tau=2": "does not go with",
+    "compile -o a.snncc --model own:make --weights ema": "--weights ema without a checkpoint",
+    "compile own.pth -o a.snncc --neuron tau=x": "that is no tau",
+    "compile own.pth -o a.snncc --neuron taus=2": "neurons have no 'taus'",
+    "compile own.pth -o a.snncc --arg a=b": "--arg a without --model",
+    "compile own.pth -o a.snncc --weight-bits auto": "cannot be searched without images",
+    "verify --model own:make": "the image's shape is not known",
+    "verify --model nowhere:make --input-shape 1,2,2": "No module named 'nowhere'",
+}
+
+
+ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, sys
+from snncc.cli.main import run
+
+told = []
+for call in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        code = run(call.split())
+    told.append((code, "torch" in sys.modules, errors.getvalue()))
+print(json.dumps(told))
+"""
+
+
+def test_what_names_and_options_say_is_checked_before_torch_is_imported(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.pth").symlink_to(root / "examples/digits_mixer.pth")
+    (tmp_path / "own.py").write_text("raise SystemExit('the code of the user ran')")
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps([*BEFORE_TORCH])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = json.loads(done.stdout)
+    for (call, reason), (code, torch_is_there, errors) in zip(
+        BEFORE_TORCH.items(), told, strict=True
+    ):
+        assert (code, torch_is_there) == (2, False), (call, errors)
+        assert reason in errors, call
 
 
 def test_help_needs_nothing_large(tmp_path: Path) -> None:

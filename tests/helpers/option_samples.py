@@ -66,6 +66,7 @@ MODES = {
     },
     "targets": {"all": ""},
     "doctor": {"all": "", "made": "--make-lava made"},
+    "explain": {"all": "", "one": "SNN020"},
 }
 SAMPLES = {
     "compile": {
@@ -197,6 +198,7 @@ SAMPLES = {
         "lava_python": "--lava-python /no/python",
         "as_json": "--json",
     },
+    "explain": {"as_json": "--json"},
 }
 OF_MODELS = {"model_arguments", "weights", "input_shape", "normalize", "steps", "layout"}
 OF_NIR = {"convention", "dt"}

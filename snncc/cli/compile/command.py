@@ -17,7 +17,7 @@ from snncc.cli.compile.inputs import (
     is_open,
     labels_of,
 )
-from snncc.cli.output import print_facts, print_json, progress, say
+from snncc.cli.output import print_facts, print_json, say
 from snncc.cli.parameters import (
     parse_arguments,
     parse_bits,
@@ -33,6 +33,7 @@ from snncc.cli.path_types import (
     OutputFile,
     OutputFolder,
 )
+from snncc.cli.progress import progress
 from snncc.cli.registered import Registered
 from snncc.frontends.file_conventions import CONVENTIONS
 from snncc.targets.registry import PROFILES, unknown
@@ -214,6 +215,7 @@ def command(
     # What follows needs NumPy.
     from snncc.artifact import computation_digest, save_program
     from snncc.compiler.options import CompileOptions, check_options
+    from snncc.compiler.sources import check_source
 
     if weight_bits is None and agreement is None:
         agreement = DEFAULT_AGREEMENT
@@ -236,19 +238,21 @@ def command(
         dt,
     )
     check_options(options)
+    there = calibrate is not None or evaluate is not None
+    check_source(checkpoint, model, model_arguments, options, images=there)
     images = images_of(calibrate, options, "--calibrate")
     judged = images_of(evaluate, options, "--evaluate")
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
     # What follows needs torch, and what precedes it does not.
     from snncc.compiler.driver import compile_checkpoint
-    from snncc.compiler.given import Given
+    from snncc.compiler.given import STAGES, Given
     from snncc.ir.populations import population_nodes
     from snncc.mfi import Policy, prove
 
     dump = IrDump(dump_ir, time_passes)
-    with progress("calibrating", quiet=as_json) as advance:
+    with progress("compile", as_json, STAGES) as advance:
         called = calibrate or "", evaluate or ""
-        given = Given(images, judged, truth, called, dump.observe, advance)
+        given = Given(images, judged, truth, called, dump.observe, advance, advance.stage)
         compiled = compile_checkpoint(
             checkpoint, options, given, model=model, model_arguments=model_arguments
         )

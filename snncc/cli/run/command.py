@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, say_fewer, say_limit
-from snncc.cli.output import print_json, progress
+from snncc.cli.output import print_json
 from snncc.cli.path_types import DataPath, InterpreterPath, KeyOrDataPath, OutputFile, ProgramPath
+from snncc.cli.progress import progress
 from snncc.cli.registered import Registered
 from snncc.cli.run.report import print_run
 from snncc.cli.run.rules import RULES, say_threads

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snncc.cli.output import print_facts, progress, say
+from snncc.cli.output import print_facts, say
+from snncc.cli.progress import progress
 
 if TYPE_CHECKING:
     from snncc.artifact import Program

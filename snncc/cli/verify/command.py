@@ -239,6 +239,12 @@ def _judge_model(
     arguments: dict[str, str],
     options: "CompileOptions",
 ) -> "tuple[dict[str, Any], Verdict, Sequence[Finding]]":
+    from snncc.compiler.options import check_options
+    from snncc.compiler.sources import check_source
+
+    check_options(options)
+    check_source(checkpoint, model, arguments, options, images=True)
+    # What follows needs torch, and what precedes it does not.
     from snncc.compiler.driver import trace_checkpoint
     from snncc.compiler.model_verdict import judge_model
 
