@@ -12,6 +12,7 @@ from snncc.ir.arrays import narrow
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.neurons import READ, STATE, Neuron
 from snncc.ir.dialects.spiking import Readout
+from snncc.ir.dialects.step_windows import starts_lowest
 from snncc.ir.op import TooWide, require_room
 from snncc.passes.named import Named
 from snncc.passes.neuron_constants import stacked
@@ -70,6 +71,8 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
     unit = lowering.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -lowering.fraction[source])
     neuron = RealNeuron.read(lowering.rewriter, op).scaled(unit)
     old = lowering.rewriter.old
+    if starts_lowest(op, old.context):
+        neuron = neuron.started_below(lowering.rewriter.new[source].type.range or (0, 0))
     made = _Made(lowering, node, op, neuron, source, GraphBuilder("integer", old.steps))
     constants = constant_bits(neuron, lowering.options.fraction_bits)
     result, grid, text = made.best(constants)

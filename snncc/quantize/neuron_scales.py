@@ -6,7 +6,7 @@ thresholds, biases and resets. What is left are the leaks, and couplings that cl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,14 @@ class RealNeuron:
             None if self.threshold is None else self.threshold / (unit * formed),
             formed,
         )
+
+    def started_below(self, current: tuple[int, int]) -> "RealNeuron":
+        """The same, with every start that is not 0 below all that its current of now brings."""
+        brought = [gain.array * end for gain in self.gain for end in current]
+        least = min(float(each.min()) for each in brought)
+        least += min(float(bias.array.min()) for bias in self.bias)
+        to = Named.scalar(float(np.floor(least)) - 1.0)
+        return replace(self, start=tuple(x if x.is_zero() else to for x in self.start))
 
     def _sizes(self) -> list[Named]:
         """The unit of every state, in units of the current."""
