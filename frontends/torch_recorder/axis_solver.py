@@ -32,6 +32,7 @@ class AxisSolver:
     the same place.
 
     Attributes:
+        windows: atoms that stand for some of the time steps, the first and the one behind the last.
         here: gives the place in the model at which dimensions are brought together just now.
     """
 
@@ -40,6 +41,7 @@ class AxisSolver:
         self._stems: list[str] = []
         self._expansion: dict[int, Dim] = {}
         self._cuts: dict[int, object] = {}
+        self.windows: dict[int, tuple[int, int]] = {}
         self.here: Callable[[], object] = lambda: None
 
     def atom(self, stem: str, size: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from snncc.diagnostics import Finding
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim, NotOneAxis
+from snncc.frontends.torch_recorder.calls.time_windows import SOME, SOME_HELP, window_of
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Naming, Step, Value
 from snncc.ir import (
@@ -85,6 +86,9 @@ class _Builder:
         for delay, source in self.recorder.closes.items():
             if self.builder[delay].op.looks_back:  # else it has no names, and that is found
                 self.builder.close(delay, source)
+        some = self.some_steps(result)
+        if some is not None:
+            self.findings.append(some)
         try:
             graph = self.builder.finish(self.answer(result))
             unusable = non_finite(graph)
@@ -104,6 +108,15 @@ class _Builder:
             )
             return Built(None, tuple(self.findings))
         return Built(graph, tuple(self.findings))
+
+    def some_steps(self, result: Value) -> Finding | None:
+        """SNN021 where a model answers with some of its time steps, each by itself."""
+        if window_of(self.recorder.solver, result.dims) is None:
+            return None
+        loc = next((s.loc for s in self.recorder.steps if s.name == result.step), None)
+        return Finding(
+            "SNN021", "the model answers with some of the time steps", loc, SOME, SOME_HELP
+        )
 
     def answer(self, result: Value) -> str:
         """What the model answers, without axes of length 1 that are not the classes.

@@ -54,6 +54,8 @@ class _Neuron:
     amount: Ints | None
     floor: Ints | None
     low: Ints | None
+    high: Ints | None
+    read: Sequence[Product]
 
     def shifted(self, x: Ints, carry: int, shift: int) -> Ints:
         """Round down, or up with "gt"."""
@@ -63,7 +65,7 @@ class _Neuron:
         return found
 
     def levels(self, x: Ints, bias: Ints | None, v: list[Ints], spiked: Array | None) -> list[Ints]:
-        """Every u_i of a step; `spiked` is whether each neuron fired at the step before."""
+        """Every u_i of a step; `spiked` is how often each neuron fired at the step before."""
         op, u = self.op, list[Ints]()
         for i in range(len(v)):
             total = self.leak[i].times(v[i]) + self.gain[i].times(x)
@@ -74,20 +76,23 @@ class _Neuron:
             if bias is not None:
                 level = level + bias[i]
             if spiked is not None and self.late is not None:
-                level = level - np.where(spiked, self.late[i], 0)
+                level = level - _times_spikes(self.late[i], spiked)
             if spiked is not None and op.swallow and op.swallow[i]:
-                level = np.where(spiked, 0, level)
+                level = np.where(spiked != 0, 0, level)
             if self.floor is not None and op.has_floor[i]:
                 level = _at_least(level, self.floor[i])
+            if self.high is not None and op.has_high[i]:
+                level = np.where(level > self.high[i], self.high[i], level)
             u.append(level)
         return u
 
     def formed(self, u: list[Ints]) -> Ints:
         """What is compared, or given."""
-        total = self.form[0].times(u[0])
-        for product, level in zip(self.form[1:], u[1:], strict=True):
-            total = total + product.times(level)
-        return total
+        return _combined(self.form, u)
+
+    def membranes(self, v: list[Ints]) -> Ints:
+        """What is given of membranes."""
+        return _combined(self.read, v)
 
     def after(self, u: list[Ints], spike: Array | None) -> list[Ints]:
         """Every v_i after the step."""
@@ -102,9 +107,40 @@ class _Neuron:
                     total = total - product.times(other)
             reset = self.shifted(total, 0, op.reset_shift[i] if op.reset_shift else 0)
             if self.amount is not None:
-                reset = reset - self.amount[i]
-            kept = np.where(spike, reset, u[i])
+                reset = reset - _times_spikes(self.amount[i], spike)
+            kept = np.where(spike != 0, reset, u[i])
         return kept if self.low is None or not op.has_low[i] else _at_least(kept, self.low[i])
+
+
+def _combined(factors: Sequence[Product], levels: list[Ints]) -> Ints:
+    total = factors[0].times(levels[0])
+    for product, level in zip(factors[1:], levels[1:], strict=True):
+        total = total + product.times(level)
+    return total
+
+
+def _times_spikes(constant: Ints, spikes: Array) -> Ints:
+    """A constant for each spike: it is added as often as there are spikes, at most 255 times."""
+    total = np.where(spikes < 0, -constant, 0)
+    for count in range(1, int(spikes.max(initial=0)) + 1):
+        total = total + np.where(spikes >= count, constant, 0)
+    return total
+
+
+def spikes_of(
+    op: IntegerNeuron, form: Ints, threshold: Ints, step: Ints, below: Ints | None
+) -> Ints:
+    """How many spikes a step has, threshold after threshold."""
+    found, level = np.zeros_like(form), threshold
+    for j in range(1, op.most + 1):
+        above = op.compare == "gt" or (op.compare == "even" and j % 2 == 1)
+        reached = form > level if above else form >= level
+        if not reached.any():
+            break
+        found, level = found + reached, level + step
+    if below is not None:
+        found = found - (form < below if op.compare == "gt" else form <= below)
+    return found
 
 
 def _at_least(x: Ints, low: Ints) -> Ints:
@@ -123,37 +159,42 @@ def neurons(at: At, op: IntegerNeuron) -> Computed:
     neuron = _constants(at, op, rest)
     biases = None if op.bias is None else at.constant(op.bias, (TIME, STATE, *rest))
     thresholds = None if op.threshold is None else at.constant(op.threshold, (TIME, *rest))
+    belows = None if op.below is None else at.constant(op.below, (TIME, *rest))
+    stair = np.zeros((), np.int64) if op.step is None else at.constant(op.step, rest)
     v, spiked = _start(at, op, np.zeros_like(x[:, 0], order="C"), rest)
-    spikes, forms = np.empty_like(x, np.uint8, order="C"), np.empty_like(x, order="C")
+    spikes = np.empty_like(x, at.node.type.dtype if op.fires else "uint8", order="C")
+    forms, given = np.empty_like(x, order="C"), np.empty_like(x if op.read is not None else x[:0])
     for t in range(steps):
         bias = None if biases is None else at_step(biases, t)
         u = neuron.levels(x[:, t], bias, v, spiked if op.remembers else None)
         form, spike = neuron.formed(u), None
         if thresholds is not None:
-            threshold = at_step(thresholds, t)
-            spike = form > threshold if op.compare == "gt" else form >= threshold
-            spikes[:, t] = spiked = spike
+            below = None if belows is None else at_step(belows, t)
+            spike = spiked = spikes_of(op, form, at_step(thresholds, t), stair, below)
+            spikes[:, t] = spike
         forms[:, t] = form
         v = neuron.after(u, spike)
+        if op.read is not None:
+            given[:, t] = neuron.membranes(v)
     place = 1 + at.node.type.names.index(TIME)
     slots = [*v, spiked.astype(np.int64)] if op.remembers else v
     forms = np.moveaxis(forms, 1, place)
     value = np.moveaxis(spikes, 1, place) if op.fires else forms
+    value = value if op.read is None else np.moveaxis(given, 1, place)
     return Computed(value, forms, np.stack(slots, axis=1))
 
 
 def _start(
     at: At, op: IntegerNeuron, zeros: Ints, rest: tuple[str, ...]
 ) -> tuple[list[Ints], Array]:
-    """States before the first step, and whether each neuron fired at the one before."""
+    """States before the first step, and how often each neuron fired at the one before."""
     n = _states(at, op)
     if at.state is not None:
         state = at.state.astype(np.int64)
-        fired = state[:, n] != 0 if op.remembers else zeros != 0
-        return [state[:, i] for i in range(n)], fired
+        return [state[:, i] for i in range(n)], state[:, n] if op.remembers else zeros
     if op.start is None:
-        return [zeros] * n, zeros != 0
-    return [zeros + start for start in at.constant(op.start, (STATE, *rest))], zeros != 0
+        return [zeros] * n, zeros
+    return [zeros + start for start in at.constant(op.start, (STATE, *rest))], zeros
 
 
 def _states(at: At, op: IntegerNeuron) -> int:
@@ -188,4 +229,6 @@ def _constants(at: At, op: IntegerNeuron, rest: tuple[str, ...]) -> _Neuron:
         row(op.amount),
         row(op.floor),
         row(op.low),
+        row(op.high),
+        [] if op.read is None else products(op.read, ()),
     )

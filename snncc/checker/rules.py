@@ -23,12 +23,12 @@ KERNEL = "weight channel height width out_channel out_height out_width"
 WINDOWS = "axes out size kernel stride padding dilation"
 ONE, NONE, RULE = [1, 1], [0, 0], {"reset": "hard", "compare": "ge", "rounding": "floor"}
 NEURON = {"bias": None, "polarity": None, "offset": None, "decay": ONE, "decay_offset": 0}
-ABSENT = "threshold bias reads late keep amount takes start floor low"
-EMPTY = "swallow has_floor has_low shift carry reset_shift states_within"
+ABSENT = "threshold bias reads late keep amount takes start floor low step below read high"
+EMPTY = "swallow has_floor has_low has_high shift carry reset_shift states_within"
 STATES: dict[str, Json] = {
     **{key: None for key in ABSENT.split()},
     **{key: [] for key in EMPTY.split()},
-    **{"compare": "ge", "membrane": NONE},
+    **{"compare": "ge", "membrane": NONE, "most": 1},
 }
 OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default

@@ -6,10 +6,9 @@ docs/program_rules.md states it in words, under "Boxes of states".
 import numpy as np
 
 from snncc.checker.program_file import Array, require
+from snncc.checker.state_counts import Ends, fewest_and_most, inside, spans
 from snncc.checker.state_fields import Neuron
 from snncc.checker.values import WIDEST, Interval, bits, narrow
-
-Ends = tuple[Array, Array]
 
 
 def reach(neuron: Neuron, steps: int) -> tuple[list[Interval], Interval]:
@@ -63,13 +62,18 @@ def _step(neuron: Neuron, t: int, v: list[Ends], *, spiked: bool) -> list[Ends]:
         gains = [tables["gain"][i] * end for end in neuron.current]
         low, high = sums[0] + np.minimum(*gains), sums[1] + np.maximum(*gains)
         carry, shift = neuron.numbers["carry"][i], neuron.numbers["shift"][i]
-        move = neuron.at("bias", t)[i] - (tables["late"][i] if spiked else 0)
-        narrow("a bias or late reset", int(move.min()), int(move.max()))
-        low, high = (neuron.round(end, carry, shift) + move for end in (low, high))
+        often = fewest_and_most(neuron) if spiked else (0, 0)
+        narrow("a late reset", _size(tables["late"][i]) * neuron.most)
+        moves = [neuron.at("bias", t)[i] - count * tables["late"][i] for count in often]
+        narrow("a bias or late reset", *(int(end) for m in moves for end in (m.min(), m.max())))
+        low = neuron.round(low, carry, shift) + np.minimum(*moves)
+        high = neuron.round(high, carry, shift) + np.maximum(*moves)
         if spiked and neuron.flags["swallow"][i]:
             low, high = 0 * low, 0 * high
         if neuron.flags["has_floor"][i]:
             low, high = (np.maximum(end, tables["floor"][i]) for end in (low, high))
+        if neuron.flags["has_high"][i]:
+            low, high = (np.minimum(end, tables["high"][i]) for end in (low, high))
         narrow("a state", int(low.min()), int(high.max()))
         u.append((low, high))
     return u
@@ -87,28 +91,26 @@ def _divide(
     """What does not fire, and what fires and is reset; and where there is each of them."""
     if "threshold" not in neuron.steps_of:
         return _lifted(neuron, u), u, zero == 0, zero != 0
-    threshold = neuron.at("threshold", t)
-    narrow("a threshold", int(threshold.min()), int(threshold.max()))
-    last = threshold if neuron.up else threshold - 1
-    stays, fires = (form[0] <= last) | (zero != 0), (form[1] > last) | (zero != 0)
-    below, above = list(u), list(u)
-    row = neuron.tables["form"]
-    used = [i for i in range(len(row)) if row[i].any()]
-    if len(used) == 1 and (row[used[0]] > 0).all():
-        (i,) = used
-        border = last // row[i]
-        below[i] = u[i][0], np.where(stays, np.minimum(u[i][1], border), u[i][1])
-        above[i] = np.where(fires, np.maximum(u[i][0], border + 1), u[i][0]), u[i][1]
-    after: list[Ends] = []
-    for i in range(len(u)):
-        _widest("a state after a spike", _most(neuron.tables["takes"][i], above))
-        low, high = _weighed(neuron.tables["takes"][i], above)
-        shift, amount = neuron.numbers["reset_shift"][i], neuron.tables["amount"][i]
-        low, high = (neuron.round(end, 0, shift) - amount for end in (low, high))
-        low, high = np.where(fires, low, u[i][0]), np.where(fires, high, u[i][1])
+    forms = spans(neuron, t)
+    still = inside(neuron, u, form, forms[0])
+    after, ever = list(u), zero != 0
+    for count, span in list(forms.items())[1:]:
+        part, there = inside(neuron, u, form, span)
+        if not there.any():
+            continue
+        for i in range(len(u)):
+            taken = neuron.tables["amount"][i]
+            _widest("a state after a spike", _most(neuron.tables["takes"][i], part))
+            narrow("what spikes take", abs(count) * _size(taken))
+            shift = neuron.numbers["reset_shift"][i]
+            ends = _weighed(neuron.tables["takes"][i], part)
+            low, high = (neuron.round(end, 0, shift) - count * taken for end in ends)
+            known = _either(ever, there, after[i], (low, high))
+            after[i] = tuple(np.where(ever | there, k, o) for k, o in zip(known, u[i], strict=True))
+        ever = ever | there
+    for low, high in after:
         narrow("a state after a spike", int(low.min()), int(high.max()))
-        after.append((low, high))
-    return _lifted(neuron, below), _lifted(neuron, after), stays, fires
+    return _lifted(neuron, still[0]), _lifted(neuron, after), still[1], ever
 
 
 def _lifted(neuron: Neuron, ends: list[Ends]) -> list[Ends]:

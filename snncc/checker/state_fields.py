@@ -9,8 +9,21 @@ from snncc.checker.program_file import Array, Json, is_list, natural, require
 from snncc.checker.values import WIDEST, Axes, Interval, NodeRecord
 
 STATE, READ = "neuron.state", "neuron.read"
-BY_STATE = ("leak", "gain", "form", "late", "keep", "amount", "start", "floor", "low")
+BY_STATE = (
+    "leak",
+    "gain",
+    "form",
+    "late",
+    "keep",
+    "amount",
+    "start",
+    "floor",
+    "low",
+    "high",
+    "read",
+)
 SQUARE = ("reads", "takes")
+FLAGS = ("swallow", "has_floor", "has_low", "has_high")
 PIECE = 2**17
 
 
@@ -22,7 +35,8 @@ class Neuron:
     steps_of: dict[str, Array]
     numbers: dict[str, list[int]]
     flags: dict[str, list[bool]]
-    up: bool
+    compare: str
+    most: int
     current: Interval
 
     def __init__(self, site: NodeRecord, n: int, rest: Axes, current: Interval) -> None:
@@ -34,8 +48,8 @@ class Neuron:
             require(carry < 1 << shift, "a carry is a whole step")
         require(max(self.numbers["shift"]) < WIDEST, "a shift is too large")
         require(max(self.numbers["reset_shift"]) < WIDEST, "a shift is too large")
-        self.flags = {key: _flags(field[key], n) for key in ("swallow", "has_floor", "has_low")}
-        for key, flag in (("floor", "has_floor"), ("low", "has_low")):
+        self.flags = {key: _flags(field[key], n) for key in FLAGS}
+        for key, flag in (("floor", "has_floor"), ("low", "has_low"), ("high", "has_high")):
             require((field[key] is None) == (not field[flag]), f"{key}: values and flags differ")
         for key in BY_STATE:
             _leads(site, key, (STATE,))
@@ -45,8 +59,10 @@ class Neuron:
         self.tables |= {key: _table(site, key, square, 2) for key in SQUARE}
         time = ("t", site.steps)
         self.steps_of = {"bias": _table(site, "bias", (row[0], time, *rest), 1).swapaxes(0, 1)}
-        if field["threshold"] is not None:
-            self.steps_of["threshold"] = site.over("threshold", (time, *rest)).astype(np.int64)
+        for key in ("threshold", "below"):
+            if field[key] is not None:
+                self.steps_of[key] = site.over(key, (time, *rest)).astype(np.int64)
+        self.steps_of["step"] = site.over("step", (time, *rest)).astype(np.int64)
         if field["keep"] is None:
             whole = [1 << shift for shift in self.numbers["reset_shift"]]
             self.tables["keep"] = np.array(whole, np.int64).reshape(n, *[1] * len(rest))
@@ -57,7 +73,7 @@ class Neuron:
         self.tables["takes"] = -self.tables["takes"]
         for i, diagonal in enumerate(self.tables["keep"]):
             self._set("takes", i, self.tables["takes"][i, i] + diagonal)
-        self.up = field["compare"] == "gt"
+        self.compare, self.most = field["compare"], field["most"]
         self.current = current
 
     def _set(self, key: str, i: int, values: Array) -> None:
@@ -98,7 +114,7 @@ class Neuron:
         return step
 
     def round(self, x: Array, carry: int, shift: int) -> Array:
-        moved: Array = -((carry - x) >> shift) if self.up else (x + carry) >> shift
+        moved: Array = -((carry - x) >> shift) if self.compare == "gt" else (x + carry) >> shift
         return moved
 
 

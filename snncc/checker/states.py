@@ -8,11 +8,22 @@ import numpy as np
 
 from snncc.checker.program_file import Json, is_list, require
 from snncc.checker.state_boxes import reach, require_sums
-from snncc.checker.state_fields import READ, STATE, Neuron
-from snncc.checker.values import Found, Interval, NodeRecord, Value, digits, narrow, statement
+from snncc.checker.state_counts import check_counts
+from snncc.checker.state_fields import FLAGS, READ, STATE, Neuron
+from snncc.checker.values import (
+    Axes,
+    Found,
+    Interval,
+    NodeRecord,
+    Value,
+    counted,
+    digits,
+    narrow,
+    statement,
+)
 
 MOST_STATES = 8
-COEFFICIENTS = ("leak", "gain", "form", "reads", "keep", "takes")
+COEFFICIENTS = ("leak", "gain", "form", "reads", "keep", "takes", "read")
 
 
 def states(site: NodeRecord) -> Found:
@@ -22,7 +33,7 @@ def states(site: NodeRecord) -> Found:
     n = leak.shape[0]
     require(n <= MOST_STATES, f"{n} states")
     require(not {STATE, READ} & set(source.sizes), "the current has an axis of states")
-    require(field["compare"] in ("ge", "gt"), "unknown rule")
+    check_counts(site)
     neuron = Neuron(site, n, source.rest, source.interval)
     fires = field["threshold"] is not None
     changed = any(field[key] is not None for key in ("keep", "amount", "takes", "late"))
@@ -36,14 +47,31 @@ def states(site: NodeRecord) -> Found:
         require(fits, f"a state reaches {found}, its width holds {declared}")
     require_sums(neuron, [(np.array(low), np.array(high)) for low, high in within])
     timed = source.timed(site.steps).axes
-    value = Value("spike", timed, (0, 1)) if fires else Value("current", timed, membrane)
+    value = _given(site, timed, within, membrane)
     constants = [site.constant(key)[1] for key in COEFFICIENTS if field[key] is not None]
     most = max(digits(each) for each in constants)
-    chooses = fires or field["has_floor"] or field["has_low"]
+    chooses = fires or any(field[flag] for flag in FLAGS)
     words = "shift add compare select" if chooses else "shift add"
     both = [{"declared": [*d], "reached": [*r]} for d, r in zip(within, reached, strict=True)]
     said = {"declared": [*membrane], "reached": [*form], "states": both}
     return value, statement("states-by-shift", words, most, membrane=said)
+
+
+def _given(site: NodeRecord, axes: Axes, within: list[Interval], membrane: Interval) -> Value:
+    """Spikes, counts of them, or what is read of states."""
+    field = site.fields
+    if field["threshold"] is None:
+        return Value("current", axes, membrane)
+    if field["read"] is not None:
+        rows = site.constant("read")[1].astype(np.int64).reshape(len(within), -1)
+        products = [
+            [int(factor) * end for factor in (row.min(), row.max()) for end in pair]
+            for row, pair in zip(rows, within, strict=True)
+        ]
+        return Value("current", axes, (sum(map(min, products)), sum(map(max, products))))
+    fewest, most = -1 if field["below"] is not None else 0, field["most"]
+    once = (fewest, most) == (0, 1)
+    return Value("spike", axes, (0, 1)) if once else counted(axes, (fewest, most))
 
 
 def _interval(value: Json) -> Interval:

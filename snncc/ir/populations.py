@@ -9,8 +9,8 @@ Interval = tuple[int, int]
 
 
 def is_population(op: Op) -> bool:
-    """Whether an op gives spikes of neurons."""
-    return isinstance(op, IntegerPopulation) or (isinstance(op, IntegerNeuron) and op.fires)
+    """Whether an op gives spikes of neurons, one a step or none; counts of spikes are values."""
+    return isinstance(op, IntegerPopulation) or (isinstance(op, IntegerNeuron) and op.gives_bits)
 
 
 def is_neuron(op: Op) -> bool:
@@ -39,5 +39,5 @@ def kept_by(op: Op, context: Context) -> tuple[Interval, ...]:
         return (op.membrane,)
     if not isinstance(op, IntegerNeuron):
         return ()
-    bit = ((0, 1),) if op.remembers else ()
-    return (*op.states_within, *bit)
+    counts = (op.counts,) if op.remembers else ()
+    return (*op.states_within, *counts)

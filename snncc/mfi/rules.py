@@ -205,9 +205,9 @@ def population(at: At, op: IntegerPopulation) -> Need:
 
 @NEED.of(IntegerNeuron)
 def states(at: At, op: IntegerNeuron) -> Need:
-    fires = op.fires or op.has_floor or op.has_low
+    fires = op.threshold is not None or op.has_floor or op.has_low or op.has_high
     arithmetic = ("shift", "add", *(("compare", "select") if fires else ()))
-    params = (op.leak, op.gain, op.form, op.reads, op.keep, op.takes)
+    params = (op.leak, op.gain, op.form, op.reads, op.keep, op.takes, op.read)
     constants = at.graph.constants
     most = max(int(digits_of(constants[p.name]).max()) for p in params if p is not None)
     if most <= 1:

@@ -15,6 +15,7 @@ from snncc.ir.dialects.neurons import Neuron, TracedNeuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.step_windows import steps_in
 from snncc.ir.dialects.windows import Largest
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -67,23 +68,27 @@ class _Conversion:
 
     options: ConvertModulesIntoPopulations
     rewriter: Rewriter
-    averaged: set[str] = field(default_factory=set[str])
+    averaged: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     findings: list[Finding] = field(default_factory=list[Finding])
     notes: list[Note] = field(default_factory=list[Note])
 
     def convert(self, node: Node) -> None:
         sources = self.rewriter.inputs(node)
         averaged = {name in self.averaged for name in sources}
+        windows = {self.averaged[name] for name in sources if name in self.averaged}
         if isinstance(node.op, traced.Foreign):
             result = self.opaque(node)
         elif len(averaged) > 1:
             message = "a value that is averaged over time meets one that is not"
             result = self.refuse(node, message, "SNN031")
+        elif len(windows) > 1:
+            message = "sums over different steps meet: a program sums one window of steps"
+            result = self.refuse(node, message, "SNN031")
         else:
             result = self.lower(node, sources, averaged == {True})
         self.rewriter.value[node.name] = result
         if averaged == {True} and node.type.kind is not Kind.SPIKE:
-            self.averaged.add(result)
+            self.averaged[result] = windows.pop() if windows else ()
 
     def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str:
         """The new name of a node's value."""
@@ -125,8 +130,8 @@ class _Conversion:
                 return sources[0]
             case traced.Mean(axes=axes):
                 return self.reduce(node, sources[0], axes, mean=True, averaged=averaged)
-            case traced.Total(axes=axes):
-                return self.reduce(node, sources[0], axes, mean=False, averaged=averaged)
+            case traced.Total(axes=axes, window=window):
+                return self.reduce(node, sources[0], axes, window, mean=False, averaged=averaged)
             case _:
                 return self.refuse(node, f"{node.op.mnemonic} has no form as populations", "SNN021")
 
@@ -139,12 +144,13 @@ class _Conversion:
         if several is not None:
             self.findings.append(several)
             self.notes.append(Note(last.name, False, several.message, refused=True))
-        value = self.current(last, name)
+        value, window = self.current(last, name), self.averaged.get(name, ())
         if name not in self.averaged:
             share = self.rewriter.new.constant(MEAN_OVER_TIME, np.array(1.0 / old.steps))
             op = Affine(scale=share)
             value = self.rewriter.emit(last, op, value, name=MEAN_OVER_TIME)
-        self.rewriter.value[old.output] = self.rewriter.emit(last, Readout(), value, name="readout")
+        readout = self.rewriter.emit(last, Readout(window=window), value, name="readout")
+        self.rewriter.value[old.output] = readout
 
     def image(self, node: Node, op: traced.Input) -> str:
         if node != self.rewriter.old.select(traced.Input)[0]:
@@ -195,8 +201,10 @@ class _Conversion:
         then the same at every step and can be folded: k(ax + d) = a(kx) + kd.
         """
         new = self.rewriter.new
-        if averaged:  # the readout will add this up T times
-            offset = offset * Named.scalar(1.0 / self.rewriter.old.steps)
+        if averaged:  # the readout will add this up at each of its steps
+            window = self.averaged[self.rewriter.inputs(node)[0]]
+            count = steps_in(window, self.rewriter.old.steps)
+            offset = offset * Named.scalar(1.0 / count)
         scale, offset = scale.compact(), offset.compact()
         trivial = not scale.axes and float(scale.array) == 1.0
         stem = node.name
@@ -312,7 +320,14 @@ class _Conversion:
         return self.rewriter.emit(node, Contract(weight), source, name=f"{node.name}.synapse")
 
     def reduce(
-        self, node: Node, source: str, axes: tuple[str, ...], *, mean: bool, averaged: bool
+        self,
+        node: Node,
+        source: str,
+        axes: tuple[str, ...],
+        window: tuple[int, ...] = (),
+        *,
+        mean: bool,
+        averaged: bool,
     ) -> str:
         """A mean or a sum: over time it is left to the readout, elsewhere it is a projection."""
         value = self.rewriter.new[source].type
@@ -327,7 +342,7 @@ class _Conversion:
         weight = self.rewriter.new.constant(f"{node.name}.share", np.array(factor))
         result = self.rewriter.emit(node, Contract(weight, summed=summed), source)
         if TIME in axes:
-            self.averaged.add(result)
+            self.averaged[result] = window
         return result
 
     def refuse(self, node: Node, message: str, code: str) -> str:

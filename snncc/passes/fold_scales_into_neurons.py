@@ -57,9 +57,10 @@ def _behind(rewriter: Rewriter, node: Node, op: Affine, notes: list[Note]) -> st
     plain = op.offset is None and op.scale is not None and TIME not in op.scale.axes
     if not plain or not isinstance(silent.op, Neuron) or old.sole_reader(node.inputs[0]) is None:
         return rewriter.emit(node, op, name)
-    scaled = rewriter.named(silent.op.form, 0.0) * rewriter.named(op.scale, 1.0)
+    what = "form" if silent.op.read is None else "read"
+    scaled = rewriter.named(getattr(silent.op, what), 0.0) * rewriter.named(op.scale, 1.0)
     form = by_state(scaled.compact(), silent.op.states(new.context))
-    stored = new.constant(f"{silent.name}.form", form.array, form.axes)
+    stored = new.constant(f"{silent.name}.{what}", form.array, form.axes)
     notes.append(Note(silent.name, True, f"{node.name} folded into what is read out"))
     locs = fuse(silent.locs, node.locs)
-    return new.add(replace(silent.op, form=stored), silent.inputs, locs, silent.name)
+    return new.add(replace(silent.op, **{what: stored}), silent.inputs, locs, silent.name)

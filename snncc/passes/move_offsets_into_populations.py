@@ -15,6 +15,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.step_windows import mask_of, steps_in
 from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
@@ -219,9 +220,12 @@ def neuron(at: Waiting, op: Neuron) -> Moved:
 
 @MOVED.of(Readout)
 def readout(at: Waiting, op: Readout) -> Moved:
-    (offset,), steps = at.pending, Named.scalar(at.rewriter.old.steps)
-    every = offset.total([TIME]) if TIME in offset.axes else offset * steps
-    return at.emit(Readout(at.stored(every + at.rewriter.named(op.offset, 0.0), "offset"))), NONE
+    (offset,), steps = at.pending, at.rewriter.old.steps
+    every = offset * Named.scalar(steps_in(op.window, steps))
+    if TIME in offset.axes:
+        every = (offset * Named((TIME,), mask_of(op.window, steps).astype(float))).total([TIME])
+    whole = every + at.rewriter.named(op.offset, 0.0)
+    return at.emit(replace(op, offset=at.stored(whole, "offset"))), NONE
 
 
 @MOVED.each(Frames, Contract, Convolve, Opaque)

@@ -1,17 +1,18 @@
 """A neuron of several states in integers: units, fraction bits, coefficients, and what to tell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import Array, GraphBuilder, Node, Param
+from snncc.ir import Array, GraphBuilder, Node, Param, ValueType
 from snncc.ir.arrays import narrow
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
-from snncc.ir.dialects.neurons import READ, STATE, Neuron
+from snncc.ir.dialects.neurons import MOST_COUNT, READ, STATE, Neuron
 from snncc.ir.dialects.spiking import Readout
+from snncc.ir.dialects.step_windows import starts_lowest
 from snncc.ir.op import TooWide, require_room
 from snncc.passes.named import Named
 from snncc.passes.neuron_constants import stacked
@@ -70,6 +71,8 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
     unit = lowering.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -lowering.fraction[source])
     neuron = RealNeuron.read(lowering.rewriter, op).scaled(unit)
     old = lowering.rewriter.old
+    if starts_lowest(op, old.context):
+        neuron = neuron.started_below(lowering.rewriter.new[source].type.range or (0, 0))
     made = _Made(lowering, node, op, neuron, source, GraphBuilder("integer", old.steps))
     constants = constant_bits(neuron, lowering.options.fraction_bits)
     result, grid, text = made.best(constants)
@@ -80,7 +83,7 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
 
 def _given(lowering: "Lowering", node: Node, name: str, made: "_Made", grid: Grid) -> str:
     """What a neuron that never fires gives, in the unit that its readers count it in."""
-    bits = lowering.fraction[made.source] + grid.fraction + made.form_shift(grid)
+    bits = lowering.fraction[made.source] + grid.fraction + made.given_shift(grid)
     step = lowering.units.unit[node.inputs[0]] * made.neuron.formed * Named.scalar(2.0**-bits)
     readers = lowering.rewriter.old.readers.get(node.name, ())
     lowering.fraction[name] = 0
@@ -190,6 +193,11 @@ class _Made:
         bits = row_bits(self.neuron.form)
         return grid.coefficients if bits is None else bits
 
+    def given_shift(self, grid: Grid) -> int:
+        """By how much what is given as a current is finer than the states."""
+        bits = row_bits(self.neuron.given or ())
+        return grid.coefficients if bits is None else bits
+
     def _rows(self, grid: Grid) -> Rows:
         """Every coefficient, rounded."""
         neuron, n = self.neuron, range(len(self.neuron.leak))
@@ -227,6 +235,7 @@ class _Made:
             TooWide: it does not fit into 62 bits.
         """
         rows, op, neuron = self._rows(grid), self.op, self.neuron
+        gt = op.compare == "gt"
         n = range(len(neuron.leak))
         fine = Named.scalar(2.0**grid.fraction)
 
@@ -249,7 +258,7 @@ class _Made:
             leak=self._store("leak", [rows.reads[i][i].whole for i in n]),
             gain=self._store("gain", gains),
             form=self._store("form", [row.whole for row in rows.form]),
-            threshold=self._threshold(grid),
+            threshold=self._level("threshold", neuron.threshold, grid, self._rule()),
             compare=op.compare,
             bias=levels("bias", neuron.bias),
             reads=self._table("reads", reads),
@@ -260,14 +269,21 @@ class _Made:
             start=levels("start", neuron.start),
             floor=present("floor", op.floor, neuron.floor),
             low=present("low", op.low, neuron.low),
+            high=present("high", op.high, neuron.high),
             swallow=op.swallow,
             has_floor=op.has_floor,
             has_low=op.has_low,
+            has_high=op.has_high,
+            most=op.most or MOST_COUNT,
+            step=self._level("step", neuron.step, grid, np.round),
+            below=self._level("below", neuron.below, grid, np.ceil if gt else np.floor),
+            read=None if neuron.membranes is None else self._store("read", self._read(grid)),
             shift=tuple(row.shift for row in rows.gains),
             carry=carry,
             reset_shift=resets if any(resets) else (),
         )
         current, context = self.lowering.rewriter.new[self.source].type, self.tried.context
+        made = made if op.most else self._counted(made, current)
         states, form = made.within(current, context)
         whole = replace(made, states_within=states, membrane=form)
         whole.verify((current,), context)
@@ -284,14 +300,51 @@ class _Made:
         }
         return replace(made, **stored)
 
-    def _threshold(self, grid: Grid) -> Param | None:
-        if self.neuron.threshold is None:
+    def _counted(self, made: IntegerNeuron, current: ValueType) -> IntegerNeuron:
+        """With as many spikes a step as there can be, where the model has no limit.
+
+        Raises:
+            SnnccError: SNN033 where that is more than neurons of a program have.
+        """
+        context = self.tried.context
+        first, step = (context.array(p) for p in (made.threshold, made.step) if p is not None)
+        most = 2
+        while True:
+            tried = replace(made, most=most)
+            _, (_, high) = tried.within(current, context)
+            needed = (high - int(first.min())) // int(step.min()) + 1
+            if needed <= most:
+                return replace(made, most=max(2, needed))
+            if most == MOST_COUNT:
+                raise SnnccError(
+                    "SNN033",
+                    f"{self.node.name} can fire {needed} times in one step",
+                    self.node.loc,
+                    f"neurons of a program fire at most {MOST_COUNT} times in a step",
+                    "give its layer smaller weights or a larger threshold, or limit its spikes",
+                )
+            most = min(MOST_COUNT, max(needed, 2 * most))
+
+    def _rule(self) -> Callable[[Array], Array]:
+        """How thresholds are rounded: what is compared is whole; ties to even need whole ones."""
+        if self.neuron.even:
+            return np.round
+        return np.ceil if self.op.compare == "ge" else np.floor
+
+    def _read(self, grid: Grid) -> list[Named]:
+        shift = self.given_shift(grid)
+        return [_rounded(each, shift).whole for each in self.neuron.membranes or ()]
+
+    def _level(
+        self, what: str, value: Named | None, grid: Grid, rule: Callable[[Array], Array]
+    ) -> Param | None:
+        """What is held against the form."""
+        if value is None:
             return None
         scale = Named.scalar(2.0 ** (grid.fraction + self.form_shift(grid)))
-        rule = np.ceil if self.op.compare == "ge" else np.floor
-        level = whole_level(self.neuron.threshold * scale, rule).compact()
+        level = whole_level(value * scale, rule).compact()
         order = tuple(n for n in self.node.type.names if n in level.axes)
-        return self._integers("threshold", level.over(order), order)
+        return self._integers(what, level.over(order), order)
 
     def _table(self, what: str, table: Sequence[Sequence[Named]]) -> Param | None:
         if all(each.is_zero() for line in table for each in line):

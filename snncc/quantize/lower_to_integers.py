@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.diagnostics import SnnccError
-from snncc.ir import SPIKING, Array, Graph, Kind, Node, Op, Param
+from snncc.ir import SPIKING, TIME, Array, Graph, Kind, Node, Op, Param
 from snncc.ir.arrays import narrow
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
@@ -19,6 +19,7 @@ from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
+from snncc.ir.dialects.step_windows import mask_of
 from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import WIDEST, TooWide
@@ -265,6 +266,10 @@ class Lowering:
         if offset.array.any():
             rounded = nearest(offset / Named.scalar(step))
             stored = self.field(node, "offset", rounded, node.type.names)
+        if op.window:
+            mask = mask_of(op.window, self.rewriter.old.steps)
+            gain = Gain(self.integers(Param(f"{node.name}.steps", (TIME,)), mask))
+            source = self.rewriter.emit(node, gain, source, name=f"{node.name}.steps")
         return self.rewriter.emit(node, IntegerReadout(stored, step), source)
 
     def field(self, node: Node, what: str, value: Named, axes: tuple[str, ...]) -> Param:

@@ -44,7 +44,8 @@ def constant_bits(neuron: RealNeuron, most: int) -> int:
     decides alike.
     """
     rows = neuron.bias, neuron.late, neuron.amount, neuron.start, neuron.floor, neuron.low
-    found = [bits_of(value, most) for row in rows for value in row]
+    stairs = [x for x in (neuron.step, neuron.threshold if neuron.even else None) if x is not None]
+    found = [bits_of(value, most) for row in (*rows, neuron.high, stairs) for value in row]
     return max(most if each is None else each for each in found)
 
 
@@ -96,6 +97,9 @@ def divisor(neuron: RealNeuron, swallows: bool) -> int | None:
         return None
     if (neuron.form[0].array < 0.0).any():
         return None
+    two_sided = neuron.below is not None or neuron.even or neuron.membranes is not None
+    if two_sided and not np.isin(neuron.leak[0].array, (0.0, 1.0)).all():
+        return None  # a floor decides on one side only
     mantissas, _ = np.frexp(neuron.leak[0].array)
     if bits_of(neuron.leak[0]) is not None and np.isin(mantissas, (0.0, 0.5)).all():
         return 1 if (neuron.leak[0].array <= 1.0).all() else None

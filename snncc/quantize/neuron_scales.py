@@ -6,7 +6,7 @@ thresholds, biases and resets. What is left are the leaks, and couplings that cl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class RealNeuron:
 
     Attributes:
         form: what is compared, in units of `formed`.
+        membranes: what is given of them, likewise; None where nothing is.
+        even: whether ties go to even counts.
         formed: how large one of these is, in units of the current.
     """
 
@@ -38,8 +40,13 @@ class RealNeuron:
     start: tuple[Named, ...]
     floor: tuple[Named, ...]
     low: tuple[Named, ...]
+    high: tuple[Named, ...]
     form: tuple[Named, ...]
     threshold: Named | None
+    step: Named | None = None
+    below: Named | None = None
+    membranes: tuple[Named, ...] | None = None
+    even: bool = False
     formed: Named = ONE
 
     @classmethod
@@ -57,9 +64,19 @@ class RealNeuron:
         return cls(
             *(row("leak"), row("gain"), table("reads"), row("bias"), row("late")),
             *(row("keep", 1.0), table("takes"), row("amount"), row("start")),
-            *(row("floor"), row("low"), row("form")),
-            None if op.threshold is None else rewriter.named(op.threshold, 0.0),
+            *(row("floor"), row("low"), row("high"), row("form")),
+            *(
+                None if p is None else rewriter.named(p, 0.0)
+                for p in (op.threshold, op.step, op.below)
+            ),
+            membranes=None if op.read is None else row("read"),
+            even=op.compare == "even",
         )
+
+    @property
+    def given(self) -> tuple[Named, ...] | None:
+        """What is given as a current, in place of spikes."""
+        return self.form if self.threshold is None else self.membranes
 
     def scaled(self, unit: Named) -> "RealNeuron":
         """The same with every state in a unit of its own, and the current in `unit`."""
@@ -77,8 +94,10 @@ class RealNeuron:
 
         form = [value * size for value, size in zip(self.form, sizes, strict=True)]
         formed = next((_size(each) for each in form if not each.is_zero()), ONE)
-        if self.threshold is None:
+        if self.given is not None:
             formed = Named.scalar(float(formed.array.max()))
+        given = self.membranes or ()
+        given = tuple(v * size / formed for v, size in zip(given, sizes, strict=False))
         return RealNeuron(
             self.leak,
             tuple(gain / size for gain, size in zip(self.gain, sizes, strict=True)),
@@ -91,17 +110,28 @@ class RealNeuron:
             levels(self.start),
             levels(self.floor),
             levels(self.low),
+            levels(self.high),
             tuple(value / formed for value in form),
-            None if self.threshold is None else self.threshold / (unit * formed),
-            formed,
+            *(p and p / (unit * formed) for p in (self.threshold, self.step, self.below)),
+            membranes=given or None,
+            even=self.even,
+            formed=formed,
         )
+
+    def started_below(self, current: tuple[int, int]) -> "RealNeuron":
+        """The same, with every start that is not 0 below all that its current of now brings."""
+        brought = [gain.array * end for gain in self.gain for end in current]
+        least = min(float(each.min()) for each in brought)
+        least += min(float(bias.array.min()) for bias in self.bias)
+        to = Named.scalar(float(np.floor(least)) - 1.0)
+        return replace(self, start=tuple(x if x.is_zero() else to for x in self.start))
 
     def _sizes(self) -> list[Named]:
         """The unit of every state, in units of the current."""
         found: dict[int, Named] = {}
         for i, gain in enumerate(self.gain):
             if not gain.is_zero():
-                found[i] = _size(gain) if self.threshold is not None else _largest(gain)
+                found[i] = _size(gain) if self.given is None else _largest(gain)
         while len(found) < len(self.leak):
             i, size = self._next(found)
             found[i] = size

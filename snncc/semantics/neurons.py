@@ -19,7 +19,10 @@ class Coefficients:
         reads, takes: [state, state that is read, *axes].
         bias: [t or 1, state, *axes].
         threshold: [t or 1, *axes]; None where the neuron never fires.
-        floor, low: -inf where a state has none.
+        below: likewise; None where no spike is negative.
+        step: from one threshold to the next.
+        read: what it gives of its membranes; None where it gives something else.
+        floor, low: -inf where a state has none; high: inf.
     """
 
     leak: Real
@@ -35,6 +38,10 @@ class Coefficients:
     floor: Real
     low: Real
     threshold: Real | None
+    below: Real | None
+    step: Real
+    read: Real | None
+    high: Real
 
 
 def coefficients(graph: Graph, op: Neuron, rest: tuple[str, ...]) -> Coefficients:
@@ -49,9 +56,9 @@ def coefficients(graph: Graph, op: Neuron, rest: tuple[str, ...]) -> Coefficient
             )
         return spread_over(np.asarray(graph.constants[param.name], np.float64), param.axes, target)
 
-    def ends(param: Param | None, flags: tuple[bool, ...]) -> Real:
+    def ends(param: Param | None, flags: tuple[bool, ...], none: float = -np.inf) -> Real:
         have = np.array(flags or (False,) * n).reshape(-1, *[1] * len(rest))
-        return np.where(have, over(param, (STATE,), 0.0), -np.inf)
+        return np.where(have, over(param, (STATE,), 0.0), none)
 
     row, square = (STATE,), (STATE, READ)
     return Coefficients(
@@ -68,6 +75,10 @@ def coefficients(graph: Graph, op: Neuron, rest: tuple[str, ...]) -> Coefficient
         floor=ends(op.floor, op.has_floor),
         low=ends(op.low, op.has_low),
         threshold=None if op.threshold is None else over(op.threshold, (TIME,), 0.0),
+        below=None if op.below is None else over(op.below, (TIME,), 0.0),
+        step=over(op.step, (), 1.0),
+        read=None if op.read is None else over(op.read, row, 0.0),
+        high=ends(op.high, op.has_high, np.inf),
     )
 
 
@@ -75,6 +86,8 @@ def run_neuron(
     graph: Graph, op: Neuron, current: Real, names: tuple[str, ...], given: Real | None = None
 ) -> tuple[Real, Real]:
     """Spikes S and forms F, both [batch, t, *axes without time]; S is 0 where it never fires.
+
+    Where membranes are read, what is read of them stands in the place of forms.
 
     Args:
         graph: holds the constants.
@@ -100,22 +113,40 @@ def run_neuron(
                     level = level + c.reads[i, j] * (u[j] if j < i else v[j])
             level = level - c.late[i] * before
             level = np.where(before != 0, 0.0, level) if swallow[i] else level
-            u.append(np.maximum(level, c.floor[i]))
+            u.append(np.minimum(np.maximum(level, c.floor[i]), c.high[i]))
         form = _sum([c.form[i] * each for i, each in enumerate(u)])
         forms[:, t] = form
         if c.threshold is None:
             v = [np.maximum(each, c.low[i]) for i, each in enumerate(u)]
             continue
-        threshold = at_step(c.threshold, t)
-        spikes[:, t] = form >= threshold if op.compare == "ge" else form > threshold
+        below = None if c.below is None else at_step(c.below, t)
+        spikes[:, t] = spikes_of(op, form, at_step(c.threshold, t), c.step, below)
         before = spikes[:, t] if given is None else given[:, t]
         v = [_after(c, i, u, before) for i in range(len(u))]
+        if c.read is not None:
+            forms[:, t] = _sum([c.read[i] * each for i, each in enumerate(v)])
     return spikes, forms
+
+
+def spikes_of(op: Neuron, form: Real, threshold: Real, step: Real, below: Real | None) -> Real:
+    """How many spikes a step has."""
+    if op.most == 1:
+        odd = form >= threshold if op.compare == "ge" else form > threshold
+        found: Real = odd.astype(np.float64)
+    else:
+        stairs = (form - threshold) / step + 1.0  # the j-th threshold is reached at j
+        reached = np.ceil(stairs) - 1.0 if op.compare == "gt" else np.floor(stairs)
+        if op.compare == "even":
+            reached = reached - ((reached == stairs) & (reached % 2 == 1))
+        found = np.clip(reached, 0.0, op.most or np.inf)
+    if below is not None:
+        found = found - (form < below if op.compare == "gt" else form <= below)
+    return found
 
 
 def _after(c: Coefficients, i: int, u: list[Real], spike: Real) -> Real:
     """State i after the step."""
-    taken = c.amount[i] + _sum([c.takes[i, j] * each for j, each in enumerate(u)])
+    taken = c.amount[i] * spike + _sum([c.takes[i, j] * each for j, each in enumerate(u)])
     after: Real = np.maximum(np.where(spike != 0, c.keep[i] * u[i] - taken, u[i]), c.low[i])
     return after
 

@@ -152,7 +152,8 @@ def general_neuron(at: At, op: Neuron) -> Real:
 
 @VALUE.of(Readout)
 def readout(at: At, op: Readout) -> Real:
-    total: Real = over_steps(at.inputs[0], at.names[0], at.graph.steps).sum(axis=1)
+    x = over_steps(at.inputs[0], at.names[0], at.graph.steps)
+    total: Real = x[:, slice(*op.window) if op.window else slice(None)].sum(axis=1)
     return total if op.offset is None else total + spread(at.graph, op.offset, at.node)
 
 

@@ -183,7 +183,10 @@ def mean(at: At, op: ops.Mean) -> Real:
 
 @VALUE.of(ops.Total)
 def total(at: At, op: ops.Total) -> Real:
-    total: Real = at.x.sum(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
+    x = at.x
+    if op.window:
+        x = x.take(range(*op.window), axis=1 + at.names[0].index(TIME))
+    total: Real = x.sum(axis=tuple(1 + at.names[0].index(n) for n in op.axes))
     return total
 
 

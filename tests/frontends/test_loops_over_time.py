@@ -94,8 +94,6 @@ REFUSED: tuple[tuple[Body, str, str], ...] = (
     (nets.squared, "SNN121", "two values that depend on the input are multiplied"),
     (nets.start_of_the_input, "SNN121", "starts from a value that depends on the input"),
     (nets.twice_at_first, "SNN121", "starts from a value that depends on the input"),
-    (nets.last_step, "SNN121", "some of its steps are read"),
-    (nets.burnt_in, "SNN121", "some of its steps are read"),
     (nets.alternating, "SNN121", "not in their order"),
     (nets.numbered, "SNN121", "number of the step is computed with"),
     (nets.some_rows, "SNN121", "rows of a tensor"),

@@ -322,20 +322,6 @@ def twice_at_first(self: Looped, x: torch.Tensor) -> Any:
     return torch.stack(out)
 
 
-def last_step(self: Looped, x: torch.Tensor) -> Any:
-    out = []
-    for frame in x:
-        out.append(self.net(frame))
-    return out[-1]
-
-
-def burnt_in(self: Looped, x: torch.Tensor) -> Any:
-    out = []
-    for frame in x:
-        out.append(self.net(frame))
-    return torch.stack(out[2:]).mean(0)
-
-
 def alternating(self: Looped, x: torch.Tensor) -> Any:
     """Membranes and spikes take turns in one list."""
     membrane, out = zeros(x), []

@@ -19,6 +19,7 @@ class Model:
         states, form, fire: as `neuron` takes them.
         exact: the rule by which integers have it exactly, "E1" (no fraction bits) or "E3".
         strict: whether no coefficient needs more than a shift.
+        read: what is given of membranes, or None.
     """
 
     states: tuple[State, ...]
@@ -26,6 +27,11 @@ class Model:
     fire: Fire | None
     exact: str
     strict: bool = True
+    read: dict[int, float] | None = None
+
+    @property
+    def gives_current(self) -> bool:
+        return self.fire is None or self.read is not None
 
 
 def one(fire: Fire | None, exact: str = "E1", **fields: Any) -> Model:

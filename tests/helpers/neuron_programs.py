@@ -29,9 +29,9 @@ def spiking(model: Model, steps: int, wide: int) -> Graph:
     frame = b.add(Frames(("t", "f"), (steps, wide), domain=(LEAST, MOST)), name="frame")
     one = b.constant("one", np.array(1.0))
     current = b.add(Contract(one), [frame], name="current")
-    op = neuron(b, "n", model.states, model.form, model.fire, traced=False)
+    op = neuron(b, "n", model.states, model.form, model.fire, traced=False, read=model.read)
     fired = b.add(op, [current], name="n")
-    last = fired if model.fire is None else b.add(Contract(one), [fired], name="last")
+    last = fired if model.gives_current else b.add(Contract(one), [fired], name="last")
     graph = b.finish(b.add(Readout(), [last], name="readout"))
     verify(graph)
     return graph

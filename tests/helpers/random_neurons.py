@@ -56,6 +56,28 @@ def random_model(seed: int) -> Model:
     return Model(tuple(states), form, fire, "", strict=False)
 
 
+def counting_model(seed: int) -> Model:
+    """A random neuron that fires several times a step, or with a sign, or whose states are read."""
+    rng = np.random.default_rng(seed)
+    plain = random_model(5 * seed)
+    assert plain.fire is not None
+    compare = str(rng.choice(("ge", "gt", "even")))
+    most = int(rng.choice((0, 1, 2, 3, 7)))
+    level = float(plain.fire.threshold)  # type: ignore[arg-type]
+    fire = Fire(
+        level,
+        compare,
+        most,
+        None if most == 1 else float(rng.integers(3, 30)),
+        float(rng.integers(-60, 1)) if rng.random() < 0.5 else None,
+    )
+    high = float(rng.integers(0, 60)) if rng.random() < 0.4 else None
+    states = [replace(plain.states[0], high=high, leak=min(plain.states[0].leak, 0.75))]
+    states += plain.states[1:]
+    read = {len(states) - 1: 1.0, 0: 0.5} if rng.random() < 0.3 else None
+    return replace(plain, states=tuple(states), fire=fire, read=read)
+
+
 def by_neuron(graph: Graph, seed: int) -> Graph:
     """The same network; some of the neurons' constants differ from neuron to neuron."""
     rng = np.random.default_rng(seed)

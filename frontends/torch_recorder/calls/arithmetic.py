@@ -1,5 +1,6 @@
 """Torch functions that add, scale and reduce."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
+from snncc.frontends.torch_recorder.calls.time_windows import mean_of, reduced_window
 from snncc.frontends.torch_recorder.steps import Naming, Value
 from snncc.ir import Op
 from snncc.ir.dialects import traced as ops
@@ -26,7 +28,13 @@ def reduction(op: Callable[[tuple[str, ...]], Op]) -> Callable[[Call], Plan]:
             )
         keep = len(call.out.shape) == len(x.dims)
         dims = tuple(() if i in gone else d for i, d in enumerate(x.dims) if keep or i not in gone)
-        return like(x, dims, lambda n: op(n.axes(*lost)))
+        some = reduced_window(call, x, gone, dims)
+        if some is None:
+            return like(x, dims, lambda n: op(n.axes(*lost)))
+        if op is ops.Total:
+            return some
+        count = math.prod(call.solver.length(call.solver.roots(d)) for d in lost)
+        return like(call.step(some, ".sum"), dims, mean_of(count))
 
     return handler
 

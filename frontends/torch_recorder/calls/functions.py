@@ -10,6 +10,7 @@ from snncc.frontends.torch_recorder.calls import (
     moves,
     pooling,
     shapes,
+    time_windows,
 )
 from snncc.frontends.torch_recorder.calls.call import Call, Plan
 from snncc.ir.dialects import traced as ops
@@ -47,6 +48,7 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     pooling.adaptive_max_pool: "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
     arithmetic.reduction(ops.Mean): "mean",
     arithmetic.reduction(ops.Total): "sum",
+    time_windows.largest_of_steps: "max amax",
     arithmetic.add: "add iadd radd",
     arithmetic.sub: "sub isub subtract",
     arithmetic.rsub: "rsub",
@@ -70,7 +72,7 @@ BITS = frozenset(
 PARTS = frozenset(
     (
         *("chunk", "split", "tensor_split", "split_with_sizes", "unsafe_chunk", "unsafe_split"),
-        *("unbind", "hsplit", "vsplit", "dsplit"),
+        *("unbind", "hsplit", "vsplit", "dsplit", "max"),
     )
 )
 """Functions that give several results, each of which has the handler's form."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
+from snncc.frontends.torch_recorder.calls.time_windows import SOME, SOME_HELP, steps_taken
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
 from snncc.ir import Op
 from snncc.ir.dialects.moves import Take, runs_of
@@ -49,6 +50,9 @@ def moved(call: Call) -> Plan:
     found = _moves(call, lengths)
     wanted = {at: i for at, i in found.index.items() if not np.array_equal(i, range(lengths[at]))}
     wanted |= {at: np.array([e]) for at, e in found.chosen.items() if lengths[at] != 1}
+    if len(wanted) == 1 and call.time_atom in call.solver.roots(x.dims[next(iter(wanted))]):
+        ((at, index),) = wanted.items()
+        return steps_taken(call, x, at, index, gone=at in found.chosen)
     _refuse_steps(call, [*wanted])
     new: dict[int, Dim] = {}
     along: list[tuple[Dim, Dim, Sequence[int]]] = []
@@ -119,10 +123,7 @@ def _refuse_steps(call: Call, places: Sequence[int]) -> None:
     for at in places:
         roots = set(call.solver.roots(call.source().dims[at]))
         if call.time_atom in roots:
-            raise AxisError(
-                "it takes some of the time steps, or moves them",
-                "a program treats all steps alike: take the mean or the sum over time",
-            )
+            raise AxisError(SOME, SOME_HELP)
         if call.batch_atom in roots:
             raise AxisError("it takes some of the images, or moves them", "treat all images alike")
 

@@ -131,6 +131,21 @@ def _series(items: tuple[Form, ...], steps: int) -> Form:
     return Series(last.place, last.out) if [*items[:-1]] == wanted else items
 
 
+def part_of(items: Form, steps: int) -> tuple[Final, int, int] | None:
+    """A list of one value of some steps that follow each other.
+
+    Returns:
+        Where it is from, the first of the steps and the one behind the last.
+    """
+    if not isinstance(items, tuple) or not all(isinstance(i, Single | Final) for i in items):
+        return None
+    found = [i.step if isinstance(i, Single) else steps - 1 for i in items]
+    alike = len({(i.place, i.out) for i in items}) == 1
+    if not items or not alike or found != [*range(found[0], found[0] + len(found))]:
+        return None
+    return Final(items[0].place, items[0].out), found[0], found[-1] + 1
+
+
 def leaves(form: Form) -> Iterator[Form]:
     if isinstance(form, tuple):
         for item in form:

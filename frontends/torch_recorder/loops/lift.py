@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.frontends.torch_recorder.calls.time_windows import peak_of, total, windowed
 from snncc.frontends.torch_recorder.loops.counted import counted_at
 from snncc.frontends.torch_recorder.loops.forms import (
     JOINS,
@@ -25,6 +26,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Series,
     Single,
     leaves,
+    part_of,
 )
 from snncc.frontends.torch_recorder.loops.neuron_groups import DELAY
 from snncc.frontends.torch_recorder.loops.neuron_ops import built
@@ -38,7 +40,7 @@ from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_s
 from snncc.frontends.torch_recorder.neurons.parameters import NeuronRefused
 from snncc.frontends.torch_recorder.recorder import Recorder
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
-from snncc.ir import TIME, Loc, Op
+from snncc.ir import Loc, Op
 from snncc.ir.dialects import traced as ops
 
 _TAKES_STEPS = ("getitem", "select")
@@ -95,7 +97,9 @@ class Lift(Recorder):
                 for population in unit.populations:
                     self._population(population, unit.places)
             elif unit.sum_of is not None:
-                self._sum(place, self._value(unit.sum_of))
+                self._sum(place, self._value(unit.sum_of), unit.since)
+            elif unit.peak_of is not None:
+                self._peak(place, self._value(unit.peak_of), unit.start)
             elif unit.rows_of is not None:
                 self._written_rows(place, call, self._value(unit.rows_of))
             else:
@@ -147,9 +151,9 @@ class Lift(Recorder):
             if rows is None or form.out.offset:
                 raise self._refuse("a step takes a part of a value that is not the step's own")
             return rows
-        if isinstance(form, Single) or (
-            isinstance(form, Final) and (form.place, form.out) not in self._final
-        ):
+        if isinstance(form, Single | Final) and (form.place, form.out) not in self._final:
+            return self._of_step(form)
+        if isinstance(form, Single):
             raise self._refuse(PART)
         if isinstance(form, Series):
             raise self._refuse("the values of all steps are read as a list here")
@@ -157,6 +161,21 @@ class Lift(Recorder):
         if found is None:
             raise self._refuse("a value has no form")
         return found
+
+    def _of_step(self, form: Single | Final) -> Value:
+        """What one step gave, read behind the loop."""
+        value, steps = self._found.get((form.place, form.out)), self.solver.size(self.time_atom)
+        if value is None or self._shows_time(value):
+            raise self._refuse(PART)
+        if value.step not in self.temporal:
+            return value  # the same at every step
+        step = form.step if isinstance(form, Single) else steps - 1
+        return self._summed(value, (step, step + 1))
+
+    def _summed(self, value: Value, window: tuple[int, ...]) -> Value:
+        shown = self._in_time(value, ((self.time_atom,), *value.dims))
+        name = self._note(self._stem("sum"), (shown,), value.dims, total((), window), "sum")
+        return Value(name, value.dims)
 
     def _plain(self, place: Place, call: Call) -> None:
         entry, inside = call.entry, place in self.loop.body
@@ -240,8 +259,12 @@ class Lift(Recorder):
     def _joined(self, place: Place, call: Call) -> bool:
         """`torch.stack(list)` of one value of all steps: the value with its time axis shown."""
         given, _named = call.form
-        series = given[0] if given else None
-        if not isinstance(series, Series):
+        series, time = given[0] if given else None, (self.time_atom,)
+        part = part_of(series, self.solver.size(self.time_atom))
+        if part is not None:
+            series, first, stop = part
+            time = windowed(self.solver, first, stop)
+        elif not isinstance(series, Series):
             return False
         entry = call.entry
         value = self._found.get((series.place, series.out))
@@ -250,9 +273,9 @@ class Lift(Recorder):
             return False
         dims = list(value.dims)
         if entry.name == "stack":
-            dims.insert(dim % (len(dims) + 1), (self.time_atom,))
+            dims.insert(dim % (len(dims) + 1), time)
         elif dims[dim % len(dims)] == ():
-            dims[dim % len(dims)] = (self.time_atom,)
+            dims[dim % len(dims)] = time
         else:
             raise self._refuse("the values of all steps are joined along an axis of theirs")
         self._found[place, 0] = self._in_time(value, tuple(dims))
@@ -277,13 +300,15 @@ class Lift(Recorder):
             return Value(value.step, dims)
         return Value(self._note("repeat", (value,), dims, lambda _n: ops.Repeat(), "repeat"), dims)
 
-    def _sum(self, place: Place, value: Value) -> None:
-        shown = self._in_time(value, ((self.time_atom,), *value.dims))
-        name = self._note(
-            self._stem("sum"), (shown,), value.dims, lambda _n: ops.Total((TIME,)), "sum"
-        )
-        self._found[place, 0] = Value(name, value.dims)
+    def _sum(self, place: Place, value: Value, since: int) -> None:
+        window = (since, self.solver.size(self.time_atom)) if since else ()
+        self._found[place, 0] = self._summed(value, window)
         self._final.add((place, 0))
+
+    def _peak(self, place: Place, value: Value, start: float) -> None:
+        name = self._note(self._stem("peak"), (value,), value.dims, peak_of(start), "maximum")
+        self.temporal.add(name)
+        self._found[place, 0] = Value(name, value.dims)
 
     # Neurons by algebra.
 

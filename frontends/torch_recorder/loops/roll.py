@@ -18,6 +18,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     PART,
     Call,
     Counted,
+    Final,
     Form,
     Forms,
     Inside,
@@ -25,6 +26,7 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Outside,
     Single,
     leaves,
+    part_of,
 )
 from snncc.frontends.torch_recorder.loops.tape import Const, NotRolled, Tape
 from snncc.frontends.torch_recorder.loops.timing import Place
@@ -82,14 +84,15 @@ def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
         call = runs[last]
         if last != steps - 1 or sorted(runs) != [*range(min(runs), steps)]:
             _refuse_some(call, sorted(runs), steps)
-        if min(runs) > work.history:
+        if min(runs) > work.history and not _accumulates(call, place):
             _refuse_late(runs, steps)
         given = {t: _turned(run, call) for t, run in runs.items()}
         calls[place] = Call(call.entry, work.unified(given, call))
     outside = {place: call for place, call in forms.outside.items() if place in needed}
     for call in outside.values():
         parts = [leaf for leaf in leaves(call.form) if isinstance(leaf, Single)]
-        if parts and call.entry.name in JOINS:
+        given = call.form[0]
+        if parts and call.entry.name in JOINS and part_of(given and given[0], steps) is None:
             late = [leaf.place for leaf in parts if work.first[leaf.place] > 0]
             if late:
                 _refuse_late(body[late[0]], steps)
@@ -104,6 +107,15 @@ def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
         tape.numbers,
         tape.arrays,
     )
+
+
+ACCUMULATES = frozenset(("add", "iadd", "maximum"))
+"""What may begin at a later step: a sum that leaves out the first ones."""
+
+
+def _accumulates(call: Call, place: Place) -> bool:
+    """Whether a call adds to its own result of the step before."""
+    return call.entry.name in ACCUMULATES and Inside(place, 0, 1) in call.form[0]
 
 
 def require_alike(one: Rolled, other: Rolled) -> None:
@@ -127,7 +139,7 @@ def require_alike(one: Rolled, other: Rolled) -> None:
                 "the model keeps something from one run to the next, or starts from other numbers",
                 one.body[key[0]].entry,
             )
-    if one.output != other.output:
+    if _numberless(one.output) != _numberless(other.output):
         raise NotRolled(_LENGTH, _LENGTH_WHY)
 
 
@@ -138,9 +150,13 @@ _LENGTH_WHY = "a run with one step more does something else, and not only the sa
 
 def _numberless(form: Form) -> Form:
     if isinstance(form, tuple):
-        return tuple(_numberless(item) for item in form)
+        items = tuple(_numberless(item) for item in form)
+        some = len(set(items)) == 1 and isinstance(items[0], Final)
+        return items[0] if some else items  # a list of some steps, as many as there are
     if isinstance(form, Literal) and form.kind in (int, float):
         return Literal(form.kind, None)
+    if isinstance(form, Single):  # counted from the end it is another number
+        return Final(form.place, form.out)
     return form
 
 

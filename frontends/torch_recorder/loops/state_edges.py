@@ -21,6 +21,7 @@ from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
+from snncc.ir.dialects.step_windows import LOWEST
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,18 @@ class Unit:
     Attributes:
         places: one call; or all of a neuron.
         sum_of: for a running sum, what is summed.
+        peak_of: for a running maximum, of what.
+        start: what a running maximum starts from.
+        since: the step at which a running sum begins.
         rows_of: for a tensor with a row for every step, what is written into it.
         populations: for neurons.
     """
 
     places: tuple[Place, ...]
     sum_of: Inside | None = None
+    peak_of: Inside | None = None
+    start: float = LOWEST
+    since: int = 0
     rows_of: Inside | None = None
     populations: tuple[Population, ...] = ()
 
@@ -50,7 +57,7 @@ def units_of(loop: Rolled) -> list[Unit]:
     taken: set[Place] = set()
     cycles = _cycles(loop)
     for places in cycles:
-        unit = _sum(loop, places) or _rows(loop, places)
+        unit = _sum(loop, places) or _peak(loop, places) or _rows(loop, places)
         if unit is not None:
             found.append(unit)
             taken.update(unit.places)
@@ -122,11 +129,45 @@ def _sum(loop: Rolled, places: list[Place]) -> Unit | None:
         return None
     if not _only_final(loop, place):
         return None
+    since = loop.first[place]
     for (where, _out, step), form in loop.starts.items():
-        zero = _is_zero(loop, form) if step < 0 else form == other
-        if where == place and not zero:
+        if where != place:
+            continue
+        if not _is_zero(loop, form) and step >= 0 and _is_of_step(form, other, step):
+            since = step  # the first value is taken as it is, the others are added to it
+        elif not _is_zero(loop, form):
             raise NotRolled(NO_FORM, "a sum over the steps does not start from 0", call.entry)
-    return Unit((place,), sum_of=other)
+    return Unit((place,), sum_of=other, since=since)
+
+
+def _is_of_step(form: Form, value: Inside, step: int) -> bool:
+    """Whether a start is a value of the body at a step."""
+    return form in (value, Inside(value.place, value.out, step))
+
+
+def _peak(loop: Rolled, places: list[Place]) -> Unit | None:
+    """A running maximum of a value of every step."""
+    place, call = places[0], loop.body[places[0]]
+    given, named = call.form
+    if len(places) > 1 or call.entry.name != "maximum" or named or len(given) != 2:
+        return None
+    own = Inside(place, 0, 1)
+    other = given[1] if given[0] == own else given[0]
+    if own not in given or not isinstance(other, Inside) or other.delay or other.place == place:
+        return None
+    shape = call.entry.outs[0].shape
+    if loop.body[other.place].entry.outs[other.out].shape != shape or loop.first[place] > 1:
+        return None
+    start = LOWEST
+    for (where, _out, step), form in loop.starts.items():
+        if where != place:
+            continue
+        number = loop.numbers.get(form) if isinstance(form, Const) else None
+        if number is not None and step < 0:
+            start = max(start, number)
+        elif step != 0 or not _is_of_step(form, other, 0):
+            raise NotRolled(NO_FORM, "a maximum over the steps starts from data", call.entry)
+    return Unit((place,), peak_of=other, start=start)
 
 
 def _rows(loop: Rolled, places: list[Place]) -> Unit | None:

@@ -25,15 +25,18 @@ class IntegerNeuron(Neuron):
                        + sum over j < i of reads_ij * u_j[t]
                        + sum over j > i of reads_ij * v_j[t-1], carry_i, shift_i)
                  + bias_i - late_i * S[t-1]
-        u_i[t] = 0 where swallow_i and S[t-1] = 1
+        u_i[t] = 0 where swallow_i and S[t-1] != 0
         u_i[t] = max(u_i[t], floor_i) where has_floor_i
+        u_i[t] = min(u_i[t], high_i) where has_high_i
     F[t] = sum over i of form_i * u_i[t]
-    S[t] = 1 if F[t] >= threshold ("gt": F[t] > threshold) else 0
-    v_i[t] = round(keep_i * u_i[t] - sum over j of takes_ij * u_j[t], 0, reset_shift_i) - amount_i
-             where S[t] = 1, else u_i[t]
+    S[t] = the number of j = 1, 2, ... most with F[t] >= threshold + (j - 1) * step
+           ("gt": >; "even": > for odd j, >= for even j); -1 where F[t] <= below ("gt": <)
+    v_i[t] = round(keep_i * u_i[t] - sum over j of takes_ij * u_j[t], 0, reset_shift_i)
+             - amount_i * S[t] where S[t] != 0, else u_i[t]
     v_i[t] = max(v_i[t], low_i) where has_low_i
 
-    Products with constants are shifted additions. Without a threshold it never fires and gives F.
+    Products with constants are shifted additions, those with S are additions: one for each spike.
+    Without a threshold it never fires and gives F; with `read` the sum of read_i * v_i[t].
 
     A state with f fraction bits counts in 2^-f of the current's unit: gain_i = 2^(f + shift_i).
     Nothing is lost where no sum has a bit below its shift. With one state, leak 1/m and whole
@@ -81,7 +84,32 @@ class IntegerNeuron(Neuron):
         require(len(self.states_within) == n, f"{self.states_within} are not of {n} states")
         for low, high in (*self.states_within, self.membrane):
             require(low <= 0 <= high, f"the interval {low}..{high} does not hold 0")
-        return result.with_kind(result.kind, (0, 1) if self.fires else self.membrane)
+        require(self.most > 0, "no number is given for the most spikes of a step")
+        self._require_apart(context)
+        if self.fires:
+            return result.with_kind(result.kind, self.counts)
+        return result.with_kind(
+            result.kind, self.membrane if self.read is None else self._given(context)
+        )
+
+    def _require_apart(self, context: Context) -> None:
+        """Raises TypeRuleError unless thresholds rise, and negative spikes lie below them."""
+        if self.step is not None:
+            require(bool((context.array(self.step) > 0).all()), "thresholds do not rise")
+        if self.below is not None and self.threshold is not None:
+            least = int(context.array(self.threshold).min())
+            apart = int(context.array(self.below).max()) < least
+            require(apart, "a negative spike lies above a positive one")
+
+    def _given(self, context: Context) -> Interval:
+        """What it gives of membranes within their declared intervals."""
+        rows = context.array(self.read).astype(np.int64) if self.read is not None else ()
+        low = high = 0
+        for row, (least, most) in zip(rows, self.states_within, strict=True):
+            ends = [int(factor) * end for factor in (row.min(), row.max()) for end in (least, most)]
+            low, high = low + min(ends), high + max(ends)
+        require_narrow("what is read of its membranes", low, high)
+        return low, high
 
     def verify(self, inputs: tuple[ValueType, ...], context: Context) -> None:
         states, form = self.reach(inputs[0], context)
@@ -166,6 +194,12 @@ class IntegerNeuron(Neuron):
             floor=over(self.floor, STATE),
             low_end=over(self.low, STATE),
             threshold=None if self.threshold is None else over(self.threshold, TIME),
+            most=self.most,
+            step=over(self.step),
+            below=None if self.below is None else over(self.below, TIME),
+            even=self.compare == "even",
+            high_end=over(self.high, STATE),
+            has_high=self.has_high or (False,) * n,
             shift=self.shift,
             carry=self.carry or (0,) * n,
             reset_shift=resets,

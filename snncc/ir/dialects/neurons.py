@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from snncc.ir.graph import GraphBuilder
 from snncc.ir.op import Array, Context, Op, Param, require
-from snncc.ir.types import TIME, Kind, ValueType
+from snncc.ir.types import BIT, TIME, Kind, ValueType
 
 STATE = "neuron.state"
 """The axis along which constants of a neuron differ from state to state."""
 READ = "neuron.read"
 """The axis of the state that is read, in a table of states by states."""
 MOST_STATES = 8
+MOST_COUNT = 255
+"""Spikes of a neuron in one step."""
 
 Number = float | Param
 """A number of the model, or a constant of the builder over some of the neurons' axes."""
@@ -33,16 +35,19 @@ class Neuron(Op):
         u_i[t] = leak_i * v_i[t-1] + gain_i * X[t] + bias_i
                  + sum over j < i of reads_ij * u_j[t] + sum over j > i of reads_ij * v_j[t-1]
                  - late_i * S[t-1]
-        u_i[t] = 0 where swallow_i and S[t-1] = 1: the old state and the input are lost
+        u_i[t] = 0 where swallow_i and S[t-1] != 0: the old state and the input are lost
         u_i[t] = max(u_i[t], floor_i) where has_floor_i
+    u_i[t] = min(u_i[t], high_i) where has_high_i
     F[t] = sum over i of form_i * u_i[t]
-    S[t] = 1 if F[t] >= threshold ("gt": F[t] > threshold) else 0
-    v_i[t] = keep_i * u_i[t] - amount_i - sum over j of takes_ij * u_j[t] where S[t] = 1,
+    S[t] = the number of j = 1, 2, ... most with F[t] >= threshold + (j - 1) * step
+           ("gt": >; "even": > for odd j, >= for even j); -1 where F[t] <= below ("gt": <)
+    v_i[t] = keep_i * u_i[t] - amount_i * S[t] - sum over j of takes_ij * u_j[t] where S[t] != 0,
              else u_i[t]
     v_i[t] = max(v_i[t], low_i) where has_low_i
 
-    The op gives S. Without a threshold it never fires, S = 0, and it gives F, a current: what a
-    readout of membranes is.
+    The op gives S: spikes where it is 0 or 1, else counts. Without a threshold it never fires,
+    S = 0, and it gives F, a current: what a readout of membranes is. With `read` it gives
+    the sum over i of read_i * v_i[t], a current: membranes of neurons that fire.
 
     keep 0 is a hard reset to -amount; keep 1 takes off an amount that need not be the threshold.
 
@@ -53,13 +58,17 @@ class Neuron(Op):
     Attributes:
         leak, gain, form: by state.
         threshold: over the neurons' axes; None where the neuron never fires.
-        compare: "ge" or "gt".
+        compare: "ge", "gt", or "even" where ties go to even counts.
+        most: how many spikes a step at most; 0 for any number, which integers do not have.
+        step: from one threshold to the next, over the neurons' axes; None where `most` is 1.
+        below: over the neurons' axes; None where no spike is negative.
+        read: by state; None where it gives spikes, or never fires.
         bias, late, amount, start: by state; None for 0.
         keep: by state; None for 1.
         reads, takes: by state and state that is read; None for 0. `reads` has no state of itself:
             that is the leak.
-        swallow, has_floor, has_low: by state; () for none.
-        floor, low: by state, 0 for those that have none.
+        swallow, has_floor, has_low, has_high: by state; () for none.
+        floor, low, high: by state, 0 for those that have none.
     """
 
     mnemonic: ClassVar[str] = "neuron"
@@ -81,11 +90,38 @@ class Neuron(Op):
     swallow: tuple[bool, ...] = ()
     has_floor: tuple[bool, ...] = ()
     has_low: tuple[bool, ...] = ()
+    most: int = 1
+    step: Param | None = None
+    below: Param | None = None
+    read: Param | None = None
+    high: Param | None = None
+    has_high: tuple[bool, ...] = ()
 
     @property
     def fires(self) -> bool:
-        """Whether it gives spikes, and not its form as a current."""
-        return self.threshold is not None
+        """Whether it gives spikes or counts, and not its form or its membranes as a current."""
+        return self.threshold is not None and self.read is None
+
+    @property
+    def fires_once(self) -> bool:
+        """Whether it gives one spike a step or none, and is made of no field but the oldest."""
+        return self.fires and self.ordinary
+
+    @property
+    def gives_bits(self) -> bool:
+        """Whether what it gives is 0 or 1."""
+        return self.fires and self.counts == BIT
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether a step has one spike or none, and nothing of it is read but that or its form."""
+        plain = self.most == 1 and self.below is None and self.read is None
+        return plain and self.compare != "even" and not self.has_high
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Fewest and most spikes of a step; any number is no more than integers can have."""
+        return (-1 if self.below is not None else 0, self.most or MOST_COUNT)
 
     @property
     def breaks_loops(self) -> bool:
@@ -95,8 +131,10 @@ class Neuron(Op):
         (x,) = inputs
         require(x.kind in self.KINDS, f"a neuron integrates a current, not {x}")
         require(not {STATE, READ} & set(x.names), f"{x} has an axis of a neuron's own constants")
-        kind = Kind.SPIKE if self.fires else self.given
-        result = x.with_time(context.steps).with_kind(kind)
+        result = x.with_time(context.steps).with_kind(self.given)
+        if self.fires:
+            counts = None if self.gives_bits else self.counts
+            result = result.with_kind(Kind.SPIKE if self.gives_bits else Kind.COUNT, counts)
         self._require_constants(result, context)
         return result
 
@@ -111,21 +149,38 @@ class Neuron(Op):
 
     def _require_constants(self, result: ValueType, context: Context) -> None:
         n = self.states(context)
-        require(self.compare in ("ge", "gt"), f"unknown comparison {self.compare!r}")
+        require(self.compare in ("ge", "gt", "even"), f"unknown comparison {self.compare!r}")
+        self._require_counts()
         own = self.leak, self.gain, self.form, self.late, self.keep, self.amount, self.start
-        for param in (*own, self.floor, self.low):
+        for param in (*own, self.floor, self.low, self.high, self.read):
             require_over(param, (STATE,), n, result.without(TIME), context)
         require_over(self.bias, (STATE,), n, result, context)
         for table in (self.reads, self.takes):
             require_over(table, (STATE, READ), n, result.without(TIME), context)
-        require_over(self.threshold, (), n, result, context)
+        for level in (self.threshold, self.below):
+            require_over(level, (), n, result, context)
+        require_over(self.step, (), n, result.without(TIME), context)
         require_no_self(self.reads, context)
-        require_flags(n, self.swallow, self.has_floor, self.has_low)
+        require_flags(n, self.swallow, self.has_floor, self.has_low, self.has_high)
+        require((self.high is None) == (not self.has_high), "an upper end and what has it differ")
         require((self.floor is None) == (not self.has_floor), "a floor and what has it differ")
         require((self.low is None) == (not self.has_low), "a lower end and what has it differ")
         changed = self.keep, self.amount, self.takes, self.late
-        silent = self.fires or not (any(p is not None for p in changed) or self.swallow)
+        silent = self.threshold is not None or not (
+            any(p is not None for p in changed) or self.swallow
+        )
         require(silent, "a neuron that never fires has a reset")
+
+    def _require_counts(self) -> None:
+        """Raises TypeRuleError for a staircase of thresholds that is none."""
+        most = type(self.most) is int and 0 <= self.most <= MOST_COUNT
+        require(most, f"{self.most} spikes a step, the most are {MOST_COUNT}")
+        require(
+            (self.step is None) == (self.most == 1), "a distance of thresholds, and one of them"
+        )
+        given = self.most != 1, self.below is not None, self.read is not None
+        fits = self.threshold is not None or (self.compare != "even" and not any(given))
+        require(fits, "a neuron that never fires has spikes")
 
 
 @dataclass(frozen=True)
@@ -193,7 +248,7 @@ class State:
         leak, gain, bias, late, amount, keep, start: numbers, or constants over neurons' axes.
         reads, takes: by the number of the state that is read.
         swallow: whether a spike's next step loses state and input.
-        floor, low: None for none.
+        floor, low, high: None for none.
     """
 
     leak: Number
@@ -208,14 +263,24 @@ class State:
     takes: Mapping[int, Number] = field(default_factory=dict[int, Number])
     low: Number | None = None
     start: Number = 0.0
+    high: Number | None = None
 
 
 @dataclass(frozen=True)
 class Fire:
-    """When a `Neuron` fires: where its form is at least ("gt": more than) the threshold."""
+    """When a `Neuron` fires, see there: where its form is at least ("gt": more than) the threshold.
+
+    Attributes:
+        threshold, compare, most: as there.
+        step: None where `most` is 1.
+        below: None where no spike is negative.
+    """
 
     threshold: Number
     compare: str = "ge"
+    most: int = 1
+    step: Number | None = None
+    below: Number | None = None
 
 
 def neuron(
@@ -226,6 +291,7 @@ def neuron(
     fire: Fire | None,
     *,
     traced: bool = True,
+    read: Mapping[int, Number] | None = None,
 ) -> Neuron:
     """The op of some states, its constants stored under names that start with `stem`.
 
@@ -236,6 +302,7 @@ def neuron(
         form: what is compared, or given, by the number of the state.
         fire: None for a neuron that never fires.
         traced: whether the graph is of the traced dialect.
+        read: what it gives of its membranes, by the number of the state; None for spikes.
     """
     store = _Store(builder, stem, states)
     rows = range(len(states))
@@ -243,7 +310,7 @@ def neuron(
         leak=store.of("leak", lambda s: s.leak),
         gain=store.of("gain", lambda s: s.gain),
         form=store.column("form", [form.get(i, 0.0) for i in rows]),
-        threshold=None if fire is None else store.one("threshold", fire.threshold),
+        threshold=store.one("threshold", None if fire is None else fire.threshold),
         compare="ge" if fire is None else fire.compare,
         bias=store.unless("bias", 0.0, lambda s: s.bias),
         reads=store.table("reads", [s.reads for s in states]),
@@ -257,6 +324,12 @@ def neuron(
         swallow=_flags(s.swallow for s in states),
         has_floor=_flags(s.floor is not None for s in states),
         has_low=_flags(s.low is not None for s in states),
+        most=1 if fire is None else fire.most,
+        step=store.one("step", None if fire is None else fire.step),
+        below=store.one("below", None if fire is None else fire.below),
+        read=None if read is None else store.column("read", [read.get(i, 0.0) for i in rows]),
+        high=store.present("high", [s.high for s in states]),
+        has_high=_flags(s.high is not None for s in states),
     )
 
 
@@ -285,8 +358,8 @@ class _Store:
             return None
         return self.column(what, [0.0 if value is None else value for value in values])
 
-    def one(self, what: str, value: Number) -> Param:
-        if isinstance(value, Param):
+    def one(self, what: str, value: Number | None) -> Param | None:
+        if value is None or isinstance(value, Param):
             return value
         return self.builder.constant(f"{self.stem}.{what}", np.asarray(value, np.float64))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from snncc.ir.dialects.step_windows import require_window
 from snncc.ir.op import Context, Op, Param, require, require_axes
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 
@@ -84,14 +85,20 @@ class Population(Op):
 class Readout(Op):
     """What the network answers: y[k] = sum over t of x[t, k] + offset[k].
 
-    A current that does not change counts T times.
+    A current that does not change counts once for every step that is summed.
+
+    Attributes:
+        offset: over the current's axes, or None.
+        window: the first step that is summed and the one behind the last; () for all T.
     """
 
     mnemonic: ClassVar[str] = "readout"
     offset: Param | None = None
+    window: tuple[int, ...] = ()
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
+        require_window(self.window, context.steps)
         require(current.kind is Kind.CURRENT, f"a readout sums a current, not {current}")
         if self.offset is not None:
             require_axes(self.offset, current.without(TIME), context)

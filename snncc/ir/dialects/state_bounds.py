@@ -32,8 +32,11 @@ class Drives:
         gain, late, form, amount, start, floor, low_end: [state].
         bias: [t, state].
         kept: of states where a neuron fires, [state, state that is read].
-        threshold: [t], or None.
-        shift, carry, reset_shift, swallow, has_floor, has_low: by state.
+        threshold, below: [t], or None.
+        step: from one threshold to the next.
+        most, even: of `IntegerNeuron`.
+        high_end: [state].
+        shift, carry, reset_shift, swallow, has_floor, has_low, has_high: by state.
         up: whether shifts round up.
     """
 
@@ -57,6 +60,12 @@ class Drives:
     has_floor: tuple[bool, ...]
     has_low: tuple[bool, ...]
     up: bool
+    most: int
+    step: Array
+    below: Array | None
+    even: bool
+    high_end: Array
+    has_high: tuple[bool, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,14 +98,43 @@ class Drives:
         timed = {"low": self.low, "high": self.high, "bias": self.bias}
         if self.threshold is not None:
             timed["threshold"] = self.threshold
+        if self.below is not None:
+            timed["below"] = self.below
         step: dict[str, Any] = {n: a[[min(t, len(a) - 1)]] for n, a in timed.items()}
         return replace(self, **step)
 
     @property
     def varies(self) -> bool:
         """Whether steps differ."""
-        timed = (self.low, self.high, self.bias, self.threshold)
+        timed = (self.low, self.high, self.bias, self.threshold, self.below)
         return any(len(array) > 1 for array in timed if array is not None)
+
+    def sides(self) -> list[tuple[int, Array | None, Array | None]]:
+        """Spikes of a step, not 0, with the least and the largest form of each; None for any."""
+        if self.threshold is None:
+            return []
+        highest = _largest(self.threshold) + _largest(self.step) * self.most
+        require_narrow("the highest threshold", highest)
+        if self.below is not None:
+            require_narrow("a threshold", *_span(self.below))
+        found: list[tuple[int, Array | None, Array | None]] = []
+        for j in range(1, self.most + 1):
+            top = None if j == self.most else self.border(j + 1) - 1
+            found.append((j, self.border(j), top))
+        return found if self.below is None else [*found, (-1, None, self.first_silent() - 1)]
+
+    def border(self, j: int) -> Array:
+        """The least form with j spikes."""
+        if self.threshold is None:
+            raise TypeError("it never fires")
+        above = self.up or (self.even and j % 2 == 1)
+        return self.threshold[0] + self.step * (j - 1) + (1 if above else 0)
+
+    def first_silent(self) -> Array:
+        """The lowest form that gives no negative spike, where there are such."""
+        if self.below is None:
+            raise TypeError("it has no negative spikes")
+        return self.below[0] + (0 if self.up else 1)
 
     @property
     def only(self) -> int | None:
@@ -205,14 +243,18 @@ def _levels_of(at: Drives, box: _Box, spiked: bool) -> tuple[Ends, ...]:
         less, more = _scaled(at.gain[i], (at.low[0], at.high[0]))
         sums = low + less, high + more
         low, high = (_rounded(x, at.carry[i], at.shift[i], at.up) for x in sums)
-        change = at.bias[0, i] - (at.late[i] if spiked else 0)
         require_narrow(f"state {i}", *_span(low), *_span(high))
-        require_narrow("a bias or late reset", *_span(change))
-        low, high = low + change, high + change
+        counts = (1 if at.below is None else -1, at.most) if spiked else (0, 0)
+        require_narrow("a late reset", _largest(at.late[i]) * at.most)
+        changes = [at.bias[0, i] - at.late[i] * count for count in counts]
+        require_narrow("a bias or late reset", *_span(changes[0]), *_span(changes[1]))
+        low, high = low + np.minimum(*changes), high + np.maximum(*changes)
         if spiked and at.swallow[i]:
             low, high = np.zeros_like(low), np.zeros_like(high)
         if at.has_floor[i]:
             low, high = np.maximum(low, at.floor[i]), np.maximum(high, at.floor[i])
+        if at.has_high[i]:
+            low, high = np.minimum(low, at.high_end[i]), np.minimum(high, at.high_end[i])
         require_narrow(f"state {i}", *_span(low), *_span(high))
         u.append((low, high))
     return tuple(u)
@@ -224,25 +266,60 @@ def _split(at: Drives, u: tuple[Ends, ...], total: Ends) -> tuple[_Box, _Box]:
     if at.threshold is None:
         return _Box(_lowered(at, u), everything), _Box(u, ~everything)
     require_narrow("a threshold", *_span(at.threshold))
-    last = at.threshold[0] - (0 if at.up else 1)  # the highest form that does not fire
-    below, above = list(u), list(u)
-    stays, fires = (total[0] <= last) & everything, (total[1] > last) & everything
-    if at.only is not None:
-        i, most = at.only, last // at.form[at.only]
-        low, high = u[i]
-        below[i] = low, np.where(stays, np.minimum(high, most), high)
-        above[i] = np.where(fires, np.maximum(low, most + 1), low), high
-    kept: list[Ends] = []
-    for i in range(len(u)):
-        reach = _largest_sum(at.kept[i], above)
-        require_narrow(f"state {i} after a spike", -reach, reach)
-        low, high = (
-            _rounded(x, 0, at.reset_shift[i], at.up) - at.amount[i] for x in _sum(at.kept[i], above)
-        )
-        kept.append((np.where(fires, low, u[i][0]), np.where(fires, high, u[i][1])))
+    sides = at.sides()
+    last = at.border(1) - 1  # the highest form that does not fire
+    stays = (total[0] <= last) & everything
+    below = _within(at, u, stays, None, last)
+    if at.below is not None:
+        first = at.first_silent()
+        stays = stays & (total[1] >= first)
+        below = _within(at, below, stays, first, None)
+    fires, kept = ~everything, [*u]
+    for spikes, least, most in sides:
+        holds = everything
+        holds = holds if least is None else holds & (total[1] >= least)
+        holds = holds if most is None else holds & (total[0] <= most)
+        if holds.any():
+            after = _after(at, _within(at, u, holds, least, most), spikes)
+            kept = [_either(fires, holds, a, b) for a, b in zip(kept, after, strict=True)]
+        fires = fires | holds
     for low, high in kept:
         require_narrow("a state after a spike", *_span(low), *_span(high))
     return _Box(_lowered(at, below), stays), _Box(_lowered(at, kept), fires)
+
+
+def _within(
+    at: Drives, u: Sequence[Ends], holds: Array, least: Array | None, most: Array | None
+) -> list[Ends]:
+    """States whose form lies between two ends, where it is one state times a positive number."""
+    found = [*u]
+    if at.only is not None:
+        i, (low, high) = at.only, u[at.only]
+        factor = at.form[i]
+        low = low if least is None else np.where(holds, np.maximum(low, -(-least // factor)), low)
+        high = high if most is None else np.where(holds, np.minimum(high, most // factor), high)
+        found[i] = low, high
+    return found
+
+
+def _after(at: Drives, u: Sequence[Ends], spikes: int) -> list[Ends]:
+    """States after so many spikes."""
+    found: list[Ends] = []
+    for i in range(len(u)):
+        reach, taken = _largest_sum(at.kept[i], u), abs(spikes) * _largest(at.amount[i])
+        require_narrow(f"state {i} after a spike", -reach, reach, -taken, taken)
+        low, high = (
+            _rounded(x, 0, at.reset_shift[i], at.up) - at.amount[i] * spikes
+            for x in _sum(at.kept[i], u)
+        )
+        found.append((low, high))
+    return found
+
+
+def _either(one: Array, other: Array, a: Ends, b: Ends) -> Ends:
+    """The hull of two intervals where both hold, else that which holds; the first for neither."""
+    low = np.where(other, np.where(one, np.minimum(a[0], b[0]), b[0]), a[0])
+    return low, np.where(other, np.where(one, np.maximum(a[1], b[1]), b[1]), a[1])
 
 
 def _lowered(at: Drives, ends: Sequence[Ends]) -> tuple[Ends, ...]:

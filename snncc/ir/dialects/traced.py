@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from snncc.ir.dialects.projections import Contract, Convolve, join_axes
+from snncc.ir.dialects.step_windows import require_window
 from snncc.ir.op import Context, Op, Param, require, require_axes
 from snncc.ir.types import TIME, Axis, Kind, ValueType
 
@@ -268,13 +269,22 @@ class Mean(Op):
 
 @dataclass(frozen=True)
 class Total(Op):
-    """y = sum of x over the named axes."""
+    """y = sum of x over the named axes.
+
+    Attributes:
+        axes: what is summed over.
+        window: where time is among them, the first step that is added and the one behind the last;
+            () for all steps.
+    """
 
     mnemonic: ClassVar[str] = "total"
     axes: tuple[str, ...]
+    window: tuple[int, ...] = ()
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (x,) = inputs
+        require(not self.window or TIME in self.axes, "steps are chosen, and time is not summed")
+        require_window(self.window, context.steps)
         require(set(self.axes) <= set(x.names), f"{x} lacks one of {self.axes}")
         return x.without(*self.axes).with_kind(Kind.REAL)
 

@@ -6,20 +6,22 @@ from snncc.ir import Array, Op
 from snncc.ir.dialects.neurons import Neuron
 from snncc.mfi.ladder import Level
 from snncc.mfi.models.constants import GAIN_BITS, powers_of_two
-from snncc.mfi.models.domains import ANY_CURRENT, BIT, Domain
+from snncc.mfi.models.domains import ANY_CURRENT, BIT, Domain, integers
 from snncc.mfi.models.structure import Judged, Read
 from snncc.mfi.rules import Need, digits_of
 
 
 def domain(at: Read, op: Op) -> Domain:
     """Bits where it fires; a readout of membranes is a sum of what it has read."""
-    return BIT if isinstance(op, Neuron) and op.fires else ANY_CURRENT
+    if not isinstance(op, Neuron) or not op.fires:
+        return ANY_CURRENT
+    return BIT if op.gives_bits else integers(*op.counts)
 
 
 def need(at: Judged, op: Neuron) -> Need:
     """A shift for every coefficient that is a power of two; else a few shifted additions."""
-    fires = ("compare", "select") if op.fires else ()
-    clamps = ("compare", "select") if op.has_floor or op.has_low else ()
+    fires = ("compare", "select") if op.threshold is not None else ()
+    clamps = ("compare", "select") if op.has_floor or op.has_low or op.has_high else ()
     basic = ("shift", "add", *dict.fromkeys((*fires, *clamps)))
     odd = {
         what: found
@@ -44,7 +46,7 @@ def need(at: Judged, op: Neuron) -> Need:
 def _coefficients(at: Judged, op: Neuron) -> dict[str, Array]:
     """What meets a state at every step, by name."""
     named = {"leak": op.leak, "coupling": op.reads, "form": op.form, "reset": op.keep}
-    named["reset by a state"] = op.takes
+    named |= {"reset by a state": op.takes, "readout of membranes": op.read}
     constants = at.structure.graph.constants
     return {
         what: np.asarray(constants[param.name])

@@ -158,9 +158,11 @@ def spikes(at: End, op: IntegerPopulation) -> Array:
 
 @END.of(IntegerNeuron)
 def states(at: End, op: IntegerNeuron) -> Array:
-    """Bits; where it never fires, how far what it gives can go at any step."""
+    """Bits or counts; where it never fires, how far what it gives can go at any step."""
     if op.fires:
-        return _same(at, BIT)
+        return _same(at, op.counts)
+    if op.read is not None:
+        return _same(at, at.node.type.range or (0, 0))
     form = reach_of(at.graph, at.node, op, at.known[at.node.inputs[0]]).form
     return np.asarray(form[at.upper])[None]
 
