@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 BUILD := build/demo
 LAVA := .venv-lava
 
-.PHONY: help demo test lava lint format clean
+.PHONY: help demo test lava lint format clean form mypy pyright
 .DELETE_ON_ERROR:
 
 help: ## Show what there is
@@ -39,10 +39,16 @@ test: $(DEV_STAMP) ## Run the whole test suite, with Lava where there is a Pytho
 lava: $(STAMP) ## Make the Lava environment of the tests (Python 3.10, from the PATH or pyenv)
 	$(BIN)/snncc doctor --make-lava $(LAVA)
 
-lint: $(DEV_STAMP) ## Format, lint and type checks
+lint: form mypy pyright ## Format, lint and type checks; `make -j lint` does them side by side
+
+form: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+mypy: $(DEV_STAMP)
 	$(BIN)/mypy
+
+pyright: $(DEV_STAMP)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(DEV_STAMP) ## Put the code in the house's form

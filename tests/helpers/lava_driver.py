@@ -1,7 +1,8 @@
-"""Runs many bundles under Lava, importing it once: python lava_driver.py FOLDER...
+"""Runs many bundles under Lava, importing it once: python lava_driver.py [--threads] FOLDER...
 
 Each folder holds `bundle/`, and `images.npy`; `out.npz` is written beside them. Each runs in a fork
-of its own, as Lava keeps what was ever made in one process.
+of its own, as Lava keeps what was ever made in one process. With `--threads` Lava's processes are
+threads of that fork (`lava_threads`); without, they are Lava's own.
 """
 
 import os
@@ -10,13 +11,23 @@ import sys
 import traceback
 from pathlib import Path
 
+import lava.magma.compiler.compiler
 import lava.magma.core.process.process
-import lava.magma.core.run_configs  # noqa: F401  # before the forks: half a second each
+import lava.magma.core.run_configs
+import lava.magma.runtime.runtime
+import lava.proc.dense.models
+import lava.proc.io.source
+import lava.proc.lif.models
+import lava.proc.sparse.models  # noqa: F401  # all before the forks: a second each
+from lava_threads import use_threads
 
 
 def main() -> int:
-    failed = []
-    for folder in map(Path, sys.argv[1:]):
+    folders, failed = sys.argv[1:], []
+    if folders[0] == "--threads":
+        del folders[0]
+        use_threads()
+    for folder in map(Path, folders):
         child = os.fork()
         if child == 0:
             sys.argv = ["run.py", str(folder / "images.npy"), "-o", str(folder / "out.npz")]

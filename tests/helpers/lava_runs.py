@@ -1,6 +1,7 @@
 """What a bundle's run gave, beside what the interpreter defines."""
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,40 @@ def networks(count: int) -> list[tuple[str, Graph, np.ndarray]]:
 def export(graph: Graph, folder: Path) -> Path:
     write_bundle(Program(graph, {}), folder)
     return folder
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def run_all(
+    python: Path,
+    folder: Path,
+    given: Sequence[tuple[Graph, np.ndarray]],
+    *,
+    threads: bool,
+    seconds: float = 900.0,
+) -> list[dict[str, np.ndarray]]:
+    """What the bundles of these programs write for their images, recordings included.
+
+    Args:
+        threads: with Lava's processes as threads of one process; or as processes of their own.
+    """
+    places = [folder / str(i) for i in range(len(given))]
+    for place, (graph, images) in zip(places, given, strict=True):
+        place.mkdir(parents=True)
+        export(graph, place / "bundle")
+        np.save(place / "images.npy", images)
+    driver = Path(__file__).with_name("lava_driver.py")
+    command = [str(python), str(driver), *["--threads"] * threads, *map(str, places)]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [arrays_of(place / "out.npz") for place in places]
+
+
+def spikes_in(arrays: Mapping[str, np.ndarray]) -> int:
+    return sum(int(array.sum()) for key, array in arrays.items() if key.startswith("spikes:"))
 
 
 def differences(graph: Graph, images: np.ndarray, arrays: Mapping[str, np.ndarray]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from lava_environment import lava_environment
 from lava_networks import by_hand
-from lava_runs import differences, export, networks
+from lava_runs import arrays_of, differences, export, networks, run_all, spikes_in
 from random_programs import program_images, random_program
 
 from snncc.compiler.driver import compile_checkpoint
@@ -42,30 +42,17 @@ def run_bundle(
     return subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=LIMIT)
 
 
-def arrays_of(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def test_a_hundred_random_networks(python: Path, tmp_path: Path, root: Path) -> None:
-    given = networks(NETWORKS) + by_hand()
-    for i, (_, graph, images) in enumerate(given):
-        export(graph, tmp_path / str(i) / "bundle")
-        np.save(tmp_path / str(i) / "images.npy", images)
-    folders = [str(tmp_path / str(i)) for i in range(len(given))]
-    driver = str(root / "tests/helpers/lava_driver.py")
-    done = subprocess.run(
-        [str(python), driver, *folders], cwd="/", capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    wrong, spikes = {}, 0
-    for (name, graph, images), folder in zip(given, folders, strict=True):
-        arrays = arrays_of(Path(folder) / "out.npz")
-        spikes += sum(int(a.sum()) for key, a in arrays.items() if key.startswith("spikes:"))
-        if found := differences(graph, images, arrays):
-            wrong[name] = found
+@pytest.mark.parametrize("threads", [True, False])
+def test_random_networks(python: Path, tmp_path: Path, threads: bool) -> None:
+    """All of them with Lava's processes as threads; every tenth and those by hand as its own."""
+    given = networks(NETWORKS)[:: 1 if threads else 10] + by_hand()
+    found = run_all(python, tmp_path, [each[1:] for each in given], threads=threads)
+    wrong = {}
+    for (name, graph, images), arrays in zip(given, found, strict=True):
+        if differs := differences(graph, images, arrays):
+            wrong[name] = differs
     assert wrong == {}
-    assert spikes > 50_000, "silent layers hide bugs"
+    assert sum(map(spikes_in, found)) > (50_000 if threads else 5_000), "silent layers hide bugs"
 
 
 @pytest.fixture(scope="module")
@@ -83,38 +70,42 @@ def digits(shared: Path) -> tuple[np.ndarray, np.ndarray]:
         return data["x_test"][:200], data["y_test"][:200]
 
 
-@pytest.mark.parametrize("encoding", ["bit-planes", "host"])
 def test_the_trained_mixer_on_20_images(
-    python: Path,
-    trained: Graph,
-    digits: tuple[np.ndarray, np.ndarray],
-    tmp_path: Path,
-    encoding: str,
+    python: Path, trained: Graph, digits: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    nodes = tuple(
-        replace(n, op=replace(n.op, encoding=encoding)) if isinstance(n.op, Frames) else n
-        for n in trained.nodes
-    )
-    graph, images = replace(trained, nodes=nodes), digits[0][:20]
-    folder = export(graph, tmp_path / "bundle")
+    images = digits[0][:20]
+    folder = export(trained, tmp_path / "bundle")
     done = run_bundle(python, folder, images, tmp_path / "out.npz", "--record")
     assert done.returncode == 0, done.stderr
     arrays = arrays_of(tmp_path / "out.npz")
     assert len(arrays) == 1 + 2 * 35
+    assert differences(trained, images, arrays) == []
+    assert spikes_in(arrays) > 10_000
+
+
+def test_the_trained_mixer_whose_images_the_host_encodes(
+    python: Path, trained: Graph, digits: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    nodes = tuple(
+        replace(n, op=replace(n.op, encoding="host")) if isinstance(n.op, Frames) else n
+        for n in trained.nodes
+    )
+    graph, images = replace(trained, nodes=nodes), digits[0][:20]
+    [arrays] = run_all(python, tmp_path, [(graph, images)], threads=True, seconds=LIMIT)
+    assert len(arrays) == 1 + 2 * 35
     assert differences(graph, images, arrays) == []
-    assert sum(int(arrays[key].sum()) for key in arrays if key.startswith("spikes:")) > 10_000
+    assert spikes_in(arrays) > 10_000
 
 
 def test_the_trained_mixer_answers_200_images_as_the_simulator(
     python: Path, trained: Graph, digits: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     images, labels = digits
-    folder = export(trained, tmp_path / "bundle")
-    done = run_bundle(python, folder, images, tmp_path / "out.npz")
-    assert done.returncode == 0, done.stderr
-    readout = arrays_of(tmp_path / "out.npz")["readout"]
-    assert np.array_equal(readout, Simulator(trained).run(images).readout)
-    assert (readout.argmax(axis=1) == labels).mean() > 0.95
+    [arrays] = run_all(python, tmp_path, [(trained, images)], threads=True, seconds=LIMIT)
+    result = Simulator(trained).run(images)
+    assert np.array_equal(arrays["readout"], result.readout)
+    assert spikes_in(arrays) == sum(result.spike_counts.values())
+    assert (arrays["readout"].argmax(axis=1) == labels).mean() > 0.95
 
 
 def test_progress_and_a_python_that_sees_nothing_of_the_user(python: Path, tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from lava_environment import lava_environment
-from lava_runs import differences, export
+from lava_runs import arrays_of, differences, export, run_all, spikes_in
 from loihi_networks import that_fit
-from test_lava_bundle import arrays_of
 
 from snncc.compiler.driver import compile_checkpoint
 from snncc.compiler.given import Given
@@ -59,23 +58,18 @@ def test_the_registers_are_as_documented(python: Path, root: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", NETWORKS)
-def test_random_networks(python: Path, tmp_path: Path, root: Path, encoding: str) -> None:
+def test_random_networks(python: Path, tmp_path: Path, encoding: str) -> None:
+    """All of them with Lava's processes as threads; every tenth as its own."""
     given = list(that_fit(0, NETWORKS[encoding], 5, encoding))
-    for seed, graph, images in given:
-        export(graph, tmp_path / str(seed) / "bundle")
-        np.save(tmp_path / str(seed) / "images.npy", images)
-    folders = [str(tmp_path / str(seed)) for seed, _, _ in given]
-    command = [str(python), str(root / "tests/helpers/lava_driver.py"), *folders]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    wrong, spikes = {}, 0
-    for (seed, graph, images), folder in zip(given, folders, strict=True):
-        arrays = arrays_of(Path(folder) / "out.npz")
-        spikes += sum(int(a.sum()) for key, a in arrays.items() if key.startswith("spikes:"))
-        if found := differences(graph, images, arrays):
-            wrong[seed] = found
+    programs = [(graph, images) for _, graph, images in given]
+    found = run_all(python, tmp_path / "threads", programs, threads=True, seconds=LIMIT)
+    own = run_all(python, tmp_path / "own", programs[::10], threads=False, seconds=LIMIT)
+    wrong = {}
+    for (seed, graph, images), arrays in zip(given + given[::10], found + own, strict=True):
+        if differs := differences(graph, images, arrays):
+            wrong[seed] = differs
     assert wrong == {}
-    assert spikes > 10_000, "silent layers hide bugs"
+    assert sum(map(spikes_in, found)) > 10_000, "silent layers hide bugs"
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +93,15 @@ def test_the_trained_mixer_on_20_images(
     arrays = run_bundle(python, folder, images, "--record")
     assert len(arrays) == 1 + 2 * 35
     assert differences(trained, images, arrays) == []
-    assert sum(int(arrays[key].sum()) for key in arrays if key.startswith("spikes:")) > 10_000
+    assert spikes_in(arrays) > 10_000
 
 
 def test_the_trained_mixer_answers_200_images_as_the_simulator(
     python: Path, trained: Graph, digits: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     images, labels = digits["x_test"][:200], digits["y_test"][:200]
-    folder = export(trained, tmp_path / "bundle")
-    readout = run_bundle(python, folder, images)["readout"]
-    assert np.array_equal(readout, Simulator(trained).run(images).readout)
-    assert (readout.argmax(axis=1) == labels).mean() >= 0.94
+    [arrays] = run_all(python, tmp_path, [(trained, images)], threads=True, seconds=LIMIT)
+    result = Simulator(trained).run(images)
+    assert np.array_equal(arrays["readout"], result.readout)
+    assert spikes_in(arrays) == sum(result.spike_counts.values())
+    assert (arrays["readout"].argmax(axis=1) == labels).mean() >= 0.94
