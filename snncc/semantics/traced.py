@@ -14,12 +14,14 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons, spiking
 from snncc.semantics.arrays import Real, largest, take
 from snncc.semantics.delays import delayed, settled
 from snncc.semantics.products import product
+from snncc.semantics.thresholds import staircase
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -163,6 +165,11 @@ def delay(at: At, op: Delay) -> Real:
 @VALUE.of(Product)
 def multiplied(at: At, op: Product) -> Real:
     return product(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(MultiThreshold)
+def counted(at: At, op: MultiThreshold) -> Real:
+    return staircase(at.graph, at.node, op, at.x)
 
 
 @VALUE.of(ops.Rearrange)

@@ -11,6 +11,7 @@ from snncc.ir.dialects import (
     products,
     projections,
     sums,
+    thresholds,
     windows,
 )
 from snncc.ir.dialects import integer as integer_ops
@@ -70,6 +71,7 @@ TRACED = _dialect(
     gates.Gate,
     delays.Delay,
     products.Product,
+    thresholds.MultiThreshold,
     traced_ops.Rearrange,
     traced_ops.Repeat,
     traced_ops.Mean,
@@ -90,6 +92,7 @@ SPIKING = _dialect(
     gates.Gate,
     delays.Delay,
     products.Product,
+    thresholds.MultiThreshold,
     spiking_ops.Affine,
     spiking_ops.Population,
     neuron_ops.Neuron,
@@ -110,6 +113,7 @@ INTEGER = _dialect(
     gates.Gate,
     delays.Delay,
     products.Product,
+    thresholds.MultiThreshold,
     integer_ops.Gain,
     integer_ops.IntegerPopulation,
     integer_neurons.IntegerNeuron,

@@ -16,6 +16,7 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.models import neuron_rules, real_rules
@@ -103,6 +104,11 @@ def multiplied(at: Read, op: Product) -> Domain:
     return product(at.inputs[0], at.inputs[1], terms)
 
 
+@DOMAIN.of(MultiThreshold)
+def staircase(at: Read, op: MultiThreshold) -> Domain:
+    return real_rules.staircase(at, op)
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -137,6 +143,7 @@ NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Delay)(real_rules.register)
 NEED.of(Product)(real_rules.product)
+NEED.of(MultiThreshold)(real_rules.thresholds)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 
