@@ -1,6 +1,6 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
@@ -170,6 +171,23 @@ def multiplied(at: At, op: Product) -> Real:
 @VALUE.of(MultiThreshold)
 def counted(at: At, op: MultiThreshold) -> Real:
     return staircase(at.graph, at.node, op, at.x)
+
+
+ROUNDED: Mapping[str, Callable[[Real], Real]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "round": np.rint,
+}
+
+
+@VALUE.of(Pointwise)
+def clipped(at: At, op: Pointwise) -> Real:
+    if op.rounds:
+        return ROUNDED[op.function](at.x)
+    low = -np.inf if op.low is None else _spread(at.graph, op.low, at.node)
+    high = np.inf if op.high is None else _spread(at.graph, op.high, at.node)
+    return np.minimum(np.maximum(at.x, low), high)
 
 
 @VALUE.of(ops.Rearrange)
