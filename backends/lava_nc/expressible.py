@@ -13,6 +13,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BYTE
 from snncc.meaning import Meaning
@@ -144,6 +145,11 @@ def delayed(at: At, op: Delay) -> str:
 @OBSTACLE.of(Product)
 def multiplied(at: At, op: Product) -> str:
     return "no process adds up what spikes select yet"
+
+
+@OBSTACLE.of(MultiThreshold)
+def staircase(at: At, op: MultiThreshold) -> str:
+    return "no process counts how many thresholds a current has passed yet"
 
 
 @OBSTACLE.of(SumAlong)

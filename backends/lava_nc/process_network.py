@@ -18,6 +18,7 @@ from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -222,6 +223,11 @@ PROCESS.refuses(
     SumAlong,
     why="no process adds currents along an axis yet",
     help="run the program with `snncc run`, which has every step at hand",
+)
+PROCESS.refuses(
+    MultiThreshold,
+    why="no process counts how many thresholds a current has passed yet",
+    help="run the program with `snncc run`, or put neurons in its place for Lava",
 )
 PROCESS.refuses(
     Gate,

@@ -16,11 +16,12 @@ from snncc.backends.onnx_graph import (
     neurons,
     projections,
     readout,
+    thresholds,
     windows,
 )
 from snncc.backends.onnx_graph.table import FORM
 
-FAMILIES = (inputs, projections, currents, windows, moves, gates, neurons, readout)
+FAMILIES = (inputs, projections, currents, windows, moves, gates, thresholds, neurons, readout)
 """The files that fill the table: importing them is what does it."""
 
 __all__ = ["FAMILIES", "FORM"]

@@ -95,7 +95,8 @@ def _names(a: Side, b: Side) -> list[str]:
     if graph is not None:
         order = (node.name for node in population_nodes(graph))
     names = [name for name in order if name in both]
-    if not names:
+    silent = not (a.recording.spikes or b.recording.spikes)  # programs without neurons
+    if not names and not (silent and graph is not None and not population_nodes(graph)):
         have = [", ".join(list(side.recording.spikes)[:3]) for side in (a, b)]
         raise SnnccError(
             "SNN016",

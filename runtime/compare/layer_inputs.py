@@ -17,6 +17,7 @@ from snncc.ir.dialects.neurons import READ, STATE
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.populations import is_population
 from snncc.ir.types import BIT
@@ -223,6 +224,12 @@ def largest(at: Rounded, op: Largest) -> Array:
             found = np.maximum(found, variance.take(place, axis=axis))
         variance = found
     return variance
+
+
+@VARIANCE.of(MultiThreshold)
+def passed(at: Rounded, op: MultiThreshold) -> Array:
+    """None: as of spikes, what counts are off is told of where they are compared themselves."""
+    return np.zeros_like(at.cone.value(at.node.name), np.float64)
 
 
 @VARIANCE.of(Delay)

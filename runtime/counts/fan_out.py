@@ -14,6 +14,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -55,6 +56,7 @@ def fan_out(graph: Graph, node: Node) -> FanOut | None:
 @FAN_OUT.each(
     IntegerPopulation,
     IntegerNeuron,
+    MultiThreshold,
     IntegerReadout,
 )
 def no_synapses(at: At, op: Op) -> None:

@@ -64,8 +64,8 @@ class OperationCounts:
             constant has signed digits. They are no synaptic operations and no hidden ones either.
         footprint: bytes of the program's constants.
         connection_sparsity: share of stored weights that are 0.
-        product_adds: additions of products and of sums along axes, at most: every place that is
-            added but the first, whatever spikes select.
+        product_adds: additions of products, of sums along axes and of staircases, at most: every
+            place that is added but the first, whatever spikes select; every threshold but one.
     """
 
     images: int

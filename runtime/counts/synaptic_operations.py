@@ -33,6 +33,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import signed_digits
 from snncc.ir.encodings import from_host
@@ -111,13 +112,26 @@ def _adds(node: Node) -> bool:
 
 
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
-    """What projections read: pixels, spikes, and what is made of spikes without a neuron."""
+    """What projections read: pixels, spikes, what is made of them without a neuron, and counts."""
     values: dict[str, Array] = dict(run.spikes)
+    needed = _behind_counts(graph)
     for node in between_neurons(graph):
-        if node.name not in values and node.type.domain is not None:
+        if node.name not in values and (node.type.domain is not None or node.name in needed):
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(graph, node, sources, images).value
     return values
+
+
+def _behind_counts(graph: Graph) -> set[str]:
+    """The currents that staircases compare, and what these are made of."""
+    found: set[str] = set()
+    pending = [name for node in graph.select(MultiThreshold) for name in node.inputs]
+    while pending:
+        name = pending.pop()
+        if name not in found and graph[name].type.kind is Kind.CURRENT:
+            found.add(name)
+            pending += graph[name].inputs
+    return found
 
 
 def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) -> Ints:
@@ -216,6 +230,15 @@ def product(at: At, op: Product) -> int:
     places = math.prod(gate.size(name) for name in op.summed)
     steps = at.graph.steps if kind.temporal else 1
     return kind.neurons * steps * (places - 1)
+
+
+@ADDITIONS.of(MultiThreshold)
+def passed(at: At, op: MultiThreshold) -> int:
+    """At most: every threshold but the first that is passed is one more."""
+    kind = at.node.type
+    return (
+        kind.neurons * (at.graph.steps if kind.temporal else 1) * (op.levels(at.graph.context) - 1)
+    )
 
 
 @ADDITIONS.of(SumAlong)

@@ -19,6 +19,7 @@ from snncc.runtime.interpreter import (
     projections,
     readout,
     state_neurons,
+    thresholds,
     windows,
 )
 from snncc.runtime.interpreter.program import evaluate, interpret, run_nodes
@@ -33,6 +34,7 @@ FAMILIES = (
     gates,
     delays,
     products,
+    thresholds,
     neurons,
     state_neurons,
     readout,

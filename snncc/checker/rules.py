@@ -16,6 +16,7 @@ from snncc.checker.program_file import Json
 from snncc.checker.projections import contract, convolve
 from snncc.checker.readout import readout
 from snncc.checker.states import states
+from snncc.checker.thresholds import multi_threshold
 from snncc.checker.values import Found, NodeRecord
 from snncc.checker.windows import largest
 
@@ -30,6 +31,7 @@ STATES: dict[str, Json] = {
     **{key: [] for key in EMPTY.split()},
     **{"compare": "ge", "membrane": NONE, "most": 1},
 }
+STAIRS: dict[str, Json] = {"polarity": None, "lowest": 0, "above": None}
 OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     # the function, the fields that must be there, the others with what they are by default
     "pixels": (pixels, "axes shape", {"encoding": "bit-planes"}),
@@ -44,6 +46,7 @@ OPS: dict[str, tuple[Callable[[NodeRecord], Found], str, dict[str, Json]]] = {
     "gate": (gate, "", {"inverted": False}),
     "delay": (delay, "steps kind axes shape", {"range": None, "start": None}),
     "product": (product, "summed", {"inverted": False}),
+    "multi_threshold": (multi_threshold, "thresholds", STAIRS),
     "gain": (gain, "mantissa", {"shift": 0}),
     "integer_population": (population, "threshold", {**NEURON, **RULE, "membrane": NONE}),
     "integer_neuron": (states, "leak gain form", STATES),

@@ -23,6 +23,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.runtime.counts.fan_out import fan_out
@@ -119,6 +120,11 @@ REACHED.refuses(
     Product,
     why="a sum of what spikes select is no sum of synapses",
     help="neurons in its place",
+)
+REACHED.refuses(
+    MultiThreshold,
+    why="a count of passed thresholds is no sum of synapses",
+    help="spiking neurons in its place, or a target that sends whole numbers",
 )
 REACHED.refuses(
     SumAlong,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.spiking import Affine
 from snncc.ir.dialects.traced import Foreign
 from snncc.mfi import domains_of
@@ -16,6 +17,7 @@ from snncc.passes.measure_decays_by_step import MeasureDecaysByStep
 from snncc.passes.move_offsets_into_populations import MoveOffsetsIntoPopulations
 from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
+from snncc.passes.recognise_staircases import RecogniseStaircases
 from snncc.passes.replicate_currents import ReplicateCurrents
 from snncc.passes.report_foreign_ops import foreign_findings
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
@@ -35,6 +37,7 @@ def convert_and_fold(
         first, none where it can be.
     """
     traced, foreign = graph, graph.select(Foreign)
+    graph = recognised(graph, options, observe)
     domains = domains_of(graph, options.pixel_bounds) if foreign else {}
     bits = frozenset(node.name for node in foreign if domains[node.name] == BIT)
     refused = list(findings)
@@ -50,6 +53,16 @@ def convert_and_fold(
             break
     told = {*foreign_findings(traced)} - {*findings} if findings else set[Finding]()
     return graph, [finding for finding in dict.fromkeys(refused) if finding not in told]
+
+
+def recognised(graph: Graph, options: CompileOptions, observe: Observer = lambda _: None) -> Graph:
+    """A traced model with its quantised activations as counts; itself where it has none."""
+    if not graph.select(Pointwise):
+        return graph
+    domains = domains_of(graph, options.pixel_bounds)
+    least = {name: domain.low for name, domain in domains.items()}
+    most = {name: domain.high for name, domain in domains.items()}
+    return run_passes(graph, [RecogniseStaircases(least, most)], observe)
 
 
 def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snncc.compiler.folding import convert_and_fold
+from snncc.compiler.folding import convert_and_fold, recognised
 from snncc.compiler.options import DEFAULT_WEIGHT_BITS, CompileOptions
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph, Kind, Node
@@ -49,6 +49,7 @@ def judge_model(
         SnnccError: the normalisation does not fit the model.
     """
     options = options or CompileOptions()
+    graph = recognised(graph, options)
     events: list[PassEvent] = []
     spiking, refused = convert_and_fold(graph, findings, options, events.append)
     if not refused:

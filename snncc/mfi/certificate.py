@@ -17,6 +17,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.ladder import Level
@@ -152,6 +153,11 @@ def delayed(at: Judged, op: Delay) -> str:
 @RULE.of(Take)
 def taken(at: Judged, op: Take) -> str:
     return "taken"
+
+
+@RULE.of(MultiThreshold)
+def staircase(at: Judged, op: MultiThreshold) -> str:
+    return "thresholds-passed"
 
 
 @RULE.of(Largest)

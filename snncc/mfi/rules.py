@@ -16,6 +16,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.digits import set_bits
 from snncc.ir.encodings import from_host
@@ -163,6 +164,16 @@ def largest(at: At, op: Largest) -> Need:
     arithmetic = basic if op.offset is None else ("add", *basic)
     reason = f"{at.node.type.kind.value}s are compared, the largest is kept"
     return Need(Level.STRICT, arithmetic, reason=reason)
+
+
+@NEED.of(MultiThreshold)
+def staircase(at: At, op: MultiThreshold) -> Need:
+    reason = f"a current is compared with {_shown(op.levels(at.graph.context), 'threshold')}"
+    return Need(Level.STRICT, ("compare", "add"), reason=f"{reason}, those passed are counted")
+
+
+def _shown(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @NEED.of(Delay)

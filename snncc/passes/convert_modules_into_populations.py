@@ -6,21 +6,24 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, Param, ValueType
+from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import Neuron, TracedNeuron
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.step_windows import steps_in
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
-from snncc.passes.report_foreign_ops import foreign_findings
+from snncc.passes.report_foreign_ops import foreign_findings, real_activation
 from snncc.passes.rewriter import Rewriter
+from snncc.passes.scaled_counts import behind_factor, largest_count, times_count
 
 MEAN_OVER_TIME = "mean_over_time"
 """Name of the factor 1/T before a readout that the model left unaveraged."""
@@ -119,6 +122,10 @@ class _Conversion:
                 return self.gate(node, node.op, sources)
             case Product():
                 return self.product(node, node.op, sources)
+            case MultiThreshold():
+                return self.staircase(node, node.op, sources[0], averaged)
+            case Pointwise():
+                return self.clipped(node, node.op, sources[0])
             case Take():
                 return self.rewriter.emit(node, node.op, sources[0])
             case Delay():
@@ -210,10 +217,11 @@ class _Conversion:
         stem = node.name
         kind, made = new[source].type.kind, bool(new[source].inputs)
         selects = kind is Kind.SPIKE or (kind is Kind.COUNT and made)  # an image is made of nothing
+        scaled = behind_factor(self.rewriter, source)
+        if scaled is not None and not trivial:
+            source, scale, selects = scaled[0], scaled[1] * scale, True
         if selects and not (trivial and offset.is_zero()):
-            order = tuple(n for n in new[source].type.names if n in scale.axes)
-            weight = new.constant(f"{stem}.weight", scale.over(order), order)
-            source = self.rewriter.emit(node, Contract(weight, shared=order), source)
+            source = times_count(self.rewriter, node, source, scale, node.name)
             trivial = True
         if trivial and offset.is_zero():
             return source
@@ -271,6 +279,22 @@ class _Conversion:
     def add(self, node: Node, sources: tuple[str, ...]) -> str:
         return self.rewriter.emit(node, Sum(), *(self.current(node, s) for s in sources))
 
+    def staircase(self, node: Node, op: MultiThreshold, source: str, averaged: bool) -> str:
+        """Keeps its form; what is delayed is a current."""
+        if averaged:
+            return self.refuse(node, "an activation reads a value averaged over time", "SNN031")
+        made = self.rewriter.emit(node, op, self.current(node, source))
+        readers = self.rewriter.old.readers.get(node.name, ())
+        return self.current(node, made) if any(r.op.looks_back for r in readers) else made
+
+    def clipped(self, node: Node, op: Pointwise, source: str) -> str:
+        """Real numbers have no integers; told once, and not behind what is refused itself."""
+        if not isinstance(self.rewriter.new[source].op, Opaque):
+            finding = real_activation(node, op)
+            self.findings.append(finding)
+            self.notes.append(Note(node.name, False, finding.message, refused=True))
+        return self.opaque(node)
+
     def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:
         """What passes is spikes or a current."""
         if self.rewriter.new[sources[1]].type.kind is Kind.REAL:
@@ -283,19 +307,11 @@ class _Conversion:
         new = self.rewriter.new
         if new[x].type.kind is Kind.REAL:
             return self.refuse(node, "spikes select from the image, before any layer", "SNN021")
-        count = self.scaled_count(x)
-        if count is None:
+        scaled = behind_factor(self.rewriter, x)
+        if scaled is None or scaled[1].axes:
             return self.rewriter.emit(node, op, gate, x)
-        counted = self.rewriter.emit(node, op, gate, count[0])
-        return self.rewriter.emit(node, Contract(count[1]), counted, name=f"{node.name}.scale")
-
-    def scaled_count(self, value: str) -> tuple[str, Param] | None:
-        """The count and the one factor of a current that is a count times a constant."""
-        new = self.rewriter.new
-        op, inputs = new[value].op, new[value].inputs
-        if not isinstance(op, Contract) or new[inputs[0]].type.kind is not Kind.COUNT:
-            return None
-        return None if op.weight.axes or op.summed else (inputs[0], op.weight)
+        counted = self.rewriter.emit(node, op, gate, scaled[0])
+        return times_count(self.rewriter, node, counted, scaled[1], f"{node.name}.scale")
 
     def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
         """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
@@ -304,7 +320,8 @@ class _Conversion:
             return self.refuse(node, "a maximum reads a value averaged over time", "SNN031")
         if kind not in (Kind.SPIKE, Kind.COUNT, Kind.CURRENT):
             return self.refuse(node, "a maximum reads the image, before any layer", "SNN021")
-        return self.rewriter.emit(node, op, source)
+        counts = largest_count(self.rewriter, node, op, source)
+        return counts or self.rewriter.emit(node, op, source)
 
     def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:
         """Sources of one concat: spikes stay spikes only if all are."""
@@ -356,7 +373,8 @@ class _Conversion:
         """A node that has no form here, with its own axes."""
         bits = node.type.kind is Kind.SPIKE or node.name in self.options.bits
         kind = Kind.SPIKE if bits else Kind.CURRENT
-        foreign = node.op.function if isinstance(node.op, traced.Foreign) else node.op.mnemonic
+        known = isinstance(node.op, traced.Foreign | Pointwise)
+        foreign = node.op.function if known else node.op.mnemonic
         op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
         return self.rewriter.emit(node, op, *self.rewriter.inputs(node))
 

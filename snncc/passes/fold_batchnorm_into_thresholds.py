@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from snncc.ir import TIME, Graph, Node, fuse
+from snncc.ir import TIME, Graph, Node, Op, fuse
 from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.spiking import Affine, Population
+from snncc.ir.dialects.thresholds import MultiThreshold
+from snncc.passes.levels import by_level
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter, rewrite
@@ -34,7 +36,11 @@ class FoldBatchnormIntoThresholds:
 def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
     if isinstance(node.op, Affine) and node.op.scale is not None:
         readers = rewriter.old.readers.get(node.name, ())
-        other = [r.op.mnemonic for r in readers if not isinstance(r.op, Population | Neuron)]
+        other = [
+            r.op.mnemonic
+            for r in readers
+            if not isinstance(r.op, Population | Neuron | MultiThreshold)
+        ]
         if other:
             reason = f"the scaled current meets others in a {other[0]}"
             notes.append(Note(node.name, False, reason))
@@ -45,7 +51,7 @@ def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
             notes.append(Note(node.name, False, reason))
     source = rewriter.old[node.inputs[0]] if node.inputs else None
     foldable = (
-        isinstance(node.op, Population)
+        isinstance(node.op, Population | MultiThreshold)
         and source is not None
         and isinstance(source.op, Affine)
         and source.op.offset is None
@@ -59,22 +65,30 @@ def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
 
 def _fold(rewriter: Rewriter, node: Node, source: Node | None, notes: list[Note]) -> str:
     op = node.op
-    if source is None or not isinstance(op, Population) or not isinstance(source.op, Affine):
+    known = isinstance(op, Population | MultiThreshold)
+    if source is None or not known or not isinstance(source.op, Affine):
         return rewriter.emit(node, node.op, *rewriter.inputs(node))
     scale = rewriter.named(source.op.scale, 1.0)
     polarity = Named(scale.axes, np.sign(scale.array)) * rewriter.named(op.polarity, 1.0)
     unit = Named(scale.axes, np.where(scale.array == 0.0, 1.0, np.abs(scale.array)))
     new = rewriter.new
-    threshold = rewriter.named(op.threshold, 0.0) / unit
-    bias = rewriter.named(op.bias, 0.0) / unit
-    folded = replace(
-        op,
-        threshold=threshold.store(new, f"{node.name}.threshold"),
-        bias=None if bias.is_zero() else bias.store(new, f"{node.name}.bias"),
-        polarity=(
-            None if (polarity.array == 1.0).all() else polarity.store(new, f"{node.name}.polarity")
-        ),
-    )
+    signs = None
+    if not (polarity.array == 1.0).all():
+        signs = polarity.store(new, f"{node.name}.polarity")
+    folded: Op
+    if isinstance(op, MultiThreshold):
+        levels = rewriter.named(op.thresholds, 0.0) / unit
+        stored = by_level(levels, node, new, f"{node.name}.thresholds")
+        folded = replace(op, thresholds=stored, polarity=signs)
+    else:
+        threshold = rewriter.named(op.threshold, 0.0) / unit
+        bias = rewriter.named(op.bias, 0.0) / unit
+        folded = replace(
+            op,
+            threshold=threshold.store(new, f"{node.name}.threshold"),
+            bias=None if bias.is_zero() else bias.store(new, f"{node.name}.bias"),
+            polarity=signs,
+        )
     text = f"{source.name} folded into thresholds over {', '.join(scale.axes) or 'all neurons'}"
     notes.append(Note(node.name, True, text))
     return new.add(

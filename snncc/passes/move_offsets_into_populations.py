@@ -17,8 +17,10 @@ from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Su
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.step_windows import mask_of, steps_in
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
+from snncc.passes.levels import by_level
 from snncc.passes.named import Named, concatenate
 from snncc.passes.neuron_constants import by_state
 from snncc.passes.pipeline import PassResult
@@ -204,6 +206,18 @@ def multiplied(at: Waiting, op: Product) -> Moved:
 def population(at: Waiting, op: Population) -> Moved:
     bias = at.rewriter.named(op.bias, 0.0) + at.pending[0]
     return at.emit(op if bias.is_zero() else replace(op, bias=at.stored(bias, "bias"))), NONE
+
+
+@MOVED.of(MultiThreshold)
+def staircase(at: Waiting, op: MultiThreshold) -> Moved:
+    """An offset d moves every threshold k to k - p d: p (x + d) >= k is p x >= k - p d."""
+    named = at.rewriter.named
+    offset = named(op.polarity, 1.0) * at.pending[0]
+    if offset.is_zero():
+        return at.emit(op), NONE
+    levels = named(op.thresholds, 0.0) + Named.scalar(-1.0) * offset
+    stored = by_level(levels, at.node, at.rewriter.new, f"{at.node.name}.thresholds")
+    return at.emit(replace(op, thresholds=stored)), NONE
 
 
 @MOVED.of(Neuron)

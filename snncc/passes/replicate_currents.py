@@ -9,6 +9,7 @@ from snncc.ir import Graph, Kind, Node
 from snncc.ir.dialects.neurons import Neuron
 from snncc.ir.dialects.projections import Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Population, Readout
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 
@@ -34,7 +35,7 @@ class ReplicateCurrents:
                 if readers > 1:
                     notes.append(Note(node.name, True, f"one copy for each of {readers} readers"))
                 continue
-            if isinstance(node.op, Population | Neuron | Readout):
+            if isinstance(node.op, Population | Neuron | MultiThreshold | Readout):
                 sources: tuple[str, ...] = (_copy(rewriter, node.inputs[0]),)
             else:
                 sources = rewriter.inputs(node)

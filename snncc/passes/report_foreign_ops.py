@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Kind, Node
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.traced import Foreign
 
 _NORM = (
@@ -104,6 +105,22 @@ def foreign_findings(
             Finding(code, message.format(what), loc, reason or why, node.op.help or help_ or _USUAL)
         )
     return tuple(dict.fromkeys(found))
+
+
+def real_activation(node: Node, op: Pointwise) -> Finding:
+    """Of what clips or rounds, and whose values are no counts."""
+    loc = node.loc
+    what = loc.call.split("(")[0] if loc is not None and loc.call else op.function
+    help_ = (
+        "give --activation-bits 4 and --calibrate: it becomes a count of thresholds passed, of so "
+        "many bits; or put a spiking neuron in its place"
+    )
+    if not op.rounds:
+        why = "what reads it would have to multiply"
+        return Finding("SNN021", f"{what} gives real numbers, not spikes", loc, why, help_)
+    why = "nothing bounds what is rounded, before or behind it, so that it is no count"
+    help_ = "clamp the value before it is rounded, or the whole number behind"
+    return Finding("SNN021", f"{what} rounds a real number", loc, why, help_)
 
 
 def _told(graph: Graph, node: Node, function: str, reason: str) -> tuple[str, str, str, str]:

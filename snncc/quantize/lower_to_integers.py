@@ -21,6 +21,7 @@ from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Su
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.step_windows import mask_of
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import WIDEST, TooWide
 from snncc.meaning import Meaning
@@ -31,6 +32,7 @@ from snncc.quantize.calibration import Rounded
 from snncc.quantize.decays import is_near, with_decay
 from snncc.quantize.lower_delays import lowered_delay
 from snncc.quantize.lower_neurons import lower_neuron
+from snncc.quantize.lower_thresholds import lowered_staircase
 from snncc.quantize.unit_rules import output_axis
 from snncc.quantize.whole_levels import (
     least_size,
@@ -350,6 +352,11 @@ def largest(at: Lowered, op: Largest) -> str:
 @LOWERED.of(Population)
 def population(at: Lowered, op: Population) -> str:
     return at.lowering.population(at.node, op, at.sources[0])
+
+
+@LOWERED.of(MultiThreshold)
+def staircase(at: Lowered, op: MultiThreshold) -> str:
+    return lowered_staircase(at.lowering, at.node, op, at.sources[0])
 
 
 @LOWERED.of(Neuron)

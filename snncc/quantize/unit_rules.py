@@ -14,6 +14,7 @@ from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -94,9 +95,9 @@ class Elements:
 UNIT: Meaning[Elements, None] = Meaning("the choice of units", SPIKING)
 
 
-@UNIT.each(Frames, Population, Opaque)
+@UNIT.each(Frames, Population, MultiThreshold, Opaque)
 def without_unit(at: Elements, op: Op) -> None:
-    """Bits and pixels are counted in ones."""
+    """Bits, pixels and counts are counted in ones."""
 
 
 @UNIT.each(Contract, Convolve)

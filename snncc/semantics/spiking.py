@@ -17,12 +17,14 @@ from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons
 from snncc.semantics.arrays import Real, convolve, largest, take
 from snncc.semantics.delays import delayed, settled
 from snncc.semantics.products import product
+from snncc.semantics.thresholds import staircase
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ def delay(at: At, op: Delay) -> Real:
 @VALUE.of(Product)
 def multiplied(at: At, op: Product) -> Real:
     return product(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(MultiThreshold)
+def counted(at: At, op: MultiThreshold) -> Real:
+    return staircase(at.graph, at.node, op, at.inputs[0])
 
 
 @VALUE.of(Affine)

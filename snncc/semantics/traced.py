@@ -1,6 +1,6 @@
 """The traced dialect in real numbers: what the model computes, in float64."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,16 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.semantics import neurons, spiking
 from snncc.semantics.arrays import Real, largest, take
 from snncc.semantics.delays import delayed, settled
 from snncc.semantics.products import product
+from snncc.semantics.thresholds import staircase
 
 Decide = Callable[[Node, Real, Real], Real]
 """Neurons, the current that they read and the spikes they give: what their readers get instead."""
@@ -163,6 +166,28 @@ def delay(at: At, op: Delay) -> Real:
 @VALUE.of(Product)
 def multiplied(at: At, op: Product) -> Real:
     return product(op, at.inputs, at.names, at.node)
+
+
+@VALUE.of(MultiThreshold)
+def counted(at: At, op: MultiThreshold) -> Real:
+    return staircase(at.graph, at.node, op, at.x)
+
+
+ROUNDED: Mapping[str, Callable[[Real], Real]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "round": np.rint,
+}
+
+
+@VALUE.of(Pointwise)
+def clipped(at: At, op: Pointwise) -> Real:
+    if op.rounds:
+        return ROUNDED[op.function](at.x)
+    low = -np.inf if op.low is None else _spread(at.graph, op.low, at.node)
+    high = np.inf if op.high is None else _spread(at.graph, op.high, at.node)
+    return np.minimum(np.maximum(at.x, low), high)
 
 
 @VALUE.of(ops.Rearrange)

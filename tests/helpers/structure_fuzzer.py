@@ -10,6 +10,7 @@ import numpy as np
 from certificates import RARE
 from generators.products import PRODUCTS
 from generators.programs import program
+from generators.staircases import STAIRCASES
 from generators.windows import WINDOWS
 from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
@@ -50,6 +51,7 @@ class Changed:
 
 SMALL_PRODUCTS = (4, 15, 52, 83)
 """Programs of few steps and elements that have products and counts of all kinds between them."""
+SMALL_STAIRCASES = (3, 14, 15, 21)
 
 
 def bases(count: int) -> list[tuple[Json, Arrays]]:
@@ -65,6 +67,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
     graphs += [random_program(1, domain, timed) for domain in DOMAINS for timed in (False, True)]
     graphs += [program(seed, WINDOWS) for seed in range(4)]
     graphs += [program(seed, PRODUCTS) for seed in SMALL_PRODUCTS]
+    graphs += [program(seed, STAIRCASES) for seed in SMALL_STAIRCASES]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 

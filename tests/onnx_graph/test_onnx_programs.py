@@ -9,6 +9,7 @@ from generators.inputs import images
 from generators.products import PRODUCTS
 from generators.programs import program
 from generators.saturation import reached, saturated
+from generators.staircases import STAIRCASES
 from generators.windows import WINDOWS
 from onnx_runs import Graphs, checked, in_scan, in_steps, in_two_parts, same_as_interpreted
 from programs import lowered
@@ -23,6 +24,7 @@ from snncc.ir import TIME, Graph, params_of
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Convolve
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import round_plainly
 from snncc.quantize.lower_to_integers import LowerToIntegers
@@ -184,4 +186,22 @@ def test_products_and_counts(first: int) -> None:
             continue
         same_as_interpreted(graph, given, in_scan(graph, given), seed)
         written += bool(graph.select(Product, SumAlong))
+    assert written > 1
+
+
+@pytest.mark.parametrize("first", range(0, 24, 8))
+def test_counts_of_passed_thresholds(first: int) -> None:
+    """Below 0, beyond a byte, by step, with signs; what has no form says so."""
+    written = 0
+    for seed in range(first, first + 8):
+        graph = program(seed, STAIRCASES)
+        given = images(graph, seed, 2)
+        of = [graph[n.inputs[0]].type.range for n in graph.select(Convolve)]
+        if any(low < 0 or high > 255 for low, high in of):
+            with pytest.raises(SnnccError, match="ConvInteger takes bytes"):
+                in_scan(graph, given)
+            continue
+        same_as_interpreted(graph, given, in_scan(graph, given), seed)
+        same_as_interpreted(graph, given, in_steps(graph, given), seed)
+        written += bool(graph.select(MultiThreshold))
     assert written > 1

@@ -27,6 +27,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 
 PROBES = 1 << 16
@@ -51,7 +52,7 @@ class Meaning:
     """A program on probes.
 
     Attributes:
-        values: every current; of populations the probes in place of their spikes.
+        values: every current; of populations and staircases the probes in place of what they give.
         planes: probes of every plane of the image, [planes, *axes as given]; none without an image.
     """
 
@@ -84,7 +85,7 @@ def meaning_of(graph: Graph, seed: int = 0) -> Meaning:
             names = node.type.names
             led = np.moveaxis(whole, names.index(TIME), 0) if TIME in names else whole[None]
             values[node.name] = _selector(led, node)
-        elif isinstance(node.op, IntegerPopulation | IntegerNeuron):
+        elif isinstance(node.op, IntegerPopulation | IntegerNeuron | MultiThreshold):
             steps = graph.steps if node.type.temporal else 1
             probe = random.integers(1, PROBES, (steps, *sizes), np.int64)
             values[node.name] = _selector(probe, node)

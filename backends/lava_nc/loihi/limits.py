@@ -17,6 +17,7 @@ from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -61,6 +62,9 @@ def loihi_findings(graph: Graph) -> tuple[Finding, ...]:
         elif isinstance(node.op, Product) or _adds_counts(node):
             why = "stock processes send spikes, and no counts"
             found.append(_finding(node, "a sum of what spikes select", why, "neurons in its place"))
+        elif isinstance(node.op, MultiThreshold):
+            why = "a stock process has one threshold and sends spikes, no counts"
+            found.append(_finding(node, "a count of passed thresholds", why, "a spiking neuron"))
         elif isinstance(node.op, SumAlong):
             why = "a stock process adds up what reaches one neuron, and currents reach their own"
             found.append(_finding(node, "a sum along an axis", why, "neurons before the sum"))
@@ -185,7 +189,7 @@ def side_by_side(at: Behind, op: Concat) -> list[Finding]:
     return [each for name in at.node.inputs for each in at.of(name)]
 
 
-@CURRENT.each(Largest, Take, Gate, Delay, Product, IntegerNeuron, SumAlong)
+@CURRENT.each(Largest, Take, Gate, Delay, Product, IntegerNeuron, SumAlong, MultiThreshold)
 def elsewhere(at: Behind, op: Op) -> list[Finding]:
     """What has no process is told of where it stands (`loihi_findings`), whoever reads it."""
     return []

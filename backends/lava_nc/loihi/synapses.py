@@ -21,6 +21,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
@@ -144,6 +145,11 @@ SYNAPSES.refuses(
     SumAlong,
     why="no process adds currents along an axis yet",
     help="run the program with `snncc run`, which has every step at hand",
+)
+SYNAPSES.refuses(
+    MultiThreshold,
+    why="no process counts how many thresholds a current has passed yet",
+    help="run the program with `snncc run`, or put neurons in its place for Lava",
 )
 SYNAPSES.refuses(
     Gate,

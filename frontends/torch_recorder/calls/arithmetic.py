@@ -112,24 +112,12 @@ def div(call: Call) -> Plan:
     return _scale(call, x, inverse, None, 1.0)
 
 
-def clipped(call: Call) -> Plan:
-    """A ReLU leaves spikes as they are."""
+def magnitude(call: Call) -> Plan:
+    """Spikes are their own."""
     x = call.source()
     if not call.is_spike(x):
         raise AxisError("")
     return like(x, x.dims, None)
-
-
-def bounded(call: Call) -> Plan:
-    """Bounds that 0 and 1 lie within leave spikes as they are."""
-    low = call.arg(1, "min", call.kwargs.get("min_val"))
-    high = call.arg(2, "max", call.kwargs.get("max_val"))
-    numbers = [n for n in (low, high) if n is not None]
-    if not all(isinstance(n, int | float) for n in numbers):
-        raise AxisError("")
-    if (low is not None and low > 0) or (high is not None and high < 1):
-        raise AxisError("")
-    return clipped(call)
 
 
 def neg(call: Call) -> Plan:
@@ -140,25 +128,25 @@ def _scale(call: Call, x: Value | None, scale: Any, offset: Any, sign: float) ->
     if x is None:
         raise AxisError("neither argument depends on the input")
     value = x
-    dims = _broadcast_constant(call, value, scale if offset is None else offset)
+    dims = broadcast_constant(call, value, scale if offset is None else offset)
 
     def build(n: Naming) -> Op:
         return ops.Scale(
-            None if scale is None else _over(n, "scale", scale, value, 1.0),
-            None if offset is None else _over(n, "offset", offset, value, sign),
+            None if scale is None else over(n, "scale", scale, value, 1.0),
+            None if offset is None else over(n, "offset", offset, value, sign),
         )
 
     return like(value, dims, build)
 
 
-def _over(n: Naming, what: str, constant: Any, x: Value, sign: float) -> Any:
+def over(n: Naming, what: str, constant: Any, x: Value, sign: float) -> Any:
     """A constant over those dimensions along which it varies."""
     tensor = torch.as_tensor(constant, dtype=torch.float64) * sign
     kept = [i for i in range(-tensor.dim(), 0) if tensor.shape[i] != 1]
     return n.param(what, tensor, *(x.dims[i] for i in kept))
 
 
-def _broadcast_constant(call: Call, x: Value, constant: Any) -> tuple[Dim, ...]:
+def broadcast_constant(call: Call, x: Value, constant: Any) -> tuple[Dim, ...]:
     shape = tuple(constant.shape) if isinstance(constant, torch.Tensor) else ()
     if tuple(call.out.shape) != _shape_of(call, x) or len(shape) > len(x.dims):
         raise AxisError(

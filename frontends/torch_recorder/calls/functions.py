@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from snncc.frontends.torch_recorder.calls import (
+    activations,
     arithmetic,
     convolutions,
     linear,
@@ -55,8 +56,19 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     arithmetic.mul: "mul imul rmul multiply",
     arithmetic.div: "div idiv truediv itruediv divide true_divide",
     arithmetic.neg: "neg negative",
-    arithmetic.clipped: "relu relu6 abs absolute",
-    arithmetic.bounded: "clamp clip hardtanh",
+    arithmetic.magnitude: "abs absolute",
+    activations.clipping("relu", 0.0, None): "relu",
+    activations.clipping("relu6", 0.0, 6.0): "relu6",
+    activations.clamp: "clamp clip clamp_min",
+    activations.clamp_max: "clamp_max",
+    activations.hardtanh: "hardtanh",
+    activations.larger: "maximum",
+    activations.smaller: "minimum",
+    activations.rounding("floor"): "floor",
+    activations.rounding("ceil"): "ceil",
+    activations.rounding("trunc"): "trunc fix",
+    activations.rounding("round"): "round",
+    activations.fake_quantize: "fake_quantize_per_tensor_affine fake_quantize_per_channel_affine",
 }
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()

@@ -14,6 +14,7 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.dialects.spiking import Population
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.mfi.ladder import Level
 from snncc.mfi.models.constants import (
@@ -22,7 +23,7 @@ from snncc.mfi.models.constants import (
     adders_of,
     powers_of_two,
 )
-from snncc.mfi.models.domains import BIT, Domain, Values, current, real, with_zeros
+from snncc.mfi.models.domains import BIT, Domain, Values, current, integers, real, with_zeros
 from snncc.mfi.models.structure import (
     MAPS,
     NEURONS,
@@ -323,6 +324,22 @@ def product(at: Judged, op: Product) -> Need:
         ("select", "add"),
         reason=f"a spike selects {passing}, summed {places} at a time",
         rewrite="select and accumulate instead of multiply",
+    )
+
+
+def staircase(at: Read, op: MultiThreshold) -> Domain:
+    """A count from the lowest value to all thresholds passed."""
+    return integers(op.lowest, op.lowest + op.levels(at.graph.context))
+
+
+def thresholds(at: Judged, op: MultiThreshold) -> Need:
+    """A current that is compared with thresholds."""
+    found = at.structure.domains[at.node.name]
+    return Need(
+        Level.STRICT,
+        ("compare", "add"),
+        reason=f"thresholds that are passed are counted: {found}",
+        rewrite="compare with integer thresholds instead of rounding",
     )
 
 

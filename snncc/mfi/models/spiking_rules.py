@@ -12,6 +12,7 @@ from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.encodings import from_host
 from snncc.meaning import Meaning
@@ -89,6 +90,11 @@ def multiplied(at: Read, op: Product) -> Domain:
     return product(at.inputs[0], at.inputs[1], terms)
 
 
+@DOMAIN.of(MultiThreshold)
+def staircase(at: Read, op: MultiThreshold) -> Domain:
+    return real_rules.staircase(at, op)
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -130,6 +136,7 @@ NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Delay)(real_rules.register)
 NEED.of(Product)(real_rules.product)
+NEED.of(MultiThreshold)(real_rules.thresholds)
 NEED.of(Population)(real_rules.population)
 DOMAIN.each(Neuron)(neuron_rules.domain)
 NEED.of(Neuron)(neuron_rules.need)

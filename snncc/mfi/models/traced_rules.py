@@ -15,7 +15,9 @@ from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.neurons import TracedNeuron
+from snncc.ir.dialects.pointwise import Pointwise
 from snncc.ir.dialects.products import Product
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 from snncc.mfi.models import neuron_rules, real_rules
@@ -25,8 +27,10 @@ from snncc.mfi.models.domains import (
     Values,
     affine,
     hull,
+    integers,
     mapped,
     product,
+    real,
     repeated,
     total,
     with_zeros,
@@ -103,6 +107,11 @@ def multiplied(at: Read, op: Product) -> Domain:
     return product(at.inputs[0], at.inputs[1], terms)
 
 
+@DOMAIN.of(MultiThreshold)
+def staircase(at: Read, op: MultiThreshold) -> Domain:
+    return real_rules.staircase(at, op)
+
+
 @DOMAIN.of(Take)
 def taken(at: Read, op: Take) -> Domain:
     return with_zeros(at.inputs[0]) if op.fills else at.inputs[0]
@@ -137,6 +146,7 @@ NEED.of(Largest)(real_rules.largest)
 NEED.of(Gate)(real_rules.gate)
 NEED.of(Delay)(real_rules.register)
 NEED.of(Product)(real_rules.product)
+NEED.of(MultiThreshold)(real_rules.thresholds)
 NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 
 
@@ -144,6 +154,36 @@ NEED.each(traced.Mean, traced.Total)(real_rules.averaged)
 def foreign(at: Judged, op: traced.Foreign) -> Need:
     structure = at.structure
     return judge(_operands(structure.graph, at.node, op, structure.domains))[1]
+
+
+@DOMAIN.of(Pointwise)
+def clipped(at: Read, op: Pointwise) -> Domain:
+    if op.rounds:
+        return judge(_by_name("round", at.node, at.inputs))[0]
+    (x,) = at.inputs
+    low, high = (
+        None if param is None else at.graph.constants[param.name] for param in (op.low, op.high)
+    )
+    ends = x.low, x.high
+    if low is not None:
+        ends = max(ends[0], float(low.min())), max(ends[1], float(low.max()))
+    if high is not None:
+        ends = min(ends[0], float(high.min())), min(ends[1], float(high.max()))
+    whole = x.discrete and all(float(end / x.step).is_integer() for end in ends)
+    return integers(*ends, x.step) if whole else real(*ends)
+
+
+@NEED.of(Pointwise)
+def clips(at: Judged, op: Pointwise) -> Need:
+    domains = at.structure.domains
+    name = "round" if op.rounds else "relu"
+    return judge(_by_name(name, at.node, (domains[at.node.inputs[0]],)))[1]
+
+
+def _by_name(name: str, node: Node, inputs: tuple[Domain, ...]) -> Operands:
+    """A function that nobody has a form for yet."""
+    op = traced.Foreign(name, node.type.names, node.type.shape)
+    return Operands(op, inputs, (False,))
 
 
 def _flat(graph: Graph, param: Param | None) -> Array:

@@ -33,6 +33,7 @@ from snncc.ir.dialects.projections import (
 )
 from snncc.ir.dialects.state_bounds import Reached
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.op import require_narrow
 from snncc.ir.types import BIT
@@ -254,6 +255,12 @@ def taken(at: End, op: Take) -> Array:
         moved[index < 0] = 0
         value = np.moveaxis(moved, 0, axis)
     return value
+
+
+@END.of(MultiThreshold)
+def passed(at: End, op: MultiThreshold) -> Array:
+    """All thresholds or none, whatever the current can be."""
+    return _same(at, at.node.type.range or (0, 0))
 
 
 @END.of(Largest)

@@ -23,6 +23,7 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BIT
 from snncc.meaning import Meaning
@@ -348,6 +349,7 @@ def convolve(at: Share, op: Convolve) -> None:
 SHARE.refuses(
     Frames,
     IntegerPopulation,
+    MultiThreshold,
     IntegerReadout,
     why="a current is followed back to spikes and pixels, and no further",
     help="this is a fault of snncc: please report it with the program",
