@@ -69,8 +69,13 @@ def source_of(
     """
 
     def trace(shape: tuple[int, ...], steps: int, layout: str) -> Traced:
+        from snncc.frontends.state_spaces.structure import is_spiking_state_space
         from snncc.frontends.torch_recorder import trace_model
 
+        if is_spiking_state_space(module):
+            from snncc.frontends.state_spaces.reading import trace_state_spaces
+
+            return trace_state_spaces(module, shape, steps, layout)
         found = trace_model(module, shape, steps, layout)
         return Traced(found.graph, found.findings, found.notes)
 

@@ -9,6 +9,7 @@ import numpy as np
 from snncc.checker.program_file import Json, is_list, require
 from snncc.checker.state_boxes import reach, require_sums
 from snncc.checker.state_counts import check_counts
+from snncc.checker.state_discs import within_discs
 from snncc.checker.state_fields import FLAGS, READ, STATE, Neuron
 from snncc.checker.values import (
     Axes,
@@ -41,7 +42,9 @@ def states(site: NodeRecord) -> Found:
     within = [_interval(each) for each in field["states_within"]]
     require(len(within) == n, "an interval for every state is needed")
     membrane = _interval(field["membrane"])
-    reached, form = _whole([reach(part, site.steps) for part in neuron.pieces()])
+    disc = within_discs(neuron)
+    boxes = (reach(part, site.steps) for part in neuron.pieces())
+    reached, form = disc or _whole([*boxes])
     for declared, found in zip([*within, membrane], [*reached, form], strict=True):
         fits = declared[0] <= found[0] and found[1] <= declared[1]
         require(fits, f"a state reaches {found}, its width holds {declared}")

@@ -223,7 +223,8 @@ def scales_of(lowering: LoweringPass, storage: Storage | None = None) -> Scales:
     """In what a program's integers are counted and stored, as the fold proof takes it."""
     units = lowering.rounded.units
     unit = {name: (own.axes, own.array) for name, own in units.unit.items()}
-    return Scales(unit, units.exponent, lowering.fraction_bits, storage)
+    exponent = {**units.exponent, **lowering.exact}
+    return Scales(unit, exponent, lowering.fraction_bits, storage)
 
 
 def _choose_bits(

@@ -162,10 +162,19 @@ class _Conversion:
     def image(self, node: Node, op: traced.Input) -> str:
         if node != self.rewriter.old.select(traced.Input)[0]:
             return self.refuse(node, "a second image enters: a program has one", "SNN021")
+        if op.frames and self.options.encoding != "bit-planes":
+            raise SnnccError(
+                "SNN001",
+                f"--encoding {self.options.encoding} does not go with a frame for every step",
+                help="leave --encoding out: frames enter as bit planes",
+            )
         axes = tuple((n, s) for n, s in zip(op.axes, op.shape, strict=True) if n != TIME)
         names, shape = tuple(n for n, _ in axes), tuple(s for _, s in axes)
-        pixels = self.rewriter.emit(node, Frames(names, shape, self.options.encoding), name="image")
         channels = shape[0]
+        if op.frames:
+            names, shape = op.axes, op.shape
+        frames = Frames(names, shape, self.options.encoding)
+        pixels = self.rewriter.emit(node, frames, name="frames" if op.frames else "image")
         for what, values in (("means", self.options.means), ("stds", self.options.stds)):
             if len(values) not in (1, channels):
                 raise SnnccError(
@@ -175,8 +184,8 @@ class _Conversion:
                 )
         if min(self.options.stds) <= 0.0:
             raise SnnccError("SNN001", "a standard deviation must be positive")
-        stds = self.per_channel(self.options.stds, names[0], channels)
-        means = self.per_channel(self.options.means, names[0], channels)
+        stds = self.per_channel(self.options.stds, axes[0][0], channels)
+        means = self.per_channel(self.options.means, axes[0][0], channels)
         scale = Named.scalar(1.0 / 255.0) / stds
         offset = Named.scalar(-1.0) * means / stds
         return self.affine(node, pixels, scale, offset, False)

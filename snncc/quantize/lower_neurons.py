@@ -18,6 +18,7 @@ from snncc.passes.named import Named
 from snncc.passes.neuron_constants import stacked
 from snncc.passes.pipeline import Note
 from snncc.quantize.decays import division
+from snncc.quantize.lower_poles import is_pole, lower_pole
 from snncc.quantize.neuron_bits import (
     Rounded,
     Rows,
@@ -69,7 +70,10 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
         TooWide: it does not fit into 62 bits, however few fraction bits it has.
     """
     unit = lowering.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -lowering.fraction[source])
-    neuron = RealNeuron.read(lowering.rewriter, op).scaled(unit)
+    real = RealNeuron.read(lowering.rewriter, op)
+    if is_pole(op, real):
+        return lower_pole(lowering, node, op, real, source)
+    neuron = real.scaled(unit)
     old = lowering.rewriter.old
     if starts_lowest(op, old.context):
         neuron = neuron.started_below(lowering.rewriter.new[source].type.range or (0, 0))

@@ -1,7 +1,7 @@
 """From the spiking dialect to the integer dialect, profile `exact`."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +33,7 @@ from snncc.quantize.decays import is_near, with_decay
 from snncc.quantize.lower_delays import lowered_delay
 from snncc.quantize.lower_neurons import lower_neuron
 from snncc.quantize.lower_thresholds import lowered_staircase
-from snncc.quantize.unit_rules import output_axis
+from snncc.quantize.unit_rules import are_shifts, output_axis
 from snncc.quantize.whole_levels import (
     least_size,
     nearest,
@@ -59,11 +59,13 @@ class LowerToIntegers:
     Attributes:
         rounded: units and integer weights.
         weight_bits: of the signed weights.
+        exact: fractional bits of what shifts and poles give, which lose none; `run` fills it.
     """
 
     name: ClassVar[str] = "lower_to_integers"
     rounded: Rounded
     weight_bits: int
+    exact: dict[str, int] = field(default_factory=dict[str, int], compare=False)
 
     @property
     def fraction_bits(self) -> int:
@@ -143,11 +145,27 @@ class Lowering:
 
     def gain(self, node: Node, op: Affine, source: str) -> str:
         """A real factor between two units as mantissa * 2^-shift, over the axes where it varies."""
+        if are_shifts(op, self.rewriter.old.constants):
+            return self.shifted(node, op, source)
         scale = self.rewriter.named(op.scale, 1.0)
         before = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         bits = self.options.fraction_bits
         after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
         return self.multiplied(node, (scale * before / after).compact(), source, node.name)
+
+    def shifted(self, node: Node, op: Affine, source: str) -> str:
+        """Factors +-2^k between two of the same unit: the least is 1, and nothing is lost."""
+        scale = self.rewriter.named(op.scale, 1.0).compact()
+        sizes = np.abs(scale.array)
+        least = float(sizes[sizes > 0.0].min())
+        param = self.integers(Param(f"{node.name}.gain", scale.axes), scale.array / least)
+        result = self.rewriter.emit(node, Gain(param), source)
+        self.lossless(node, result, self.fraction[source] - round(math.log2(least)))
+        return result
+
+    def lossless(self, node: Node, name: str, fraction: int) -> None:
+        """Notes how many fractional bits a current has that no map or plain gain gives."""
+        self.fraction[name] = self.options.exact[node.name] = fraction
 
     def rescaled(self, node: Node, source: str, step: Named) -> str:
         """A current that is counted in steps of a size, in the unit that its readers expect."""

@@ -1,11 +1,12 @@
 """Which elements of currents have one unit: what every op says of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.ir import SPIKING, TIME, Node, Op
+from snncc.ir import SPIKING, TIME, Array, Node, Op
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
@@ -67,12 +68,14 @@ class Elements:
         classes: of ids that have one unit.
         ids: of every current along its unit axis.
         axes: the unit axis; None: one unit for the whole current.
+        constants: of the graph.
     """
 
     node: Node
     classes: Classes
     ids: dict[str, Ids]
     axes: dict[str, str | None]
+    constants: Mapping[str, Array]
 
     def new(self, axis: str | None) -> None:
         """Units of its own for every element of an axis."""
@@ -105,10 +108,25 @@ def projection(at: Elements, op: Op) -> None:
     at.new(output_axis(at.node))
 
 
+MOST_SHIFTED = 24
+"""Places between the least and the largest factor of an affine that is to be shifts."""
+
+
+def are_shifts(op: Affine, constants: Mapping[str, Array]) -> bool:
+    """Whether an affine, over any axes but time, only shifts: every factor is 0 or +-2^k."""
+    if op.scale is None or op.offset is not None or TIME in op.scale.axes:
+        return False
+    mantissas, places = np.frexp(np.asarray(constants[op.scale.name], np.float64))
+    held = places[mantissas != 0.0]
+    alike = bool(np.isin(np.abs(mantissas), (0.0, 0.5)).all())
+    return alike and held.size > 0 and int(np.ptp(held)) <= MOST_SHIFTED
+
+
 @UNIT.of(Affine)
 def scaled(at: Elements, op: Affine) -> None:
     source = at.node.inputs[0]
-    if op.scale is not None and op.scale.axes == (TIME,):  # a step's gain is near 1
+    by_step = op.scale is not None and op.scale.axes == (TIME,)  # a step's gain is near 1
+    if by_step or are_shifts(op, at.constants):
         at.one([at.ids[source]], at.axes[source])
     else:
         at.new(at.axes[source])

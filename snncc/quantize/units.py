@@ -141,7 +141,7 @@ def _assign(graph: Graph, classes: Classes) -> tuple[dict[str, Ids], dict[str, s
     ids: dict[str, Ids] = {}
     axes: dict[str, str | None] = {}
     for node in graph.nodes:
-        UNIT(Elements(node, classes, ids, axes), node)
+        UNIT(Elements(node, classes, ids, axes, graph.constants), node)
     return ids, axes
 
 

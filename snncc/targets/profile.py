@@ -1,6 +1,6 @@
 """A profile: what the integers of a program have to be, and how a network becomes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,12 +35,15 @@ class LoweringPass(Pass, Protocol):
     Attributes:
         rounded: the integers and their units.
         fraction_bits: of what gains give, below its unit.
+        exact: likewise of what loses nothing, by name.
     """
 
     @property
     def rounded(self) -> Rounded: ...
     @property
     def fraction_bits(self) -> int: ...
+    @property
+    def exact(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True)

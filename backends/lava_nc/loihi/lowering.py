@@ -37,6 +37,7 @@ class LowerToLoihi:
     name: ClassVar[str] = "lower_to_loihi"
     rounded: Rounded
     fraction_bits: ClassVar[int] = 0
+    exact: ClassVar[Mapping[str, int]] = {}
 
     def run(self, graph: Graph) -> PassResult:
         """Lowers a spiking graph without offsets, in which no two populations share a current.

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.ir.arrays import spread
-from snncc.ir.dialects import state_bounds
+from snncc.ir.dialects import state_bounds, state_discs
 from snncc.ir.dialects.neurons import READ, STATE, Neuron
 from snncc.ir.op import WIDEST, Array, Context, Param, require, require_narrow
 from snncc.ir.types import TIME, ValueType
@@ -131,7 +131,10 @@ class IntegerNeuron(Neuron):
         """Intervals of every state and of F over T steps, for any current within its range."""
         require_narrow(f"{current}", *(current.range or (0, 0)))
         drives = self._drives(*self._ends(current), self._names(current), context)
-        found = [state_bounds.bounds(piece, context.steps) for piece in drives.pieces()]
+        disc = state_discs.disc_of(drives)
+        pieces = () if disc is not None else drives.pieces()
+        found = [state_bounds.bounds(piece, context.steps) for piece in pieces]
+        found += [] if disc is None else [disc]
         n = self.states(context)
         states = tuple(_hull([each.states[i] for each in found]) for i in range(n))
         return states, _hull([each.form for each in found])
@@ -144,7 +147,8 @@ class IntegerNeuron(Neuron):
         Raises:
             TooWide: a number on the way needs more than `WIDEST` bits.
         """
-        return state_bounds.bounds(self._drives(low, high, names, context), context.steps)
+        drives = self._drives(low, high, names, context)
+        return state_discs.disc_of(drives) or state_bounds.bounds(drives, context.steps)
 
     def within(self, current: ValueType, context: Context) -> tuple[tuple[Interval, ...], Interval]:
         """Intervals to declare: what is reached, and 0."""

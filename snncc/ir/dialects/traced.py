@@ -16,11 +16,18 @@ from snncc.ir.types import TIME, Axis, Kind, ValueType
 
 @dataclass(frozen=True)
 class Input(Op):
-    """The network's input, real numbers."""
+    """The network's input, real numbers.
+
+    Attributes:
+        axes, shape: of a sample.
+        frames: whether time, among the axes, has a frame of its own for every step; else all steps
+            see one image.
+    """
 
     mnemonic: ClassVar[str] = "input"
     axes: tuple[str, ...]
     shape: tuple[int, ...]
+    frames: bool = False
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         require(not inputs, "an input has no source")

@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
@@ -42,8 +44,9 @@ class Scales:
 
     Attributes:
         unit: of each current, an array over the named axes.
-        exponent: of each projection: its weights are counted in unit * 2^-exponent.
-        gain_exponent: likewise of what gains give.
+        exponent: of each projection: its weights are counted in unit * 2^-exponent; likewise of
+            gains that are shifts, and of poles.
+        gain_exponent: of what all other gains give.
         storage: of the neurons' constants; None: as they are.
     """
 
@@ -104,10 +107,12 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
             case Contract() | Convolve():
                 found[node.name] = scales.exponent[node.name]
             case Gain():
-                found[node.name] = scales.gain_exponent
+                found[node.name] = scales.exponent.get(node.name, scales.gain_exponent)
+            case IntegerNeuron() if node.name in scales.exponent:
+                found[node.name] = scales.exponent[node.name]
             case Sum(shifts=shifts) if node.inputs[0] in found:  # counts are exact
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
-            case Concat() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
+            case Concat() | Delay() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
             case Gate() | Product() if node.inputs[1] in found:
                 found[node.name] = found[node.inputs[1]]

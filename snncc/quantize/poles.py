@@ -1,0 +1,124 @@
+"""Poles of state spaces as few signed powers of two, chosen by what they do to the response."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Complex = NDArray[np.complex128]
+
+TARGET = 0.01
+"""Of the response over T steps, relatively, in the square mean: what a pole may be off."""
+MOST_TERMS = 8
+PLACES = tuple(range(10, 31, 2))
+"""Bits behind the point that are tried, the fewest first."""
+NEAREST = 5
+"""Candidates for each part of a pole."""
+
+
+@dataclass(frozen=True)
+class Poles:
+    """Poles p + i q, in 2^-places.
+
+    Attributes:
+        p, q: p^2 + q^2 < 4^places.
+        places: bits behind the point.
+        terms: signed powers of two that each part has at most, by pole.
+        error: of each pole's response.
+    """
+
+    p: Ints
+    q: Ints
+    places: int
+    terms: Ints
+    error: Real
+
+
+def choose_poles(poles: Complex, steps: int) -> Poles:
+    """The fewest bits and terms with which every response is as near as `TARGET`, else the nearest.
+
+    Args:
+        poles: [n], of a length below 1.
+        steps: T.
+    """
+    found = [_with_places(poles, steps, places) for places in PLACES[:1]]
+    for places in PLACES[1:]:
+        if float(found[-1].error.max(initial=0.0)) <= TARGET:
+            return found[-1]
+        found.append(_with_places(poles, steps, places))
+    return min(found, key=lambda each: float(each.error.max(initial=0.0)))
+
+
+def _with_places(poles: Complex, steps: int, places: int) -> Poles:
+    shape = poles.shape
+    best = Poles(*(np.zeros(shape, np.int64) for _ in range(2)), places, *_none(shape))
+    for terms in range(1, MOST_TERMS + 1):
+        p, q, error = _nearest(poles, steps, places, terms)
+        better = (best.error > TARGET) & (error < best.error)
+        best = Poles(
+            np.where(better, p, best.p),
+            np.where(better, q, best.q),
+            places,
+            np.where(better, terms, best.terms),
+            np.where(better, error, best.error),
+        )
+    return best
+
+
+def _none(shape: tuple[int, ...]) -> tuple[Ints, Real]:
+    return np.zeros(shape, np.int64), np.full(shape, np.inf)
+
+
+def _nearest(poles: Complex, steps: int, places: int, terms: int) -> tuple[Ints, Ints, Real]:
+    """Of pairs of candidates inside the unit circle the one with the nearest response."""
+    p = _candidates(poles.real, places, terms)[:, :, None]
+    q = _candidates(poles.imag, places, terms)[:, None, :]
+    p, q = (each.reshape(len(poles), -1) for each in np.broadcast_arrays(p, q))
+    inside = p * p + q * q < 1 << 2 * places
+    error = response_error((p + 1j * q) * 2.0**-places, poles[:, None], steps)
+    error = np.where(inside, error, np.inf)
+    best = error.argmin(axis=1)[:, None]
+    found = (np.take_along_axis(each, best, axis=1)[:, 0] for each in (p, q, error))
+    p, q, error = found
+    return p, q, error
+
+
+def _candidates(values: Real, places: int, terms: int) -> Ints:
+    """Numbers of so few terms around each value, [n, NEAREST]."""
+    moves = 2.0 ** -np.arange(2, places + 1)
+    around = values[:, None] + np.concatenate([[0.0], moves, -moves])
+    found = few_digits(around, terms, places)
+    order = np.argsort(np.abs(found - values[:, None] * 2.0**places), axis=1, kind="stable")
+    ranked = np.take_along_axis(found, order, axis=1)
+    last = np.diff(ranked, axis=1, prepend=ranked[:, :1] - 1) == 0
+    first = np.argsort(last, axis=1, kind="stable")[:, :NEAREST]
+    return np.take_along_axis(ranked, first, axis=1)
+
+
+def few_digits(values: Real, terms: int, places: int) -> Ints:
+    """Each as at most so many signed powers of two, the largest first; none below 2^-places."""
+    rest, total = np.array(values, np.float64), np.zeros(values.shape)
+    for _ in range(terms):
+        size = np.abs(rest)
+        held = size >= 2.0 ** -(places + 1)
+        _, exponent = np.frexp(np.where(held, size, 1.0))
+        power = np.ldexp(1.0, exponent - 1)
+        power = np.maximum(np.where(size >= 1.5 * power, 2.0 * power, power), 2.0**-places)
+        digit = np.where(held, np.sign(rest) * power, 0.0)
+        rest, total = rest - digit, total + digit
+    return np.rint(total * 2.0**places).astype(np.int64)
+
+
+def response_error(near: Complex, poles: Complex, steps: int) -> Real:
+    """Of A^0 .. A^(T-1), the size of the difference over the size: by geometric sums."""
+
+    def total(ratio: Complex) -> Complex:
+        one = ratio == 1.0
+        apart = np.where(one, 0.5, ratio)
+        return np.where(one, steps, (1.0 - apart**steps) / (1.0 - apart))
+
+    own, other = total(np.abs(near) ** 2 + 0j).real, total(np.abs(poles) ** 2 + 0j).real
+    both = total(near * poles.conj()).real
+    return np.sqrt(np.maximum(own + other - 2.0 * both, 0.0) / other)
