@@ -45,7 +45,7 @@ def within_discs(neuron: Neuron) -> tuple[list[Interval], Interval] | None:
 
 def _is_pole(neuron: Neuron) -> bool:
     tables, numbers = neuron.tables, neuron.numbers
-    if len(tables["leak"]) != 3 or "threshold" in neuron.steps_of or neuron.up:
+    if len(tables["leak"]) != 3 or "threshold" in neuron.steps_of or neuron.compare == "gt":
         return False
     if any(neuron.flags["has_floor"] + neuron.flags["has_low"]) or tables["start"].any():
         return False
