@@ -12,6 +12,8 @@ from snncc.ir.dialects.delays import Delay
 NEAR = 1e-3
 """How far from a whole number of steps a delay may be, which writers compute in 32 bits."""
 MOST_STEPS = 1 << 12
+IMAGE = "input"
+"""The step that stands for the Input."""
 
 
 def delayed(steps: Steps, node: NirNode, x: Value, dt: float | None) -> Value:
@@ -30,6 +32,10 @@ def delayed(steps: Steps, node: NirNode, x: Value, dt: float | None) -> Value:
         told = f"{node.title} waits for {off:.6g} steps of {1.0 if dt is None else dt:g} s"
         why = "a program goes in whole steps"
         raise Refused(node.finding(OPEN, told, why, "give the --dt that the network was made for"))
+    if x.step == IMAGE and waits.any():
+        told = f"{node.title} delays the Input"
+        why = "an image is the same at every step"
+        raise Refused(node.finding(NO_FORM, told, why, "delay what the first map makes of it"))
     if waits.max() > MOST_STEPS:
         told = f"{node.title} waits for {int(waits.max()):,} steps"
         raise Refused(node.finding(NO_FORM, told, f"{MOST_STEPS:,} are possible"))

@@ -7,7 +7,7 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.frontend import Traced
 from snncc.frontends.nir.conventions import Convention
-from snncc.frontends.nir.delays import delayed
+from snncc.frontends.nir.delays import IMAGE, delayed
 from snncc.frontends.nir.layers import LAYERS, by_neuron
 from snncc.frontends.nir.loops import Loop, cuts_of, loop_of
 from snncc.frontends.nir.network import Network
@@ -219,7 +219,7 @@ class _Work:
         def build(n: Naming) -> Op:
             return traced.Input(n.axes(*dims), n.shape(*dims))
 
-        return self.steps.add("input", (), dims, build, node.loc)
+        return self.steps.add(IMAGE, (), dims, build, node.loc)
 
     def joined(self, node: NirNode, sources: list[Value]) -> Value:
         """What a node reads: the sum of all that leads to it, also by loops."""

@@ -176,6 +176,12 @@ UNSUPPORTED: dict[str, tuple[Nodes, Edges, str, str]] = {
         "lif",
         "between the neurons",
     ),
+    "a delay of the image": (
+        nodes(wait=("Delay", {"delay": np.ones(2)})),
+        chain("input", "wait", "fc", "lif", "output"),
+        "wait",
+        "delays the Input",
+    ),
     "a long delay": (nodes(lif=("Delay", {"delay": 1e4})), LINE, "lif", "4,096 are possible"),
     "two Inputs": (
         nodes(other=("Input", {"shape": [2]})),

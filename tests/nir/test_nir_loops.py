@@ -105,6 +105,13 @@ def test_delays_wait_for_whole_steps_element_by_element(tmp_path: Path) -> None:
     wanted = run("IF", nodes["b"][1], late @ nodes["out"][1]["weight"].T, 1e-4)
     found = interpret(program.graph, images, ("b",)).spikes["b"]
     assert (np.moveaxis(found, 1, 0) != wanted).sum() == 0
+    nodes["wait"] = ("Delay", {"delay": np.full(4, 2e-4)})
+    line = chain("input", "fc", "wait", "a", "out", "b", "output")  # a current waits
+    path = write(tmp_path / "current.nir", nodes, line)
+    program = snncc.compile(path, convention="snntorch", normalize=COUNTS, steps=9, weight_bits=16)
+    held = interpret(program.graph, images, ("a",)).spikes["a"]
+    assert np.array_equal(np.moveaxis(held, 1, 0)[2:], spikes[:-2])
+    assert not held[:, :2].any()
     nodes["wait"] = ("Delay", {"delay": np.full(4, 2.5e-4)})
     path = write(
         tmp_path / "half.nir", nodes, chain("input", "fc", "a", "wait", "out", "b", "output")

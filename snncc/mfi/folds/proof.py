@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.ir import Graph, Node
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.moves import Take
@@ -107,7 +108,7 @@ def _exponents(integer: Graph, scales: Scales) -> dict[str, int]:
                 found[node.name] = scales.gain_exponent
             case Sum(shifts=shifts):
                 found[node.name] = found[node.inputs[0]] + (shifts[0] if shifts else 0)
-            case Concat() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
+            case Concat() | Delay() | Largest() | SumAlong() | Take() if node.inputs[0] in found:
                 found[node.name] = found[node.inputs[0]]
             case Gate() | Product() if node.inputs[1] in found:
                 found[node.name] = found[node.inputs[1]]
