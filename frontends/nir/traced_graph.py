@@ -7,21 +7,40 @@ import numpy as np
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.frontend import Traced
 from snncc.frontends.nir.conventions import Convention
+from snncc.frontends.nir.delays import IMAGE, delayed
 from snncc.frontends.nir.layers import LAYERS, by_neuron
+from snncc.frontends.nir.loops import Loop, cuts_of, loop_of
 from snncc.frontends.nir.network import Network
 from snncc.frontends.nir.neurons import Neurons, has_one_state, neurons_of, require_form
 from snncc.frontends.nir.node_types import NODE_TYPES
-from snncc.frontends.nir.records import FROM_WRITER, INVALID, NO_FORM, NirNode, Real, Refused
+from snncc.frontends.nir.records import (
+    FROM_WRITER,
+    INVALID,
+    NO_FORM,
+    Edge,
+    NirNode,
+    Real,
+    Refused,
+)
 from snncc.frontends.nir.state_neurons import StateNeurons, state_neurons_of
 from snncc.frontends.nir.values import Naming, Step, Steps, Value
-from snncc.frontends.torch_recorder.axis_solver import AxisError
-from snncc.ir import TIME, GraphBuilder, LimitError, Op, TypeRuleError, VerifyError, verify
+from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
+from snncc.ir import (
+    TIME,
+    GraphBuilder,
+    Kind,
+    LimitError,
+    Loc,
+    Op,
+    TypeRuleError,
+    VerifyError,
+    verify,
+)
 from snncc.ir.dialects import traced
+from snncc.ir.dialects.delays import Delay
 
 NEURONS = ("LIF", "IF")
 STATES = ("CubaLIF", "CubaLI", "LI", "I")
-LATER = {"Delay": "delays of several steps"}
-"""Node types that have an integer meaning and no op yet, as what they need."""
 STEMS = {1: ("f",), 2: ("c", "w"), 3: ("c", "h", "w")}
 
 
@@ -75,6 +94,7 @@ def traced_graph(network: Network, convention: Convention, dt: float | None, ste
         SnnccError: SNN151 where shapes do not fit, so that there is no graph.
     """
     work = _Work(network, convention, dt, steps)
+    work.find_loops()
     for node in network.nodes:
         work.node(node)
     if any(finding.code == INVALID for finding in work.findings):
@@ -94,11 +114,23 @@ class _Work:
     values: dict[str, Value] = field(default_factory=dict[str, Value])
     findings: list[Finding] = field(default_factory=list[Finding])
     notes: list[str] = field(default_factory=list[str])
+    loops: dict[Edge, Loop] = field(default_factory=dict[Edge, Loop])
+    lost: set[str] = field(default_factory=set[str])
+    promised: dict[str, str] = field(default_factory=dict[str, str])
+    meets: dict[Edge, tuple[Dim, ...]] = field(default_factory=dict[Edge, "tuple[Dim, ...]"])
+
+    def find_loops(self) -> None:
+        for edge in self.network.back:
+            try:
+                self.loops[edge] = loop_of(self.network, edge, self.convention)
+            except Refused as refused:
+                self.findings.append(refused.finding)
 
     def node(self, node: NirNode) -> None:
-        sources = [self.values[name] for name in self.network.reads[node.name]]
+        sources = [self.source(name, node.name) for name in self.network.reads[node.name]]
         try:
             self.values[node.name] = self.value(node, sources)
+            self.close_loops(node)
         except Refused as refused:
             self.findings.append(refused.finding)
             self.values[node.name] = self.foreign(node, sources)
@@ -112,12 +144,6 @@ class _Work:
         if node.kind == "Input" and not node.inner:
             return self.image(node)
         x = self.joined(node, sources)
-        loops = [source for source, target in self.network.back if target == node.name]
-        if loops:
-            told = f"the edge from {loops[0]!r} to {node.name!r} leads back: a loop in time"
-            why = "recurrent edges have no form yet"
-            found = node.finding(NO_FORM, told, why, "leave the loop out")
-            raise Refused(found)
         if node.kind in ("Input", "Output"):
             self.check_declared(node, x)
             return x
@@ -135,8 +161,48 @@ class _Work:
         if node.kind in (*NEURONS, *STATES):
             self.of_shape(node, x)
             return self.states(node, x, state_neurons_of(node, self.convention, self.dt))
-        told = f"{node.title} has no form yet"
-        raise Refused(node.finding(NO_FORM, told, f"it needs {LATER[node.kind]}"))
+        return delayed(self.steps, node, x, self.dt)
+
+    def source(self, name: str, reader: str) -> Value:
+        """What a node reads of another one: of a cut edge of a loop, the step before."""
+        value = self.values[name]
+        if (name, reader) not in cuts_of(self.loops):
+            return value
+        return self.late(name, value.dims)
+
+    def late(self, name: str, dims: tuple[Dim, ...]) -> Value:
+        """Spikes of a node at the step before; of one without a form, whatever it gives."""
+        value = self.values[name]
+        kind = Kind.REAL if name in self.lost else Kind.SPIKE
+
+        def build(n: Naming) -> Op:
+            return Delay(1, kind.value, n.axes(*dims), n.shape(*dims))
+
+        loc = Loc(name, call="Delay")
+        return self.steps.add(f"{name}.before", (value,), dims, build, loc, closes=True)
+
+    def close_loops(self, node: NirNode) -> None:
+        """Where a node leads back to an earlier one, which was promised its value."""
+        for edge, loop in self.loops.items():
+            if loop.source != node.name:
+                continue
+            value, dims = self.values[node.name], self.meets[edge]
+            if self.steps.shape(value) != self.shape_of(dims):
+                told = f"{node.title} leads back with values of {list(self.steps.shape(value))}"
+                why = f"they meet values of {list(self.shape_of(dims))}"
+                raise Refused(node.finding(INVALID, told, why, FROM_WRITER))
+            for one, another in zip(value.dims, dims, strict=True):
+                self.steps.solver.unify(one, another)
+            if loop.cut == edge:
+                value = self.late(node.name, value.dims)
+            if loop.constant is not None:
+                shape = (-1, *[1] * (len(value.dims) - 1))
+                first = np.broadcast_to(loop.constant.reshape(shape), self.steps.shape(value))
+                value = self.offset(node, value, np.zeros_like(first), first)
+            self.promised[_promise(edge)] = value.step
+
+    def shape_of(self, dims: tuple[Dim, ...]) -> tuple[int, ...]:
+        return self.steps.shape(Value("", dims))
 
     def image(self, node: NirNode) -> Value:
         declared = _declared(self.network)
@@ -153,10 +219,14 @@ class _Work:
         def build(n: Naming) -> Op:
             return traced.Input(n.axes(*dims), n.shape(*dims))
 
-        return self.steps.add("input", (), dims, build, node.loc)
+        return self.steps.add(IMAGE, (), dims, build, node.loc)
 
     def joined(self, node: NirNode, sources: list[Value]) -> Value:
-        """What a node reads: the sum of all that leads to it."""
+        """What a node reads: the sum of all that leads to it, also by loops."""
+        for edge in self.loops:
+            if edge[1] == node.name:
+                self.meets[edge] = sources[0].dims
+                sources = [*sources, Value(_promise(edge), sources[0].dims)]
         if len(sources) == 1:
             return sources[0]
         first = sources[0]
@@ -233,6 +303,7 @@ class _Work:
 
     def foreign(self, node: NirNode, sources: list[Value]) -> Value:
         """A node that has no form, of the shape of what it reads."""
+        self.lost.add(node.name)
         dims = sources[0].dims if sources else (self.steps.atom("f", 1),)
 
         def build(n: Naming) -> Op:
@@ -245,8 +316,12 @@ class _Work:
         builder = GraphBuilder("traced", self.count)
         names = self.steps.solver.names()
         made: dict[str, str] = {}
-        for step in self.steps.all:
+        steps = self.steps.ordered(self.promised)
+        for step in steps:
             made[step.name] = self.emit(builder, names, made, step)
+        for step in steps:
+            if step.closes:
+                builder.close(made[step.name], made[step.inputs[0]])
         output = self.network.output
         answer = made[self.values[output.name].step]
         if builder[answer].type.temporal:
@@ -264,10 +339,12 @@ class _Work:
     def emit(
         self, builder: GraphBuilder, names: dict[int, str], made: dict[str, str], step: Step
     ) -> str:
-        inputs = [made[name] for name in step.inputs]
+        inputs = [] if step.closes else [made[name] for name in step.inputs]
         stem = step.name
         try:
             op = step.build(Naming(self.steps.solver, names, builder, stem))
+            if isinstance(op, Delay) and inputs:
+                op = Delay.of(builder[inputs[0]].type, op.steps)
             by_step = isinstance(op, traced.Scale) and op.offset and TIME in op.offset.axes
             if by_step and not builder[inputs[0]].type.temporal:
                 inputs = [builder.add(traced.Repeat(), inputs, (step.loc,), f"{stem}.repeat")]
@@ -276,6 +353,11 @@ class _Work:
             told = f"{step.loc.call} {step.loc.module_path!r} has no form as it stands"
             finding = Finding(NO_FORM, told, step.loc, str(error), "see docs/nir.md")
             raise SnnccError.of([*self.findings, finding]) from error
+
+
+def _promise(edge: Edge) -> str:
+    """A name for what an edge back will bring; no step is called so."""
+    return f"{edge[0]} -> {edge[1]}"
 
 
 def _is_one(array: Real) -> bool:

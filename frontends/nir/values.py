@@ -4,8 +4,9 @@ Two values that meet in a node have the same axes: a solver brings them together
 axes get names.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,14 @@ class Step:
         inputs: names of the steps it reads.
         build: gives the op once axes have names.
         loc: where it is in the file.
+        closes: whether it is a delay that closes a loop: it reads a step that comes after it.
     """
 
     name: str
     inputs: tuple[str, ...]
     build: Build
     loc: Loc
+    closes: bool = False
 
 
 @dataclass
@@ -103,15 +106,43 @@ class Steps:
     names: set[str] = field(default_factory=set[str])
 
     def add(
-        self, name: str, inputs: tuple[Value, ...], dims: tuple[Dim, ...], build: Build, loc: Loc
+        self,
+        name: str,
+        inputs: tuple[Value, ...],
+        dims: tuple[Dim, ...],
+        build: Build,
+        loc: Loc,
+        *,
+        closes: bool = False,
     ) -> Value:
         """Puts down a step; a name that is taken gets a number."""
         fresh, number = name, 2
         while fresh in self.names:
             fresh, number = f"{name}_{number}", number + 1
         self.names.add(fresh)
-        self.all.append(Step(fresh, tuple(value.step for value in inputs), build, loc))
+        self.all.append(Step(fresh, tuple(value.step for value in inputs), build, loc, closes))
         return Value(fresh, dims)
+
+    def ordered(self, promised: Mapping[str, str]) -> list[Step]:
+        """All steps, each after what it reads; delays that close loops read what comes later.
+
+        Args:
+            promised: the steps by names that stand for them in inputs, where they came later;
+                other names that no step has are left out.
+        """
+        steps = {
+            step.name: replace(
+                step,
+                inputs=tuple(
+                    promised.get(name, name)
+                    for name in step.inputs
+                    if name in promised or name in self.names
+                ),
+            )
+            for step in self.all
+        }
+        reads = {name: () if s.closes else s.inputs for name, s in steps.items()}
+        return [steps[name] for name in TopologicalSorter(reads).static_order()]
 
     def atom(self, stem: str, size: int) -> Dim:
         """A dimension of one new axis."""

@@ -27,7 +27,7 @@ MEMORY = 1 << 30
 
 
 def originals() -> list[bytes]:
-    """A convolutional network, and one with a subgraph."""
+    """A convolutional network, one with a subgraph, and one with a loop and a delay."""
     import h5py
 
     rng = np.random.default_rng(0)
@@ -47,10 +47,19 @@ def originals() -> list[bytes]:
         "fc": affine(rng.normal(size=(3, 2))),
         "sub": ("NIRGraph", inner),
     }
+    looped: dict[str, Any] = {
+        **ends([2], [3]),
+        "fc": affine(rng.normal(size=(3, 2))),
+        "lif": lif(3),
+        "back": affine(rng.normal(size=(3, 3)), rng.normal(size=3)),
+        "wait": ("Delay", {"delay": np.array([1.0, 2.0, 1.0])}),
+    }
+    around = [*chain("input", "fc", "lif", "wait", "output"), ("lif", "back"), ("back", "lif")]
     found = []
     for nodes, edges in (
         (images, chain("input", "conv", "if", "pool", "flat", "fc", "lif", "output")),
         (nested, chain("input", "fc", "sub", "output")),
+        (looped, around),
     ):
         data = io.BytesIO()
         with h5py.File(data, "w") as file:

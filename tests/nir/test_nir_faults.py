@@ -158,14 +158,31 @@ FAULTS: dict[str, tuple[Nodes, Edges, str, str]] = {
     ),
 }
 UNSUPPORTED: dict[str, tuple[Nodes, Edges, str, str]] = {
-    "Delay": (nodes(lif=("Delay", {"delay": 1.0})), LINE, "lif", "no form yet"),
-    "a loop": (
+    "a loop without neurons": (
         nodes(back=affine(np.ones((2, 2)))),
+        [*LINE, ("fc", "back"), ("back", "fc")],
+        "fc",
+        "leads through no neurons",
+    ),
+    "a loop beside another way": (
+        nodes(back=affine(np.ones((2, 2)))),
+        [*LINE, ("lif", "back"), ("back", "lif"), ("back", "output")],
+        "lif",
+        "something else too",
+    ),
+    "a loop through a delay": (
+        nodes(back=("Delay", {"delay": np.ones(2)})),
         [*LINE, ("lif", "back"), ("back", "lif")],
         "lif",
-        "leads back",
+        "between the neurons",
     ),
-    "a loop to itself": (nodes(), [*LINE, ("lif", "lif")], "lif", "leads back"),
+    "a delay of the image": (
+        nodes(wait=("Delay", {"delay": np.ones(2)})),
+        chain("input", "wait", "fc", "lif", "output"),
+        "wait",
+        "delays the Input",
+    ),
+    "a long delay": (nodes(lif=("Delay", {"delay": 1e4})), LINE, "lif", "4,096 are possible"),
     "two Inputs": (
         nodes(other=("Input", {"shape": [2]})),
         [*LINE, ("other", "fc")],
@@ -394,10 +411,10 @@ def test_what_does_not_lead_to_the_output_is_left_out_and_said(tmp_path: Path) -
 def test_faults_are_told_by_verify_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from snncc.cli.main import run
 
-    held, edges, _, _ = UNSUPPORTED["Delay"]
+    held, edges, _, _ = UNSUPPORTED["a long delay"]
     path = str(write(tmp_path / "net.nir", held, edges))
     assert run(["verify", path, "--convention", "nir-literal", "--dt", "1"]) == 1
-    assert "Delay 'lif' has no form yet" in capsys.readouterr().out
+    assert "Delay 'lif' waits for 10,000 steps" in capsys.readouterr().out
     assert (
         run(["verify", str(small(tmp_path / "a.nir")), "--convention", "norse", "--dt", "1"]) == 0
     )

@@ -24,8 +24,8 @@ COMPILE = {
     "NIR_lif_rockpool.nir": ONCE,
     "NIR_two_lif_neurons.nir": {"norse", "norse-export", "nir-literal"},
     "NIR_cnn_sinabs.nir": ONCE | {"spyx"},
-    "NIR_braille_bias_zero.nir": set(),
-    "NIR_braille_bias_zero_subgraph.nir": set(),
+    "NIR_braille_bias_zero.nir": ONCE,
+    "NIR_braille_bias_zero_subgraph.nir": ONCE,
 }
 """With dt 1e-4 where it can be given; the rest is SNN153, or SNN152 for a dt of 1 and less tau."""
 
@@ -58,10 +58,10 @@ def test_files_of_the_ecosystem(name: str) -> None:
 
 def test_the_recurrent_network_of_two_states_is_told_by_name() -> None:
     for name, loop in (("", "lif1.lif"), ("_subgraph", "lif1.lif1")):
-        source = read(shared(f"NIR_braille_bias_zero{name}.nir"), "snntorch-zero")
+        source = read(shared(f"NIR_braille_bias_zero{name}.nir"), "sinabs")
         found = source.trace((12,), 2, "auto").findings
         told = [(finding.loc.module_path, finding.message) for finding in found if finding.loc]
-        assert [where for where, _ in told] == [loop]
+        assert [where for where, _ in told] == [loop, loop, "lif2"]
         assert "leads back" in told[0][1]
         assert read(shared(f"NIR_braille_bias_zero{name}.nir"), "norse", None).facts["nir"][
             "dt"
