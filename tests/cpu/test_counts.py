@@ -8,6 +8,7 @@ from generators.executors import tried
 from generators.inputs import images
 from generators.products import PRODUCTS
 from generators.programs import program
+from generators.windows import WINDOWS
 from test_host_units import plans
 from test_units import Net
 
@@ -142,8 +143,8 @@ def test_the_host_leaves_little_to_the_interpreter(monkeypatch: pytest.MonkeyPat
         return computed(unit, memory, first, last)
 
     monkeypatch.setattr(host_layers, "computed", counted)
-    for seed in range(40):
-        graph = program(seed, PRODUCTS)
+    for seed in range(32):
+        graph = program(seed, PRODUCTS if seed % 2 else WINDOWS)
         given = images(graph, seed, 1)
         found = Simulator(graph, 1).run(given)
         assert np.array_equal(found.readout, interpret(graph, given).readout), seed
