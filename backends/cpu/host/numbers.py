@@ -6,13 +6,17 @@ from snncc.backends.cpu.host.words import windows
 from snncc.backends.cpu.plan.host import HostUnit
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.ir import TIME, Array
+from snncc.ir.arrays import count
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Sum
 from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
 
 INT32 = (1 << 31) - 1
+MOST_SPREAD = 1 << 22
+"""Numbers that are selected at once."""
 
 
 def add(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
@@ -75,6 +79,22 @@ def add_along(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
     axes = tuple(source.type.names.index(name) for name in op.summed)
     x = source.view(memory, first, last)
     unit.writes.write(memory, x.sum(axis=axes, dtype=np.int64), first, last)
+    return True
+
+
+def select(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
+    """Products whose spikes select no rows; not those that would be spread over much memory."""
+    op = unit.node.op
+    if not isinstance(op, Product) or _image(unit):
+        return False
+    names = (*unit.node.type.names, *op.summed)
+    bit, x = (_placed(p.read(memory, memory, first, last), p, names) for p in unit.reads)
+    shape = np.broadcast_shapes(bit.shape, x.shape)
+    if count(shape) > MOST_SPREAD:
+        return False
+    chosen = np.where(bit == 0 if op.inverted else bit != 0, x, 0)
+    total = chosen.sum(axis=tuple(range(len(shape) - len(op.summed), len(shape))), dtype=np.int64)
+    unit.writes.write(memory, total, first, last)
     return True
 
 

@@ -7,6 +7,7 @@ from snncc.backends.cpu.plan.host import HostUnit
 from snncc.ir import Array, Op
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Sum
 from snncc.ir.dialects.sums import SumAlong
 from snncc.ir.dialects.windows import Largest
@@ -18,6 +19,7 @@ WAYS: Mapping[type[Op], tuple[Way, ...]] = {
     Gate: (words.gate, numbers.gate),
     Take: (words.take, numbers.take),
     Largest: (words.largest, numbers.largest),
+    Product: (numbers.select,),
     SumAlong: (numbers.add_along,),
 }
 """By op, the fastest first; what none of them computes the interpreter does."""
