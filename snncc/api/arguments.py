@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +134,16 @@ def bits_of(given: object) -> tuple[tuple[str, int], ...]:
     """Bits by pattern of layer names. Raises SnnccError (SNN001) for anything else."""
     found = mapping("layer_bits", given)
     return tuple((key, whole(f"layer_bits[{key!r}]", bits)) for key, bits in found.items())
+
+
+def activation_bits_of(given: object) -> tuple[tuple[str, int], ...]:
+    """Bits by pattern of activations' names; one number is for all. Raises SnnccError (SNN001)."""
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        return (("*", whole("activation_bits", given)),)
+    found = mapping("activation_bits", cast("Mapping[object, object]", given))
+    return tuple((key, whole(f"activation_bits[{key!r}]", bits)) for key, bits in found.items())
 
 
 def neuron_of(given: object) -> dict[str, str] | None:

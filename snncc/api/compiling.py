@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from snncc.api.arguments import (
     Images,
     Numbers,
+    activation_bits_of,
     argument_names,
     bits_of,
     classes_of,
@@ -46,6 +47,7 @@ def compile(
     preprocess: str | None = None,
     weight_bits: int | Literal["auto"] = 8,
     layer_bits: Mapping[str, int] | None = None,
+    activation_bits: int | Mapping[str, int] | None = None,
     agreement: float | None = None,
     calibrate: Images | None = None,
     evaluate: Images | None = None,
@@ -75,6 +77,8 @@ def compile(
         preprocess: "imagenet224" or "cifar224", in place of `normalize`.
         weight_bits: of signed weights, 2 to 24; "auto" for the fewest that keep `agreement`.
         layer_bits: bits by pattern of layer names, e.g. {"token_mix.*": 6}.
+        activation_bits: of ReLUs and clamps, 1 to 8, or by pattern of names: they become counts
+            in steps that `calibrate` chooses; None to refuse them.
         agreement: with "auto": share of images answered as by the network; None for 0.99.
         calibrate: images that rounding may look at, uint8 [n, *input_shape], or a path.
         evaluate: images that the program is judged by; None for some of `calibrate`.
@@ -113,6 +117,7 @@ def compile(
             decay=choice("decay", decay, allowed["decay"]),
             neuron=neuron_of(neuron),
             layer_bits=bits_of(layer_bits),
+            activation_bits=activation_bits_of(activation_bits),
             agreement=_agreement(weight_bits, agreement),
             preprocess=None
             if preprocess is None

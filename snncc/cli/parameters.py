@@ -65,9 +65,22 @@ def parse_layer_bits(
     return tuple(found)
 
 
-def _bits(text: str) -> int:
-    if not text.isdecimal() or not 2 <= int(text) <= 24:
-        raise click.BadParameter(f"{text!r} is not a number of bits from 2 to 24")
+def parse_activation_bits(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    """Pairs of a pattern and bits from PATTERN=BITS, or from BITS for all."""
+    found: list[tuple[str, int]] = []
+    for value in values:
+        pattern, equals, bits = value.rpartition("=")
+        if equals and not pattern:
+            raise click.BadParameter("give BITS or PATTERN=BITS, e.g. 4 or 'relu1*=2'")
+        found.append((pattern or "*", _bits(bits, 1, 8)))
+    return tuple(found)
+
+
+def _bits(text: str, least: int = 2, most: int = 24) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise click.BadParameter(f"{text!r} is not a number of bits from {least} to {most}")
     return int(text)
 
 

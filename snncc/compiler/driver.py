@@ -8,6 +8,7 @@ from typing import Any
 
 from snncc import __version__
 from snncc.artifact import Program
+from snncc.compiler.activations import quantised
 from snncc.compiler.bit_widths import MOST, Trial, bits_by_layer, search_bits
 from snncc.compiler.data_checks import (
     check_labels,
@@ -152,7 +153,10 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
 
     watch(PassEvent("trace", trace.graph, 0.0))
     given.stage("folds")
-    spiking, refused = convert_and_fold(trace.graph, trace.findings, options, watch)
+    counted = quantised(trace.graph, options, images, watch)
+    if options.activation_bits and not counted.codes:
+        notes.append("--activation-bits: the model has no activation of real numbers")
+    spiking, refused = convert_and_fold(counted.graph, trace.findings, options, watch)
     if refused:
         raise SnnccError.of(refused)
     if options.decay == "by-step" and not measured_by_step(events):
@@ -189,6 +193,7 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     notes += inexact_neurons(events)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
+    report["activation_bits"] = {name: code.bits for name, code in counted.codes.items()}
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
     if options.agreement is not None:
         report["bit_search"] = {"wanted": options.agreement, "trials": [asdict(t) for t in trials]}
@@ -199,6 +204,10 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         given.stage("fidelity")
         found = measure_fidelity(spiking, integer, judged, labels=truth)
         report["fidelity"] = {"by": by, **found.record()}
+        if counted.codes:
+            effect = counted.effect(options, judged, truth)
+            report["activation_effect"] = asdict(effect)
+            notes.append(f"ReLUs and clamps as counts: {effect}, before weights are rounded")
         checked = check_compiled(integer, judged)
         notes.append(_checked(checked))
     given.stage("proof")

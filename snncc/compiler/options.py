@@ -11,6 +11,7 @@ from snncc.ir.limits import MOST_STEPS
 from snncc.targets.registry import PROFILES, profile_named, unknown
 
 ALLOWED_WEIGHT_BITS = range(2, 25)
+ALLOWED_ACTIVATION_BITS = range(1, 9)
 DEFAULT_WEIGHT_BITS = 8
 BEYOND = 1e100
 """No mean, standard deviation or normalised pixel is larger, and no deviation so much smaller."""
@@ -57,6 +58,8 @@ class CompileOptions:
         convention: how a .nir or .net file is run, a name of `CONVENTIONS` (docs/nir.md,
             docs/lava_net.md); None to be asked.
         dt: seconds of one time step of a .nir file; None where the convention or the file says it.
+        activation_bits: (pattern, bits) for the activations of real numbers whose names fit, the
+            last one deciding; they become counts. None of them may be left.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -75,6 +78,7 @@ class CompileOptions:
     weights: str | None = None
     convention: str | None = None
     dt: float | None = None
+    activation_bits: tuple[tuple[str, int], ...] = ()
 
     @property
     def given_bits(self) -> list[int]:
@@ -108,6 +112,9 @@ def check_options(options: CompileOptions) -> None:
     for bits in options.given_bits:
         if bits not in ALLOWED_WEIGHT_BITS:
             raise SnnccError("SNN001", f"weights of {bits} bits", help="give 2 to 24 bits")
+    for _, bits in options.activation_bits:
+        if bits not in ALLOWED_ACTIVATION_BITS:
+            raise SnnccError("SNN001", f"activations of {bits} bits", help="give 1 to 8 bits")
     if options.dt is not None and not 0.0 < options.dt < math.inf:
         help_ = "give seconds above 0, e.g. 1e-4"
         raise SnnccError("SNN001", f"a time step of {options.dt:g} s", help=help_)
@@ -163,6 +170,7 @@ def _check_whole_numbers(options: CompileOptions) -> None:
         ("steps", options.steps),
         ("weight_bits", options.weight_bits),
         *(("layer_bits", bits) for _, bits in options.layer_bits),
+        *(("activation_bits", bits) for _, bits in options.activation_bits),
         *(("input_shape", length) for length in options.input_shape or ()),
     ):
         if value is not None and not _is_whole(value):

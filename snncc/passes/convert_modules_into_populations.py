@@ -299,9 +299,7 @@ class _Conversion:
     def clipped(self, node: Node, op: Pointwise, source: str) -> str:
         """Real numbers have no integers; told once, and not behind what is refused itself."""
         if not isinstance(self.rewriter.new[source].op, Opaque):
-            finding = real_activation(node, op)
-            self.findings.append(finding)
-            self.notes.append(Note(node.name, False, finding.message, refused=True))
+            self.findings.append(real_activation(node, op))
         return self.opaque(node)
 
     def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ from snncc.cli.path_types import (
 
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
+    "activation_bits",
     *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes", "layers"),
     "convention",
 }

@@ -80,6 +80,7 @@ SAMPLES = {
         "steps": "--steps 3",
         "weight_bits": "--weight-bits 5",
         "layer_bits": "--layer-bits *=5",
+        "activation_bits": "--activation-bits 4",
         "agreement": "--agreement 0.5",
         "calibrate": "--calibrate images.npz:y",
         "evaluate": "--evaluate images.npz:y",

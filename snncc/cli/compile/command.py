@@ -19,6 +19,7 @@ from snncc.cli.compile.inputs import (
 )
 from snncc.cli.output import print_facts, print_json, say
 from snncc.cli.parameters import (
+    parse_activation_bits,
     parse_arguments,
     parse_bits,
     parse_layer_bits,
@@ -107,6 +108,13 @@ RULES = (
     help="Of the maps whose names fit, e.g. 'token_mix.*=6'.",
 )
 @click.option(
+    "--activation-bits",
+    multiple=True,
+    callback=parse_activation_bits,
+    metavar="1..8|PATTERN=BITS",
+    help="Of ReLUs and clamps, which become counts: in steps that --calibrate chooses.",
+)
+@click.option(
     "--agreement",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
@@ -183,6 +191,7 @@ def command(
     steps: int | None,
     weight_bits: int | None,
     layer_bits: tuple[tuple[str, int], ...],
+    activation_bits: tuple[tuple[str, int], ...],
     agreement: float | None,
     calibrate: str | None,
     evaluate: str | None,
@@ -236,6 +245,7 @@ def command(
         weights,
         convention,
         dt,
+        activation_bits,
     )
     check_options(options)
     there = calibrate is not None or evaluate is not None
