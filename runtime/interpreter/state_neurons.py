@@ -76,7 +76,7 @@ class _Neuron:
             if bias is not None:
                 level = level + bias[i]
             if spiked is not None and self.late is not None:
-                level = level - _times_spikes(self.late[i], spiked)
+                level = level - _times_spikes(op, self.late[i], spiked)
             if spiked is not None and op.swallow and op.swallow[i]:
                 level = np.where(spiked != 0, 0, level)
             if self.floor is not None and op.has_floor[i]:
@@ -107,7 +107,7 @@ class _Neuron:
                     total = total - product.times(other)
             reset = self.shifted(total, 0, op.reset_shift[i] if op.reset_shift else 0)
             if self.amount is not None:
-                reset = reset - _times_spikes(self.amount[i], spike)
+                reset = reset - _times_spikes(op, self.amount[i], spike)
             kept = np.where(spike != 0, reset, u[i])
         return kept if self.low is None or not op.has_low[i] else _at_least(kept, self.low[i])
 
@@ -119,27 +119,39 @@ def _combined(factors: Sequence[Product], levels: list[Ints]) -> Ints:
     return total
 
 
-def _times_spikes(constant: Ints, spikes: Array) -> Ints:
-    """A constant for each spike: it is added as often as there are spikes, at most 255 times."""
+def _times_spikes(op: IntegerNeuron, constant: Ints, spikes: Array) -> Ints:
+    """A constant for each spike, by the bits of their number: shifted additions."""
+    fewest, most = op.counts
+    if (fewest, most) == (0, 1):
+        return np.where(spikes != 0, constant, 0)
     total = np.where(spikes < 0, -constant, 0)
-    for count in range(1, int(spikes.max(initial=0)) + 1):
-        total = total + np.where(spikes >= count, constant, 0)
+    for bit in range(most.bit_length()):
+        counts = (spikes > 0) & ((spikes >> bit) & 1 != 0)
+        total = total + np.where(counts, constant << bit, 0)
     return total
 
 
 def spikes_of(
     op: IntegerNeuron, form: Ints, threshold: Ints, step: Ints, below: Ints | None
 ) -> Ints:
-    """How many spikes a step has, threshold after threshold."""
-    found, level = np.zeros_like(form), threshold
-    for j in range(1, op.most + 1):
-        above = op.compare == "gt" or (op.compare == "even" and j % 2 == 1)
-        reached = form > level if above else form >= level
-        if not reached.any():
-            break
-        found, level = found + reached, level + step
+    """How many spikes a step has: the largest number whose threshold is reached, bit by bit."""
+    strict = op.compare == "gt"
+    if op.most == 1:
+        one = form > threshold if strict or op.compare == "even" else form >= threshold
+        found = np.where(one, 1, 0)
+    else:
+        found, level = form - form, threshold - step  # no spike yet
+        for bit in reversed(range(op.most.bit_length())):
+            next_level = level + (step << bit)
+            reached = form > next_level if strict else form >= next_level
+            reached = reached & (found + (1 << bit) <= op.most)
+            found = np.where(reached, found + (1 << bit), found)
+            level = np.where(reached, next_level, level)
+        if op.compare == "even":
+            found = np.where((form == level) & (found & 1 != 0), found - 1, found)
     if below is not None:
-        found = found - (form < below if op.compare == "gt" else form <= below)
+        lower = form < below if strict else form <= below
+        found = np.where(lower, found - 1, found)
     return found
 
 

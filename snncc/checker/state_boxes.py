@@ -6,7 +6,7 @@ docs/program_rules.md states it in words, under "Boxes of states".
 import numpy as np
 
 from snncc.checker.program_file import Array, require
-from snncc.checker.state_counts import Ends, fewest_and_most, inside, spans
+from snncc.checker.state_counts import Ends, between, fewest_and_most, inside, many, spans
 from snncc.checker.state_fields import Neuron
 from snncc.checker.values import WIDEST, Interval, bits, narrow
 
@@ -92,25 +92,25 @@ def _divide(
     if "threshold" not in neuron.steps_of:
         return _lifted(neuron, u), u, zero == 0, zero != 0
     forms = spans(neuron, t)
-    still = inside(neuron, u, form, forms[0])
+    quiet, stays = inside(neuron, u, form, forms[0])
     after, ever = list(u), zero != 0
+    row = neuron.tables["form"]
     for count, span in list(forms.items())[1:]:
-        part, there = inside(neuron, u, form, span)
+        counts = many(neuron, count)
+        part, there = inside(neuron, u, form, span, forms[2][0] if len(counts) > 1 else None)
         if not there.any():
             continue
         for i in range(len(u)):
             taken = neuron.tables["amount"][i]
             _widest("a state after a spike", _most(neuron.tables["takes"][i], part))
-            narrow("what spikes take", abs(count) * _size(taken))
-            shift = neuron.numbers["reset_shift"][i]
+            shift, own = neuron.numbers["reset_shift"][i], (count,) if row[i].any() else counts
+            narrow("what spikes take", abs(own[-1]) * _size(taken))
             ends = _weighed(neuron.tables["takes"][i], part)
-            low, high = (neuron.round(end, 0, shift) - count * taken for end in ends)
-            known = _either(ever, there, after[i], (low, high))
-            after[i] = tuple(np.where(ever | there, k, o) for k, o in zip(known, u[i], strict=True))
+            ends = [neuron.round(end, 0, shift) - spikes * taken for end in ends for spikes in own]
+            after[i] = _either(ever | ~there, there, after[i], between(ends))
         ever = ever | there
-    for low, high in after:
-        narrow("a state after a spike", int(low.min()), int(high.max()))
-    return _lifted(neuron, still[0]), _lifted(neuron, after), still[1], ever
+    narrow("a state after a spike", *(int(x) for a, b in after for x in (a.min(), b.max())))
+    return _lifted(neuron, quiet), _lifted(neuron, after), stays, ever
 
 
 def _lifted(neuron: Neuron, ends: list[Ends]) -> list[Ends]:

@@ -9,19 +9,8 @@ from snncc.checker.program_file import Array, Json, is_list, natural, require
 from snncc.checker.values import WIDEST, Axes, Interval, NodeRecord
 
 STATE, READ = "neuron.state", "neuron.read"
-BY_STATE = (
-    "leak",
-    "gain",
-    "form",
-    "late",
-    "keep",
-    "amount",
-    "start",
-    "floor",
-    "low",
-    "high",
-    "read",
-)
+KEYS = "leak gain form late keep amount start floor low high read"
+BY_STATE = tuple(KEYS.split())
 SQUARE = ("reads", "takes")
 FLAGS = ("swallow", "has_floor", "has_low", "has_high")
 PIECE = 2**17

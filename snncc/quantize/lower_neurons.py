@@ -287,6 +287,9 @@ class _Made:
             reset_shift=resets if any(resets) else (),
         )
         current, context = self.lowering.rewriter.new[self.source].type, self.tried.context
+        if made.step is not None:
+            apart = int(context.array(made.step).min()) > 0
+            require_room(apart, "thresholds lie closer together than a step of its states")
         made = made if op.most else self._counted(made, current)
         states, form = made.within(current, context)
         whole = replace(made, states_within=states, membrane=form)

@@ -19,6 +19,7 @@ from snncc.ir import Graph
 from snncc.ir.dialects.neurons import Fire, State
 from snncc.runtime import ALL, interpret
 from snncc.runtime.interpreter.program import run_nodes
+from snncc.runtime.proofs.dynamic_proof import prove_by_running
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.spiking import run_spiking
 
@@ -54,6 +55,7 @@ def test_every_executor_and_the_checker_have_the_equation(seed: int, tmp_path: P
                 assert values[image, :, place].tolist() == spikes
     simulator = Simulator(graph, 1)
     assert np.array_equal(simulator.run(x, ALL).readout, run.readout)
+    assert np.array_equal(prove_by_running(graph, x, ALL).execution.readout, run.readout)
     stream = simulator.stream(x[0], ALL)
     for _ in range(STEPS):
         answer = stream.step()
@@ -78,6 +80,7 @@ def test_the_random_neurons_use_everything() -> None:
 
 EXACT: dict[str, Model] = {
     "iaf, any number": one(Fire(LEVEL, "ge", 0, LEVEL), leak=1.0, amount=LEVEL),
+    "iaf, many": one(Fire(0.5, "ge", 0, 0.5), leak=1.0, amount=0.5),
     "iaf, at most 3": one(Fire(LEVEL, "ge", 3, LEVEL), leak=1.0, amount=LEVEL, low=-LEVEL),
     "lif, any number": one(Fire(16.0, "ge", 0, 16.0), leak=0.5, amount=16.0),
     "lif, strict": one(Fire(16.0, "gt", 4, 16.0), leak=0.5, late=16.0),
@@ -108,8 +111,8 @@ def test_dyadic_ones_are_exact(name: str) -> None:
 
 
 def test_more_spikes_than_a_step_can_have_are_refused() -> None:
-    model = one(Fire(0.125, "ge", 0, 0.125), leak=1.0, amount=0.125)
+    model = one(Fire(2.0**-8, "ge", 0, 2.0**-8), leak=1.0, amount=2.0**-8, start=2.0**13)
     with pytest.raises(SnnccError) as caught:
-        compiled(spiking(model, 12, 3))
+        compiled(spiking(model, 4, 3))
     assert caught.value.code == "SNN033"
     assert "times in one step" in str(caught.value)

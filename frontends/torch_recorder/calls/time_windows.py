@@ -20,8 +20,8 @@ from snncc.ir.dialects.step_windows import LOWEST, RUNNING_MAXIMUM_FORM, running
 
 SOME = "it takes some of the time steps, or moves them"
 SOME_HELP = (
-    "a program treats all steps alike: take the mean or the sum over time, one step, or the mean or "
-    "the sum of steps that follow each other"
+    "a program treats all steps alike: take the mean or the sum over time, one step, or the mean "
+    "or the sum of steps that follow each other"
 )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from snncc.frontends.torch_recorder.loops.neuron_algebra import Clamp, Comparison, Cycle
+from snncc.frontends.torch_recorder.loops.bounded_values import Clamp, Comparison
+from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_starts import start_of
 from snncc.frontends.torch_recorder.loops.polynomials import (
     NotLinear,
@@ -26,6 +27,7 @@ class Tidied:
         values: what each call gives.
         bits: the comparisons of this step, by variable.
         clamps: what is held above a number, by variable.
+        late: what stands for bits of the step before, by variable.
         again: comparisons of the old membrane that stand for the spike of the step before; before
             the first step they must be false.
     """
@@ -34,6 +36,7 @@ class Tidied:
     bits: Mapping[Variable, Comparison]
     clamps: Mapping[Variable, Clamp]
     again: tuple[Comparison, ...]
+    late: Mapping[Variable, Polynomial]
 
 
 def tidied(cycle: Cycle) -> Tidied:
@@ -73,6 +76,8 @@ def tidied(cycle: Cycle) -> Tidied:
             again.append(comparison)
     for variable in cycle.states():
         value = values[variable.what].replaced(late)
+        if value.variables("count") or value.variables("quotient"):
+            continue
         if not any(value.variables(kind) for kind in ("state", "current", "clamped")):
             late[variable] = value.replaced(
                 {b: of(Variable("late", b.what)) for b in value.variables("bit")}
@@ -88,6 +93,7 @@ def tidied(cycle: Cycle) -> Tidied:
         },
         {v: replace(c, inner=c.inner.replaced(late)) for v, c in cycle.clamps.items()},
         tuple(again),
+        late,
     )
 
 

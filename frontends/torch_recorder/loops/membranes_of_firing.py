@@ -34,7 +34,12 @@ class Parts:
 def takes_amounts_only(states: Sequence[State]) -> bool:
     """Whether all that a spike does is to take amounts from states."""
     return all(
-        s.keep == 1.0 and not s.takes and not s.swallow and s.floor is None and s.low is None
+        s.keep == 1.0
+        and not s.takes
+        and not s.swallow
+        and s.floor is None
+        and s.low is None
+        and s.high is None
         for s in states
     )
 

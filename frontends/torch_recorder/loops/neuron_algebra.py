@@ -7,14 +7,20 @@ the bits are known. Anything else has no form.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from snncc.frontends.torch_recorder.loops.bounded_values import (
+    Clamp,
+    Comparison,
+    bounds_of,
+    of_a_bit,
+)
+from snncc.frontends.torch_recorder.loops.counts import Counting, ternary
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Call, Form, Inside, Literal, leaves
 from snncc.frontends.torch_recorder.loops.polynomials import (
-    VALUES,
     NotLinear,
     Polynomial,
     Variable,
@@ -24,22 +30,6 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A bit: 1 where `excess` is above 0, or at 0 too unless `strict`."""
-
-    excess: Polynomial
-    strict: bool
-
-
-@dataclass(frozen=True)
-class Clamp:
-    """The larger one of `inner` and `low`."""
-
-    inner: Polynomial
-    low: float
 
 
 class Cycle:
@@ -52,7 +42,8 @@ class Cycle:
     Attributes:
         values: what each call gives.
         bits: the comparisons, by variable.
-        clamps: what is held above a number, by variable.
+        clamps: what is held within numbers, by variable.
+        counting: rounded values and counts of spikes.
         past: bits of the step before that are kept as such, and the state that keeps them.
         last: the call that is at work, for messages.
     """
@@ -63,6 +54,7 @@ class Cycle:
         self.values: dict[Place, Polynomial] = {}
         self.bits: dict[Variable, Comparison] = {}
         self.clamps: dict[Variable, Clamp] = {}
+        self.counting = Counting()
         self.past: dict[Variable, Place] = {}
         self._spikes = _comparisons(loop, self.places)
         self.last = loop.body[self.places[0]]
@@ -93,11 +85,10 @@ class Cycle:
         given, named = call.form
         if name in _BOUNDED:
             given, named = bounds_of(given, named), ()
-        if any(key.value == "rounding_mode" for key, _ in named):
-            raise self.refused(
-                "it counts its spikes, several in one step (div with a rounding_mode); a neuron of "
-                "a program gives one spike or none"
-            )
+        mode = next((form for key, form in named if key.value == "rounding_mode"), None)
+        if isinstance(mode, Literal) and mode.value in ("floor", "trunc"):
+            inner = _quotient(self, place, given)
+            return self.counting.quotient(place, inner, str(mode.value))
         plain = [key.value for key, form in named if form != Literal(bool, False)]
         if any(key not in ("dtype", "copy", "device") for key in plain):
             raise self.refused(f"{call.entry.name} in it has options that are not followed")
@@ -146,8 +137,15 @@ class Cycle:
         return of(variable)
 
     def gives_bits(self, place: Place) -> bool:
-        """Whether a call of the cycle gives a comparison's bits."""
-        return self.is_bit(self.values[place])
+        """Whether a call of the cycle gives a comparison's bits, or counts of spikes."""
+        value = self.values[place]
+        counted = self.counting.only(value, self.counting.counts) is not None
+        return counted or self.is_bit(value) or value == self.signed()
+
+    def signed(self) -> Polynomial | None:
+        """Spikes with a sign, where it has such."""
+        excess = {v: c.excess for v, c in self.bits.items()}
+        return ternary(excess, [*self.values.values()])
 
     def merged(self, late: Variable) -> Polynomial:
         """A bit of the step before, by the comparison that stands for all like it."""
@@ -162,25 +160,6 @@ class Cycle:
         everything = [*self.values.values(), *(c.excess for c in self.bits.values())]
         everything += [c.inner for c in self.clamps.values()]
         return {v for value in everything for v in value.variables("state")}
-
-
-def of_a_bit(value: Polynomial, what: Callable[[float], float]) -> Polynomial | None:
-    """A function of a number, for a value that one bit or none decides; None for others."""
-    bits = value.variables("bit") | value.variables("late")
-    if len(bits) > 1 or value.without("bit", "late").constant() is None:
-        return None
-    if any(v.kind in VALUES for monomial in value.terms for v in monomial):
-        return None
-    at = [value.replaced({b: number(x) for b in bits}).constant() or 0.0 for x in (0.0, 1.0)]
-    off, on = map(what, at)
-    return number(off).plus(of(*bits), on - off) if bits else number(off)
-
-
-def bounds_of(given: tuple[Any, ...], named: Any) -> tuple[Any, ...]:
-    """Arguments of a clamp: what is clamped, the least and the largest."""
-    found = {key.value: form for key, form in named}
-    low, high = (found.get(name, Literal(type(None), None)) for name in ("min", "max"))
-    return (*given, *(low, high)[len(given) - 1 :])
 
 
 def _comparisons(loop: Rolled, places: list[Place]) -> dict[Place, Place]:
@@ -218,9 +197,31 @@ def _sum(left: float, right: float) -> Rule:
     return rule
 
 
-def _product(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
+def _product(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
     a, b = map(cycle.operand, _two(cycle, given))
+    for bit, value in ((a, b), (b, a)):
+        if cycle.is_bit(bit):
+            (known,) = bit.variables("bit")
+            found = cycle.counting.above_zero(place, cycle.bits[known].excess, value)
+            if found is not None:
+                return found
     return a.times(b)
+
+
+def _rounded(how: str) -> Rule:
+    def rule(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+        if len(given) != 1:
+            raise cycle.refused("a value is rounded in it to digits")
+        value = cycle.operand(given[0])
+        clamp = next((c for v, c in cycle.clamps.items() if value == of(v)), None)
+        if clamp is not None and clamp.low == 0.0 and clamp.high is not None:
+            whole = cycle.counting.quotient(place, clamp.inner, how)
+            found = cycle.counting.held(place, whole, clamp.low, clamp.high)
+            if found is not None:
+                return found
+        return cycle.counting.quotient(place, value, how)
+
+    return rule
 
 
 def _quotient(cycle: Cycle, _place: Place, given: tuple[Any, ...]) -> Polynomial:
@@ -280,30 +281,41 @@ def _equal(same: float) -> Rule:
 
 
 def _clamped(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
-    """relu, clamp, clip: with a number below, and none above."""
-    bounds = [None if _is_none(form) else cycle.operand(form).constant() for form in given[1:]]
+    """relu, clamp, clip: with numbers below and above."""
+    ends = [None if _is_none(form) else cycle.operand(form) for form in given[1:]]
+    bounds = [None if end is None else end.constant() for end in ends]
+    if any(end is not None and bound is None for end, bound in zip(ends, bounds, strict=True)):
+        raise cycle.refused("a membrane is held within a value that depends on the input")
     low, high = bounds if bounds else (0.0, None)
-    if high is not None or low is None:
-        raise cycle.refused("a membrane is held below a number in it, or within two")
-    return raised(cycle, place, cycle.operand(given[0]), low)
+    if low is not None and high is not None and low > high:
+        raise cycle.refused("a membrane is held above a number that is larger than its upper end")
+    return held(cycle, place, cycle.operand(given[0]), Clamp(number(0.0), low, high))
 
 
-def _larger(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
-    pair = [cycle.operand(form) for form in _two(cycle, given)]
-    ends = [value.constant() for value in pair]
-    for end, inner in ((ends[1], pair[0]), (ends[0], pair[1])):
-        if end is not None:
-            return raised(cycle, place, inner, end)
-    raise cycle.refused("the larger one of two values that depend on the input is taken in it")
+def _end(*, larger: bool) -> Rule:
+    def rule(cycle: Cycle, place: Place, given: tuple[Any, ...]) -> Polynomial:
+        pair = [cycle.operand(form) for form in _two(cycle, given)]
+        ends = [value.constant() for value in pair]
+        for end, inner in ((ends[1], pair[0]), (ends[0], pair[1])):
+            if end is not None:
+                low, high = (end, None) if larger else (None, end)
+                return held(cycle, place, inner, Clamp(inner, low, high))
+        which = "larger" if larger else "smaller"
+        raise cycle.refused(
+            f"the {which} one of two values that depend on the input is taken in it"
+        )
+
+    return rule
 
 
-def raised(cycle: Cycle, place: Place, inner: Polynomial, low: float) -> Polynomial:
-    """The larger one of a value and a number."""
-    plain = of_a_bit(inner, lambda x: max(x, low))
-    if plain is not None:
-        return plain
+def held(cycle: Cycle, place: Place, inner: Polynomial, ends: Clamp) -> Polynomial:
+    """A value within numbers."""
+    plain = of_a_bit(inner, ends.of_number)
+    counted = cycle.counting.held(place, inner, ends.low, ends.high)
+    if plain is not None or counted is not None:
+        return plain if plain is not None else counted or inner
     variable = Variable("clamped", place)
-    cycle.clamps[variable] = Clamp(inner, low)
+    cycle.clamps[variable] = replace(ends, inner=inner)
     return of(variable)
 
 
@@ -347,7 +359,11 @@ _GROUPS: Mapping[str, Rule] = {
     "eq": _equal(1.0),
     "ne not_equal": _equal(0.0),
     "relu clamp clip clamp_min": _clamped,
-    "maximum": _larger,
+    "maximum": _end(larger=True),
+    "minimum clamp_max": _end(larger=False),
+    "round": _rounded("round"),
+    "floor": _rounded("floor"),
+    "trunc fix": _rounded("trunc"),
     "ge greater_equal": _compared(1.0, False),
     "gt greater": _compared(1.0, True),
     "le less_equal": _compared(-1.0, False),

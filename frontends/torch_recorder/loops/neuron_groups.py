@@ -114,6 +114,8 @@ class _Around:
         own = {*cycle.values}
         found: set[Place] = set()
         for place in own:
+            if cycle.gives_bits(place) and len(cycle.bits) == 2:
+                found.update(p for p in self.readers.get(place, []) if self._is_of(p, own))
             if not cycle.gives_bits(place):
                 behind = [p for p in self.readers.get(place, []) if p not in own]
                 found.update(p for p in behind if self._leads_to_neuron(p))
@@ -123,6 +125,12 @@ class _Around:
         for place in [*found]:
             found.update(self.cycle_of.get(place, ()))
         return found
+
+    def _is_of(self, place: Place, own: set[Place]) -> bool:
+        """Whether a call subtracts two results of this step's: spikes with a sign."""
+        reads = self.reads[place]
+        both = len(reads) == 2 and all(leaf.place in own and not leaf.delay for leaf in reads)
+        return both and place not in own and self.loop.body[place].entry.name in ("sub", "subtract")
 
     def _leads_to_neuron(self, place: Place) -> bool:
         """Whether a call, or what is made of its result elementwise, is compared or kept."""

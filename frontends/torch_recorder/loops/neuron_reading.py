@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from snncc.frontends.torch_recorder.loops.bounded_values import Comparison
 from snncc.frontends.torch_recorder.loops.forms import Form
 from snncc.frontends.torch_recorder.loops.late_bits import Tidied, tidied
-from snncc.frontends.torch_recorder.loops.neuron_algebra import Comparison, Cycle
+from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_starts import check_first_step, start_of
 from snncc.frontends.torch_recorder.loops.polynomials import (
     ONE,

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping
 
+from snncc.frontends.torch_recorder.loops.bounded_values import Clamp
 from snncc.frontends.torch_recorder.loops.forms import Form, Inside, Literal
-from snncc.frontends.torch_recorder.loops.neuron_algebra import Clamp, Cycle
+from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.polynomials import (
     ONE,
     Polynomial,
@@ -97,5 +98,5 @@ def _first_clamps(
     for variable, clamp in clamps.items():
         known = clamp.inner.replaced({**first, **found}).constant()
         if known is not None:
-            found[variable] = number(max(known, clamp.low))
+            found[variable] = number(clamp.of_number(known))
     return found

@@ -14,11 +14,11 @@ from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import Const
 from snncc.frontends.torch_recorder.loops.timing import Place
-from snncc.ir.dialects.neurons import Fire, Number, State
+from snncc.ir.dialects.neurons import Number, State
 
 MOST_KINDS = 1024
 """So many different sets of constants may a layer's neurons have."""
-_FIELDS = ("leak", "gain", "bias", "late", "floor", "keep", "amount", "low", "start")
+_FIELDS = ("leak", "gain", "bias", "late", "floor", "keep", "amount", "low", "start", "high")
 
 
 def with_examples(loop: Rolled) -> Rolled:
@@ -107,8 +107,9 @@ def _as_one(cycle: Cycle, kinds: Sequence[Population], which: NDArray[np.intp]) 
 
 def _shape_of(op: States) -> tuple[object, ...]:
     """All of a neuron but its numbers."""
-    states = tuple((s.swallow, s.floor is None, s.low is None) for s in op.states)
-    return states, None if op.fire is None else op.fire.compare
+    states = tuple((s.swallow, s.floor is None, s.low is None, s.high is None) for s in op.states)
+    fire = op.fire
+    return states, None if fire is None else (fire.compare, fire.most, fire.below is None)
 
 
 def joined(varied: Varied, store: Callable[[str, NDArray[np.float64]], Number]) -> States:
@@ -143,6 +144,10 @@ def joined(varied: Varied, store: Callable[[str, NDArray[np.float64]], Number]) 
     fires = [kind.fire for kind in varied.kinds if kind.fire is not None]
     fire = None
     if first.fire is not None:
-        fire = Fire(certain("level", [f.threshold for f in fires]), first.fire.compare)
+        levels = {
+            what: over(what, [getattr(f, what) for f in fires])
+            for what in ("threshold", "step", "below")
+        }
+        fire = replace(first.fire, **levels)
     form = table("form", [kind.form for kind in varied.kinds])
     return States(tuple(states), form, fire)

@@ -12,7 +12,8 @@ class Variable:
     Attributes:
         kind: "state" (a result of the step before), "current" (of this step), "bit" (of a
             comparison now), "late" (of the same comparison a step ago), "clamped" (a value of this
-            step that is held above a number).
+            step that is held within two numbers), "quotient" (a value of this step, rounded),
+            "count" (of spikes of this step).
         what: which one.
     """
 
@@ -25,7 +26,7 @@ Monomial = frozenset[Variable]
 ONE: Monomial = frozenset()
 
 
-VALUES = ("state", "current", "clamped")
+VALUES = ("state", "current", "clamped", "quotient", "count")
 """Kinds of variables that are numbers; the others are bits."""
 
 
@@ -98,6 +99,7 @@ class Polynomial:
 def _product_of(one: Variable, other: Variable) -> str:
     """What is multiplied, in words."""
     words = {"state": "a state", "current": "a current", "clamped": "a membrane that is clamped"}
+    words |= {"quotient": "a rounded value", "count": "a count of spikes"}
     if one == other:
         return f"{words[one.kind]} with itself"
     second = words[other.kind]

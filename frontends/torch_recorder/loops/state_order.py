@@ -33,6 +33,7 @@ class Charged:
         floor: what it is held above before the comparison; None for nothing.
         low: what it is held above after it.
         swallow: whether the last spike takes all of it.
+        high: what it is held below before the comparison; None for nothing.
     """
 
     variable: Variable
@@ -42,6 +43,7 @@ class Charged:
     floor: float | None
     low: float | None
     swallow: bool = False
+    high: float | None = None
 
     def swallowing(self, late: Variable) -> "Charged":
         """The same, with a reset that takes all of it at the next step told apart."""
@@ -139,6 +141,8 @@ def _words(odd: Sequence[Monomial]) -> str:
         "bit": "its spike",
         "late": "its spike of the step before",
         "clamped": "a value that is clamped",
+        "quotient": "a rounded value",
+        "count": "its spikes",
     }
     order = [*names]
     products = {
@@ -196,5 +200,6 @@ def _ordered(
             swallow=charged.swallow,
             floor=charged.floor,
             low=charged.low,
+            high=charged.high,
         )
     return Ordered(tuple(c.variable for c in order), states, currents)

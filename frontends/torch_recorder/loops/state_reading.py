@@ -26,6 +26,7 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
     number,
     of,
 )
+from snncc.frontends.torch_recorder.loops.spikes import Spikes
 from snncc.frontends.torch_recorder.loops.state_order import Charged, Ordered, in_order
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.ir.dialects.neurons import Fire, Number, State
@@ -35,6 +36,9 @@ _MEMBRANE_OF_FIRING = (
     "its membrane is read behind the loop, or by another layer: that of neurons that fire has a "
     "form where a spike takes an amount from it, not where it is reset to a number or clamped"
 )
+_ROUNDED = "a value is rounded in it that may be below 0, or is no count of spikes"
+_SEVERAL = "several spikes of a step do something else to it than taking the same amount each"
+_SIGNED = "a spike below 0 does something else to it than the opposite of one above 0"
 _SPIKE_BEFORE = "what is read of it is its spike of the step before: a delay"
 
 
@@ -116,19 +120,20 @@ class _Neurons:
         self.tidy = tidy
         self.outputs = sorted(outputs, key=cycle.loop.order.__getitem__)
         self.states, self.fired = self._reached([tidy.values[place] for place in self.outputs])
+        self.spikes = Spikes(cycle, tidy, self.fired)
         self.charged = {state: self._charged(state) for state in self.states}
 
     def found(self) -> tuple[Read, ...]:
         if not self.states and not self.fired:
             raise self.cycle.refused("nothing in it is a membrane")
-        if len(self.fired) > 1:
+        if len(self.fired) > 1 and self.spikes.signed is None:
             raise self.cycle.refused(
                 f"it compares {len(self.fired)} times; a neuron of a program has one threshold"
             )
         starts = {state: start_of(self.cycle, state) for state in self.states}
         self._check_start(starts)
         if self.fired:
-            return self._firing(self.fired[0], starts)
+            return self._firing(starts)
         return tuple(self._readout(place, starts) for place in self.outputs)
 
     # Which states and bits there are.
@@ -148,13 +153,17 @@ class _Neurons:
                     pending.append(self.tidy.values[at.what])
                 elif at.kind == "clamped":
                     pending.append(self.tidy.clamps[at].inner)
+                elif at.kind == "count":
+                    pending.append(self.cycle.counting.counts[at].inner.replaced(self.tidy.late))
+                elif at.kind == "quotient":
+                    raise self.cycle.refused(_ROUNDED)
                 else:
                     pending.append(self.tidy.bits[at].excess)
         order = self.cycle.loop.order
         ordered = sorted(found, key=lambda v: order[v.what])
         return (
             [v for v in ordered if v.kind == "state"],
-            [v for v in ordered if v.kind == "bit"],
+            [v for v in ordered if v.kind in ("bit", "count")],
         )
 
     def _check_start(self, starts: Mapping[Variable, float]) -> None:
@@ -180,20 +189,18 @@ class _Neurons:
         behind = self._behind_the_reset(value)
         if behind is not None:
             low, value = behind
-        silent = self._silent(value)
+        silent = self.spikes.silent(value)
         floor: float | None = None
+        high: float | None = None
         made = silent
         scale = self._scaled_clamp(silent)
         if scale is not None:
             variable, factor, offset = scale
             clamp = self.tidy.clamps[variable]
-            made = self._silent(clamp.inner).scaled(factor).plus(number(offset))
-            floor = clamp.low * factor + offset
-        fired = value.replaced({bit: number(1.0) for bit in self.fired})
-        return Charged(state, silent, made, fired, floor, low)
-
-    def _silent(self, value: Polynomial) -> Polynomial:
-        return value.replaced({bit: number(0.0) for bit in self.fired})
+            made = self.spikes.silent(clamp.inner).scaled(factor).plus(number(offset))
+            floor = None if clamp.low is None else clamp.low * factor + offset
+            high = None if clamp.high is None else clamp.high * factor + offset
+        return Charged(state, silent, made, self.spikes.after(value), floor, low, high=high)
 
     def _behind_the_reset(self, value: Polynomial) -> tuple[float, Polynomial] | None:
         """Of max(w, a) + b: the number a + b and w + b, unless this step reads it."""
@@ -202,12 +209,12 @@ class _Neurons:
             return None
         variable, _factor, offset = found
         clamp = self.tidy.clamps[variable]
-        if self._is_read(variable):
+        if self._is_read(variable) or clamp.low is None or clamp.high is not None:
             return None
         return clamp.low + offset, clamp.inner.plus(number(offset))
 
     def _is_read(self, variable: Variable) -> bool:
-        values = [self.tidy.bits[bit].excess for bit in self.fired]
+        values = [self.spikes.excess(bit) for bit in self.fired]
         values += [self.tidy.values[place] for place in self.outputs]
         return any(variable in value.variables("clamped") for value in values)
 
@@ -224,21 +231,46 @@ class _Neurons:
 
     # Neurons.
 
-    def _firing(self, bit: Variable, starts: Mapping[Variable, float]) -> tuple[Read, ...]:
-        gives = frozenset(p for p, value in self.tidy.values.items() if value == of(bit))
-        comparison = self.tidy.bits[bit]
-        if comparison.excess.variables("bit"):
+    def _firing(self, starts: Mapping[Variable, float]) -> tuple[Read, ...]:
+        bit = self.spikes.main
+        gives = frozenset(p for p, value in self.tidy.values.items() if value == self.spikes.given)
+        excess = self.spikes.excess(bit)
+        if excess.variables("bit") or excess.variables("count"):
             raise self.cycle.refused("its threshold is changed by the spike that it decides")
-        form, offset, charged = self._form(comparison.excess, "what is compared with the threshold")
+        form, offset, charged = self._form(excess, "what is compared with the threshold")
         hits = {state: self._hit(state) for state in self.states}
         ordered, hits = self._in_order(charged, Variable("late", bit.what), hits)
         scale = max(map(abs, form.values()))
-        fire = Fire(snapped(0.0 - offset / scale), "gt" if comparison.strict else "ge")
+        fire = self.spikes.fire(scale, offset)
         form = {state: value / scale for state, value in form.items()}
         firing = self._read(ordered, form, fire, hits, starts, 0.0, gives)
         at = {variable: i for i, variable in enumerate(ordered.order)}
+        self._check_amounts(hits)
         others = [place for place in self.outputs if place not in gives]
         return firing, *(self._membrane(firing, place, bit, at) for place in others)
+
+    def _check_amounts(self, hits: Mapping[Variable, _Hit]) -> None:
+        """Raises NotRolled where what several spikes, or one below 0, do is not what one does."""
+        if self.fired[0].kind == "count":
+            for state in self.states:
+                hit, value = hits.get(state, _Hit()), self.tidy.values[state.what]
+                nothing = not self.charged[state].seen.terms
+                if (hit.keep != 1.0 and not nothing) or hit.takes:
+                    raise self._refused_at(state, _SEVERAL)
+                if any(len(m) > 1 and m & {*self.fired} for m in value.terms):
+                    raise self._refused_at(state, _SEVERAL)
+        if self.spikes.signed is not None:
+            for state in self.states:
+                hit = hits.get(state, _Hit())
+                below = self._hit(state, self.spikes.after(self._value_of(state), -1.0))
+                same = (below.keep, below.takes or {}) == (hit.keep, hit.takes or {})
+                if not same or not near(number(below.amount), number(0.0 - hit.amount)):
+                    raise self._refused_at(state, _SIGNED)
+
+    def _value_of(self, state: Variable) -> Polynomial:
+        value = self.tidy.values[state.what]
+        behind = self._behind_the_reset(value)
+        return value if behind is None else behind[1]
 
     def _membrane(
         self, firing: Read, place: Place, bit: Variable, at: Mapping[Variable, int]
@@ -290,11 +322,11 @@ class _Neurons:
             raise self.cycle.refused(f"{what} is not its charged membrane")
         return {_COMPARED: 1.0}, offset, [*states, Charged(_COMPARED, own, own, own, None, None)]
 
-    def _hit(self, state: Variable) -> _Hit:
+    def _hit(self, state: Variable, fired: Polynomial | None = None) -> _Hit:
         """What a spike does to a state."""
         charged = self.charged[state]
         states = [charged, *(c for s, c in self.charged.items() if s != state)]
-        found = fit(charged.fired, [c.seen for c in states], _is_number)
+        found = fit(fired or charged.fired, [c.seen for c in states], _is_number)
         if found is None:
             raise self._refused_at(state, "what a spike does to it has no form")
         keep = found.coefficients.get(0, 0.0)

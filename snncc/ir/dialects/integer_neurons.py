@@ -8,6 +8,7 @@ import numpy as np
 from snncc.ir.arrays import spread
 from snncc.ir.dialects import state_bounds, state_discs
 from snncc.ir.dialects.neurons import READ, STATE, Neuron
+from snncc.ir.dialects.state_bounds import MOST_APART
 from snncc.ir.op import WIDEST, Array, Context, Param, require, require_narrow
 from snncc.ir.types import TIME, ValueType
 
@@ -96,10 +97,30 @@ class IntegerNeuron(Neuron):
         """Raises TypeRuleError unless thresholds rise, and negative spikes lie below them."""
         if self.step is not None:
             require(bool((context.array(self.step) > 0).all()), "thresholds do not rise")
+        if self.most > MOST_APART:
+            why = f"more than {MOST_APART} spikes a step, and not each takes the same of one state"
+            require(self._is_regular(context), why)
         if self.below is not None and self.threshold is not None:
             least = int(context.array(self.threshold).min())
             apart = int(context.array(self.below).max()) < least
             require(apart, "a negative spike lies above a positive one")
+
+    def _is_regular(self, context: Context) -> bool:
+        """Whether one state is compared as it is, and each spike takes from it one threshold."""
+        form = context.array(self.form).reshape(self.states(context), -1)
+        used = [i for i, row in enumerate(form) if row.any()]
+        if len(used) != 1 or self.amount is None or self.step is None:
+            return False
+        (i,), names = used, self.amount.axes[1:]
+        taken = context.array(self.amount)[i]
+        takes = self.takes is not None and context.array(self.takes)[i].any()
+        keep = context.array(self.keep)[i] if self.keep is not None else None
+        shift = self.reset_shift[i] if self.reset_shift else 0
+        kept = keep is None or bool((keep == 1 << shift).all())
+        rest = tuple(dict.fromkeys((*names, *self.step.axes)))
+        step = spread(context.array(self.step), self.step.axes, rest)
+        alike = bool((spread(taken, names, rest) == step).all())
+        return alike and kept and not takes and bool((form[i] == 1).all())
 
     def _given(self, context: Context) -> Interval:
         """What it gives of membranes within their declared intervals."""

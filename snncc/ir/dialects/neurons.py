@@ -20,7 +20,7 @@ STATE = "neuron.state"
 READ = "neuron.read"
 """The axis of the state that is read, in a table of states by states."""
 MOST_STATES = 8
-MOST_COUNT = 255
+MOST_COUNT = 2**20
 """Spikes of a neuron in one step."""
 
 Number = float | Param

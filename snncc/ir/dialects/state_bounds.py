@@ -13,11 +13,39 @@ from typing import Any
 
 import numpy as np
 
+from snncc.ir.dialects.intervals import (
+    Ends,
+    either,
+    joined,
+    joined_where,
+    largest,
+    largest_sum,
+    rounded,
+    scaled,
+    span,
+    summed,
+)
 from snncc.ir.dialects.membranes import CHUNK
 from snncc.ir.op import Array, require_narrow
 
-Ends = tuple[Array, Array]
-"""Least and largest, [*axes]."""
+MOST_APART = 255
+"""With more spikes a step than these, counts but the first and the last are bounded together."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A count of spikes, or several.
+
+    Attributes:
+        count: how many spikes, below 0 for a negative one.
+        least, most: of the forms that give it; None for no end.
+        many: the fewest and the most spikes that it stands for; None for itself.
+    """
+
+    count: int
+    least: Array | None
+    most: Array | None
+    many: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -109,19 +137,23 @@ class Drives:
         timed = (self.low, self.high, self.bias, self.threshold, self.below)
         return any(len(array) > 1 for array in timed if array is not None)
 
-    def sides(self) -> list[tuple[int, Array | None, Array | None]]:
-        """Spikes of a step, not 0, with the least and the largest form of each; None for any."""
+    def sides(self) -> "list[Side]":
+        """Spikes of a step, not 0, with the least and the largest form of each."""
         if self.threshold is None:
             return []
-        highest = _largest(self.threshold) + _largest(self.step) * self.most
+        highest = largest(self.threshold) + largest(self.step) * self.most
         require_narrow("the highest threshold", highest)
         if self.below is not None:
-            require_narrow("a threshold", *_span(self.below))
-        found: list[tuple[int, Array | None, Array | None]] = []
-        for j in range(1, self.most + 1):
+            require_narrow("a threshold", *span(self.below))
+        apart = range(1, self.most + 1) if self.most <= MOST_APART else (1, 2, 3, self.most)
+        found: list[Side] = []
+        for j in apart:
             top = None if j == self.most else self.border(j + 1) - 1
-            found.append((j, self.border(j), top))
-        return found if self.below is None else [*found, (-1, None, self.first_silent() - 1)]
+            many = (2, self.most - 1) if self.most > MOST_APART and j in (2, 3) else None
+            found.append(Side(j, self.border(j), top, many))
+        if self.below is not None:
+            found.append(Side(-1, None, self.first_silent() - 1, None))
+        return found
 
     def border(self, j: int) -> Array:
         """The least form with j spikes."""
@@ -169,7 +201,7 @@ def bounds(drives: Drives, steps: int) -> Reached:
     start = tuple((none + each, none + each) for each in drives.start)
     silent = _Box(start, none == 0)
     fired = _Box(start, none != 0)
-    reached = [_join(each, (none, none)) for each in start]
+    reached = [joined(each, (none, none)) for each in start]
     form = (none, none)
     for t in range(steps):
         moment = drives.at(t)
@@ -177,11 +209,11 @@ def bounds(drives: Drives, steps: int) -> Reached:
         u = _levels(moment, silent, fired)
         total = _combined(moment.form, u, "what is compared")
         silent, fired = _split(moment, u, total)
-        form = _join(form, total)
+        form = joined(form, total)
         for i in range(n):
-            each = _join(reached[i], u[i])
+            each = joined(reached[i], u[i])
             for box in (silent, fired):
-                each = _join_where(box.holds, each, box.ends[i])
+                each = joined_where(box.holds, each, box.ends[i])
             reached[i] = each
         if not drives.varies and t > 0 and _same(before, (silent, fired)):
             break  # every later step is like this one
@@ -197,25 +229,16 @@ def require_sums(drives: Drives, states: Sequence[tuple[int, int]]) -> None:
     ends = [(np.asarray(low), np.asarray(high)) for low, high in states]
     for i in range(len(states)):
         _require_sum(f"state {i}", drives, i, ends)
-        reach = _largest_sum(drives.kept[i], ends)
+        reach = largest_sum(drives.kept[i], ends)
         require_narrow(f"state {i} after a spike", -reach, reach)
-    reach = _largest_sum(drives.form, ends)
+    reach = largest_sum(drives.form, ends)
     require_narrow("what is compared", -reach, reach)
 
 
 def _require_sum(what: str, drives: Drives, i: int, ends: Sequence[Ends]) -> None:
-    reach = _largest_sum(drives.reads[i], ends) + drives.carry[i]
-    reach += _largest(drives.gain[i]) * max(_largest(drives.low), _largest(drives.high))
+    reach = largest_sum(drives.reads[i], ends) + drives.carry[i]
+    reach += largest(drives.gain[i]) * max(largest(drives.low), largest(drives.high))
     require_narrow(f"{what} before its shift", -reach, reach)
-
-
-def _largest_sum(row: Array, ends: Sequence[Ends]) -> int:
-    pairs = zip(row, ends, strict=True)
-    return sum(_largest(each) * max(map(_largest, pair)) for each, pair in pairs)
-
-
-def _largest(array: Array) -> int:
-    return max(-int(array.min()), int(array.max()))
 
 
 def _levels(at: Drives, silent: _Box, fired: _Box) -> tuple[Ends, ...]:
@@ -239,15 +262,15 @@ def _levels_of(at: Drives, box: _Box, spiked: bool) -> tuple[Ends, ...]:
     for i in range(len(at.shift)):
         ends = [u[j] if j < i else box.ends[j] for j in range(len(at.shift))]
         _require_sum(f"state {i}", at, i, ends)
-        low, high = _sum(at.reads[i], ends)
-        less, more = _scaled(at.gain[i], (at.low[0], at.high[0]))
+        low, high = summed(at.reads[i], ends)
+        less, more = scaled(at.gain[i], (at.low[0], at.high[0]))
         sums = low + less, high + more
-        low, high = (_rounded(x, at.carry[i], at.shift[i], at.up) for x in sums)
-        require_narrow(f"state {i}", *_span(low), *_span(high))
+        low, high = (rounded(x, at.carry[i], at.shift[i], at.up) for x in sums)
+        require_narrow(f"state {i}", *span(low), *span(high))
         counts = (1 if at.below is None else -1, at.most) if spiked else (0, 0)
-        require_narrow("a late reset", _largest(at.late[i]) * at.most)
+        require_narrow("a late reset", largest(at.late[i]) * at.most)
         changes = [at.bias[0, i] - at.late[i] * count for count in counts]
-        require_narrow("a bias or late reset", *_span(changes[0]), *_span(changes[1]))
+        require_narrow("a bias or late reset", *span(changes[0]), *span(changes[1]))
         low, high = low + np.minimum(*changes), high + np.maximum(*changes)
         if spiked and at.swallow[i]:
             low, high = np.zeros_like(low), np.zeros_like(high)
@@ -255,7 +278,7 @@ def _levels_of(at: Drives, box: _Box, spiked: bool) -> tuple[Ends, ...]:
             low, high = np.maximum(low, at.floor[i]), np.maximum(high, at.floor[i])
         if at.has_high[i]:
             low, high = np.minimum(low, at.high_end[i]), np.minimum(high, at.high_end[i])
-        require_narrow(f"state {i}", *_span(low), *_span(high))
+        require_narrow(f"state {i}", *span(low), *span(high))
         u.append((low, high))
     return tuple(u)
 
@@ -265,7 +288,7 @@ def _split(at: Drives, u: tuple[Ends, ...], total: Ends) -> tuple[_Box, _Box]:
     everything = np.ones(np.broadcast_shapes(at.shape), np.bool_)
     if at.threshold is None:
         return _Box(_lowered(at, u), everything), _Box(u, ~everything)
-    require_narrow("a threshold", *_span(at.threshold))
+    require_narrow("a threshold", *span(at.threshold))
     sides = at.sides()
     last = at.border(1) - 1  # the highest form that does not fire
     stays = (total[0] <= last) & everything
@@ -275,16 +298,17 @@ def _split(at: Drives, u: tuple[Ends, ...], total: Ends) -> tuple[_Box, _Box]:
         stays = stays & (total[1] >= first)
         below = _within(at, below, stays, first, None)
     fires, kept = ~everything, [*u]
-    for spikes, least, most in sides:
+    for side in sides:
+        least = side.least if side.many is None else at.border(side.many[0])
         holds = everything
         holds = holds if least is None else holds & (total[1] >= least)
-        holds = holds if most is None else holds & (total[0] <= most)
+        holds = holds if side.most is None or side.many else holds & (total[0] <= side.most)
         if holds.any():
-            after = _after(at, _within(at, u, holds, least, most), spikes)
-            kept = [_either(fires, holds, a, b) for a, b in zip(kept, after, strict=True)]
+            after = _after(at, _of_side(at, u, holds, side), side)
+            kept = [either(fires, holds, a, b) for a, b in zip(kept, after, strict=True)]
         fires = fires | holds
     for low, high in kept:
-        require_narrow("a state after a spike", *_span(low), *_span(high))
+        require_narrow("a state after a spike", *span(low), *span(high))
     return _Box(_lowered(at, below), stays), _Box(_lowered(at, kept), fires)
 
 
@@ -302,24 +326,29 @@ def _within(
     return found
 
 
-def _after(at: Drives, u: Sequence[Ends], spikes: int) -> list[Ends]:
-    """States after so many spikes."""
+def _of_side(at: Drives, u: Sequence[Ends], holds: Array, side: Side) -> list[Ends]:
+    """States that give a count; of many counts the compared state of one of them, all of it."""
+    if side.many is None or at.only is None or side.least is None or side.most is None:
+        return _within(at, u, holds, side.least, side.most)
+    low, high = u[at.only]
+    whole = np.where(holds, side.least, low), np.where(holds, side.most, high)
+    return [whole if i == at.only else each for i, each in enumerate(u)]
+
+
+def _after(at: Drives, u: Sequence[Ends], side: Side) -> list[Ends]:
+    """States after spikes; where a count stands for many, all leave the compared state alike."""
     found: list[Ends] = []
     for i in range(len(u)):
-        reach, taken = _largest_sum(at.kept[i], u), abs(spikes) * _largest(at.amount[i])
+        counts = (side.count,) if side.many is None or i == at.only else side.many
+        reach, taken = largest_sum(at.kept[i], u), abs(counts[-1]) * largest(at.amount[i])
         require_narrow(f"state {i} after a spike", -reach, reach, -taken, taken)
-        low, high = (
-            _rounded(x, 0, at.reset_shift[i], at.up) - at.amount[i] * spikes
-            for x in _sum(at.kept[i], u)
-        )
+        ends = [rounded(x, 0, at.reset_shift[i], at.up) for x in summed(at.kept[i], u)]
+        left = [end - at.amount[i] * count for end in ends for count in counts]
+        low, high = left[0], left[0]
+        for each in left[1:]:
+            low, high = np.minimum(low, each), np.maximum(high, each)
         found.append((low, high))
     return found
-
-
-def _either(one: Array, other: Array, a: Ends, b: Ends) -> Ends:
-    """The hull of two intervals where both hold, else that which holds; the first for neither."""
-    low = np.where(other, np.where(one, np.minimum(a[0], b[0]), b[0]), a[0])
-    return low, np.where(other, np.where(one, np.maximum(a[1], b[1]), b[1]), a[1])
 
 
 def _lowered(at: Drives, ends: Sequence[Ends]) -> tuple[Ends, ...]:
@@ -333,41 +362,9 @@ def _lowered(at: Drives, ends: Sequence[Ends]) -> tuple[Ends, ...]:
 
 
 def _combined(row: Array, ends: Sequence[Ends], what: str) -> Ends:
-    reach = _largest_sum(row, ends)
+    reach = largest_sum(row, ends)
     require_narrow(what, -reach, reach)
-    return _sum(row, ends)
-
-
-def _sum(row: Array, ends: Sequence[Ends]) -> Ends:
-    low: Array = np.zeros((), np.int64)
-    high = low
-    for coefficient, each in zip(row, ends, strict=True):
-        less, more = _scaled(coefficient, each)
-        low, high = low + less, high + more
-    return low, high
-
-
-def _scaled(coefficient: Array, ends: Ends) -> Ends:
-    both = coefficient * ends[0], coefficient * ends[1]
-    return np.minimum(*both), np.maximum(*both)
-
-
-def _rounded(x: Array, carry: int, shift: int, up: bool) -> Array:
-    found: Array = -((carry - x) >> shift) if up else (x + carry) >> shift
-    return found
-
-
-def _join(one: Ends, other: Ends) -> Ends:
-    return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
-
-
-def _join_where(holds: Array, one: Ends, other: Ends) -> Ends:
-    joined = _join(one, other)
-    return np.where(holds, joined[0], one[0]), np.where(holds, joined[1], one[1])
-
-
-def _span(array: Array) -> tuple[int, int]:
-    return int(array.min()), int(array.max())
+    return summed(row, ends)
 
 
 def _same(one: tuple[_Box, ...], other: tuple[_Box, ...]) -> bool:
