@@ -109,8 +109,12 @@ class DenseMap:
             rename(self.summed),
         )
 
-    def after(self, inner: "DenseMap") -> "DenseMap":
+    def after(self, inner: "DenseMap", room: int = 0) -> "DenseMap":
         """The map of x -> self(inner(x)).
+
+        Args:
+            inner: the map whose result is read.
+            room: so many weights are never too many.
 
         Raises:
             NotComposable: the composed weight would be many times larger than the parts.
@@ -127,7 +131,7 @@ class DenseMap:
         into, summed, shared = mid(self.into), mid(self.summed), mid(self.shared)
         names, middle = join(outer.axes, first.axes), [n for n in (*into, *summed) if _mid(n)]
         joined = _size(tuple(n for n in names if n not in middle), outer, first)
-        most = GROWTH * (outer.array.size + first.array.size)
+        most = max(room, GROWTH * (outer.array.size + first.array.size))
         if joined > most:
             raise NotComposable(f"the composed map would have {joined} weights")
         if _size(names, outer, first) <= most:

@@ -7,8 +7,10 @@ import numpy as np
 
 from snncc.diagnostics import Finding
 from snncc.ir import Graph, Kind, Node
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import ZEROS, Take
 from snncc.ir.dialects.neurons import Neuron
+from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Affine, Opaque
 from snncc.ir.dialects.sums import SumAlong
@@ -21,10 +23,18 @@ from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter
 from snncc.semantics.arrays import convolve
 
+MOST_COPIES = 64
+"""Outputs of a map behind a gate, at most: what passes is mapped for each of them."""
+
+ROOM = 1 << 20
+"""Weights that such a map may have, where the maps that it is made of are far smaller."""
+
 
 @dataclass(frozen=True)
 class PushProjectionsToSpikes:
     """W(a*x + d) = (W*a)x + Wd; W(x1 + x2) = Wx1 + Wx2; W[x1; x2] = W1 x1 + W2 x2; W(Vx) = (WV)x.
+
+    Of what a spike s lets pass W(s x) is the sum of s (Wx), a product.
 
     After it the input's normalisation sits in the first projection (with a bias of its own for
     every border position), a BatchNorm on spikes and a mean over space in the readout's, sums of
@@ -111,6 +121,7 @@ class _Push:
         self.site = site
         self.through: list[str] = []
         self.passed: list[str] = []
+        self.room = 0
 
     def apply(self, op: Contract | Convolve, source: str) -> str:
         """The new name of op(source).
@@ -140,6 +151,8 @@ class _Push:
                 return self.apply(composed, node.inputs[0])
             case Take():
                 return self.take(op, node, node.op)
+            case Gate() if isinstance(op, Contract):
+                return self.gate(op, node, node.op)
             case Neuron() if isinstance(op, Contract) and _scales(op, set(node.type.names)):
                 return self.read_out(op, source)
             case Opaque(function=function):
@@ -154,6 +167,34 @@ class _Push:
             return source
         stored = scale.store(self.new, op.weight.name)
         return self.rewriter.emit(self.site, Affine(scale=stored), source)
+
+    def gate(self, op: Contract, node: Node, gate: Gate) -> str:
+        """W (s x) = sum over what W adds up of s (W x): what passes is mapped for every output.
+
+        A map that adds nothing up stays before the gate.
+        """
+        bit, passing = (self.new[name] for name in node.inputs)
+        gone, scale = {*op.into, *op.summed}, _scales(op, set(passing.type.names))
+        if scale:
+            return self.rewriter.emit(self.site, gate, bit.name, self.apply(op, passing.name))
+        weight = self.rewriter.array(op.weight)
+        lead, outs = len(op.shared), len(op.out)
+        count = int(np.prod(weight.shape[lead : lead + outs]))
+        apart = set(op.out).isdisjoint((*bit.type.names, *passing.type.names))
+        if not gone <= {*bit.type.names} & {*passing.type.names} or not apart:
+            raise NotComposable(f"what %{node.name} lets pass is not added up as spikes select it")
+        if not gone or count > MOST_COPIES:
+            raise NotComposable(f"it would need {count} copies of the map before %{node.name}")
+        order = (*op.shared, *op.into, *op.out)
+        named = Named((*op.shared, *(f"out {n}" for n in op.out), *op.into), weight)
+        moved = named.over((*op.shared, *op.into, *(f"out {n}" for n in op.out)))
+        stored = self.new.constant(op.weight.name, moved, order)
+        wide = Contract(stored, (), op.out, (*op.shared, *op.into))
+        self.room, before = ROOM, self.room
+        mapped = self.apply(wide, passing.name)
+        self.room = before
+        summed = (*op.into, *op.summed)
+        return self.rewriter.emit(self.site, Product(summed, gate.inverted), bit.name, mapped)
 
     def take(self, op: Contract | Convolve, node: Node, take: Take) -> str:
         """Weights of what is taken become weights of what it is taken from; the rest waits."""
@@ -280,6 +321,9 @@ class _Push:
             weight = Named(axes, self.rewriter.array(inner.weight)) * scale
             stored = self.new.constant(inner.weight.name, weight.array, inner.weight.axes)
             return replace(inner, weight=stored)
+        if self.room and isinstance(op, Contract) and isinstance(inner, Contract):
+            outer, first = (DenseMap.read(each, self.new) for each in (op, inner))
+            return outer.after(first, self.room).op(self.new, op.weight.name)
         return compose(op, inner, node, self.new)
 
 

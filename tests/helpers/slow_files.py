@@ -62,6 +62,7 @@ SLOW = {
     "shared_cases",
     "soak",
     "spiking_transformers",
+    "state_spaces",
     "streaming",
     "temporaries",
     "train_digits",
