@@ -12,8 +12,8 @@ import numpy as np
 
 from snncc import __version__
 from snncc.artifact import Program, program_digest
+from snncc.backends.bundle_folder import check_free, place_files
 from snncc.backends.lava_nc import registers
-from snncc.backends.lava_nc.bundle_folder import check_free, place_files
 from snncc.backends.lava_nc.loihi.network import build_stock
 from snncc.backends.lava_nc.network_text import network_text
 from snncc.backends.lava_nc.process_network import ProcessNetwork, build_processes

@@ -25,7 +25,8 @@ RULES = (
 @click.option(
     "--form",
     type=Registered(that_have_forms),
-    help="Of an ONNX graph: all steps in one run (scan, the default), or one step a run.",
+    help="Of ONNX: all steps in one run (scan, the default), or one step a run. Of C: active "
+    "inputs are listed (events, the default), or all weights are masked and added.",
 )
 @click.option(
     "-o", "--output", type=OutputOfTarget(), required=True, help="Directory or file to write."
@@ -44,6 +45,9 @@ def command(
 
     `onnx`: one file, an integer graph of opset 17 with the program's bits, whose states are inputs
     and outputs. Past 2 GB its constants lie in a file beside it.
+
+    `c`: a directory with a header, a source and an example in portable C99: no library, static
+    memory, no multiplication; `--form dense` takes a time that no data change.
     """
     from snncc.artifact import load_program, program_digest
 

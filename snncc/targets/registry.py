@@ -50,6 +50,7 @@ TARGETS: dict[str, Entry] = {
         forms=("scan", "step"),
         file=("an ONNX graph", ".onnx"),
     ),
+    "c": Entry(_lazy("snncc.backends.c99.target", "c"), exports=True, forms=("events", "dense")),
 }
 
 

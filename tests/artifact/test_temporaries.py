@@ -16,8 +16,8 @@ from random_programs import random_program
 from snncc.artifact import Program, save_program
 from snncc.artifact.temporaries import OLD, TARGET, clear_stale, temporary
 from snncc.artifact.writing import check_writable, write_atomically
-from snncc.backends.lava_nc import bundle_folder
-from snncc.backends.lava_nc.bundle_folder import place_files
+from snncc.backends import bundle_folder
+from snncc.backends.bundle_folder import place_files
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 

@@ -10,7 +10,7 @@ import pytest
 from random_programs import IMAGE, random_program
 
 from snncc.artifact import Program, program_digest, save_program
-from snncc.backends.lava_nc import bundle_folder
+from snncc.backends import bundle_folder
 from snncc.cli.main import run
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.projections import Contract

@@ -277,6 +277,7 @@ def test_paths_apart_are_not_refused(there: Path, capsys: pytest.CaptureFixture[
         ["run", "sub/p.snncc", "images", "-o", "sub/o.npz", "--record", "sub/r.npz"],
         ["export", "sub/p.snncc", "--to", "lava", "-o", "sub/p"],
         ["export", "sub/p.snncc", "--to", "onnx", "-o", "sub/p.onnx"],
+        ["export", "sub/p.snncc", "--to", "c", "-o", "sub/p"],
         ["compare", "sub/p.snncc", "sub/p.snncc", "--data", "sub/p.snncc"],
         ["compile", "sub/p.snncc", "-o", "sub/q.snncc", "--dump-ir", "sub/ir"],
     ):

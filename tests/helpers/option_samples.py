@@ -63,6 +63,7 @@ MODES = {
     "export": {
         "there": "p.snncc --to lava -o bundle",
         "onnx": "p.snncc --to onnx -o net.onnx",
+        "c": "p.snncc --to c -o c",
     },
     "targets": {"all": ""},
     "doctor": {"all": "", "made": "--make-lava made"},

@@ -16,6 +16,7 @@ from test_architecture import modules
 import snncc
 from snncc import checker
 from snncc.artifact import Program, save_program
+from snncc.backends.c99.source import Source
 from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.bundle_files import network_of
 from snncc.backends.lava_nc.loihi.limits import loihi_findings
@@ -190,6 +191,7 @@ ENTRIES: dict[str, Callable[[Graph], object]] = {
     "lava": network_of,
     "stock lava": lambda g: network_of(replace(g, profile=registers.PROFILE)),
     "onnx": lambda g: onnx_model(Program(g, {})),
+    "c": Source,
     "run": lambda g: api(g).run(IMAGES),
     "run, interpreter": lambda g: api(g).run(IMAGES, executor="interpreter"),
     "verify": lambda g: api(g).verify(),
@@ -249,6 +251,7 @@ COMMANDS = {
     "warm": "warm {p}",
     "export": "export {p} --to lava -o {b}",
     "export, onnx": "export {p} --to onnx -o {n}",
+    "export, c": "export {p} --to c -o {b}",
     "run, onnx": "run {p} {d}:x --on onnx",
 }
 if not all(map(find_spec, ("onnx", "onnx_ir", "onnxruntime"))):
