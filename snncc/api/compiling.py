@@ -91,7 +91,8 @@ def compile(
         weights: "plain", "ema" or a key: which of a checkpoint's sets of weights.
         convention: how a .nir file is run, by the name of the framework that wrote it:
             "snntorch", "snntorch-zero", "norse", "norse-export", "sinabs", "spikingjelly",
-            "rockpool", "spyx", "nir-literal" (docs/nir.md); a .net file: "lava-netx", "lava-slayer".
+            "rockpool", "spyx", "nir-literal" (docs/nir.md); a .net file: "lava-netx" or
+            "lava-slayer".
         dt: seconds of one time step of a .nir file, where neither it nor the convention says it.
         labels: integers [n] of `evaluate`, or else `calibrate`: `report` then has the accuracy of
             the network and of the program.
