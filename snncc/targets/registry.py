@@ -50,6 +50,9 @@ TARGETS: dict[str, Entry] = {
         forms=("scan", "step"),
         file=("an ONNX graph", ".onnx"),
     ),
+    "nir": Entry(
+        _lazy("snncc.backends.nir_graph.target", "nir"), exports=True, file=("a NIR graph", ".nir")
+    ),
 }
 
 
