@@ -1,7 +1,7 @@
 """A program as a .nir file: nodes and edges, and in its metadata what NIR cannot say.
 
 `/node/metadata/snncc` holds JSON: the program without the numbers that stand in nodes, where these
-stand, and a digest of nodes and edges without them. Reading back uses the numbers of the nodes.
+stand, and a digest of nodes and edges. Reading back uses the numbers of the nodes.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from snncc.artifact.kinds import EMPTY, kind_of
 from snncc.artifact.paths import is_there
 from snncc.artifact.program import canonical
 from snncc.artifact.writing import check_writable, write_atomically
-from snncc.backends.nir_graph.draft import At, Draft, NirNode
+from snncc.backends.nir_graph.draft import At, Draft
 from snncc.backends.nir_graph.table import FORM
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, Param
@@ -115,25 +115,20 @@ def _own(draft: Draft) -> dict[str, Any]:
         "nodes": records,
         "axes": {name: list(value.axes) for name, value in draft.values.items()},
         "constants": constants,
-        "structure": _structure(draft),
+        "graph": _digest(draft),
     }
 
 
-def _structure(draft: Draft) -> str:
-    """A digest of nodes and edges without the numbers that are read back from them."""
-    digest, free = hashlib.sha256(), {(node, key) for node, key, _ in draft.places.values()}
+def _digest(draft: Draft) -> str:
+    """Of all nodes with their numbers, and of all edges: what is read back was not changed."""
+    digest = hashlib.sha256()
     for name in sorted(draft.nodes):
-        digest.update(json.dumps(_described(name, draft.nodes[name], free)).encode())
+        node = draft.nodes[name]
+        for key, value in sorted(node.fields.items()):
+            digest.update(json.dumps([name, node.kind, key, list(value.shape)]).encode())
+            digest.update(value.astype("<f8").tobytes())
     digest.update(json.dumps(sorted(map(list, draft.edges))).encode())
     return digest.hexdigest()
-
-
-def _described(name: str, node: NirNode, free: set[tuple[str, str]]) -> list[Any]:
-    fields = [
-        [key, list(value.shape), [] if (name, key) in free else value.reshape(-1).tolist()]
-        for key, value in sorted(node.fields.items())
-    ]
-    return [name, node.kind, fields]
 
 
 def check_free(path: Path, force: bool) -> None:

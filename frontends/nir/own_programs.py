@@ -1,7 +1,7 @@
 """Programs that `snncc export --to nir` wrote, read back: the same program, bit for bit.
 
-The file's metadata hold the program without the numbers that stand in nodes. These are read from
-the nodes; of everything else a digest says that nobody changed it.
+The file's metadata hold the program without the numbers that stand in nodes, which are read from
+there, and a digest that says that nobody changed nodes or edges.
 """
 
 import hashlib
@@ -35,12 +35,11 @@ def own_program(file: NirFile, source: str) -> Graph:
         raise SnnccError(OPEN, told, help="give --convention with the framework that wrote it")
     try:
         own = cast("Mapping[str, Json]", json.loads(bytes(file.own)))
-        if own["structure"] != _structure(file, own):
-            told = f"nodes or edges of {source} were changed after snncc wrote it"
-            why = "only weights, biases and thresholds may be: the program is told by the rest"
-            raise SnnccError(
-                INVALID, told, why=why, help="give another --convention, with --dt 1 if it asks"
-            )
+        if own["graph"] != _digest(file):
+            told = f"{source} was changed after snncc wrote it"
+            why = "its nodes and edges are not those of the program in its metadata"
+            help_ = "for what it says now give --convention nir-literal --dt 1"
+            raise SnnccError(INVALID, told, why=why, help=help_)
         graph = _graph(own, {node.name: node for node in file.graph.nodes})
         verify(graph)
     except LimitError as error:
@@ -55,17 +54,14 @@ def own_program(file: NirFile, source: str) -> Graph:
     return graph
 
 
-def _structure(file: NirFile, own: Mapping[str, Json]) -> str:
-    """What the export wrote of its nodes and edges, without the numbers that are read back."""
+def _digest(file: NirFile) -> str:
+    """Of all nodes with their numbers, and of all edges, as the export made it."""
     digest = hashlib.sha256()
-    free = {(at[0], at[1]) for each in own["nodes"] for at in each["in"].values()}
     for node in sorted(file.graph.nodes, key=lambda each: each.name):
-        fields: list[Json] = []
         for key in sorted(node.fields):
-            value = node.numbers(key)
-            numbers = [] if (node.name, key) in free else value.reshape(-1).tolist()
-            fields.append([key, list(value.shape), numbers])
-        digest.update(json.dumps([node.name, node.kind, fields]).encode())
+            value = node.real(key)
+            digest.update(json.dumps([node.name, node.kind, key, list(value.shape)]).encode())
+            digest.update(value.astype("<f8").tobytes())
     digest.update(json.dumps(sorted(map(list, file.graph.edges))).encode())
     return digest.hexdigest()
 

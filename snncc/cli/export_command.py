@@ -44,6 +44,9 @@ def command(
 
     `onnx`: one file, an integer graph of opset 17 with the program's bits, whose states are inputs
     and outputs. Past 2 GB its constants lie in a file beside it.
+
+    `nir`: one file, a graph of NIR in real numbers, of programs that NIR can say: maps,
+    convolutions and neurons that reset to 0. `snncc compile --convention snncc` takes it back.
     """
     from snncc.artifact import load_program, program_digest
 
