@@ -3,4 +3,6 @@
 from snncc.frontends.lava_dl.conventions import TIMINGS
 from snncc.frontends.nir.conventions import CONVENTIONS as OF_NIR
 
-CONVENTIONS: tuple[str, ...] = (*OF_NIR, *TIMINGS)
+OWN = "snncc"
+"""Of .nir files that `snncc export` wrote."""
+CONVENTIONS: tuple[str, ...] = (*OF_NIR, OWN, *TIMINGS)

@@ -12,9 +12,13 @@ from snncc.frontends.frontend import ModelSpec, Source, Traced
 from snncc.frontends.nir.conventions import CONVENTIONS, Convention
 from snncc.frontends.nir.hdf5_file import read_file
 from snncc.frontends.nir.network import Network, network_of
+from snncc.frontends.nir.own_programs import CONVENTION as OWN
+from snncc.frontends.nir.own_programs import own_program
 from snncc.frontends.nir.records import OPEN
 from snncc.frontends.nir.time_step import TimeStep, time_step_of
 from snncc.frontends.nir.traced_graph import input_shape_of, notes_of, traced_graph
+from snncc.ir import Graph
+from snncc.ir.dialects.projections import Frames
 
 SUFFIX = ".nir"
 NAME = "nir"
@@ -44,7 +48,10 @@ class NirFrontend:
         """
         self.check(spec)
         path = spec.checkpoint or Path()
-        network = network_of(read_file(path))
+        file = read_file(path)
+        network = network_of(file)
+        if spec.convention == OWN:
+            return _own(network, own_program(file, path.name), spec, path.name)
         convention = convention_named(spec.convention, path.name)
         step = time_step_of(network, convention, spec.dt, path.name)
         shape = input_shape_of(network)
@@ -61,6 +68,30 @@ class NirFrontend:
 
         facts = {"checkpoint": path.name, "nir": _facts(network, convention, step, taken)}
         return Source(NAME, trace, parameters, facts, shape, notes=notes)
+
+
+def _own(network: Network, graph: Graph, spec: ModelSpec, name: str) -> Source:
+    """A program that snncc exported, taken back as it is."""
+    if spec.dt not in (None, 1.0):
+        told = f"--dt {spec.dt:g} with --convention {OWN}"
+        raise SnnccError(OPEN, told, why="its time step is 1", help="leave --dt out")
+    (entering,) = (node.op for node in graph.select(Frames))
+    shape = entering.shape if isinstance(entering, Frames) else ()
+
+    def trace(given: tuple[int, ...], steps: int, layout: str) -> Traced:
+        _check_call(given, shape, steps, layout)
+        if steps != graph.steps:
+            why = "its integers are proved for these steps"
+            told = f"--steps {steps}, and the program in {name} has {graph.steps}"
+            raise SnnccError("SNN001", told, why=why, help="leave --steps out")
+        return Traced(graph)
+
+    def parameters() -> int:
+        return sum(_size(network, each) for each in ("weight", "bias"))
+
+    facts = {"checkpoint": name, "nir_program": {"version": network.version}}
+    notes = (f"--convention {OWN}: the program that was exported, its integers as they are",)
+    return Source(NAME, trace, parameters, facts, shape, graph.steps, notes, whole=True)
 
 
 def convention_named(name: str | None, source: str) -> Convention:

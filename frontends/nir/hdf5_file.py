@@ -7,14 +7,25 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from snncc.frontends.hdf5.reader import Format, Hdf5Reader
-from snncc.frontends.nir.records import FROM_WRITER, GRAPH, Edge, NirFile, NirGraph, NirNode
+from snncc.frontends.nir.records import (
+    FROM_WRITER,
+    GRAPH,
+    Edge,
+    NirFile,
+    NirGraph,
+    NirNode,
+    Numbers,
+)
 
 MOST_NODES = 1 << 13
 MOST_EDGES = 1 << 16
 DEEPEST = 8
 """Subgraphs in subgraphs."""
 METADATA = "metadata"
+METADATA, OWN = "metadata", "snncc"
 NIR = Format("NIR", ".nir", "nir", f"give a file that nir.write wrote; {FROM_WRITER}")
 
 
@@ -45,7 +56,19 @@ class _Reader(Hdf5Reader):
         root = self.group(file, "node", "the file")
         if self.text(root, "type", "/node") != GRAPH:
             raise self.refused(f"/node is no {GRAPH}")
-        return NirFile(self.graph(root, "", ()), version)
+        return NirFile(self.graph(root, "", ()), version, own=self.own(root))
+
+    def own(self, root: Any) -> Numbers | None:
+        """What an export of snncc stored of its program."""
+        if METADATA not in self.names(root, "/node"):
+            return None
+        held = self.group(root, METADATA, "/node")
+        if OWN not in self.names(held, f"/node/{METADATA}"):
+            return None
+        found = self.field(held, OWN, f"/node/{METADATA}")
+        if isinstance(found, str) or found.dtype != np.uint8 or found.ndim != 1:
+            raise self.refused(f"{OWN} is no text", f"/node/{METADATA}")
+        return found
 
     def graph(self, group: Any, prefix: str, above: tuple[int, ...]) -> NirGraph:
         where = f"subgraph {prefix[:-1]!r}" if prefix else "the graph"

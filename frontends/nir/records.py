@@ -99,8 +99,10 @@ class NirFile:
         graph: the outermost.
         version: of the package nir that wrote it, "" where that is not said.
         notes: what had to be repaired, for the user.
+        own: what an export of snncc stored of its program, or None.
     """
 
     graph: NirGraph
     version: str
     notes: tuple[str, ...] = ()
+    own: Numbers | None = None

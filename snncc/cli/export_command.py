@@ -48,6 +48,9 @@ def command(
 
     `c`: a directory with a header, a source and an example in portable C99: no library, static
     memory, no multiplication; `--form dense` takes a time that no data change.
+
+    `nir`: one file, a graph of NIR in real numbers, of programs that NIR can say: maps,
+    convolutions and neurons that reset to 0. `snncc compile --convention snncc` takes it back.
     """
     from snncc.artifact import load_program, program_digest
 

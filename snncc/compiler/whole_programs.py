@@ -30,7 +30,8 @@ def whole_program(
         SnnccError: SNN001 for options that would change an integer or that compare with a network
             in real numbers, and what the profile's limits say.
     """
-    profile = profile_named(options.profile)
+    own, usual = trace.graph.profile, CompileOptions.profile
+    profile = profile_named(own if options.profile == usual else options.profile)
     if found := tuple(_needless(options, given)):
         raise SnnccError.of(found)
     graph = replace(trace.graph, profile=profile.name)

@@ -51,6 +51,9 @@ TARGETS: dict[str, Entry] = {
         file=("an ONNX graph", ".onnx"),
     ),
     "c": Entry(_lazy("snncc.backends.c99.target", "c"), exports=True, forms=("events", "dense")),
+    "nir": Entry(
+        _lazy("snncc.backends.nir_graph.target", "nir"), exports=True, file=("a NIR graph", ".nir")
+    ),
 }
 
 

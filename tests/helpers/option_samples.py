@@ -64,6 +64,7 @@ MODES = {
         "there": "p.snncc --to lava -o bundle",
         "onnx": "p.snncc --to onnx -o net.onnx",
         "c": "p.snncc --to c -o c",
+        "nir": "p.snncc --to nir -o out.nir",
     },
     "targets": {"all": ""},
     "doctor": {"all": "", "made": "--make-lava made"},
@@ -264,6 +265,7 @@ VAIN = {
         *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
     },
     ("export", "there"): {"form"},
+    ("export", "nir"): {"form"},
     ("doctor", "made"): {"lava_python"},
 }
 UNSEEN = {
@@ -301,6 +303,7 @@ UNSEEN = {
     ("inspect", "dot", "dot"): "it is the mode",
     ("inspect", "json", "as_json"): "it is the mode",
     ("export", "onnx", "force"): "no graph is there",
+    ("export", "nir", "force"): "likewise",
     ("frames", "camera", "clip"): "it is the mode",
     ("compare", "same", "data"): "equal on all images",
     ("compare", "nameless", "limit"): "its axes are not known, which is an error",

@@ -20,6 +20,7 @@ from snncc.backends.c99.source import Source
 from snncc.backends.lava_nc import registers
 from snncc.backends.lava_nc.bundle_files import network_of
 from snncc.backends.lava_nc.loihi.limits import loihi_findings
+from snncc.backends.nir_graph.file import draft_of
 from snncc.backends.onnx_graph.model import onnx_model
 from snncc.checker.rules import OPS
 from snncc.cli.main import run
@@ -192,6 +193,7 @@ ENTRIES: dict[str, Callable[[Graph], object]] = {
     "stock lava": lambda g: network_of(replace(g, profile=registers.PROFILE)),
     "onnx": lambda g: onnx_model(Program(g, {})),
     "c": Source,
+    "nir": draft_of,
     "run": lambda g: api(g).run(IMAGES),
     "run, interpreter": lambda g: api(g).run(IMAGES, executor="interpreter"),
     "verify": lambda g: api(g).verify(),
@@ -228,7 +230,7 @@ def files(stranger: Graph, tmp_path: Path) -> dict[str, str]:
     save_program(tmp_path / "p.snncc", Program(stranger, {}))
     np.savez(tmp_path / "d.npz", x=IMAGES)
     names = {"p": "p.snncc", "d": "d.npz", "o": "o.npz", "r": "r.npz", "c": "c.json", "b": "bundle"}
-    names["n"] = "net.onnx"
+    names |= {"n": "net.onnx", "i": "net.nir"}
     return {key: str(tmp_path / name) for key, name in names.items()}
 
 
@@ -252,6 +254,7 @@ COMMANDS = {
     "export": "export {p} --to lava -o {b}",
     "export, onnx": "export {p} --to onnx -o {n}",
     "export, c": "export {p} --to c -o {b}",
+    "export, nir": "export {p} --to nir -o {i}",
     "run, onnx": "run {p} {d}:x --on onnx",
 }
 if not all(map(find_spec, ("onnx", "onnx_ir", "onnxruntime"))):

@@ -128,8 +128,8 @@ def test_a_package_imports_only_what_is_below_it(root: Path, package: str) -> No
 def test_only_the_registry_asks_for_what_puts_a_target_together(root: Path) -> None:
     names = modules(root)
     ends = {n for n in names if n.startswith("snncc.backends.") and n.endswith(f".{PUT_TOGETHER}")}
-    parts = ("c99", "lava_nc", "onnx_graph")
-    assert ends == {f"snncc.backends.{part}.target" for part in parts}
+    targets = ("c99", "lava_nc", "nir_graph", "onnx_graph")
+    assert ends == {f"snncc.backends.{name}.target" for name in targets}
     asking = {name for name, file in names.items() if imports(file) & ends}
     assert asking == set()  # the registry names it in a string and imports it when it is asked
 
