@@ -5,17 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-# The versions that the tests run with; pip's own cache makes a second environment quick. Where pip takes torch from the
-# public index on Linux it comes with CUDA, pinned or not: set PIP_INDEX_URL or PIP_EXTRA_INDEX_URL for another build.
+# The versions that the tests run with; pip's own cache makes a second environment quick.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# On Linux the public index has torch with CUDA, some gigabytes; the CPU is enough. TORCH_INDEX is the address of another index to take
+# torch from, such as that of CPU builds which PyTorch's installation page names. Without it uv, where it is installed and no index is
+# chosen by PIP_INDEX_URL, knows that index; pip does not, and takes what its own index has.
+TORCH_INDEX ?=
 BUILD := build/demo
 LAVA := .venv-lava
 
-.PHONY: help demo test lava lint format clean form mypy pyright
+.PHONY: help demo test lava lint format kernels docs docs-pages clean form mypy pyright
 .DELETE_ON_ERROR:
 
 help: ## Show what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
 demo: $(STAMP) ## Compile the shipped example, prove it multiplication-free, run it on real images
 	@mkdir -p $(BUILD)
@@ -59,6 +62,15 @@ kernels: $(DEV_STAMP) ## Write the code of the simulator's units that the packag
 	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m snncc.backends.cpu.vm.compiler \
 	    backends/cpu/vm/units.ll.gz
 
+docs: $(VENV)/bin/python ## Build the documentation as a site, in build/site
+	$(PIP) -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+docs-pages: $(STAMP) ## Write the pages that come from commands and registries
+	$(BIN)/python docs/tools/cli_reference.py
+	$(BIN)/python docs/tools/layers_table.py
+
 clean: ## Remove what was built
 	rm -rf $(VENV) $(LAVA) build
 
@@ -66,7 +78,18 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "== Install snncc and what it needs into $(VENV): minutes the first time, most of them for torch"
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	    echo "   torch from $(TORCH_INDEX)"; $(PIP) --index-url "$(TORCH_INDEX)" torch; \
+	elif [ -z "$$PIP_INDEX_URL" ] && command -v uv > /dev/null; then \
+	    echo "   torch for the CPU, by uv"; \
+	    uv pip install --quiet --python $(BIN)/python --torch-backend cpu -c constraints.txt torch || \
+	        echo "   uv cannot: pip takes what its index has" >&2; \
+	else \
+	    echo "   torch from pip's index, on Linux perhaps with CUDA (gigabytes); TORCH_INDEX=URL takes another"; \
+	fi
 	$(PIP) -e '.[compile]'
+	@echo "   torch $$($(BIN)/python -c 'import torch; print(torch.__version__)')"
 	@touch $@
 
 # spikingjelly asks for torchvision and torchaudio, which it does not need here: --no-deps.

@@ -38,7 +38,8 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
                 and (root / part / relative.parts[1]).is_symlink()
             )
             if (
-                file.suffix in (".py", ".typed", ".txt", ".gz", ".toml", ".css", ".js", ".jinja")
+                file.suffix
+                in (".py", ".typed", ".txt", ".gz", ".toml", ".css", ".js", ".jinja", ".md")
                 and not linked
             ):
                 target = copy / relative
@@ -61,6 +62,7 @@ def test_the_wheel_holds_every_module(root: Path, tmp_path: Path, monkeypatch) -
     assert described <= names
     assert {
         "snncc/py.typed",
+        "snncc/diagnostics/diagnostics.md",
         "snncc/report/page/page.css",
         "snncc/report/page/page.html.jinja",
         "snncc/report/page/page.js",
@@ -96,7 +98,8 @@ def test_the_source_distribution_is_the_checkout(root: Path, tmp_path: Path, mon
         shutil.copytree(root / name, tree / name, symlinks=True, ignore=skipped)
     for file in (*root.glob("*.md"), *root.glob("*.txt")):
         shutil.copy(file, tree)
-    for name in ("pyproject.toml", "MANIFEST.in", "LICENSE", "Makefile"):
+    own = ("pyproject.toml", "MANIFEST.in", "LICENSE", "Makefile", "mkdocs.yml", "CITATION.cff")
+    for name in own:
         shutil.copy(root / name, tree)
     there = {str(f.relative_to(tree)) for f in tree.rglob("*") if f.is_file()}
     monkeypatch.chdir(tree)
