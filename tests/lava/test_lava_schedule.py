@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generators.inputs import images as images_of
 from lava_networks import (
     STEPS,
     odd_names,
@@ -18,6 +19,7 @@ from lava_networks import (
 from lava_runs import differences, export, networks, recorded
 from lava_stand_in import stand_in
 from random_programs import IMAGE, program_images, random_program
+from test_counts import of_counts
 
 from snncc.artifact import Program
 from snncc.backends.lava_nc import balance_delays, build_processes, schedule_table, write_bundle
@@ -27,6 +29,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder, Op, TypeRuleError
 from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames
+from snncc.passes.distribute_counts import distribute_counts
 
 
 def run_on_stand_in(
@@ -78,6 +81,16 @@ def test_the_table_says_when_and_what_waits() -> None:
 def test_samples_follow_each_other(tmp_path: Path, encoding: str, period: int | None) -> None:
     graph, images = three_paths(encoding), varied_images(6)
     assert run_on_stand_in(graph, images, export(graph, tmp_path / "b"), period) == []
+
+
+def test_sums_of_spikes_are_several_projections(tmp_path: Path) -> None:
+    """A wire carries one bit: a map of a count is a map of each of the spikes, with one tensor."""
+    graph = of_counts(3, 5, STEPS)
+    given = images_of(graph, 0, 4)
+    assert run_on_stand_in(graph, given, export(graph, tmp_path / "b")) == []
+    own, apart = (len(write_bundle(Program(each, {}), tmp_path / name).tensors) for name, each in
+                  (("own", graph), ("apart", distribute_counts(graph))))  # fmt: skip
+    assert own == apart
 
 
 def test_a_period_shorter_than_a_sample_is_refused(tmp_path: Path) -> None:

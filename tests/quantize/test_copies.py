@@ -1,4 +1,4 @@
-"""Copies of one weight are one constant: rounded once, stored once."""
+"""Copies of one weight are one constant: rounded once, stored once; where counts are read, one."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,8 @@ def test_a_residual_convolution_has_one_weight(profile: str, calibrate: bool) ->
         real = spiking.constants[node.op.weight.name]  # type: ignore[attr-defined]
         copies.setdefault(real.tobytes(), []).append(node.name)
     several = [names for names in copies.values() if len(names) > 1]
-    assert sorted(map(len, several)) == [2, 3]
+    assert sorted(map(len, several)) == ([2, 3] if lava else [])  # elsewhere they read the count
+    assert len(copies) == 4
     for names in several:
         first, *others = names
         stored = {program[name].op.weight.name for name in names}  # type: ignore[attr-defined]
@@ -88,7 +89,7 @@ def test_compensation_for_both_is_better_than_none() -> None:
     """What copies see together is what their shared error is multiplied with."""
     from snncc.semantics.spiking import run_spiking
 
-    spiking = residual(CompileOptions())
+    spiking = residual(CompileOptions(profile=registers.PROFILE))
     wanted = run_spiking(spiking, images(48))[spiking.output]
     errors = []
     for rounded in (round_plainly(spiking, 4), round_with_images(spiking, 4, images(48))):

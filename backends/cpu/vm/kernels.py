@@ -160,6 +160,7 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
     v.store64(starts, end)
     for row in range(first_row, last_row):
         for step in range(steps):
+            gathered = np.int64(-1)  # planes that follow each other have the same taps
             for p in range(count):
                 part = record(parts, cell(unit, f.U_PART) + p, f.P_SIZE)
                 taps = constants + cell(part, f.P_TAPS) + row * 8 * cell(part, f.P_TAP_COUNT)
@@ -168,7 +169,8 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
                     end += 2 * list_row(part, bits, taps, found + end)
                 elif cell(part, f.P_KIND) == f.PLANE:
                     frame = pixels + (first_step + step) * cell(part, f.P_STEP)
-                    end += 2 * list_plane(part, frame, taps, found + end, taken)
+                    end += 2 * list_plane(part, frame, taps, found + end, taken, gathered)
+                    gathered = taps if cell(part, f.P_TAP_COUNT) <= 64 else np.int64(-1)
                 starts += 8
                 v.store64(starts, end)
 

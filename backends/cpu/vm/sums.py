@@ -230,13 +230,16 @@ def list_row(part: Any, bits: Any, taps: Any, out: Any) -> Any:
 
 
 @compiled
-def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any) -> Any:
-    """The same for one bit of the tapped pixels; `taken` is room for 64 bytes."""
+def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any, gathered: Any) -> Any:
+    """The same for one bit of the tapped pixels; `taken` is room for 64 bytes.
+
+    The pixels of the taps that were `gathered` last lie there already.
+    """
     count, bit = np.int64(0), cell(part, f.P_PLANE)
     for first in range(0, cell(part, f.P_TAP_COUNT), 64):
         size = min(np.int64(64), cell(part, f.P_TAP_COUNT) - first)
         here = taps + 8 * first
-        for j in range(size):
+        for j in range(np.int64(0) if taps == gathered else size):
             pixel = v.read32(here + 8 * j)
             v.store8(taken + j, v.read8(pixels + pixel) if pixel >= 0 else np.int64(0))
         word = v.bytes_with_bit(taken, bit)
