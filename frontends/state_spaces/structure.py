@@ -20,7 +20,7 @@ MOST_TAPS = 128
 """Lags of a layer that forgets: a response that has not ended by then is one of poles."""
 SAME = 1e-9
 """Relative to the largest number: both sides are float64 and differ by the order of additions."""
-PROBE = 20_17
+PROBE = 2017
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,10 @@ def read_state_space(ssm: Any, path: str, width: int, steps: int) -> StateSpace:
 
 
 def _of_poles(ssm: Any, response: Real) -> StateSpace | None:
-    constants = getattr(ssm, "constants", None)
+    constants: Any = getattr(ssm, "constants", None)
     if not callable(constants):
         return None
-    given = [_numpy(each) for each in constants()]  # type: ignore[attr-defined]
+    given = [_numpy(each) for each in constants()]
     if len(given) != 3 or given[0].shape != given[1].shape or given[0].ndim != 2:
         return None
     found = StateSpace(*given)

@@ -29,7 +29,7 @@ def within_discs(neuron: Neuron) -> tuple[list[Interval], Interval] | None:
     shape = np.broadcast_shapes(neuron.shape, push.shape)
     flat = [np.broadcast_to(each, shape).reshape(-1) for each in (cosine, sine, push)]
     known: dict[tuple[int, int, int], int] = {}
-    radii = []
+    radii: list[int] = []
     for a, b, most in zip(*(each.tolist() for each in flat), strict=True):
         key = abs(a), abs(b), most
         if key not in known:

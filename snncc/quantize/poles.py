@@ -52,8 +52,8 @@ def choose_poles(poles: Complex, steps: int) -> Poles:
 
 
 def _with_places(poles: Complex, steps: int, places: int) -> Poles:
-    shape = poles.shape
-    best = Poles(*(np.zeros(shape, np.int64) for _ in range(2)), places, *_none(shape))
+    none = np.zeros(poles.shape, np.int64)
+    best = Poles(none, none, places, none, np.full(poles.shape, np.inf))
     for terms in range(1, MOST_TERMS + 1):
         p, q, error = _nearest(poles, steps, places, terms)
         better = (best.error > TARGET) & (error < best.error)
@@ -67,22 +67,16 @@ def _with_places(poles: Complex, steps: int, places: int) -> Poles:
     return best
 
 
-def _none(shape: tuple[int, ...]) -> tuple[Ints, Real]:
-    return np.zeros(shape, np.int64), np.full(shape, np.inf)
-
-
 def _nearest(poles: Complex, steps: int, places: int, terms: int) -> tuple[Ints, Ints, Real]:
     """Of pairs of candidates inside the unit circle the one with the nearest response."""
-    p = _candidates(poles.real, places, terms)[:, :, None]
-    q = _candidates(poles.imag, places, terms)[:, None, :]
-    p, q = (each.reshape(len(poles), -1) for each in np.broadcast_arrays(p, q))
+    real, turn = (_candidates(part, places, terms) for part in (poles.real, poles.imag))
+    p = np.repeat(real, turn.shape[1], axis=1)
+    q = np.tile(turn, (1, real.shape[1]))
     inside = p * p + q * q < 1 << 2 * places
-    error = response_error((p + 1j * q) * 2.0**-places, poles[:, None], steps)
-    error = np.where(inside, error, np.inf)
-    best = error.argmin(axis=1)[:, None]
-    found = (np.take_along_axis(each, best, axis=1)[:, 0] for each in (p, q, error))
-    p, q, error = found
-    return p, q, error
+    apart = response_error((p + 1j * q) * 2.0**-places, poles[:, None], steps)
+    error = np.where(inside, apart, np.inf)
+    rows, best = np.arange(len(poles)), error.argmin(axis=1)
+    return p[rows, best], q[rows, best], error[rows, best]
 
 
 def _candidates(values: Real, places: int, terms: int) -> Ints:
@@ -99,7 +93,8 @@ def _candidates(values: Real, places: int, terms: int) -> Ints:
 
 def few_digits(values: Real, terms: int, places: int) -> Ints:
     """Each as at most so many signed powers of two, the largest first; none below 2^-places."""
-    rest, total = np.array(values, np.float64), np.zeros(values.shape)
+    rest = np.array(values, np.float64)
+    total = np.zeros(values.shape)
     for _ in range(terms):
         size = np.abs(rest)
         held = size >= 2.0 ** -(places + 1)
@@ -107,7 +102,8 @@ def few_digits(values: Real, terms: int, places: int) -> Ints:
         power = np.ldexp(1.0, exponent - 1)
         power = np.maximum(np.where(size >= 1.5 * power, 2.0 * power, power), 2.0**-places)
         digit = np.where(held, np.sign(rest) * power, 0.0)
-        rest, total = rest - digit, total + digit
+        rest -= digit
+        total += digit
     return np.rint(total * 2.0**places).astype(np.int64)
 
 

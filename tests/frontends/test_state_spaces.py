@@ -60,11 +60,17 @@ def test_folded_networks_answer_as_torch_does(case: str, steps: int) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_programs_are_near_and_all_executors_agree(case: str) -> None:
-    """The simulator, and the interpreter."""
+    """The simulator, a stream that is resumed from its state, and the interpreter."""
     spiking = folded(make(7, **CASES[case]))
     program, x = lowered(spiking), samples(7, 5, STEPS)
-    run, other = interpret(program, x, ALL), Simulator(program).run(x, ALL)
+    simulator = Simulator(program)
+    run, other = interpret(program, x, ALL), simulator.run(x, ALL)
     assert np.array_equal(run.readout, other.readout)
+    stream = simulator.stream(x[0])
+    for _ in range(STEPS):
+        answer = stream.step()
+        stream = simulator.resume(stream.state())
+    assert np.array_equal(answer.readout, run.readout[0])
     assert all(np.array_equal(run.spikes[n], other.spikes[n]) for n in run.spikes)
     values = run_spiking(spiking, x)
     differ = [np.mean(run.spikes[n] != values[n]) for n in run.spikes]

@@ -71,7 +71,7 @@ def _radius(length: Array, push: Array, shift: int) -> Array:
     """
     pairs = np.stack(np.broadcast_arrays(length, push)).reshape(2, -1)
     every, where = np.unique(pairs, axis=1, return_inverse=True)
-    found = []
+    found: list[int] = []
     for square, most in every.T.tolist():
         whole, m = 1 << 2 * shift, most + 1
         root = math.isqrt(whole * m * m * square)
