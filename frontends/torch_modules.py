@@ -56,6 +56,7 @@ def source_of(
     steps: int | None = None,
     notes: tuple[str, ...] = (),
     steps_are_fixed: bool = False,
+    answer: str | None = None,
 ) -> Source:
     """A module as what the compiler takes; the attributes are those of `Source`.
 
@@ -67,12 +68,13 @@ def source_of(
         steps: T, or None.
         notes: what was assumed.
         steps_are_fixed: whether it works with this T alone.
+        answer: see `trace_model`.
     """
 
     def trace(shape: tuple[int, ...], steps: int, layout: str) -> Traced:
         from snncc.frontends.torch_recorder import trace_model
 
-        found = trace_model(module, shape, steps, layout)
+        found = trace_model(module, shape, steps, layout, answer)
         return Traced(found.graph, found.findings, found.notes)
 
     def parameters() -> int:

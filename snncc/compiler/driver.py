@@ -108,6 +108,7 @@ def _named(
         options.weights,
         options.convention,
         options.dt,
+        options.answer,
     )
 
 

@@ -56,6 +56,7 @@ class CompileOptions:
             for the plain one.
         convention: how a .nir file is run, a name of `CONVENTIONS` (docs/nir.md); None to be asked.
         dt: seconds of one time step of a .nir file; None where the convention or the file says it.
+        answer: of a module that returns a dict or a tuple, the key or the number of its answer.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -74,6 +75,7 @@ class CompileOptions:
     weights: str | None = None
     convention: str | None = None
     dt: float | None = None
+    answer: str | None = None
 
     @property
     def given_bits(self) -> list[int]:

@@ -26,7 +26,7 @@ from snncc.cli.path_types import (
 NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
     *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes", "layers"),
-    "convention",
+    *("convention", "answer"),
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {

@@ -141,6 +141,11 @@ RULES = (
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
 )
 @click.option(
+    "--answer",
+    metavar="KEY",
+    help="Key, or number from 0 on, of the answer, where the model returns a dict or a tuple.",
+)
+@click.option(
     "--decay",
     type=click.Choice(["approximate", "by-step"]),
     default="approximate",
@@ -183,6 +188,7 @@ def command(
     gain: str | None,
     encoding: str,
     layout: str,
+    answer: str | None,
     decay: str,
     neuron: dict[str, str],
     convention: str | None,
@@ -227,6 +233,7 @@ def command(
         weights,
         convention,
         dt,
+        answer,
     )
     check_options(options)
     images = images_of(calibrate, options, "--calibrate")
