@@ -28,6 +28,7 @@ class ModelSpec:
         weights: which of a checkpoint's sets of weights.
         convention: how a file without a meaning of its own is run, by name.
         dt: seconds of one time step of such a file.
+        answer: which part of what a module returns is its answer; None for the first.
         module: a live object in place of all that, as Python callers give it.
     """
 
@@ -39,6 +40,7 @@ class ModelSpec:
     module: object = NOTHING
     convention: str | None = None
     dt: float | None = None
+    answer: str | None = None
 
     @property
     def is_live(self) -> bool:

@@ -55,6 +55,7 @@ def source_of(
     steps: int | None = None,
     notes: tuple[str, ...] = (),
     steps_are_fixed: bool = False,
+    answer: str | None = None,
 ) -> Source:
     """A module as what the compiler takes; the attributes are those of `Source`.
 
@@ -66,6 +67,7 @@ def source_of(
         steps: T, or None.
         notes: what was assumed.
         steps_are_fixed: whether it works with this T alone.
+        answer: see `trace_model`.
     """
 
     def trace(shape: tuple[int, ...], steps: int, layout: str) -> Traced:
@@ -76,7 +78,7 @@ def source_of(
             from snncc.frontends.state_spaces.reading import trace_state_spaces
 
             return trace_state_spaces(module, shape, steps, layout)
-        found = trace_model(module, shape, steps, layout)
+        found = trace_model(module, shape, steps, layout, answer)
         return Traced(found.graph, found.findings, found.notes)
 
     def parameters() -> int:

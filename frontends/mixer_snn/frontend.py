@@ -47,6 +47,13 @@ def _loaded(path: Path, spec: ModelSpec) -> Source:
     from snncc.frontends.checkpoint import load_checkpoint
     from snncc.frontends.mixer_snn.load import load_mixer, recognise, steps_of
 
+    if spec.answer is not None:
+        raise SnnccError(
+            "SNN001",
+            f"--answer {spec.answer} does not go with this model",
+            why="a Mixer-SNN answers with its logits alone",
+            help="leave --answer out",
+        )
     checkpoint = load_checkpoint(path, spec.weights)
     if spec.model is None and not recognise(checkpoint.state):
         raise SnnccError(

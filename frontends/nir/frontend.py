@@ -148,6 +148,7 @@ def _check(spec: ModelSpec) -> None:
         ("--arg", spec.arguments, "only a factory of your own takes arguments"),
         ("--neuron", spec.neuron, "the file holds its neurons' parameters"),
         ("--weights", spec.weights, "there is one set of weights in it"),
+        ("--answer", spec.answer, "it has one Output"),
     ):
         if value:
             help_ = f"leave {option} out"

@@ -36,10 +36,10 @@ class TorchFrontend:
         """
         self.check(spec)
         require_torch()
-        return _live(spec.module) if spec.is_live else _factory(spec, spec.model or "")
+        return _live(spec.module, spec.answer) if spec.is_live else _factory(spec, spec.model or "")
 
 
-def _live(module: object) -> Source:
+def _live(module: object, answer: str | None) -> Source:
     from torch import nn
 
     if not isinstance(module, nn.Module):
@@ -48,7 +48,7 @@ def _live(module: object) -> Source:
             f"model is a {type(module).__name__}",
             help="give a torch.nn.Module, the path of a checkpoint, or 'package.module:factory'",
         )
-    return source_of(module, type(module).__name__)
+    return source_of(module, type(module).__name__, answer=answer)
 
 
 def _factory(spec: ModelSpec, model: str) -> Source:
@@ -59,9 +59,10 @@ def _factory(spec: ModelSpec, model: str) -> Source:
     module = load_factory(model, spec.arguments)
     path = spec.checkpoint
     if path is None:
-        return source_of(module, model)
+        return source_of(module, model, answer=spec.answer)
     checkpoint = load_checkpoint(path, spec.weights)
     fitted = load_weights(module, checkpoint.state, path.name)
     facts = {"checkpoint": path.name}
     facts |= {"weights": checkpoint.weights} if spec.weights else {}
-    return source_of(module, model, facts=facts, notes=(*checkpoint.notes, *fitted))
+    notes = (*checkpoint.notes, *fitted)
+    return source_of(module, model, facts=facts, notes=notes, answer=spec.answer)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.raised import reason_of
+from snncc.frontends.torch_recorder.answers import answering
 from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
@@ -54,6 +56,7 @@ def trace_model(
     input_shape: tuple[int, ...],
     steps: int,
     layout: str = "auto",
+    answer: str | None = None,
 ) -> Trace:
     """Records one run of a copy of the model, in float64 and evaluation mode.
 
@@ -63,6 +66,8 @@ def trace_model(
         steps: T, the number of time steps.
         layout: "sequence" when the model takes [T, B, *input_shape]; "frame" when it takes
             [B, *input_shape] and is called once per step or repeats the frame inside; "auto".
+        answer: the key, or the number from 0 on, of what is the answer where the model returns
+            a dict or a tuple; None for its first element.
 
     Raises:
         SnnccError: the model fails on the example (SNN028), cannot be copied (SNN025), its axes
@@ -71,6 +76,8 @@ def trace_model(
     """
     _check_size(input_shape, steps)
     model = copied(model)
+    if answer is not None:
+        answering(model, answer)
     starts = Starts(model)
     layouts = _layouts(model, layout)
     failures: list[SnnccError] = []
@@ -157,6 +164,8 @@ def _trace(
     with in_double():
         try:
             output = recorder.run(model, example)
+        except SnnccError:
+            raise
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             failure = _model_failed(recorder, error, tuple(example.shape))
             raise SnnccError.of([*recorder.findings, *failure.findings][::-1]) from error
@@ -210,6 +219,8 @@ def _no_answer(model: nn.Module, output: object) -> Finding:
     """What a model answers with that is no tensor of its input's."""
     tensors = [o for o in tree_flatten(output)[0] if isinstance(o, torch.Tensor)]
     kind = type(output).__name__
+    if isinstance(output, dict):
+        kind += f" of {', '.join(map(str, [*cast('dict[Any, Any]', output)]))}"
     if isinstance(output, torch.Tensor):
         why = "it is a constant, or was made by code that cannot be seen"
     else:
@@ -220,7 +231,8 @@ def _no_answer(model: nn.Module, output: object) -> Finding:
         "the model's answer is not one tensor that depends on the input",
         Loc("", file, line, f"{type(model).__name__}()", source),
         why,
-        "return one tensor from forward: the logits; a factory may wrap the model and choose it",
+        "return one tensor from forward: the logits; or choose it with --answer: the key of a "
+        "dict, the number of an element",
     )
 
 

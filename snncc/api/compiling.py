@@ -55,6 +55,7 @@ def compile(
     gain: str | None = None,
     encoding: str = "bit-planes",
     layout: str = "auto",
+    answer: str | int | None = None,
     decay: str = "approximate",
     neuron: Mapping[str, object] | None = None,
     weights: str | None = None,
@@ -86,6 +87,8 @@ def compile(
         gain: "shift-add" or "unshared": of a BatchNorm that cannot be folded.
         encoding: "bit-planes", or "host" to leave the first layer to the host.
         layout: how the model takes its input: "auto", "sequence" [T, n, ...] or "frame" [n, ...].
+        answer: of a model that returns a dict or a tuple, the key or the number of its answer; None
+            for the first element of a tuple.
         decay: "approximate" or "by-step": of membranes, where it is no 1/m.
         neuron: tau, v_threshold, v_reset, decay_input, compare of a recognised network's neurons.
         weights: "plain", "ema" or a key: which of a checkpoint's sets of weights.
@@ -128,6 +131,7 @@ def compile(
             if convention is None
             else choice("convention", convention, allowed["convention"]),
             dt=None if dt is None else real("dt", dt),
+            answer=_answer(answer),
         )
         check_options(options)
         calibration = None if calibrate is None else images_of(calibrate, "calibrate")
@@ -144,6 +148,13 @@ def _bits(weight_bits: object) -> int | None:
     if isinstance(weight_bits, str) and weight_bits == FEWEST:
         return None
     return whole("weight_bits", weight_bits, f"give an int, or {FEWEST!r}")
+
+
+def _answer(answer: object) -> str | None:
+    """A key, or a number of an element."""
+    if answer is None or isinstance(answer, str):
+        return answer
+    return str(whole("answer", answer, "give the key of a dict, or the number of an element"))
 
 
 def _agreement(weight_bits: object, agreement: object) -> float | None:
@@ -168,7 +179,7 @@ def _compiled(
         path = path_of("model", model) if factory is None else weights
         told = texts_of(arguments)
         return compile_checkpoint(path, options, given, model=factory, model_arguments=told)
-    source = read_model(ModelSpec(module=model))
+    source = read_model(ModelSpec(module=model, answer=options.answer))
     for name, value in (
         ("checkpoint", weights),
         ("arguments", mapping("arguments", arguments)),

@@ -115,6 +115,7 @@ def _named(
         options.weights,
         options.convention,
         options.dt,
+        options.answer,
     )
 
 

@@ -60,6 +60,7 @@ class CompileOptions:
         dt: seconds of one time step of a .nir file; None where the convention or the file says it.
         activation_bits: (pattern, bits) for the activations of real numbers whose names fit, the
             last one deciding; they become counts. None of them may be left.
+        answer: of a module that returns a dict or a tuple, the key or the number of its answer.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -79,6 +80,7 @@ class CompileOptions:
     convention: str | None = None
     dt: float | None = None
     activation_bits: tuple[tuple[str, int], ...] = ()
+    answer: str | None = None
 
     @property
     def given_bits(self) -> list[int]:

@@ -53,6 +53,7 @@ def load_source(
     weights: str | None = None,
     convention: str | None = None,
     dt: float | None = None,
+    answer: str | None = None,
 ) -> Source:
     """Reads a model by name.
 
@@ -64,11 +65,14 @@ def load_source(
         weights: which of the checkpoint's sets of weights, see `load_checkpoint`.
         convention: how a .nir file is run, by name.
         dt: seconds of one of its time steps.
+        answer: which part of what a module returns is its answer.
 
     Raises:
         SnnccError: SNN050 without torch, SNN001 to SNN034 for what is wrong with the file, the
             factory or the options.
     """
     return read_model(
-        ModelSpec(path, model, arguments, neuron, weights, convention=convention, dt=dt)
+        ModelSpec(
+            path, model, arguments, neuron, weights, convention=convention, dt=dt, answer=answer
+        )
     )

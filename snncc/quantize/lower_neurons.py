@@ -88,7 +88,7 @@ def lower_neuron(lowering: "Lowering", node: Node, op: Neuron, source: str) -> s
 def _given(lowering: "Lowering", node: Node, name: str, made: "_Made", grid: Grid) -> str:
     """What a neuron that never fires gives, in the unit that its readers count it in."""
     bits = lowering.fraction[made.source] + grid.fraction + made.given_shift(grid)
-    step = lowering.units.unit[node.inputs[0]] * made.neuron.formed * Named.scalar(2.0**-bits)
+    step = lowering.units.unit[node.inputs[0]] * made.neuron.unit_given * Named.scalar(2.0**-bits)
     readers = lowering.rewriter.old.readers.get(node.name, ())
     lowering.fraction[name] = 0
     if all(isinstance(reader.op, Readout) for reader in readers):

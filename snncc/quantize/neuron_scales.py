@@ -24,9 +24,10 @@ class RealNeuron:
 
     Attributes:
         form: what is compared, in units of `formed`.
-        membranes: what is given of them, likewise; None where nothing is.
+        membranes: what is given of them, in units of `unit_read`; None where nothing is.
         even: whether ties go to even counts.
-        formed: how large one of these is, in units of the current.
+        formed: how large one of what is compared is, in units of the current.
+        unit_read: likewise one of what is read of membranes.
     """
 
     leak: tuple[Named, ...]
@@ -48,6 +49,7 @@ class RealNeuron:
     membranes: tuple[Named, ...] | None = None
     even: bool = False
     formed: Named = ONE
+    unit_read: Named = ONE
 
     @classmethod
     def read(cls, rewriter: Rewriter, op: Neuron) -> "RealNeuron":
@@ -74,6 +76,11 @@ class RealNeuron:
         )
 
     @property
+    def unit_given(self) -> Named:
+        """How large one of what is given as a current is, in units of the current that is read."""
+        return self.formed if self.threshold is None else self.unit_read
+
+    @property
     def given(self) -> tuple[Named, ...] | None:
         """What is given as a current, in place of spikes."""
         return self.form if self.threshold is None else self.membranes
@@ -96,8 +103,8 @@ class RealNeuron:
         formed = next((_size(each) for each in form if not each.is_zero()), ONE)
         if self.given is not None:
             formed = Named.scalar(float(formed.array.max()))
-        given = self.membranes or ()
-        given = tuple(v * size / formed for v, size in zip(given, sizes, strict=False))
+        read = [v * size for v, size in zip(self.membranes or (), sizes, strict=False)]
+        unit_read = Named.scalar(max((float(np.abs(v.array).max()) for v in read), default=1.0))
         return RealNeuron(
             self.leak,
             tuple(gain / size for gain, size in zip(self.gain, sizes, strict=True)),
@@ -113,7 +120,8 @@ class RealNeuron:
             levels(self.high),
             tuple(value / formed for value in form),
             *(p and p / (unit * formed) for p in (self.threshold, self.step, self.below)),
-            membranes=given or None,
+            membranes=tuple(value / unit_read for value in read) or None,
+            unit_read=unit_read,
             even=self.even,
             formed=formed,
         )

@@ -90,7 +90,6 @@ REFUSED: tuple[tuple[Body, str, str], ...] = (
     (nets.cut_late, "SNN120", "from step 3 on only"),
     (nets.odd_steps, "SNN120", "weights or constants of its own for every step"),
     (nets.every_second, "SNN120", "steps of a loop over time differ"),
-    (nets.membrane_read, "SNN121", "its membrane is read behind the loop"),
     (nets.squared, "SNN121", "two values that depend on the input are multiplied"),
     (nets.start_of_the_input, "SNN121", "starts from a value that depends on the input"),
     (nets.twice_at_first, "SNN121", "starts from a value that depends on the input"),

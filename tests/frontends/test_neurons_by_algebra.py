@@ -135,10 +135,7 @@ def test_the_integers_answer_as_the_model_does(body: Body) -> None:
     with in_double(), torch.no_grad():
         wanted = net(torch.from_numpy(images.astype(np.float64))[None].repeat(STEPS, 1, 1))
     wanted = wanted[0] if isinstance(wanted, tuple) else wanted
-    # A membrane of what fires is the sum of two readouts, on the coarser of their grids.
-    apart = body.__name__.startswith("read_")
-    bound = 4e-3 if apart else 1e-9
-    np.testing.assert_allclose(slow.logits, wanted.numpy().mean(0), rtol=0, atol=bound)
+    np.testing.assert_allclose(slow.logits, wanted.numpy().mean(0), rtol=0, atol=1e-9)
 
 
 def test_constants_may_differ_from_neuron_to_neuron() -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from loop_networks import CLASSES, Looped
+from loop_networks import CLASSES, FEATURES, STEPS, Looped
 from looped_answers import compiled_equal, findings_of
 
+from snncc.diagnostics import SnnccError
+from snncc.frontends.torch_recorder import trace_model
 from snncc.ir.dialects.traced import Total
 
 Values = list[torch.Tensor]
@@ -106,3 +108,34 @@ def test_what_takes_no_window_of_steps_is_refused() -> None:
         assert findings_of(body)
     with pytest.raises(Exception, match="SNN031"):
         compiled_equal(two)
+
+
+class Parts(torch.nn.Module):
+    """It returns what is read as its answer beside something else, by name or by number."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.net = Looped(lambda net, x: torch.stack(membranes(net, x)))
+
+    def forward(self, x: torch.Tensor) -> Any:
+        levels = self.net(x)
+        most, mean = levels.amax(0), levels.mean(0)
+        return {"most": most, "mem": mean} if self.kind == "dict" else (most, mean)
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("dict", "mem"), ("tuple", "1")])
+def test_a_part_of_what_a_model_returns_is_chosen(kind: str, answer: str) -> None:
+    whole = Looped(lambda net, x: torch.stack(membranes(net, x)).mean(0))
+    wanted = trace_model(whole, (FEATURES,), STEPS)
+    trace = trace_model(Parts(kind), (FEATURES,), STEPS, answer=answer)
+    assert trace.findings == wanted.findings == ()
+    assert [node.op.mnemonic for node in trace.graph.nodes] == [
+        node.op.mnemonic for node in wanted.graph.nodes
+    ]
+    with pytest.raises(SnnccError, match="returns no such part"):
+        trace_model(Parts(kind), (FEATURES,), STEPS, answer="logits")
+    if kind == "dict":
+        with pytest.raises(SnnccError) as caught:
+            trace_model(Parts(kind), (FEATURES,), STEPS)
+        assert "a dict of most, mem" in str(caught.value)

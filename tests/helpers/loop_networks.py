@@ -191,9 +191,26 @@ def reset_to_a_number(self: Looped, x: torch.Tensor) -> Any:
     return torch.stack(out)
 
 
+def membrane_read(self: Looped, x: torch.Tensor) -> Any:
+    membrane, out = zeros(x), []
+    for frame in x:
+        membrane = 0.5 * membrane + self.first(frame)
+        membrane = membrane * (1 - Fire.apply(membrane))
+        out.append(membrane)
+    return torch.stack(out)
+
+
 FRAMES = (summed, first_apart, generated, stacked_frames, length_in_code, current_once)
 SEQUENCES = (over_frames, by_number, while_loop)
-NEURONS = (stbp, chosen, subtracted, reset_of_the_last_step, in_place, reset_to_a_number)
+NEURONS = (
+    stbp,
+    chosen,
+    subtracted,
+    reset_of_the_last_step,
+    in_place,
+    reset_to_a_number,
+    membrane_read,
+)
 
 
 # What is refused.
@@ -255,15 +272,6 @@ def delayed(self: Looped, x: torch.Tensor) -> Any:
     for frame in x:
         line.append(self.first(frame))
         out.append(self.net[1](line.popleft()))
-    return torch.stack(out)
-
-
-def membrane_read(self: Looped, x: torch.Tensor) -> Any:
-    membrane, out = zeros(x), []
-    for frame in x:
-        membrane = 0.5 * membrane + self.first(frame)
-        membrane = membrane * (1 - Fire.apply(membrane))
-        out.append(membrane)
     return torch.stack(out)
 
 

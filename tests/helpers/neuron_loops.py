@@ -195,14 +195,32 @@ def read_behind_a_synapse(
     return v, i, v
 
 
+def twice_compared(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = 0.5 * v + x
+    up, down = fire(v), fire(-v)
+    return up - down, v - 3.0 * up + 3.0 * down
+
+
+def read_after_zero(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = 0.5 * v + x
+    spike = fire(v)
+    return v, v * (1 - spike)
+
+
+def held_within(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = torch.clamp(0.5 * v + x, -4.0, 4.0)
+    spike = fire(v)
+    return spike, v * (1 - spike)
+
+
 NEURONS: tuple[tuple[Step, int], ...] = (
     *((step, 1) for step in (late_subtract, late_all, no_reset, own_amount)),
-    *((step, 1) for step in (partly_kept, held_above, rectified)),
+    *((step, 1) for step in (partly_kept, held_above, rectified, held_within)),
     *((step, 2) for step in (synapse, synapse_lost, jump_first, old_synapse, adaptive)),
     (two_synapses, 3),
 )
 READOUTS: tuple[tuple[Step, int], ...] = (
-    *((membrane, 1), (membrane_of_a_synapse, 2)),
+    *((membrane, 1), (membrane_of_a_synapse, 2), (read_after_zero, 1), (twice_compared, 1)),
     *((read_while_firing, 1), (read_behind_the_reset, 1), (read_behind_a_synapse, 2)),
 )
 LIFS: tuple[Step, ...] = (late_zero, zero_at_once)
@@ -307,18 +325,6 @@ def counted(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return count, v - 3.0 * count
 
 
-def twice_compared(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    v = 0.5 * v + x
-    up, down = fire(v), fire(-v)
-    return up - down, v - 3.0 * up + 3.0 * down
-
-
-def read_after_zero(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    v = 0.5 * v + x
-    spike = fire(v)
-    return v, v * (1 - spike)
-
-
 def subtracted_at_once(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The reset that is worked out anew may find a membrane that is still above the threshold."""
     reset = fire(v)
@@ -327,19 +333,10 @@ def subtracted_at_once(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, 
     return spike, v - (spike - reset) * 3.0
 
 
-def held_within(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    v = torch.clamp(0.5 * v + x, -4.0, 4.0)
-    spike = fire(v)
-    return spike, v * (1 - spike)
-
-
 NO_FORM: tuple[tuple[Step, str], ...] = (
     (squared, "a state with itself"),
     (exponential, "exp in it is no part of a neuron"),
-    (counted, "counts its spikes"),
-    (twice_compared, "it compares 2 times"),
-    (read_after_zero, "its membrane is read behind the loop"),
+    (counted, "a value is rounded in it that may be below 0"),
     (subtracted_at_once, "it compares 2 times"),
-    (held_within, "held below a number in it, or within two"),
 )
 __all__ = ["HIDDEN", "LIFS", "NEURONS", "NO_FORM", "READOUTS", "Called", "Channels", "spikes"]

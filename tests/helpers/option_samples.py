@@ -90,6 +90,7 @@ SAMPLES = {
         "gain": "--gain unshared",
         "encoding": "--encoding host",
         "layout": "--layout frame",
+        "answer": "--answer 0",
         "decay": "--decay by-step",
         "neuron": "--neuron tau=1.5",
         "convention": "--convention spikingjelly",
@@ -108,6 +109,7 @@ SAMPLES = {
         "normalize": "--normalize 0.3,0.35",
         "steps": "--steps 3",
         "layout": "--layout frame",
+        "answer": "--answer 0",
         "convention": "--convention spikingjelly",
         "dt": "--dt 0.5",
         "data": "--run d.npz:x",
@@ -203,7 +205,9 @@ SAMPLES = {
     },
     "explain": {"as_json": "--json"},
 }
-OF_MODELS = {"model_arguments", "weights", "input_shape", "normalize", "steps", "layout"}
+OF_MODELS = {
+    *("model_arguments", "weights", "input_shape", "normalize", "steps", "layout", "answer"),
+}
 OF_NIR = {"convention", "dt"}
 OF_PROGRAMS = {"data", "kernels", "widths", "certificate", "limit"}
 OF_RUNS = {
@@ -213,15 +217,23 @@ OF_RUNS = {
 ON_LAVA = {"lava_python", "timeout"}
 OF_TAILS = {"overlap", "incomplete"}
 VAIN = {
-    ("compile", "checkpoint"): {"model_arguments", "agreement", "labels", *OF_NIR},
-    ("compile", "images"): {"model_arguments", "agreement", *OF_NIR},
-    ("compile", "factory"): {"neuron", "agreement", "labels", "weights", *OF_NIR},
-    ("compile", "nir"): {"model_arguments", "agreement", "labels", "neuron", "weights", "layout"},
+    ("compile", "checkpoint"): {"answer", "model_arguments", "agreement", "labels", *OF_NIR},
+    ("compile", "images"): {"answer", "model_arguments", "agreement", *OF_NIR},
+    ("compile", "factory"): {"answer", "neuron", "agreement", "labels", "weights", *OF_NIR},
+    ("compile", "nir"): {
+        "answer",
+        "model_arguments",
+        "agreement",
+        "labels",
+        "neuron",
+        "weights",
+        "layout",
+    },
     ("verify", "program"): {*OF_MODELS, "limit", *OF_NIR},
-    ("verify", "checkpoint"): {*OF_PROGRAMS, "model_arguments", "explain", *OF_NIR},
-    ("verify", "model"): {*OF_PROGRAMS, "explain", *OF_NIR},
-    ("verify", "told"): {*OF_PROGRAMS, "model_arguments", *OF_NIR},
-    ("verify", "nir"): {*OF_PROGRAMS, "model_arguments", "weights", "layout", "explain"},
+    ("verify", "checkpoint"): {"answer", *OF_PROGRAMS, "model_arguments", "explain", *OF_NIR},
+    ("verify", "model"): {"answer", *OF_PROGRAMS, "explain", *OF_NIR},
+    ("verify", "told"): {"answer", *OF_PROGRAMS, "model_arguments", *OF_NIR},
+    ("verify", "nir"): {"answer", *OF_PROGRAMS, "model_arguments", "weights", "layout", "explain"},
     ("verify", "run"): {*OF_MODELS, *OF_NIR},
     ("verify", "json"): {*OF_MODELS, "limit", "explain", *OF_NIR},
     ("verify", "check"): {

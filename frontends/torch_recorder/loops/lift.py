@@ -33,7 +33,6 @@ from snncc.frontends.torch_recorder.loops.neuron_ops import built
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population
 from snncc.frontends.torch_recorder.loops.roll import Rolled
 from snncc.frontends.torch_recorder.loops.state_edges import Unit, units_of
-from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NEURON, Const, Entry, NotRolled, token_of
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
@@ -339,27 +338,12 @@ class Lift(Recorder):
         name = self._note(self._stem(stem), (current,), dims, build, call)
         self.temporal.add(name)
         given = Value(name, dims)
-        if not population.membranes:
+        if population.gives_bits:
             self._bits.spikes.add(name)
-            self._fired = given
-        if population.taken is not None:
-            spikes = self._scaled(self._fired, population.amount, None)
-            given = self._with_taken(given, population.taken, spikes, call)
         if population.offset:
             given = self._scaled(given, None, population.offset)
         for place in gives:
             self._found[place, 0] = given
-
-    def _with_taken(
-        self, charged: Value, taken: States | Varied, spikes: Value, call: str
-    ) -> Value:
-        """A membrane with what the spikes of its neurons took from it."""
-        stem, build = built(taken, charged.dims)
-        read = self._note(self._stem(stem), (spikes,), charged.dims, build, call)
-        parts = (charged, Value(read, charged.dims))
-        name = self._note(self._stem("add"), parts, charged.dims, lambda _n: ops.Add(), call)
-        self.temporal.update((read, name))
-        return Value(name, charged.dims)
 
     def _current(self, form: Form, gain: float, shape: tuple[int, ...]) -> Value:
         value = self._value(form)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.axis_solver import Dim
 from snncc.frontends.torch_recorder.loops.neuron_variants import joined
-from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
+from snncc.frontends.torch_recorder.loops.states import States, Varied
 from snncc.frontends.torch_recorder.steps import Build, Naming
 from snncc.ir import Op, Param
 from snncc.ir.dialects import traced as ops
@@ -24,6 +24,6 @@ def built(op: ops.Lif | States | Varied, dims: tuple[Dim, ...]) -> tuple[str, Bu
             return n.param(what, torch.from_numpy(values), *(dims[i] for i in kept))
 
         one = joined(op, store) if isinstance(op, Varied) else op
-        return neuron(n.builder, n.stem, one.states, one.form, one.fire)
+        return neuron(n.builder, n.stem, one.states, one.form, one.fire, read=one.read)
 
     return "neuron", build

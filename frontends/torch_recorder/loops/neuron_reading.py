@@ -1,7 +1,7 @@
 """The fields of a `Lif`, read off the polynomials of a cycle; else those of a general neuron."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from snncc.frontends.torch_recorder.loops.bounded_values import Comparison
 from snncc.frontends.torch_recorder.loops.forms import Form
@@ -16,7 +16,8 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
     number,
     of,
 )
-from snncc.frontends.torch_recorder.loops.state_reading import Read, States, Varied, neurons_of
+from snncc.frontends.torch_recorder.loops.state_reading import neurons_of
+from snncc.frontends.torch_recorder.loops.states import Read, States, Varied
 from snncc.frontends.torch_recorder.loops.tape import NotRolled
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.ir.dialects.traced import Lif
@@ -32,7 +33,6 @@ class Population:
         bias: what is added to that in every step.
         spikes: the calls that give their spikes.
         membranes: the calls that give their membranes, where they never fire.
-        taken, amount: what reads the spikes of the neurons before and is added, see `Read`.
         offset: what is added to what they give.
     """
 
@@ -42,8 +42,12 @@ class Population:
     spikes: frozenset[Place]
     membranes: frozenset[Place] = frozenset()
     offset: float = 0.0
-    taken: States | Varied | None = None
-    amount: float = 1.0
+
+    @property
+    def gives_bits(self) -> bool:
+        """Whether what they give is 0 or 1."""
+        op = self.op.kinds[0] if isinstance(self.op, Varied) else self.op
+        return isinstance(op, Lif) or op.gives_bits
 
 
 def populations_of(
@@ -85,10 +89,9 @@ def _plain(cycle: Cycle, tidy: Tidied, outputs: Collection[Place]) -> Population
 
 def _general(read: Read) -> Population:
     spikes, membranes = read.gives, frozenset[Place]()
-    if read.op.fire is None:
+    if read.op.gives_current:
         spikes, membranes = membranes, spikes
-    found = Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
-    return replace(found, taken=read.taken, amount=read.amount)
+    return Population(read.op, read.currents, 0.0, spikes, membranes, read.offset)
 
 
 class _Reading:

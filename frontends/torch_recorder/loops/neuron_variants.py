@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.frontends.torch_recorder.loops.forms import Form, leaves
-from snncc.frontends.torch_recorder.loops.membranes_of_firing import of_amount
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_reading import Population, populations_of
 from snncc.frontends.torch_recorder.loops.roll import Rolled
-from snncc.frontends.torch_recorder.loops.state_reading import States, Varied
+from snncc.frontends.torch_recorder.loops.states import States, Varied
 from snncc.frontends.torch_recorder.loops.tape import Const
 from snncc.frontends.torch_recorder.loops.timing import Place
 from snncc.ir.dialects.neurons import Number, State
@@ -95,14 +94,7 @@ def _as_one(cycle: Cycle, kinds: Sequence[Population], which: NDArray[np.intp]) 
     )
     if not alike or len(ops) < len(kinds) or len({_shape_of(op) for op in ops}) > 1:
         raise cycle.refused(_UNLIKE)
-    amount = max(kind.amount for kind in kinds)
-    taken = [
-        States(*of_amount(k.taken.states, k.taken.form, amount / k.amount), None)
-        for k in kinds
-        if isinstance(k.taken, States)
-    ]
-    both = Varied(tuple(taken), which) if taken else None
-    return replace(first, op=Varied(tuple(ops), which), taken=both, amount=amount)
+    return replace(first, op=Varied(tuple(ops), which))
 
 
 def _shape_of(op: States) -> tuple[object, ...]:
@@ -150,4 +142,7 @@ def joined(varied: Varied, store: Callable[[str, NDArray[np.float64]], Number]) 
         }
         fire = replace(first.fire, **levels)
     form = table("form", [kind.form for kind in varied.kinds])
-    return States(tuple(states), form, fire)
+    read = None
+    if first.read is not None:
+        read = table("read", [kind.read or {} for kind in varied.kinds])
+    return States(tuple(states), form, fire, read)

@@ -8,13 +8,8 @@ are columns of one table, and the fields are the coefficients by which the ones 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from snncc.frontends.torch_recorder.loops.forms import Form
 from snncc.frontends.torch_recorder.loops.late_bits import Tidied
 from snncc.frontends.torch_recorder.loops.linear_fits import fit, snapped
-from snncc.frontends.torch_recorder.loops.membranes_of_firing import parts_of, takes_amounts_only
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.neuron_starts import check_first_step, start_of
 from snncc.frontends.torch_recorder.loops.polynomials import (
@@ -28,67 +23,15 @@ from snncc.frontends.torch_recorder.loops.polynomials import (
 )
 from snncc.frontends.torch_recorder.loops.spikes import Spikes
 from snncc.frontends.torch_recorder.loops.state_order import Charged, Ordered, in_order
+from snncc.frontends.torch_recorder.loops.states import Read, States
 from snncc.frontends.torch_recorder.loops.timing import Place
-from snncc.ir.dialects.neurons import Fire, Number, State
+from snncc.ir.dialects.neurons import MOST_STATES, Fire, Number, State
 
 _COMPARED = Variable("state", "what is compared")
-_MEMBRANE_OF_FIRING = (
-    "its membrane is read behind the loop, or by another layer: that of neurons that fire has a "
-    "form where a spike takes an amount from it, not where it is reset to a number or clamped"
-)
 _ROUNDED = "a value is rounded in it that may be below 0, or is no count of spikes"
 _SEVERAL = "several spikes of a step do something else to it than taking the same amount each"
 _SIGNED = "a spike below 0 does something else to it than the opposite of one above 0"
 _SPIKE_BEFORE = "what is read of it is its spike of the step before: a delay"
-
-
-@dataclass(frozen=True)
-class States:
-    """What a general neuron is, before it is an op.
-
-    Attributes:
-        states: in the order in which a step computes them.
-        form: what is compared or given, by number of the state.
-        fire: None where it never fires.
-    """
-
-    states: tuple[State, ...]
-    form: Mapping[int, Number]
-    fire: Fire | None
-
-
-@dataclass(frozen=True, eq=False)
-class Varied:
-    """Neurons of several kinds.
-
-    Attributes:
-        kinds: what each is; they differ in numbers only.
-        which: the kind of each neuron, over the last dimensions of a step's tensor.
-    """
-
-    kinds: tuple[States, ...]
-    which: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Read:
-    """A general neuron with what it reads.
-
-    Attributes:
-        op: what it is.
-        currents: by form, with a gain each.
-        offset: what is added to what it gives.
-        gives: the calls that give that.
-        taken: for the membrane of neurons that fire: the readout of their spikes that is added.
-        amount: what a spike is there.
-    """
-
-    op: States
-    currents: Mapping[Form, float]
-    offset: float
-    gives: frozenset[Place]
-    taken: States | None = None
-    amount: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -275,28 +218,30 @@ class _Neurons:
     def _membrane(
         self, firing: Read, place: Place, bit: Variable, at: Mapping[Variable, int]
     ) -> Read:
-        """The membrane of neurons that fire."""
+        """A membrane of neurons that fire: of states after and before the reset, and the spike."""
         self.cycle.last = self.cycle.loop.body[place]
-        value = self.tidy.values[place]
+        value, values = self.tidy.values[place], self.tidy.values
         if value == of(Variable("late", bit.what)):
             raise self.cycle.refused(_SPIKE_BEFORE)
-        if not takes_amounts_only(firing.op.states):
-            raise self.cycle.refused(_MEMBRANE_OF_FIRING)
-        spike = frozenset((bit,))
-        states = [*self.charged.values()]
-        found = fit(value, [c.seen for c in states], lambda m: m in (ONE, spike))
+        after = [values[state.what] for state in self.states]
+        before = [self.charged[state].seen for state in self.states]
+        found = fit(value, [*after, *before, self.spikes.given], _is_number)
         if found is None or not found.coefficients:
             raise self.cycle.refused("what is read of it is neither its spike nor its membrane")
-        form = {at[states[i].variable]: factor for i, factor in found.coefficients.items()}
-        parts = parts_of(firing.op.states, form, found.rest.terms.get(spike, 0.0))
-        return Read(
-            States(parts.charged, dict(parts.form), None),
-            firing.currents,
-            found.rest.terms.get(ONE, 0.0),
-            frozenset((place,)),
-            States(parts.taken, dict(parts.taken_form), None),
-            parts.amount,
-        )
+        read, states = dict[int, Number](), [*firing.op.states]
+        for column, factor in found.coefficients.items():
+            kind, number_of = divmod(column, len(self.states))
+            if kind == 0:
+                read[at[self.states[number_of]]] = factor
+                continue
+            read[len(states)] = factor  # a state that keeps nothing: the level, or the spike
+            level = State(leak=0.0, reads={at[self.states[number_of]]: 1.0}) if kind == 1 else None
+            states.append(level or State(leak=0.0, amount=-1.0))
+        if len(states) > MOST_STATES:
+            raise self.cycle.refused(f"it has more than {MOST_STATES} states")
+        op = replace(firing.op, states=tuple(states), read=read)
+        offset = found.rest.terms.get(ONE, 0.0)
+        return Read(op, firing.currents, offset, frozenset((place,)))
 
     def _readout(self, place: Place, starts: Mapping[Variable, float]) -> Read:
         self.cycle.last = self.cycle.loop.body[place]

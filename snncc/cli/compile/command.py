@@ -157,6 +157,11 @@ RULES = (
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
 )
 @click.option(
+    "--answer",
+    metavar="KEY",
+    help="Key, or number from 0 on, of the answer, where the model returns a dict or a tuple.",
+)
+@click.option(
     "--decay",
     type=click.Choice(["approximate", "by-step"]),
     default="approximate",
@@ -200,6 +205,7 @@ def command(
     gain: str | None,
     encoding: str,
     layout: str,
+    answer: str | None,
     decay: str,
     neuron: dict[str, str],
     convention: str | None,
@@ -246,6 +252,7 @@ def command(
         convention,
         dt,
         activation_bits,
+        answer,
     )
     check_options(options)
     there = calibrate is not None or evaluate is not None

@@ -33,7 +33,9 @@ def judges_model(given: Given) -> bool:
     )
 
 
-OF_MODELS = ("model_arguments", "weights", "input_shape", "normalize", "steps", "layout")
+OF_MODELS = (
+    *("model_arguments", "weights", "input_shape", "normalize", "steps", "layout", "answer"),
+)
 OF_PROGRAMS = ("data", "kernels", "widths", "certificate")
 RULES = (
     Rule(
@@ -93,6 +95,11 @@ RULES = (
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
 )
 @click.option(
+    "--answer",
+    metavar="KEY",
+    help="Key, or number from 0 on, of the answer, where the model returns a dict or a tuple.",
+)
+@click.option(
     "--convention",
     type=Registered(lambda: CONVENTIONS, checked=False),
     help="How a .nir or .net file is run: the framework that wrote it.",
@@ -143,6 +150,7 @@ def command(
     normalize: Any,
     steps: int | None,
     layout: str,
+    answer: str | None,
     convention: str | None,
     dt: float | None,
     data: str | None,
@@ -190,6 +198,7 @@ def command(
             weights=weights,
             convention=convention,
             dt=dt,
+            answer=answer,
         )
         subject, verdict, findings = _judge_model(program, model, model_arguments, options)
     else:
