@@ -61,7 +61,7 @@ def gain(at: At, op: Gain) -> None:
     bounds, half = bounds_of(at.node.type), (1 << op.shift) >> 1
 
     def term() -> Term:
-        product = times(at.draft, *at.sources, at.draft.constant(op.mantissa))
+        product = times(at.draft, *at.sources, at.draft.factor(op.mantissa))
         ctype = wider(product.ctype, working(*(end + half for end in product.bounds)))
 
         def write(indices: Indices) -> str:

@@ -1,7 +1,7 @@
 """A C source under construction for one program: its code, its tables, its memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class Draft:
         terms: of inlined nodes, what writes them.
         tables: constants, by what they are made of.
         scalars: names of constants that the compiler must not know, by number.
+        pointers: to tables of such constants, by the table, with the type of its elements.
         buffers: in RAM.
         running: indices that last from step to step, with what each step adds to them.
         rings: likewise, with how many elements they run through.
@@ -65,6 +66,7 @@ class Draft:
         self.terms: dict[str, Callable[[], Term]] = {}
         self.tables: dict[object, Table] = {}
         self.scalars: dict[int, str] = {}
+        self.pointers: dict[str, tuple[str, str]] = {}
         self.buffers: list[Buffer] = []
         self.running: dict[str, int] = {}
         self.rings: dict[str, tuple[int, int]] = {}
@@ -157,6 +159,21 @@ class Draft:
             stride *= size
         offset = self.at_step(strides.pop(TIME)) if TIME in strides else ""
         return array_term(Leaf(name, strides, offset), (low, high))
+
+    def factor(self, param: Param | None, usual: int = 0, lead: Sequence[int] = ()) -> Term:
+        """A constant that something is multiplied by, where it stands now.
+
+        Its table is read through a pointer that the compiler cannot know: where it unrolls a loop
+        to the end, it knows the elements of a table as well as single numbers.
+        """
+        found = self.constant(param, usual, lead=lead)
+        if not found.leaves:
+            return found
+        (leaf,) = found.leaves
+        ctype = next(table.ctype for table in self.tables.values() if table.name == leaf.base)
+        self.pointers[leaf.base] = f"p{leaf.base[1:]}", ctype
+        pointer = self.w.let(f"{ctype} *", self.pointers[leaf.base][0], "q")
+        return array_term(replace(leaf, base=pointer), found.bounds)
 
     def at_step(self, stride: int) -> str:
         """An index that goes on by so many elements at every step."""

@@ -7,10 +7,8 @@ x86, Arm or RISC-V, and where a processor has no multiplier what the object call
 
 import re
 
-_INSTRUCTION = re.compile(
-    r"^\s*[0-9a-f]+:\s+(?:(?:[0-9a-f]{2}\s)+\s*|[0-9a-f]{4,8}\s+)?"
-    r"([a-z][\w.]*)"
-)
+_INSTRUCTION = re.compile(r"\s*[0-9a-f]+:\s+(?:[0-9a-f]{2,8} +)+\t([a-z][\w.]*?)(?:\.[nw])?(?!\S)")
+"""An address, the bytes, and after a tab the name."""
 _PRODUCTS = (
     r"i?mul[a-z]*|i?div[a-z]*|rem[uw]*",  # x86, RISC-V, Arm
     r"v?p(?:mul|madd|dp|clmul)\w*",  # x86, several at a time

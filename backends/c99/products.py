@@ -16,7 +16,7 @@ def times(draft: Draft, x: Term, factor: Term) -> Term:
     Args:
         draft: a factor that is one number is put into a variable where it stands now.
         x: the value.
-        factor: of `Draft.constant`.
+        factor: of `Draft.factor`, or one number.
     """
     ends = [a * b for a in x.bounds for b in factor.bounds]
     bounds = min(ends), max(ends)

@@ -65,7 +65,8 @@ class Source:
         code = "\n".join(
             line for w in (draft.once, draft.each, draft.start, draft.end) for line in w.lines
         )
-        used = set(re.findall(r"\b[ks]\d+\b", code))
+        used = set(re.findall(r"\b[ksp]\d+\b", code))
+        used |= {table for table, (name, _) in draft.pointers.items() if name in used}
         self.tables = [table for table in draft.tables.values() if table.name in used]
         self.scalars = {number: name for number, name in draft.scalars.items() if name in used}
 
@@ -125,6 +126,11 @@ void net_run(const net_input *frames, net_output *answer);
         tables = [table.text() for table in self.tables]
         scalars = [
             f"static const volatile {working(n)} {name} = {n};" for n, name in self.scalars.items()
+        ]
+        scalars += [
+            f"static const {ctype} *const volatile {name} = {table};"
+            for table, (name, ctype) in draft.pointers.items()
+            if table in {each.name for each in self.tables}
         ]
         indices = [f"static {INDEX} {name};" for name in (*draft.running, *draft.rings)]
         onward = [f"    {name} += {step};" for name, step in draft.running.items()]

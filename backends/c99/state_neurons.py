@@ -39,7 +39,7 @@ class _Terms:
         """Numbers of products of values with constants, without those that are 0 everywhere."""
         found: list[int] = []
         for value, param, lead, usual in pairs:
-            factor = self.at.draft.constant(param, usual, lead=lead if param else ())
+            factor = self.at.draft.factor(param, usual, lead if param else ())
             if factor.literal != 0:
                 found.append(self.put(times(self.at.draft, value, factor)))
         return found

@@ -65,7 +65,8 @@ def command(
 ) -> None:
     """Show what a program consists of: populations, widths, memory, what became of every BatchNorm.
 
-    The memory is the simulator's at its peak, with the program and without Python itself.
+    The memory is the simulator's at its peak, with the program and without Python itself; what
+    `export --to c` takes of a small machine is told beside it.
     """
     from snncc.artifact import computation_digest, load_program, program_digest
     from snncc.ir.dot import dot_text
@@ -106,6 +107,7 @@ def command(
         "neurons": sum(int(p["neurons"]) for p in populations),
         "constants": constants,
         "memory": _memory(graph, batch, threads),
+        "c": _in_c(graph),
         "host_units": host_units(graph),
         "populations": populations,
         "provenance": dict(loaded.provenance),
@@ -137,6 +139,7 @@ def _print(record: dict[str, Any]) -> None:
             ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
             ("memory", _of_memory(record["memory"])),
+            ("C", _of_c(record["c"])),
             *_of_host(record["host_units"]),
         ]
     )
@@ -215,6 +218,24 @@ def _of_memory(found: dict[str, Any]) -> str | tuple[str, ...]:
         f"a further thread {megabytes(found['further_thread'])}, a further image "
         f"{megabytes(found['answer'])}, recorded {megabytes(found['recorded_image'])} more",
     )
+
+
+def _in_c(graph: Any) -> dict[str, Any]:
+    """Bytes of the program in C, without its code and stack; or why there is no C of it."""
+    from snncc.backends.c99.source import Source
+
+    try:
+        source = Source(graph)
+    except SnnccError as error:
+        return {"unknown": error.findings[0].why}
+    size = source.footprint
+    return {"form": source.form, "flash": size.flash, "ram": size.ram}
+
+
+def _of_c(found: dict[str, Any]) -> str:
+    if "unknown" in found:
+        return f"none: {found['unknown']}"
+    return f"{found['flash']:,} bytes of tables in flash beside the code, {found['ram']:,} of RAM"
 
 
 def _of_nir(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ...]]]:

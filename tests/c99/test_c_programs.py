@@ -27,8 +27,8 @@ def some(first: int, count: int) -> list[Case]:
 def test_random_programs(compiler: str, form: str) -> None:
     """Compilers are strict about the language; gcc's sanitizers look on at events."""
     checked = (compiler, form) == ("gcc", EVENTS)
-    flags = CHECKED if checked else ("-O0",)
-    assert same(some(0, 12 if checked else 8), compiler, form, *flags) > 0
+    options = CHECKED if checked else ("-O0",)
+    assert same(some(0, 12 if checked else 8), compiler, form, *options) > 0
 
 
 @needs_compiler
