@@ -12,12 +12,13 @@ from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.dialects.sums import SumAlong
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.meaning import Meaning
 
 FORM: Meaning[At, Value] = Meaning("NIR", INTEGER)
 FORM.refuses(
-    *(Gain, IntegerNeuron, Gate, Product, Take, Concat, Largest, SumAlong),
+    *(Gain, IntegerNeuron, Gate, Product, Take, Concat, Largest, SumAlong, MultiThreshold),
     why="NIR has maps, windows that add up, delays and neurons of one form alone",
     help="run the program with `snncc run`, or export it to another target",
 )
