@@ -1,7 +1,8 @@
 """A spiking state space model as a traced graph with one frame a step.
 
-A norm before a layer is a scale and an offset behind it: SSM(a r + e) = a SSM(r) + e SSM(1), where
-SSM(1) is known at every step. So the scale ends up in thresholds, and the layer holds the stream.
+A norm before a layer is an offset before it and a scale behind: SSM(a r + e) = a SSM(r + e / a). So
+the scale ends up in thresholds, and poles that are rounded still see what the norm has centred.
+Where a is next to nothing the constant e SSM(1), known at every step, stands behind the layer.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.neurons import State, neuron
 
 CHANNEL, INPUT, CLASS = "c", "f", "k"
+MOST_OFFSET = 1e6
+"""Of a norm, in units of the stream, before its layer."""
 GATE_STEPS = 8
 """Steps of the staircase that stands for a sigmoid."""
 
@@ -52,15 +55,25 @@ class _Work:
 
     def block(self, stream: str, block: Block) -> str:
         ssm, path = block.ssm, f"{block.path}.ssm"
-        parts = self.register(stream, ssm, path)
-        if ssm.poles is not None:
-            parts = [self.scaled(stream, ssm.d, f"{path}.D", path)] if ssm.d.any() else []
-            parts += [self.pole(stream, ssm, n, path) for n in range(ssm.c.shape[1])]
-        total = self.builder.add(traced.Add(), parts, (Loc(path),), path)
-        constant = block.offset * ssm.kernel(self.steps).cumsum(axis=0) / block.level
-        scale = self.param(f"{path}.scale", block.scale / block.level, (CHANNEL,))
-        offset = self.param(f"{path}.offset", constant, (TIME, CHANNEL))
         norm = (Loc(f"{block.path}.norm"),)
+        size = np.abs(block.scale)
+        centred = (size > 0.0) & (np.abs(block.offset) <= MOST_OFFSET * size)
+        before = np.where(centred, block.offset, 0.0) / np.where(centred, block.scale, 1.0)
+        source = stream
+        if before.any():
+            moved = traced.Scale(offset=self.param(f"{path}.before", before, (CHANNEL,)))
+            source = self.builder.add(moved, [stream], norm, f"{block.path}.norm")
+        parts = self.register(source, ssm, path)
+        if ssm.poles is not None:
+            parts = [self.scaled(source, ssm.d, f"{path}.D", path)] if ssm.d.any() else []
+            parts += [self.pole(source, ssm, n, path) for n in range(ssm.c.shape[1])]
+        total = self.builder.add(traced.Add(), parts, (Loc(path),), path)
+        scale = self.param(f"{path}.scale", block.scale / block.level, (CHANNEL,))
+        offset = None
+        if not centred.all():
+            rest = np.where(centred, 0.0, block.offset) / block.level
+            constant = rest * ssm.kernel(self.steps).cumsum(axis=0)
+            offset = self.param(f"{path}.offset", constant, (TIME, CHANNEL))
         current = self.builder.add(traced.Scale(scale, offset), [total], norm, f"{path}.norm")
         spikes = self.lif(current, block.decay, 1.0, f"{block.path}.neuron")
         return self.gated(stream, spikes, block)

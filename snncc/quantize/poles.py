@@ -73,7 +73,8 @@ def _nearest(poles: Complex, steps: int, places: int, terms: int) -> tuple[Ints,
     p = np.repeat(real, turn.shape[1], axis=1)
     q = np.tile(turn, (1, real.shape[1]))
     inside = p * p + q * q < 1 << 2 * places
-    apart = response_error((p + 1j * q) * 2.0**-places, poles[:, None], steps)
+    near = np.asarray(p + 1j * q, np.complex128) * 2.0**-places
+    apart = response_error(near, poles[:, None], steps)
     error = np.where(inside, apart, np.inf)
     rows, best = np.arange(len(poles)), error.argmin(axis=1)
     return p[rows, best], q[rows, best], error[rows, best]

@@ -366,12 +366,16 @@ def _accuracy(found: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 
 def _folds(fired: dict[str, int], graph: Any) -> str:
-    gains = sum(node.op.mnemonic == "gain" for node in graph.nodes)
+    from snncc.mfi.rules import digits_of
+
+    every = [graph.constants[n.op.mantissa.name] for n in graph.nodes if n.op.mnemonic == "gain"]
+    shifts = sum(int(digits_of(each).max(initial=0)) <= 1 for each in every)
     parts = [
         (fired.get("fold_batchnorm_into_weights", 0), "into weights"),
         (fired.get("fold_batchnorm_into_thresholds", 0), "into thresholds"),
         (fired.get("unshare_weights_under_gains", 0), "into unshared weights"),
-        (gains, "as shift-add gains"),
+        (shifts, "as shifts"),
+        (len(every) - shifts, "as shift-add gains"),
     ]
     return ", ".join(f"{count} {what}" for count, what in parts if count) or "none"
 
