@@ -1,6 +1,6 @@
 """Which nodes of a program have no buffer in C: they are written where they are read."""
 
-from snncc.ir import Graph, Node
+from snncc.ir import Graph, Kind, Node
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
@@ -39,11 +39,11 @@ def _can_be(graph: Graph, node: Node) -> bool:
         return False
     if not all(isinstance(r.op, READING) and _as_large(graph, r, node) for r in readers):
         return False
+    together = all(at_every_step(reader) == at_every_step(node) for reader in readers)
     if isinstance(node.op, Sum) and len(node.inputs) == 1:
-        return True
+        return together or node.type.kind is Kind.CURRENT  # counts may be of the image, which goes
     (first, *others) = readers
-    once = not others and first.inputs.count(node.name) == 1
-    return once and at_every_step(first) == at_every_step(node)
+    return together and not others and first.inputs.count(node.name) == 1
 
 
 def at_every_step(node: Node) -> bool:

@@ -270,28 +270,21 @@ def _add(at: At, rows: Rows, total: _Sum, row: str, mask: str, negative: bool) -
             w.line(f"{total.name}[{o}] {sign}= {pointer}[{o}]{masked};")
         return
     share, half, low = 8 // rows.bits, 1 << (rows.bits - 1), (1 << rows.bits) - 1
-    whole, rest = divmod(rows.outputs, share)
+    whole = -(-rows.outputs // share)
+    full, rest = divmod(rows.outputs, whole)
 
-    def weight(text: str, place: int) -> str:
-        shifted = f"{text} >> {rows.bits * place}" if place else text
-        return f"(({shifted} & {low}) ^ {half}) - {half}"
+    def each(size: int, first: str, shift: str) -> None:
+        """Weights that lie in the same bits of their bytes."""
+        with w.loop(size, {}) as o:
+            text = f"(({pointer}[{o}] >> {shift} & {low}) ^ {half}) - {half}"
+            w.line(f"{total.name}[{first} + {o}] {sign}= ({text}){masked};")
 
-    if whole:
-        first = w.fresh("o")
-        with w.loop(whole, {first: ("0", share)}) as byte:
-            value = w.let("int", f"{pointer}[{byte}]", "v")
-            for place in range(share):
-                text = weight(value, place)
-                text = f"({text}){masked}" if masked else text
-                w.line(f"{total.name}[{first} + {place}] {sign}= {_signed(text, negative)};")
-    for place in range(rest):
-        text = weight(f"{pointer}[{whole}]", place)
-        text = f"({text}){masked}" if masked else text
-        w.line(f"{total.name}[{whole * share + place}] {sign}= {_signed(text, negative)};")
-
-
-def _signed(text: str, negative: bool) -> str:
-    return f"({text})" if negative else text
+    first, shift = w.fresh("o"), w.fresh("s")
+    with w.loop(full, {first: ("0", whole), shift: ("0", rows.bits)}):
+        w.line(f"NET_HIDE({shift});")  # by other amounts side by side is a product to compilers
+        each(whole, first, shift)
+    if rest:
+        each(rest, str(full * whole), str(full * rows.bits))
 
 
 def _scattered(at: At, lines: Sequence[Loop], acc: str, out: Leaf, start: str, ctype: str) -> None:

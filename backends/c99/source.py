@@ -76,7 +76,7 @@ class Source:
         draft, answer = self.draft, self.graph[self.graph.output]
         scalars = sum(bytes_of(working(number)) for number in self.scalars)
         flash = scalars + sum(table.bytes for table in self.tables)
-        indices = 8 * (len(draft.running) + len(draft.rings)) + 4
+        indices = 8 * (len(draft.running) + len(draft.rings) + len(draft.pointers)) + 4
         total = bytes_of(answer_type(self.graph, answer)) * answer.type.neurons
         return Footprint(flash, self.arenas.bytes + total + indices)
 

@@ -133,17 +133,19 @@ def packed_bits(low: int, high: int) -> int:
 
 
 def packed(rows: Array, bits: int) -> Array:
-    """Integers of a few bits in bytes, the first in the lowest bits; every row begins a byte.
+    """Integers of a few bits in bytes; every row begins a byte.
+
+    What lies in the same bits of a row's bytes are neighbours, the first of them in the lowest.
 
     Args:
         rows: [rows, integers].
         bits: 2 or 4.
     """
     each = 8 // bits
-    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % each))).reshape(len(rows), -1, each)
-    found = np.zeros(padded.shape[:2], np.uint8)
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % each))).reshape(len(rows), each, -1)
+    found = np.zeros((len(rows), padded.shape[2]), np.uint8)
     for place in range(each):
-        digit = (padded[:, :, place] & ((1 << bits) - 1)).astype(np.uint8)
+        digit = (padded[:, place] & ((1 << bits) - 1)).astype(np.uint8)
         found |= digit << np.uint8(bits * place)
     return found
 

@@ -2,6 +2,8 @@
 
 SLOW = {
     "attention",
+    "c_object_code",
+    "c_programs",
     "certificate",
     "checkpoint_files",
     "child_process",

@@ -13,10 +13,16 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
+from c_runs import COMPILERS, needs_compiler, same
 from test_meanings import TABLES, fires, table
 
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical
+from snncc.backends import c99
+from snncc.backends.c99 import table as c_table
+from snncc.backends.c99.currents import put
+from snncc.backends.c99.draft import FORMS
+from snncc.backends.c99.terms import Indices, Term, dealt
 from snncc.backends.lava_nc import expressible, process_network, terms
 from snncc.backends.lava_nc.loihi import limits, synapses
 from snncc.backends.onnx_graph import FORM
@@ -91,6 +97,19 @@ def in_onnx(at: onnx_table.At, op: AnyOf) -> Value:
     return at.w.where(at.w.cast(one, np.bool_), one, other)
 
 
+def in_c(at: c_table.At, op: AnyOf) -> None:
+    def either() -> Term:
+        one, other = at.sources
+
+        def write(indices: Indices) -> str:
+            first, second, _ = dealt(indices, one, other)
+            return f"({one.write(first)} | {other.write(second)})"
+
+        return Term(one.ctype, (0, 1), (*one.leaves, *other.leaves), write)
+
+    put(at, either)
+
+
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(cast("dict[str, type[Op]]", INTEGER.ops), "any_of", AnyOf)
@@ -112,6 +131,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for other in (terms.TERMS, process_network.PROCESS):
             other.refuses(AnyOf, why="no process takes the OR of spikes", help="leave it out")
         FORM.of(AnyOf)(in_onnx)
+        c99.FORM.of(AnyOf)(in_c)
         yield
 
 
@@ -201,6 +221,13 @@ def test_it_is_a_node_of_onnx() -> None:
     assert np.array_equal(found.readout, wanted.readout)
     for name, membranes in wanted.membranes.items():
         assert np.array_equal(found.membranes[name], membranes)
+
+
+@pytest.mark.usefixtures("added")
+@needs_compiler
+def test_it_is_written_in_c() -> None:
+    for form in FORMS:
+        assert same([(program(), images())], COMPILERS[0], form) > 0
 
 
 @pytest.mark.usefixtures("added")
