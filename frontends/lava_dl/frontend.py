@@ -90,11 +90,11 @@ def _input_shape(net: NetFile) -> tuple[int, ...] | None:
     """What enters at one step, where the file says it."""
     first = net.layers[0]
     if first.kind == "input":
-        return tuple(int(each) for each in first.whole("shape").reshape(-1))
+        return first.lengths("shape")
     if first.kind in ("dense", "dense_rec"):
         weight = first.numbers("weight")
-        rows = prod(first.whole("shape").flat) if weight.ndim == 1 else len(weight)
-        return (max(1, weight.size // max(1, int(rows))),)
+        rows = prod(first.lengths("shape")) if weight.ndim == 1 else len(weight)
+        return (max(1, weight.size // max(1, rows)),)
     return None
 
 

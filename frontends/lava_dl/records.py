@@ -69,6 +69,10 @@ class Layer:
         """A field of whole numbers."""
         return np.asarray(self.fields[name]).astype(np.int64)
 
+    def lengths(self, name: str) -> tuple[int, ...]:
+        """Likewise, as a flat tuple."""
+        return tuple(int(each) for each in self.whole(name).reshape(-1).tolist())
+
     def pair(self, name: str, default: int) -> tuple[int, int]:
         """One number or two, for rows and columns."""
         if name not in self.fields:

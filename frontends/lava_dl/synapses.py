@@ -74,9 +74,9 @@ class Synapses:
             made = self._pool(source)
         else:
             made = self._convolution(source, self._weight(4), int(self._groups()))
-        said = () if "shape" not in self.layer.fields else tuple(self.layer.whole("shape").flat)
+        said = self.layer.lengths("shape") if "shape" in self.layer.fields else ()
         if said and (prod(said) != prod(made[2]) or (len(made[2]) == 3 and said != made[2])):
-            told = f"says that it has {list(map(int, said))} neurons, and has {list(made[2])}"
+            told = f"says that it has {list(said)} neurons, and has {list(made[2])}"
             raise Refused(self.layer.wrong(told))
         return made
 
@@ -89,7 +89,7 @@ class Synapses:
         if len(source.shape) > 1 and not flat and prod(source.shape) != source.shape[0]:
             raise Refused(self.layer.wrong(f"reads {list(source.shape)} without a flatten"))
         weight = self.layer.whole("weight")
-        rows = prod(self.layer.whole("shape").flat) if weight.ndim == 1 else len(weight)
+        rows = prod(self.layer.lengths("shape")) if weight.ndim == 1 else len(weight)
         if weight.ndim == 1 and weight.size % rows:
             raise Refused(self.layer.wrong(f"has {weight.size} weights for {rows} neurons"))
         weight = weight.reshape(rows, -1)
@@ -147,7 +147,8 @@ class Synapses:
             if self.layer.whole("delay").any():
                 raise Refused(self.layer.wrong("has delays", why, NO_FORM))
         number = self.layer.number
-        made = tuple(f"{stem}_{number}" for stem in ("c", "h", "w"))
+        made = f"c_{number}", f"h_{number}", f"w_{number}"
+        channel, height, width = source.axes
         moves = stride or self.layer.pair("stride", 1)
         padding, dilation = self.layer.pair("padding", 0), self.layer.pair("dilation", 1)
         sizes = [
@@ -160,7 +161,7 @@ class Synapses:
             raise Refused(self.layer.wrong(f"has a kernel larger than {list(source.shape)}"))
 
         def op(stored: Param) -> Op:
-            return Convolve(stored, *source.axes, *made, moves, padding, dilation, groups)
+            return Convolve(stored, channel, height, width, *made, moves, padding, dilation, groups)
 
         def over(part: Ints) -> tuple[Ints, tuple[str, ...]]:
             return part, ("out", "in", "kh", "kw")

@@ -174,7 +174,7 @@ def test_a_toy_is_offered_and_runs_and_is_compared(
     assert "the toy (a shelf)" in capsys.readouterr().out
     for command, option in (
         ("run", "--on [cpu|lava|onnx|toy]"),
-        ("export", "--to [lava|onnx|c|toy]"),
+        ("export", "--to [lava|onnx|c|nir|toy]"),
     ):
         assert run([command, "--help"]) == 0
         assert option in capsys.readouterr().out
@@ -254,7 +254,7 @@ def test_entries_say_what_the_targets_can() -> None:
         assert not target.forms or target.export is next(iter(target.forms.values()))
         assert set(target.profiles) <= set(PROFILES)
         assert not (target.here and target.machine)
-    assert (that_run(), that_export()) == (("cpu", "lava", "onnx"), ("lava", "onnx", "c"))
+    assert (that_run(), that_export()) == (("cpu", "lava", "onnx"), ("lava", "onnx", "c", "nir"))
     for name, make in PROFILES.items():
         assert make().name == name
 

@@ -46,7 +46,9 @@ def image(shape: Sequence[int], neurons: Layer) -> Layer:
     return {"type": "input", "shape": [*shape], "neuron": neurons}
 
 
-def random_layers(seed: int) -> tuple[list[Layer], tuple[int, ...], bool]:
+def random_layers(
+    seed: int, *, exponents: bool = False
+) -> tuple[list[Layer], tuple[int, ...], bool]:
     """Layers of a random network, the shape of its input, and whether that is an image."""
     rng, choice = np.random.default_rng(seed), random.Random(seed)  # noqa: S311
     pictures = choice.random() < 0.6
@@ -56,7 +58,8 @@ def random_layers(seed: int) -> tuple[list[Layer], tuple[int, ...], bool]:
         if current == 0:
             current = choice.choice((4096, 1024))
         voltage = choice.choice((0, 128, 1024, 4096, 2047))
-        return neuron(current, voltage, choice.randrange(least, 40))
+        more = {"wgtExp": choice.choice((0, 0, 1, -2))} if exponents else {}
+        return neuron(current, voltage, choice.randrange(least, 40), **more)
 
     def weights(*shape: int) -> np.ndarray:
         return rng.integers(-30, 34, shape).astype(np.float32)

@@ -77,6 +77,7 @@ def run(
 
 def _layer(layer: Mapping[str, Any], source: Ints, steps: int, *, netx: bool) -> tuple[Ints, Ints]:
     neuron = layer.get("neuron", {"iDecay": 0, "vDecay": 4096, "vThMant": 1 << 18})
+    shift = 6 + (0 if netx else neuron.get("wgtExp", 0))
     spikes, levels = [], []
     u = v = before = None
     for t in range(steps):
@@ -88,7 +89,7 @@ def _layer(layer: Mapping[str, Any], source: Ints, steps: int, *, netx: bool) ->
             bias = bias.reshape(-1, *[1] * (acc.ndim - 1))
             if before is not None and layer["type"] == "dense_rec":
                 acc = acc + np.asarray(layer["weight_rec"]).astype(np.int64) @ before
-        u = toward_zero(np.zeros_like(acc) if u is None else u, neuron["iDecay"]) + (acc << 6)
+        u = toward_zero(np.zeros_like(acc) if u is None else u, neuron["iDecay"]) + (acc << shift)
         v = toward_zero(np.zeros_like(acc) if v is None else v, neuron["vDecay"]) + u + (bias << 6)
         before = (v > neuron["vThMant"] << 6).astype(np.int64)
         spikes.append(before)

@@ -34,10 +34,10 @@ def over(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return values.transpose(order)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_spikes_and_answers_are_those_of_lava_dl(tmp_path: Path, seed: int) -> None:
     convention = ("lava-netx", "lava-slayer")[seed % 2]
-    layers, shape, pictures = random_layers(seed)
+    layers, shape, pictures = random_layers(seed, exponents=convention == "lava-slayer")
     rng = np.random.default_rng(seed)
     given = rng.integers(0, 90, shape) if pictures else rng.integers(0, 2, (STEPS, *shape))
     path = write(tmp_path / "net.net", layers)

@@ -24,7 +24,7 @@ def quarters(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.integers(-4, 5, shape) * 0.25
 
 
-@pytest.mark.parametrize("kind", ["LIF", "CubaLIF", "IF"])
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
 @pytest.mark.parametrize("convention", CUT)
 def test_a_loop_is_cut_where_the_framework_cuts_it(
     tmp_path: Path, convention: str, kind: str
@@ -36,8 +36,6 @@ def test_a_loop_is_cut_where_the_framework_cuts_it(
     if convention.startswith("snntorch") or convention == "spikingjelly":
         tau["r"] = 2.0
     neurons = lif(4, **tau)
-    if kind == "IF":
-        neurons = integrate(4, r=1.0 / dt)
     if kind == "CubaLIF":
         fields = {"tau_syn": 2.0 * unit, "tau_mem": 4.0 * unit, "r": 4.0, "w_in": 2.0}
         fields |= {"v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
