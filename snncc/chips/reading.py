@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -41,10 +42,11 @@ def chip_named(name: str, changes: Sequence[str] = ()) -> Chip:
     elif name in shipped():
         text, stem = _shipped_text(name), name
     else:
+        near = "".join(f"perhaps {each}; " for each in get_close_matches(name, shipped(), 1))
         raise SnnccError(
             "SNN001",
             f"no chip is called {name!r}",
-            help=f"one of {', '.join(shipped())}, or the path of a description, NAME.toml",
+            help=f"{near}one of {', '.join(shipped())}, or the path of a description, NAME.toml",
         )
     chip = parsed(text, stem, name)
     return _changed(chip, changes) if changes else chip

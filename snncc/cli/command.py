@@ -10,9 +10,10 @@ from click.core import ParameterSource
 
 from snncc.cli.manner import manner, shared_options
 from snncc.cli.output import say
-from snncc.cli.path_types import PathType
+from snncc.cli.path_types import InputPath, PathType
 from snncc.cli.places import check_order, check_places, option_of
 from snncc.cli.project_file import defaults_for, say_defaults
+from snncc.cli.standard_input import DASH, from_stdin
 
 Given = Mapping[str, Any]
 
@@ -75,6 +76,8 @@ class Command(click.Command):
         check_places(self, ctx.params)
         for param in self.params:
             value = ctx.params.get(param.name or "")
+            if isinstance(param.type, InputPath) and param.type.piped and value == DASH:
+                value = ctx.params[param.name or ""] = from_stdin(ctx)
             if isinstance(param.type, PathType) and isinstance(value, Path):
                 param.type.check(value)
         return super().invoke(ctx)

@@ -10,6 +10,7 @@ import click
 from snncc.cli.command import Command
 from snncc.cli.manner import styled
 from snncc.cli.output import print_json, print_table, say
+from snncc.cli.path_types import Base
 from snncc.diagnostics import CODES, SnnccError
 
 PAGE = "diagnostics.md"
@@ -24,7 +25,7 @@ EXITS = {
 }
 
 
-class CodeName(click.ParamType):
+class CodeName(Base):
     """A code of `CODES`, in any spelling that leaves no doubt: SNN020, snn020, 20."""
 
     name = "text"

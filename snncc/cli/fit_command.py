@@ -29,7 +29,7 @@ NEEDS = (
 
 
 @click.command("fit", cls=Command, rules=RULES)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=InputPath(piped=True))
 @click.option(
     "--chip",
     "chips",

@@ -32,7 +32,7 @@ COLUMNS = {
 
 
 @click.command("map", cls=Command, rules=RULES)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=InputPath(piped=True))
 @click.option(
     "--chip",
     type=ChipName(),

@@ -46,7 +46,7 @@ class Place:
 
 
 class PathType(Base):
-    """A path; an empty one and "-" are refused, for neither stands for a file."""
+    """A path; an empty one is refused, and "-" unless it stands for stdin."""
 
     name = "path"
     writes = False
@@ -87,7 +87,20 @@ class PathType(Base):
 
 
 class InputPath(PathType):
-    """A file that is read; that a folder is none is for the command to say."""
+    """A file that is read; that a folder is none is for the command to say.
+
+    Args:
+        piped: whether "-" stands for a program that comes through stdin.
+    """
+
+    def __init__(self, piped: bool = False) -> None:
+        self.piped = piped
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; "-" itself where it stands for stdin, which the command then reads."""
+        if self.piped and value == "-":
+            return Path(value)
+        return super().convert(value, param, ctx)
 
     def places(self, value: Any, option: str, given: Given) -> list[Place]:
         return [Place(option, value, False, False)]
@@ -95,6 +108,9 @@ class InputPath(PathType):
 
 class ProgramPath(InputPath):
     """What `snncc compile` wrote; a file that is not there is refused before much is imported."""
+
+    def __init__(self) -> None:
+        super().__init__(piped=True)
 
     def check(self, value: Any) -> None:
         from snncc.artifact.program_file import require_program_file

@@ -149,4 +149,4 @@ def _form(option: click.Option) -> str:
 def _shown(value: Any) -> str:
     if value is True:
         return ""
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)

@@ -33,7 +33,7 @@ RULES = (
 
 
 @click.command("report", cls=Command, rules=RULES)
-@click.argument("program", type=InputPath())
+@click.argument("program", type=InputPath(piped=True))
 @click.argument("data", type=DataPath(), required=False, metavar="[DATA.npz[:KEY]|FOLDER]")
 @click.option("-o", "--output", type=PAGE, required=True, help="The page (.html).")
 @click.option(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -69,7 +70,7 @@ def _options_of(ctx: click.Context) -> list[str]:
 def _close_choices(kind: object, message: str) -> list[str]:
     """Of click's words on a choice, the names near to what was given."""
     given = re.match(r"'(.*)' is not one of ", message)
-    if not given or not isinstance(kind, click.Choice | Registered):
+    if not given or not isinstance(kind, (click.Choice, Registered)):
         return []
-    names = kind.names() if isinstance(kind, Registered) else kind.choices
+    names: Any = kind.names() if isinstance(kind, Registered) else getattr(kind, "choices", ())
     return get_close_matches(given[1], [str(name) for name in names], 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from snncc.diagnostics import SnnccError
@@ -37,10 +38,11 @@ def bits_by_layer(graph: Graph, bits: int, layers: Sequence[tuple[str, int]]) ->
     for pattern, own in layers:
         names = [name for name in found if fnmatchcase(name, pattern)]
         if not names:
+            near = get_close_matches(pattern, found, 3) or [next(iter(found))]
             raise SnnccError(
                 "SNN001",
                 f"--layer-bits: no map with weights is called {pattern!r}",
-                help=f"names are those of `snncc inspect`, for example {next(iter(found))}",
+                help=f"names are those of `snncc inspect`, for example {', '.join(near)}",
             )
         found.update(dict.fromkeys(names, own))
         deciding.update(dict.fromkeys(names, pattern))

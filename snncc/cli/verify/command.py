@@ -66,7 +66,7 @@ RULES = (
 
 
 @click.command("verify", cls=Command, rules=RULES)
-@click.argument("program", required=False, type=InputPath())
+@click.argument("program", required=False, type=InputPath(piped=True))
 @click.option(
     "--level", type=click.Choice(LEVELS), default="shift-add", show_default=True, help="Wanted."
 )
