@@ -4,7 +4,7 @@ import numpy as np
 
 from snncc.backends.cpu.host.table import computed
 from snncc.backends.cpu.plan.host import HostUnit
-from snncc.backends.cpu.plan.places import Place
+from snncc.backends.cpu.plan.places import Form, Place
 from snncc.ir import TIME, Array, Graph
 from snncc.ir.populations import is_population
 from snncc.ir.steps import at_steps
@@ -54,7 +54,7 @@ class HostLayer:
         unit, node = self.unit, program[self.unit.node.name]
         if computed(unit, memory, first, last):
             return 0  # none of these ops is a population
-        sources = [wide(place.read(memory, image, first, last))[None] for place in unit.reads]
+        sources = [read_wide(place, memory, image, first, last)[None] for place in unit.reads]
         state = None if unit.state is None else kept_in(unit.state, memory)
         start = None if state is None or begins else state[None].astype(np.int64)
         value, membranes, left = evaluate(program, node, sources, image[None], start)
@@ -73,6 +73,8 @@ def kept_in(place: Place, memory: Array) -> Array:
     return place.view(memory, 0, place.type.size(TIME) if place.type.temporal else 1)
 
 
-def wide(value: Array) -> Array:
-    """Currents as the interpreter holds them; spikes and pixels as they are."""
-    return value if value.dtype == np.uint8 else value.astype(np.int64)
+def read_wide(place: Place, memory: Array, image: Array, first: int, last: int) -> Array:
+    """Currents and counts as the interpreter holds them; spikes and pixels as they are."""
+    value = place.read(memory, image, first, last)
+    kept = place.form is not Form.INTEGERS and place.planes == 1
+    return value if kept and value.dtype == np.uint8 else value.astype(np.int64)

@@ -7,7 +7,7 @@ import numpy as np
 from snncc.backends.cpu.plan.host import LoopUnit
 from snncc.ir import Array
 from snncc.ir.dialects.delays import Delay
-from snncc.runtime.host_layers import kept_in, wide
+from snncc.runtime.host_layers import kept_in, read_wide
 from snncc.runtime.interpreter.loops import Loop
 
 
@@ -46,7 +46,7 @@ class LoopLayer:
             loop = Loop.of(unit.program, self._nodes, first, last)
             self._loops[first, last] = loop
         sources = {
-            name: wide(place.read(memory, image, *span))[None] for name, place in unit.reads.items()
+            name: read_wide(place, memory, image, *span)[None] for name, place in unit.reads.items()
         }
         ran = loop.run(sources, 1, None if first == 0 else self._kept(memory))
         counts: dict[int, int] = {}

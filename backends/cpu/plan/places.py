@@ -107,7 +107,7 @@ class Place:
         flat = grid.reshape(-1, self.arrangement.lanes)
         for plane in range(self.planes):
             packed = self.packed(memory, first, last, plane)
-            each = flat != 0 if self.planes == 1 else flat & (1 << plane)
+            each = flat if self.planes == 1 else flat & (1 << plane)
             bits = np.packbits(each, axis=1, bitorder="little")
             packed[:, : bits.shape[1]] = bits
             packed[:, bits.shape[1] :] = 0
