@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Given, Rule, say_limit
+from snncc.cli.given_frames import open_given
 from snncc.cli.output import print_json, print_table, say
 from snncc.cli.path_types import DataPath, InputPath
 from snncc.cli.progress import progress
@@ -130,11 +131,14 @@ def _images(program: "Program", data: str | None, recorded: Any) -> Any:
     """The images that a program runs: the user's, or those of a recording."""
     from snncc.data.files import read_array
     from snncc.data.image_arrays import images_for
+    from snncc.data.image_folder import ImageFolder
     from snncc.ir.encodings import frames_of
 
     if data is None and recorded is None:
         raise click.UsageError("a program is run: give its images with --data NPZ[:KEY]")
-    array = recorded if data is None else read_array(data)
+    array = recorded if data is None else open_given(program.graph, data)
+    if isinstance(array, ImageFolder):
+        array = read_array(str(data))  # which says that a folder is no array
     frames = frames_of(program.graph)
     images = images_for(array, frames.shape, data or "what was recorded", frames.domain)
     if len(images) == 0:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, say_limit
+from snncc.cli.given_frames import given_images
 from snncc.cli.output import print_facts, print_json, print_table, say
 from snncc.cli.path_types import DataPath, ProgramPath
 from snncc.cli.progress import progress
@@ -31,11 +32,10 @@ def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
     in docs/operation_counts.md. Energy is an estimate and labelled so.
     """
     from snncc.artifact import load_program
-    from snncc.data.files import program_images
     from snncc.runtime.counts.synaptic_operations import count_operations
 
     graph = load_program(program).graph
-    images = program_images(graph, data)
+    images = given_images(graph, data)
     say_limit(limit, len(images))
     images = images[:limit]
     with progress("counting", quiet=as_json) as advance:

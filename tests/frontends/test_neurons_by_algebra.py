@@ -138,6 +138,22 @@ def test_the_integers_answer_as_the_model_does(body: Body) -> None:
     np.testing.assert_allclose(slow.logits, wanted.numpy().mean(0), rtol=0, atol=1e-9)
 
 
+def test_constants_that_have_a_row_for_every_image_are_those_of_one() -> None:
+    def body(self: Looped, x: torch.Tensor) -> Any:
+        leaks = torch.tensor([0.5, 0.25, 0.75, 0.5, 1.0, 0.0, 0.25, 0.5], dtype=x.dtype)
+        rows = leaks.expand(x.shape[1], -1) * 1.0
+        v, out = torch.zeros(x.shape[1], 8, dtype=x.dtype), []
+        for frame in x:
+            v = rows * v + self.first(frame)
+            out.append((v - 3.0 > 0).double())
+            v = v - 3.0 * out[-1]
+        return torch.stack(out)
+
+    net = Looped(body)
+    found, wanted = answers(net, traced(net), (FEATURES,))
+    assert np.array_equal(found, wanted)
+
+
 def test_constants_may_differ_from_neuron_to_neuron() -> None:
     net = Looped(nets.leaks_of_their_own)
     trace = traced(net)

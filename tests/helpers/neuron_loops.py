@@ -213,10 +213,17 @@ def held_within(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return spike, v * (1 - spike)
 
 
+def rotating(x: torch.Tensor, v: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Each of two states reads what the other one was, as resonate-and-fire neurons do."""
+    after = v + 0.5 * w
+    spike = fire(after)
+    return spike, 0.5 * v - 0.25 * w + x, after * (1 - spike)
+
+
 NEURONS: tuple[tuple[Step, int], ...] = (
     *((step, 1) for step in (late_subtract, late_all, no_reset, own_amount)),
     *((step, 1) for step in (partly_kept, held_above, rectified, held_within)),
-    *((step, 2) for step in (synapse, synapse_lost, jump_first, old_synapse, adaptive)),
+    *((step, 2) for step in (synapse, synapse_lost, jump_first, old_synapse, adaptive, rotating)),
     (two_synapses, 3),
 )
 READOUTS: tuple[tuple[Step, int], ...] = (

@@ -1,6 +1,6 @@
 """Comparisons of the old membrane: they are the spike of the step before, or never true."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from snncc.frontends.torch_recorder.loops.bounded_values import Clamp, Comparison
@@ -39,8 +39,12 @@ class Tidied:
     late: Mapping[Variable, Polynomial]
 
 
-def tidied(cycle: Cycle) -> Tidied:
+def tidied(cycle: Cycle, outputs: Collection[Place] = ()) -> Tidied:
     """Polynomials in which a comparison of the old membrane is the spike of the step before.
+
+    Args:
+        cycle: the neuron's calls.
+        outputs: calls that are read elsewhere: a bit that one of them gives is a spike of now.
 
     Raises:
         NotRolled: a spike is kept for longer.
@@ -68,7 +72,8 @@ def tidied(cycle: Cycle) -> Tidied:
             elif variable not in late and _never(variable, then, other, now):
                 late[variable] = number(0.0)
                 again.append(comparison)
-        if variable not in late and not then.variables("bit") - {variable}:
+        given = any(values.get(place) == of(variable) for place in outputs)
+        if not given and variable not in late and not then.variables("bit") - {variable}:
             # No call computes the spike itself, such as where the membranes are the answer.
             late[variable] = of(Variable("late", variable.what))
             bits[variable] = replace(comparison, excess=then)

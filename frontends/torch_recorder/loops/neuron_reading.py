@@ -63,7 +63,7 @@ def populations_of(
     Raises:
         NotRolled: it is no such neuron, and why.
     """
-    tidy = tidied(cycle)
+    tidy = tidied(cycle, outputs)
     plain = None if general else _plain(cycle, tidy, outputs)
     if plain is not None:
         return (plain,)

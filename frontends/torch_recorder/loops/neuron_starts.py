@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from snncc.frontends.torch_recorder.loops.bounded_values import Clamp
+from snncc.frontends.torch_recorder.loops.bounded_values import Clamp, Comparison
 from snncc.frontends.torch_recorder.loops.forms import Form, Inside, Literal
 from snncc.frontends.torch_recorder.loops.neuron_algebra import Cycle
 from snncc.frontends.torch_recorder.loops.polynomials import (
@@ -61,6 +61,7 @@ def check_first_step(
     values: Mapping[Place, Polynomial],
     first: Mapping[Variable, Polynomial],
     clamps: Mapping[Variable, Clamp] | None = None,
+    bits: Mapping[Variable, Comparison] | None = None,
 ) -> None:
     """What the first step does without must be what it would do from the start.
 
@@ -69,14 +70,22 @@ def check_first_step(
         values: what each of its calls gives.
         first: states and late bits as the first step finds them.
         clamps: what the clamped variables in `values` are.
+        bits: what the bits in `values` compare, for steps that the input has not reached yet.
 
     Raises:
         NotRolled: it is something else.
     """
-    given = {**first, **_first_clamps(first, clamps or {})}
+    steps = [_settled(first, clamps or {}, bits or {})]
+    most = max((key[2] for key in cycle.loop.starts if key[0] in values), default=0)
+    for _ in range(most if bits is not None else 0):
+        after = _advanced(values, first, steps[-1])
+        steps.append(_settled(after, clamps or {}, bits or {}))
     for (place, _out, step), form in cycle.loop.starts.items():
         if place not in values or step < 0:
             continue
+        given = steps[step] if step < len(steps) else None
+        if given is None:
+            raise cycle.refused(BY_DATA)
         known = _number(cycle, form)
         if known is not None:
             found = number(known)
@@ -86,8 +95,39 @@ def check_first_step(
             found = of(Variable("current", now)) if inner is None else inner.replaced(given)
         else:
             found = of(Variable("current", form))
-        if step > 0 or not near(found, values[place].replaced(given)):
+        if not near(found, values[place].replaced(given)):
             raise cycle.refused(BY_DATA)
+
+
+def _settled(
+    given: Mapping[Variable, Polynomial],
+    clamps: Mapping[Variable, Clamp],
+    bits: Mapping[Variable, Comparison],
+) -> dict[Variable, Polynomial]:
+    """With the bits and clamped values that are numbers in a step."""
+    now = {**given, **_first_clamps(given, clamps)}
+    for bit, comparison in bits.items():
+        excess = comparison.excess.replaced(now).constant()
+        if excess is not None:
+            fires = excess > 0.0 or (excess == 0.0 and not comparison.strict)
+            now[bit] = number(float(fires))
+    return now | _first_clamps(now, clamps)
+
+
+def _advanced(
+    values: Mapping[Place, Polynomial],
+    first: Mapping[Variable, Polynomial],
+    now: Mapping[Variable, Polynomial],
+) -> dict[Variable, Polynomial]:
+    """States and late bits one step on, as far as they are numbers still."""
+    found: dict[Variable, Polynomial] = {}
+    for variable in first:
+        after = now.get(Variable("bit", variable.what))
+        if variable.kind == "state":
+            after = values[variable.what].replaced(now)
+        if after is not None and after.constant() is not None:
+            found[variable] = after
+    return found
 
 
 def _first_clamps(

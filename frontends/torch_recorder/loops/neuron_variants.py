@@ -64,7 +64,7 @@ def _kinds(
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Different sets of constants, and which of them each neuron has."""
     rank = max(loop_rank(cycle, place) for place in cycle.values)
-    spread = np.broadcast_arrays(*arrays)
+    spread = np.broadcast_arrays(*(_of_any_image(array, rank) for array in arrays))
     shape = spread[0].shape
     if len(shape) >= rank:
         if shape[0] != 1 or len(shape) > rank:
@@ -77,6 +77,12 @@ def _kinds(
             f"its constants differ between neurons, in {len(kinds)} ways; at most {MOST_KINDS}"
         )
     return kinds, which.reshape(shape)
+
+
+def _of_any_image(array: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
+    """A constant that has a row for every image, all of them alike, by its first row."""
+    batched = array.ndim == rank and array.shape[0] > 1
+    return array[:1] if batched and bool((array == array[:1]).all()) else array
 
 
 def loop_rank(cycle: Cycle, place: Place) -> int:

@@ -21,9 +21,11 @@ from snncc.frontends.torch_recorder.loops.forms import (
     Final,
     Form,
     Forms,
+    Given,
     Inside,
     Literal,
     Outside,
+    Series,
     Single,
     leaves,
     part_of,
@@ -84,11 +86,16 @@ def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
         call = runs[last]
         if last != steps - 1 or sorted(runs) != [*range(min(runs), steps)]:
             _refuse_some(call, sorted(runs), steps)
-        if min(runs) > work.history and not _accumulates(call, place):
+        late = min(runs) > max(work.history, work.reached(call))
+        if late and not _accumulates(call, place):
             _refuse_late(runs, steps)
         given = {t: _turned(run, call) for t, run in runs.items()}
         calls[place] = Call(call.entry, work.unified(given, call))
-    outside = {place: call for place, call in forms.outside.items() if place in needed}
+    outside = {
+        place: Call(call.entry, work.with_constants(call.form, steps))
+        for place, call in forms.outside.items()
+        if place in needed
+    }
     for call in outside.values():
         parts = [leaf for leaf in leaves(call.form) if isinstance(leaf, Single)]
         given = call.form[0]
@@ -101,7 +108,7 @@ def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
         calls,
         outside,
         work.starts,
-        forms.output,
+        work.with_constants(forms.output, steps),
         work.first,
         forms.order,
         tape.numbers,
@@ -215,6 +222,31 @@ class _Unifier:
             if isinstance(leaf, Inside)
         ]
         self.history = max([1, *delays])
+
+    def reached(self, call: Call) -> int:
+        """The first step at which the input can reach a call: before it everything is constant."""
+        found = [
+            self.first[leaf.place] + leaf.delay
+            for leaf in leaves(call.form)
+            if isinstance(leaf, Inside)
+        ]
+        data = any(isinstance(leaf, Outside | Given) for leaf in leaves(call.form))
+        return 0 if data else min(found, default=0)
+
+    def with_constants(self, form: Form, steps: int) -> Form:
+        """Lists of all steps in which the first ones, which no input reaches, are constants."""
+        if not isinstance(form, tuple):
+            return form
+        late = [t for t, item in enumerate(form) if isinstance(item, Const)]
+        part = part_of(form[len(late) :], steps) if late == [*range(len(late))] else None
+        if not late or part is None or part[1:] != (len(late), steps) or len(form) != steps:
+            return tuple(self.with_constants(item, steps) for item in form)
+        final = part[0]
+        if self.first.get(final.place) != len(late):
+            return form
+        for step in late:
+            self.starts.setdefault((final.place, final.out, step), form[step])
+        return Series(final.place, final.out)
 
     def unified(self, by_step: Mapping[int, Form], call: Call) -> Form:
         """The common form of one operand, from its forms at all steps.

@@ -92,6 +92,27 @@ def in_order(charged: Sequence[Charged], late: Variable | None) -> Ordered | str
     """The order in which the states are made of the least; or why there is none."""
     if len(charged) > MOST_STATES:
         return f"it has {len(charged)} states; a neuron of a program has at most {MOST_STATES}"
+    found = _best_order(charged, late)
+    if found is None or isinstance(found, str):
+        for state in charged if len(charged) < MOST_STATES else ():
+            # A state in front of all others that reads it: what it was a step ago.
+            own = Polynomial({frozenset((state.variable,)): 1.0})
+            old = Charged(
+                Variable("state", ("old", state.variable.what)), own, own, own, None, None
+            )
+            more = _best_order([*charged, old], late)
+            if more is not None and not isinstance(more, str):
+                found = more
+                break
+    if found is None or isinstance(found, str):
+        return found or _GAINS
+    return _ordered(*found, late)
+
+
+def _best_order(
+    charged: Sequence[Charged], late: Variable | None
+) -> tuple[tuple[Charged, ...], list[_Made]] | str | None:
+    """The order of the fewest reads, with what each state is made of; or why there is none."""
     best: tuple[int, tuple[Charged, ...], list[_Made]] | None = None
     why = ""
     for order in islice(permutations(charged), _ORDERS):
@@ -106,9 +127,7 @@ def in_order(charged: Sequence[Charged], late: Variable | None) -> Ordered | str
             price = sum(len(m.reads) + len(m.rest.terms) for m in made)
             if _gains(made) is not None and (best is None or price < best[0]):
                 best = price, order, made
-    if best is None:
-        return why or _GAINS
-    return _ordered(best[1], best[2], late)
+    return (best[1], best[2]) if best is not None else why or None
 
 
 def _made_of(

@@ -113,7 +113,7 @@ class _Neurons:
         first = {state: number(value) for state, value in starts.items()}
         for bit in self.fired:
             first[Variable("late", bit.what)] = number(0.0)
-        check_first_step(self.cycle, self.tidy.values, first, self.tidy.clamps)
+        check_first_step(self.cycle, self.tidy.values, first, self.tidy.clamps, self.tidy.bits)
         for comparison in self.tidy.again:
             others = comparison.excess.variables("state") - {*first}
             known = {**first, **{v: number(start_of(self.cycle, v)) for v in others}}

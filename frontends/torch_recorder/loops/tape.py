@@ -140,12 +140,14 @@ class LoopTape(TorchFunctionMode):
 
     Attributes:
         started: where each neuron module starts, by its id.
+        raised: what the last of the model's calls raised, if any did.
     """
 
     def __init__(self, starts: Starts) -> None:
         super().__init__()
         self.tape = Tape()
         self.started: dict[int, float | NeuronRefused] = {}
+        self.raised: Exception | None = None
         self._starts = starts
         self._stamps = Stamps(LoopTape.run.__code__)
         self._values: dict[int, tuple[Ref, int]] = {}
@@ -238,7 +240,11 @@ class LoopTape(TorchFunctionMode):
             self._watch_constants()
         given = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor)]
         before = [(a, a._version) for a in given]
-        out = func(*args, **kwargs)
+        try:
+            out = func(*args, **kwargs)
+        except Exception as error:
+            self.raised = error  # torch's, of the model's own call
+            raise
         if dynamic and out is None and raw != "__setitem__":  # such as x.data = y
             raise NotRolled()
         result = args[0] if dynamic and out is None else out  # x[...] = y: x is another value now

@@ -13,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from snncc.diagnostics import Finding
+from snncc.frontends.raised import is_ours
 from snncc.frontends.torch_recorder.answers import CHOSEN
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.graph_of_steps import build_graph
@@ -188,7 +189,9 @@ def _tape(
         tape = recorder.run(model, given, steps if by_call else None)
     except NotRolled:
         raise
-    except (Exception, SystemExit):  # the user's code may raise anything with another T
+    except (Exception, SystemExit) as error:  # the user's code may raise anything with another T
+        if error is not recorder.raised and is_ours(error):
+            raise
         return None
     finally:
         starts.reset(model)

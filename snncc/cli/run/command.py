@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, say_fewer, say_limit
+from snncc.cli.given_frames import open_given
 from snncc.cli.output import print_json
 from snncc.cli.path_types import DataPath, InterpreterPath, KeyOrDataPath, OutputFile, ProgramPath
 from snncc.cli.progress import progress
@@ -117,11 +118,10 @@ def command(
     """
     if profile:
         from snncc.cli.run.profile import show_profile
-        from snncc.data.files import open_images
 
         show_profile(
             program,
-            lambda loaded: _images(open_images(data), loaded, data, 1),
+            lambda loaded: _images(open_given(loaded.graph, data), loaded, data, 1),
             lambda loaded: _simulator(loaded, 1, kernels),
             as_json,
         )
@@ -129,7 +129,7 @@ def command(
     from snncc.artifact import check_writable, load_program
     from snncc.cli.run.elsewhere import machine_for, print_verdict, record_of, run_elsewhere
     from snncc.cli.run.truth import agreeing, labels_of, reference_of
-    from snncc.data.files import open_images, write_arrays
+    from snncc.data.files import write_arrays
     from snncc.data.image_files import ImageFiles
     from snncc.execution import recorded_names
     from snncc.ir.populations import population_nodes
@@ -142,7 +142,7 @@ def command(
     where = machine_for(on, lava_python)
     loaded = load_program(program)
     graph = loaded.graph
-    given = open_images(data)
+    given = open_given(graph, data)
     images = _images(given, loaded, data, limit)
     shape = graph[graph.output].type.shape
     several = sum(size > 1 for size in shape) > 1

@@ -47,12 +47,12 @@ def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
     """
     import numpy as np
 
-    from snncc.data.files import program_images
+    from snncc.cli.given_frames import given_images
     from snncc.runtime.proofs.dynamic_proof import prove_by_running
     from snncc.runtime.proofs.refusing_arrays import ArithmeticRefused
     from snncc.runtime.simulator import Simulator
 
-    images = program_images(graph, data)
+    images = given_images(graph, data)
     say_limit(limit, len(images))
     images = images[:limit]
     record: dict[str, Any] = {"images": len(images)}
