@@ -5,21 +5,26 @@ ops on registers; a current that several nodes read, that is the same at every s
 reader's is not, or that lies in other lanes than its reader, is stored once and loaded.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.arrangement import IMAGE, Arrangement, NotExpressible, Source, arrange
+from snncc.backends.cpu.arrangement import IMAGE, NotExpressible, Source, arrange
 from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
 from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
 from snncc.backends.cpu.plan.hosting import hosted
 from snncc.backends.cpu.plan.narrow_projections import narrowed
+from snncc.backends.cpu.plan.stepped_units import OtherLanes, SteppedUnits, Unsuited
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
-from snncc.ir import TIME, Graph, Kind, Node, ValueType
-from snncc.ir.cycles import components
-from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir import TIME, Graph, Kind, Node
+from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.integer import Gain
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.populations import is_population
+
+MOST_TRIES = 3
+"""How often the lanes of a loop's delay are chosen anew."""
 
 
 def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Partition:
@@ -36,11 +41,20 @@ def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> P
     _require_axes(graph)
     program = narrowed(graph)
     stored: set[str] = set()
+    lanes: dict[str, list[str]] = {}
+    unsuited: dict[str, str] = {}
     while True:
         try:
-            return _Splitter(program, dense, both, stored).split()
+            return _Splitter(program, dense, both, stored, lanes, unsuited).split()
         except _TooDeep as deep:
             stored.add(deep.node)
+        except OtherLanes as other:
+            tried = lanes.setdefault(other.node, [])
+            if len(tried) == MOST_TRIES:
+                unsuited[other.node] = "what it reads lies in lanes that depend on it"
+            tried.append(other.lane)
+        except Unsuited as unit:
+            unsuited[unit.node] = unit.reason
 
 
 def host_units(graph: Graph) -> dict[str, str]:
@@ -56,21 +70,22 @@ class _TooDeep(Exception):
         self.node = node
 
 
-class _Splitter:
+class _Splitter(SteppedUnits):
     def __init__(
-        self, graph: Graph, dense: Collection[str], both: bool, apart: Collection[str]
+        self,
+        graph: Graph,
+        dense: Collection[str],
+        both: bool,
+        apart: Collection[str],
+        wishes: Mapping[str, list[str]],
+        unsuited: Mapping[str, str],
     ) -> None:
-        self.graph, self.host, self.apart = graph, hosted(graph), apart
+        super().__init__(graph, wishes, unsuited)
+        self.apart = apart
         self.dense, self.both = frozenset(dense), both
         self.sums: dict[str, DenseSum | None] = {}
-        self.units: list[Unit] = []
-        self.spikes: dict[str, Arrangement] = {}
-        self.stored: dict[str, Arrangement] = {}
-        self.types: dict[str, ValueType] = {}
         self.slices: dict[str, tuple[str, int]] = {}
         self.copies: dict[tuple[str, str], str] = {}
-        parts = (part.nodes for part in components(graph) if part.cyclic)
-        self.loops = {node.name: nodes for nodes in parts for node in nodes}
         self.uses: dict[str, int] = {}
         for node in graph.nodes:
             for name in node.inputs:
@@ -81,7 +96,12 @@ class _Splitter:
             if node.name in self.host:
                 if node.type.kind is not Kind.CURRENT:
                     self._host(node)
-            elif isinstance(node.op, IntegerPopulation):
+            elif node.name in self.loops:
+                self._step_by_step(self.loops[node.name])
+            elif isinstance(node.op, Delay):
+                if node.type.kind is not Kind.CURRENT:
+                    self._delay(node)
+            elif is_population(node.op):
                 self._population(node)
             elif node.name == self.graph.output:
                 self._need(self.graph[node.inputs[0]])
@@ -92,10 +112,15 @@ class _Splitter:
 
     def _population(self, node: Node) -> None:
         current = self.graph[node.inputs[0]]
-        unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
+        unit = self._unit(node.name, arrange(node.type, self._lane(current)), True)
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
-        unit.ops.append(Instruction(f.FIRE, 0, node=node.name))
+        several = isinstance(node.op, IntegerNeuron)
+        unit.ops.append(Instruction(f.EVOLVE if several else f.FIRE, 0, node=node.name))
+        if not is_population(node.op):  # it leaves what it gives in the register
+            self._store(unit, node, 0)
+            self._add(unit)
+            return
         self._add(unit)
         self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
@@ -163,6 +188,8 @@ class _Splitter:
         if self.spikes[name].lane not in (op.height, op.width):
             return name
         wanted = (name, op.channel)
+        if wanted not in self.copies and self.group:
+            raise Unsuited(node.name, "its spikes must be copied into other lanes")
         if wanted not in self.copies:
             copy = self._unused(f"{name} along {op.channel}")
             kind = self.graph[name].type
@@ -223,7 +250,13 @@ class _Splitter:
         return names[-1] if names else ""
 
     def _is_stored(self, node: Node, unit: Unit) -> bool:
-        if isinstance(node.op, Concat) or self.uses[node.name] > 1:
+        if (
+            isinstance(node.op, Concat | IntegerNeuron)
+            or self.uses[node.name] > 1
+            or node.name in self.held
+        ):
+            return True
+        if self._group_of(node) != unit.group:
             return True
         if node.name in self.host or node.name in self.apart:
             return True
@@ -237,6 +270,8 @@ class _Splitter:
     def _dense(self, node: Node) -> DenseSum | None:
         if node.name not in self.dense or not isinstance(node.op, Contract | Convolve):
             return None
+        if self._group_of(node):
+            return None  # a product a step is too small
         if node.name not in self.sums:
             unit = arrange(node.type, self._lane(node))
             made = dense_sum(self.graph, node, self._source(node), unit)
@@ -264,7 +299,8 @@ class _Splitter:
             node.name not in self.stored
             and node.name not in self.host
             and node.name not in self.apart
-            and not isinstance(node.op, Concat)
+            and not isinstance(node.op, Concat | Delay | IntegerNeuron)
+            and self._group_of(node) == unit.group
             and self._dense(node) is None
             and node.type.temporal == unit.timed
             and self._lane(node) == unit.arrangement.lane
@@ -319,7 +355,14 @@ class _Splitter:
         if isinstance(node.op, Concat):
             self._need_concat(node, node.op)
             return
-        unit = Unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
+        if isinstance(node.op, Delay):
+            self._need(self.graph[node.inputs[0]])
+            self._delay(node)
+            return
+        if isinstance(node.op, IntegerNeuron):
+            self._population(node)
+            return
+        unit = self._unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
         if isinstance(node.op, Sum | Gain):
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
@@ -337,7 +380,8 @@ class _Splitter:
         """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
         for place, name in enumerate(node.inputs):
             source = self.graph[name]
-            free = name not in self.slices and source.type.temporal == node.type.temporal
+            free = name not in self.slices and name not in self.held
+            free = free and source.type.temporal == node.type.temporal
             if free and node.inputs.count(name) == 1:
                 self._need(source)
                 self.slices[name] = (node.name, place)
@@ -345,19 +389,13 @@ class _Splitter:
             self._need(source)
             copy = self._unused(f"{node.name}[{place}]")
             arrangement = arrange(source.type, self.stored[name].lane)
-            unit = Unit(copy, arrangement, node.type.temporal)
+            unit = self._unit(copy, arrangement, node.type.temporal)
             unit.ops += [Instruction(f.LOAD, 0, node=name), Instruction(f.STORE, 0, node=copy)]
             self.units.append(unit)
             self.stored[copy], self.types[copy] = arrangement, source.type
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
         self.types[node.name] = node.type
-
-    def _unused(self, name: str) -> str:
-        """A name that no node has: the program's own names are any text."""
-        while name in self.graph.by_name or name in self.types:
-            name += "'"
-        return name
 
 
 def _require_axes(graph: Graph) -> None:
