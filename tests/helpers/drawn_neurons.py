@@ -18,9 +18,9 @@ BITS = (2, 9, 16, 26)
 
 
 def drawn(
-    rng: np.random.Generator, b: GraphBuilder, current: str, wide: int, fires: bool = True
+    rng: np.random.Generator, b: GraphBuilder, current: str, fires: bool = True
 ) -> IntegerNeuron:
-    """Neurons that a current over the axis `k` drives, their intervals as they are reached."""
+    """Neurons that a current over `r` and `k` drives, their intervals as they are reached."""
     n, steps = int(rng.integers(1, 4)), b.context.steps
     bits = int(rng.choice(BITS))
 
@@ -29,9 +29,10 @@ def drawn(
 
     def param(what: str, low: int, high: int, *lead: str) -> Param:
         """Over the states, and perhaps over the neurons."""
-        sizes = {STATE: n, READ: n, TIME: steps}
-        axes = (*lead, "k") if maybe(0.5) else lead
-        shape = [sizes.get(axis, wide) for axis in axes]
+        sizes = {STATE: n, READ: n} | {axis.name: axis.size for axis in b[current].type.axes}
+        own: list[tuple[str, ...]] = [(), (), ("k",), ("k", "r")]
+        axes = (*lead, *own[int(rng.integers(4))])
+        shape = [sizes[axis] for axis in axes]
         values = rng.integers(low, high + 1, shape)
         if lead == (STATE, READ):
             values[np.arange(n), np.arange(n)] = 0
@@ -78,7 +79,7 @@ def drawn(
 def network(seed: int) -> Graph:
     """Two layers of such neurons, each reading its own spikes, perhaps with one that never fires.
 
-    Lanes fill a register, or not; there are rows where an axis beside the lanes is drawn.
+    Lanes fill a register, or not; there are one to three rows of them.
     """
     rng = np.random.default_rng(seed)
     while True:
@@ -91,19 +92,20 @@ def network(seed: int) -> Graph:
 def _network(rng: np.random.Generator) -> Graph:
     steps, wide = int(rng.integers(1, 8)), int(rng.choice([1, 5, 16, 31, 40, 70]))
     b = GraphBuilder("integer", steps, "exact")
-    last = b.add(Frames(("t", "f"), (steps, 3), domain=(0, 1)), name="frames")
+    rows = int(rng.integers(1, 4))
+    last = b.add(Frames(("t", "r", "f"), (steps, rows, 3), domain=(0, 1)), name="frames")
     axis, size = "f", 3
     for layer in range(2):
         weight = rng.integers(-9, 12, (wide, size)).astype(np.int8)
         given = b.add(Contract(b.constant("w", weight, ("k", axis)), (axis,), ("k",)), [last])
         back = int(rng.integers(1, 4))
         start = b.constant("before", np.ones(wide, np.int8), ("k",))
-        past = b.add(Delay(back, "spike", ("k",), (wide,), (0, 1), start), name="past")
+        past = b.add(Delay(back, "spike", ("r", "k"), (rows, wide), (0, 1), start), name="past")
         own = b.constant("r", rng.integers(-4, 4, (wide, wide)).astype(np.int8), ("k", "k"))
         total = b.add(Sum(), [given, b.add(Contract(own, ("k",), ("k",)), [past])])
         if rng.random() < 0.3:
-            total = b.add(drawn(rng, b, total, wide, fires=False), [total], name="silent")
-        last = b.add(drawn(rng, b, total, wide), [total], name=f"neurons{layer}")
+            total = b.add(drawn(rng, b, total, fires=False), [total], name="silent")
+        last = b.add(drawn(rng, b, total), [total], name=f"neurons{layer}")
         b.close(past, last)
         axis, size = "k", wide
     head = b.constant("head", rng.integers(-3, 4, (2, wide)).astype(np.int8), ("o", "k"))
