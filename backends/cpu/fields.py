@@ -37,7 +37,7 @@ MASKED_LANES = 3  # the same with a weight of its own for every lane
     P_SOURCE,  # place of the source's bits
     P_STEP,  # stride of its steps
     P_ROW,  # stride of its rows
-    P_WORDS,  # 64-bit words of a row
+    P_WORDS,  # 64-bit words of a row; of PLANE: 1 where weight rows follow each other, or IN_A_ROW
     P_TAPS,  # address
     P_TAP_COUNT,  # taps of a row
     P_WEIGHTS,  # address
@@ -47,6 +47,9 @@ MASKED_LANES = 3  # the same with a weight of its own for every lane
     P_WIDE,  # 1: weights and sums are int32, 0: int8 and int16
     P_SIZE,
 ) = range(13)
+
+IN_A_ROW = 2
+"""The pixels follow each other, too, and none is missing: 64 are read at once."""
 
 # An op: what happens to a unit's registers at every step.
 PROJECT = 0  # dst (+)= part << shift

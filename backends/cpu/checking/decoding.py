@@ -62,6 +62,9 @@ class Block:
             # The kernel reads the weight row of the first of 64 taps; the others follow it.
             first = np.arange(count) & ~63
             taps[..., 1] = taps[:, first, 1] + np.arange(count) - first
+            if part[f.P_WORDS] == f.IN_A_ROW:  # and 64 pixels at once, but for the last ones
+                whole = np.arange(count & ~63)
+                taps[:, whole, 0] = taps[:, first[whole], 0] + whole - first[whole]
         return taps
 
     def weights(self, part: Row, bank: int, lanes: int, tile: int) -> Ints:

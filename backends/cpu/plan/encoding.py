@@ -23,7 +23,7 @@ from snncc.backends.cpu.plan.host import (
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.placing import place_values
 from snncc.backends.cpu.plan.state_neurons import StateNeurons
-from snncc.backends.cpu.plan.tables import bits_in_use, exactly, tile_of, tiled
+from snncc.backends.cpu.plan.tables import bits_in_use, exactly, in_a_row, tile_of, tiled
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.plan.units import units_of
@@ -184,7 +184,9 @@ class _Encoder:
         """Writes a part; returns how many inputs a row can list."""
         step = row = 0
         place = 0
+        words = part.words
         if part.kind == f.PLANE:
+            words = f.IN_A_ROW if words and in_a_row(part.taps[..., 0]) else words
             step = frame_stride(self.graph[part.source].type)
         else:
             source = self.values[part.source]
@@ -201,7 +203,7 @@ class _Encoder:
         banks = weights.shape[0] > 1
         each = weights.nbytes // weights.shape[0]
         self._add(
-            "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
+            "parts", part.kind, place, step, row, words, self._keep("taps", part.taps),
             part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
             part.plane, part.wide,
         )  # fmt: skip
