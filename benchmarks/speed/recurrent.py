@@ -6,7 +6,7 @@ and 1/4 are rounded by nobody but us, who need fraction bits for it, and floatin
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,6 @@ def neurons(b: GraphBuilder, current: str, synaptic: bool) -> IntegerNeuron:
 
     def table(what: str, values: Any, *axes: str) -> Param:
         return b.constant(what, np.array(values, np.int64), axes)
-
-    from dataclasses import replace
 
     level = THRESHOLD << FRACTION
     unit = 1 << FRACTION
