@@ -11,7 +11,21 @@ GROUP = 32
 """Lanes are padded to a multiple of this within a unit."""
 
 # A unit: rows x lanes, computed for every step.
-U_ROWS, U_LANES, U_TILE, U_BLOCK, U_CONSTANT, U_PART, U_PARTS, U_OP, U_OPS, U_SIZE = range(10)
+(
+    U_ROWS,
+    U_LANES,
+    U_TILE,
+    U_BLOCK,
+    U_CONSTANT,
+    U_PART,
+    U_PARTS,
+    U_OP,
+    U_OPS,
+    U_LOOP,  # units of a loop, on its first one; INSIDE on its others; 0 outside of loops
+    U_SIZE,
+) = range(11)
+INSIDE = -1
+"""A loop's units run one after another at every step, before any of them at the next."""
 
 # A part: one projection's sum. Taps are int32 pairs (source row or pixel, weight row), -1: none.
 EVENTS = 0  # weight rows of the active inputs of the tapped source rows
@@ -23,7 +37,7 @@ MASKED_LANES = 3  # the same with a weight of its own for every lane
     P_SOURCE,  # place of the source's bits
     P_STEP,  # stride of its steps
     P_ROW,  # stride of its rows
-    P_WORDS,  # 64-bit words of a row
+    P_WORDS,  # 64-bit words of a row; of PLANE: 1 where weight rows follow each other, or IN_A_ROW
     P_TAPS,  # address
     P_TAP_COUNT,  # taps of a row
     P_WEIGHTS,  # address
@@ -35,6 +49,9 @@ MASKED_LANES = 3  # the same with a weight of its own for every lane
     P_SIZE,
 ) = range(14)
 
+IN_A_ROW = 2
+"""The pixels follow each other, too, and none is missing: 64 are read at once."""
+
 # An op: what happens to a unit's registers at every step.
 PROJECT = 0  # dst (+)= part << shift
 LOAD = 1  # dst (+)= stored current << shift
@@ -42,6 +59,9 @@ SUM = 2  # dst (+)= register << shift
 SCALE = 3  # dst = gain(dst)
 STORE = 4  # stored current = dst
 FIRE = 5  # the population takes dst
+EVOLVE = 6  # neurons of several states take dst; what never fires leaves its form there
+HOLD = 7  # a delay gives what it has read so many steps before
+KEEP = 8  # what a delay has read last stays for the next call
 O_KIND, O_DST, O_WHAT, O_SHIFT, O_ADD, O_PARTS, O_SIZE = range(7)
 REGISTERS = 6
 
@@ -79,3 +99,70 @@ C_ADDRESS, C_STEP, C_ROW, C_LANES, C_SIZE = range(5)
     N_COUNT,  # which spike count
     N_SIZE,
 ) = range(22)
+
+# Neurons of several states. Numbers are int32, or int64 where they are wide.
+(
+    Q_STATES,  # how many
+    Q_STATE,  # first of them
+    Q_FORM,  # first term of what is compared, or given
+    Q_FORMS,  # how many
+    Q_THRESHOLD,  # a constant, or -1: they never fire
+    Q_UP,  # 1: sums are rounded up and what fires is above the threshold
+    Q_REMEMBERS,  # 1: a spike acts at the next step
+    Q_WIDE,
+    Q_SPIKES,
+    Q_SPIKES_STEP,
+    Q_SPIKES_ROW,
+    Q_RECORD,  # place of recorded membranes, or -1
+    Q_RECORD_STEP,
+    Q_RECORD_ROW,
+    Q_RECORD_BYTES,
+    Q_KEPT,  # place of the states between calls, or -1
+    Q_KEPT_SLOT,
+    Q_KEPT_ROW,
+    Q_SIZE,
+) = range(19)
+
+# A state of them. Constants that it has not are -1.
+(
+    S_LEVEL,  # first term of its sum
+    S_LEVELS,  # how many
+    S_SHIFT,
+    S_CARRY,
+    S_BIAS,
+    S_LATE,
+    S_SWALLOW,
+    S_FLOOR,
+    S_RESET,  # first term of what a spike leaves
+    S_RESETS,  # how many, or -1: a spike does not change it
+    S_RESET_SHIFT,
+    S_AMOUNT,
+    S_LOW,
+    S_START,
+    S_SIZE,
+) = range(15)
+
+# A term: a slot times a constant. Slot 0 is the current, then come the new states, then the old.
+(
+    T_SLOT,
+    T_DIGITS,  # address of the constant's powers of two, each with its sign, int8; or of a table
+    T_COUNT,  # how many; -1: the table has an int32 for every lane
+    T_ROW,  # of a table: stride of rows
+    T_LOW,  # lowest bit in use
+    T_HIGH,  # the sign
+    T_SIZE,
+) = range(7)
+
+# A delay: rows of bits, or stored currents, of one step are D_BYTES; a past is one step of them
+# behind the other.
+(
+    D_STEPS,
+    D_BYTES,
+    D_SOURCE,  # place of what is read
+    D_SOURCE_STEP,
+    D_TARGET,  # place of what it gives
+    D_TARGET_STEP,
+    D_START,  # address of one step of what stands before the first
+    D_PAST,  # place of what stays between calls, or -1
+    D_SIZE,
+) = range(9)

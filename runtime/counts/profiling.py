@@ -24,6 +24,7 @@ KINDS = {
 }
 """How a projection finds its active inputs: see `snncc.backends.cpu.fields`."""
 RUNS = 9
+DELAYS = (f.HOLD, f.KEEP)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ def profile(simulator: Simulator, image: Images, runs: int = RUNS) -> Profile:
         inside = [each.node.name for each in loop.members if each.unit >= 0]
         owners[runner.plan.names[number]] = [p for name in inside for p in owners[name]]
         owners |= {name: [] for name in inside}
+    for head, count in enumerate(runner.plan.units[:, f.U_LOOP].tolist()):
+        if count > 0:  # its units run in turn, and are timed together
+            members = runner.plan.names[head : head + count]
+            whole = [p for name in members for p in owners[name]]
+            owners |= {name: list[str]() for name in members} | {members[0]: whole}
     times = _times(runner, image, runs)
     units: list[UnitProfile] = []
     for u, name in enumerate(runner.plan.names):
@@ -178,8 +184,12 @@ def _kind(plan: UnitPlan, unit: int) -> str:
         return "product"
     if unit in plan.host:
         return "host"
-    if unit in plan.loops:
+    if unit in plan.loops or plan.units[unit, f.U_LOOP] > 0:
         return "loop"
+    if plan.units[unit, f.U_LOOP] == f.INSIDE:
+        return "in a loop"
+    if plan.units[unit, f.U_OPS] and plan.ops[plan.units[unit, f.U_OP], f.O_KIND] in DELAYS:
+        return "delay"
     if unit in plan.relays:
         return "relay"
     first, parts = int(plan.units[unit, f.U_PART]), int(plan.units[unit, f.U_PARTS])

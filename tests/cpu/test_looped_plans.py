@@ -1,4 +1,4 @@
-"""Loops and delays on the simulator: one host unit a loop, the rest compiled; streams keep them."""
+"""Loops and delays on the simulator, compiled or on the host; streams keep them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from looped_programs import images, looped
 
+from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking import check_plan
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.host import LoopUnit
@@ -19,7 +20,9 @@ from snncc.execution import Execution
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.cycles import components
 from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.projections import Contract, Frames, Sum
 from snncc.runtime import ALL, interpret
 from snncc.runtime.counts.profiling import profile
@@ -49,19 +52,25 @@ def test_threads_that_share_a_loop() -> None:
         same(interpret(graph, given, ALL), simulator.run(given, ALL))
 
 
-def test_what_lies_around_a_loop_stays_compiled() -> None:
-    compiled = 0
+def test_loops_are_compiled_unless_the_host_computes_one_of_their_nodes() -> None:
+    compiled = on_host = 0
     for seed in range(30):
         graph = looped(seed)
         simulator = Simulator(graph, 1)
-        inside = {n.name for part in components(graph) if part.cyclic for n in part.nodes}
+        hosted, plan = simulator.host_units, simulator.runner(frozenset()).plan
+        loops = [part.nodes for part in components(graph) if part.cyclic]
+        for nodes in loops:
+            whole = {node.name for node in nodes} & set(hosted)
+            unknown = any(isinstance(node.op, Gate | Take) for node in nodes)
+            assert whole == ({node.name for node in nodes} if unknown else set())
+            compiled, on_host = compiled + (not unknown), on_host + unknown
+        own = [u for u in plan.units if u[f.U_LOOP] > 0]
+        assert len(plan.loops) + len(own) == len(loops)
+        inside = {node.name for nodes in loops for node in nodes}
         outside = [n.name for n in graph.select(IntegerPopulation) if n.name not in inside]
-        assert inside <= set(simulator.host_units)
-        assert not set(outside) & set(simulator.host_units)
-        compiled += len(outside)
-        loops = [part for part in components(graph) if part.cyclic]
-        assert len(simulator.runner(frozenset()).plan.loops) == len(loops)
-    assert compiled > 30
+        assert not set(outside) & set(hosted)
+    assert compiled > 10
+    assert on_host > 10
 
 
 def test_a_stream_stops_and_goes_on_at_any_step(tmp_path: Path) -> None:
@@ -123,12 +132,17 @@ def test_delays_without_a_loop() -> None:
 
 
 def test_memory_and_time_of_loops_are_told() -> None:
-    graph = looped(1)
+    graph = looped(7)
     assert memory_use(graph).hosting > 0
-    units = profile(Simulator(graph, 1), images(1)[0], 1).units
+    units = profile(Simulator(graph, 1), images(7)[0], 1).units
+    assert [unit.operations > 0 for unit in units if unit.kind == "loop"] == [True, True]
+    assert "runs step by step" in "".join(each.why for each in units)
+    graph = past_the_last_step(1)
+    assert memory_use(graph).hosting == 0
+    units = profile(Simulator(graph, 1), np.array([200, 90], np.uint8), 1).units
     (loop,) = (unit for unit in units if unit.kind == "loop")
     assert loop.operations > 0
-    assert "runs step by step" in "".join(each.why for each in units)
+    assert sum(unit.operations for unit in units if unit.kind == "in a loop") == 0
 
 
 # States of other versions, and of other programs.
@@ -257,12 +271,13 @@ def test_the_checker_sees_what_delays_keep() -> None:
     graph = one_loop()
     plan = plans(graph)["stream"]
     says(graph, of_member(plan, Delay, state=None), "where nobody looks for it")
-    name, past = next(iter(plan.pasts.items()))
+    ((_, unit),) = plan.loops.items()
+    name = next(m.node.name for m in unit.members if m.node.name in plan.pasts)
+    past = plan.pasts[name]
     without = {key: place for key, place in plan.pasts.items() if key != name}
     says(graph, replace(plan, pasts=without))
     elsewhere = {**plan.pasts, name: replace(past, at=past.at + 64)}
     says(graph, replace(plan, pasts=elsewhere), "where nobody looks for it")
-    ((_, unit),) = plan.loops.items()
     at = next(i for i, m in enumerate(unit.members) if m.node.name in plan.pasts)
     inner = unit.members[at]
     assert inner.state is not None
@@ -286,13 +301,13 @@ def test_the_checker_sees_that_a_delay_by_itself_keeps_its_past() -> None:
     says(graph, both, "less than its values need")
 
 
-def test_a_delay_past_the_last_step_is_mapped() -> None:
-    """What it gives is 0 everywhere, and so is what a map makes of it."""
+def past_the_last_step(back: int = 3) -> Graph:
+    """Neurons that read their own spikes of so many steps before, of 3 steps."""
     b = GraphBuilder("integer", 3, "exact")
     image = b.add(Frames(("f",), (2,)), name="image")
     w = b.constant("w", np.array([[1, 2], [3, 4]], np.int8), ("k", "f"))
     given = b.add(Contract(w, ("f",), ("k",)), [image], name="given")
-    past = b.add(Delay(3, "spike", ("k",), (2,), (0, 1)), name="past")
+    past = b.add(Delay(back, "spike", ("k",), (2,), (0, 1)), name="past")
     u = b.constant("u", np.array([[1, 2], [3, 4]], np.int8), ("k", "k"))
     back = b.add(Contract(u, ("k",), ("k",)), [past], name="back")
     level = b.constant("level", np.array(64))
@@ -302,6 +317,12 @@ def test_a_delay_past_the_last_step_is_mapped() -> None:
     h = b.constant("h", np.array([[1, 1]], np.int8), ("o", "k"))
     graph = b.finish(b.add(IntegerReadout(), [b.add(Contract(h, ("k",), ("o",)), [spikes])]))
     verify(graph)
+    return graph
+
+
+def test_a_delay_past_the_last_step_is_mapped() -> None:
+    """What it gives is 0 everywhere, and so is what a map makes of it."""
+    graph = past_the_last_step()
     assert check_plan(graph, plan_units(graph, graph.steps)) == ()
     given_images = np.array([[200, 3], [0, 90]], np.uint8)
     same(interpret(graph, given_images, ALL), Simulator(graph, 1).run(given_images, ALL))

@@ -12,21 +12,22 @@ It is slow beside the planner and far from minimal memory: it runs in tests and 
 import numpy as np
 
 from snncc.backends.cpu import fields as f
-from snncc.backends.cpu.checking.decoding import READ_ON, Block, Row, row, rows_of
+from snncc.backends.cpu.checking.decoding import READ_ON, Row, row, rows_of
+from snncc.backends.cpu.checking.delays import Delays, check_past, past_size
 from snncc.backends.cpu.checking.exact import Ints
-from snncc.backends.cpu.checking.hosted import computed_by_host, copied, states_size
-from snncc.backends.cpu.checking.looped import check_past, computed_in_loop
-from snncc.backends.cpu.checking.meaning import Meaning, meaning_of, names_of
+from snncc.backends.cpu.checking.firing import FiringWalk
+from snncc.backends.cpu.checking.hosted import (
+    computed_by_host,
+    copied,
+)
+from snncc.backends.cpu.checking.looped import computed_in_loop
+from snncc.backends.cpu.checking.meaning import Meaning, meaning_of
 from snncc.backends.cpu.checking.neurons import (
-    arranged,
-    check_constants,
-    check_membranes,
     require_equal,
-    require_same,
 )
 from snncc.backends.cpu.checking.products import Span, multiplied
 from snncc.backends.cpu.checking.registers import Registers, load, scaled, spread, store
-from snncc.backends.cpu.checking.shadow import Numbers, Shadow
+from snncc.backends.cpu.checking.shadow import Numbers
 from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
@@ -34,7 +35,6 @@ from snncc.backends.cpu.plan.host import HostUnit, LoopUnit
 from snncc.backends.cpu.plan.places import Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
-from snncc.ir.arrays import count
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.populations import neuron_nodes, population_nodes
@@ -61,23 +61,19 @@ def check_plan(graph: Graph, plan: UnitPlan, seed: int = 0) -> tuple[PlanFault, 
     return ()
 
 
-class _Walk:
+class _Walk(FiringWalk):
     """One pass over a plan, step by step where it is a stream's."""
 
     def __init__(self, graph: Graph, plan: UnitPlan, meaning: Meaning, at: list[str]) -> None:
-        self.graph, self.plan, self.meaning, self.at = graph, plan, meaning, at
+        super().__init__(graph, plan, meaning)
+        self.at = at
         self.units = rows_of(plan.units, f.U_SIZE, "units")
         self.parts = rows_of(plan.parts, f.P_SIZE, "parts")
         self.ops = rows_of(plan.ops, f.O_SIZE, "ops")
         self.accesses = rows_of(plan.accesses, f.A_SIZE, "accesses")
         self.gains = rows_of(plan.gains, f.G_SIZE, "gains")
-        self.constants = rows_of(plan.constants, f.C_SIZE, "constants")
         self.neurons = rows_of(plan.neurons, f.N_SIZE, "populations")
-        self.block = Block(plan.block)
-        self.shadow = Shadow(plan.memory - READ_ON)
-        self.kept: dict[str, int] = {}
-        self.span = Span(0, plan.steps)
-        self.fired: list[str] = []
+        self.delays = Delays(graph, plan, meaning)
         self.held: set[str] = set()
 
     def run(self) -> None:
@@ -92,15 +88,40 @@ class _Walk:
                     self._keep(f"{what} {name}", name, places[name], steps)
         for first in range(0, self.graph.steps, self.plan.steps):
             self.span, self.fired = Span(first, self.plan.steps), []
+            self.delays.begin()
             for number, unit in enumerate(self.units):
                 self.at[0] = self.plan.names[number]
+                self._begin_loop(number, unit)
                 if unit[f.U_CONSTANT] == 0 or first == 0:
                     self.shadow.next_unit()
                     self._unit(number, unit)
+                self._end_loop(number)
             self.at[0] = ""
             require(sorted(self.fired) == sorted(populations), "populations do not fire once each")
             self._pasts()
             self._answer()
+
+    def _begin_loop(self, number: int, unit: Row) -> None:
+        """A loop's units run at every step: what one of them touches is nobody else's."""
+        if number not in self.loop:
+            require(unit[f.U_LOOP] >= 0, "it is within a loop that does not begin")
+            self.loop = range(number, number + unit[f.U_LOOP])
+            if self.loop:
+                self.shadow.enter_loop()
+        else:
+            require(unit[f.U_LOOP] == f.INSIDE, "a loop begins within another")
+        if number in self.loop:
+            others = self.plan.dense, self.plan.host, self.plan.loops, self.plan.relays
+            alone = not any(number in each for each in others)
+            require(alone and unit[f.U_CONSTANT] == 0, "it is in a loop and not compiled by steps")
+
+    def _end_loop(self, number: int) -> None:
+        if self.loop and number == len(self.units) - 1:
+            require(number == self.loop[-1], "a loop has units that there are not")
+        if self.loop and number == self.loop[-1]:
+            self.delays.end_loop(self.shadow, self.span)
+            self.shadow.leave_loop()
+            self.loop = range(0)
 
     def _pasts(self) -> None:
         """Every delay of a plan that goes step by step keeps what it has read."""
@@ -110,17 +131,6 @@ class _Walk:
         require(self.held == set(self.plan.pasts), "what a delay keeps is written by none")
         for name in self.plan.pasts:
             self._past(name, self.plan.pasts[name])
-
-    def _keep(self, key: str, name: str, kept: Place, steps: int) -> None:
-        place, wide = kept.at, kept.size
-        op = self.graph[name].op
-        if isinstance(op, IntegerNeuron) and key.startswith("state "):
-            size = states_size(self.graph, name, op, kept)
-            self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
-            return
-        arrangement = self.plan.populations[name].spikes.arrangement
-        size = wide * steps * arrangement.row_count * arrangement.padded
-        self.kept[key] = self.shadow.keep(place, size, self.kept.get(key), f"the {key}")
 
     def _answer(self) -> None:
         """What is read after the last unit: the answer, recorded spikes and membranes."""
@@ -204,7 +214,7 @@ class _Walk:
         kept = self.plan.pasts.get(name)
         require(state == kept, "it keeps its state where nobody looks for it")
         if kept is not None:
-            size = kept.size * count(kept.type.shape)
+            size = past_size(kept)
             key = f"past {name}"
             self.kept[key] = self.shadow.keep(kept.at, size, self.kept.get(key), f"the {key}")
             check_past(self.graph, name, kept)
@@ -241,11 +251,28 @@ class _Walk:
         elif kind == f.STORE:
             access = row(self.accesses, what, "access")
             store(access, self.block, self.shadow, spread(registers[number], shape))
+        elif kind == f.EVOLVE:
+            found = self._evolve(registers.name, what, spread(registers[number], shape), shape)
+            if found is not None:
+                registers.replace(number, found)
+        elif kind in (f.HOLD, f.KEEP):
+            require(shape[1:] == (1, 1), "a delay copies more than once")
+            self._delay(registers.name, kind, what)
         elif kind == f.FIRE:
             self._fire(registers.name, row(self.neurons, what, "population"), registers[number],
                        shape)  # fmt: skip
         else:
             raise Wrong(f"there is no op {kind}")
+
+    def _delay(self, name: str, kind: int, what: int) -> None:
+        """What a delay gives, or what it keeps for the next call."""
+        if kind == f.HOLD:
+            self.delays.hold(name, what, self.block, self.shadow, self.span, bool(self.loop))
+            return
+        require(not self.loop, "a loop keeps what is not yet complete")
+        kept = self.delays.keep(what, self.shadow, self.span)
+        if kept in self.plan.pasts:
+            self._past(kept, self.plan.pasts[kept])
 
     def _project(self, unit: Row, op: Row, shape: tuple[int, int, int], first: int) -> Numbers:
         steps, rows, lanes = shape
@@ -306,45 +333,3 @@ class _Walk:
         require(inside, "it reads beyond the image")
         probes: Ints = flat[places][:, None]
         return probes
-
-    def _fire(self, name: str, neuron: Row, current: Numbers, shape: tuple[int, int, int]) -> None:
-        require(name in self.plan.populations, "what fires is no population")
-        spikes = self.plan.populations[name].spikes
-        node, place, arrangement = self.graph[name], spikes.at, spikes.arrangement
-        source = self.graph[node.inputs[0]]
-        same = shape == (self.span.count, arrangement.row_count, arrangement.lanes)
-        require(same, "its rows, lanes or steps are not the population's")
-        meant = self.meaning.values[source.name]
-        found = spread(current, shape)
-        require_same(found, meant, names_of(source), arrangement, self.span.first, "its current")
-        check_constants(self.graph, node, neuron, self.constants, self.block, arrangement)
-        check_membranes(self.graph, node, meant)
-        self._layout(name, neuron)
-        self.fired.append(name)
-        probes = self.meaning.values[name].probe
-        probes = arranged(probes, names_of(node), arrangement)
-        steps = probes[self.span.first : self.span.first + self.span.count]
-        padded = np.zeros((*steps.shape[:2], 64 * arrangement.words), np.int64)
-        padded[..., : arrangement.lanes] = steps
-        self.shadow.put_bits(place, padded.reshape(-1, 64), arrangement.lanes)
-
-    def _layout(self, name: str, neuron: Row) -> None:
-        """Whether spikes and membranes are written where they are read."""
-        kept = self.plan.populations[name]
-        own = kept.spikes.arrangement
-        row_bytes, wide = 8 * own.words, 4 * own.padded
-        wanted = {
-            f.N_SPIKES: kept.spikes.at,
-            f.N_SPIKES_ROW: row_bytes,
-            f.N_SPIKES_STEP: row_bytes * own.row_count,
-            f.N_RECORD: -1 if kept.record is None else kept.record.at,
-            f.N_STATE: -1 if kept.state is None else kept.state.at,
-        }
-        if name in self.plan.records:
-            wanted |= {f.N_RECORD_ROW: wide, f.N_RECORD_STEP: wide * own.row_count}
-            self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
-        if name in self.plan.states:
-            wanted |= {f.N_STATE_ROW: wide}
-            self._keep(f"state {name}", name, self.plan.states[name], 1)
-        right = all(neuron[column] == value for column, value in wanted.items())
-        require(right, "spikes or membranes are not written where they are read")

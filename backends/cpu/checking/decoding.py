@@ -9,7 +9,7 @@ from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.exact import Ints
 from snncc.backends.cpu.checking.wrong import require
 
-WIDTHS = {1: np.int8, 2: np.int16, 4: np.int32}
+WIDTHS = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
 READ_ON = 64
 """Bytes past the last number that a vector may read."""
 
@@ -47,7 +47,7 @@ class Block:
         self._data = data
 
     def take(self, address: int, count: int, size: int, what: str) -> Ints:
-        """So many numbers of 1, 2 or 4 bytes."""
+        """So many numbers of 1, 2, 4 or 8 bytes."""
         end = address + count * size
         inside = address >= 0 and count >= 0 and end + READ_ON <= len(self._data)
         require(inside, f"{what} lie outside the plan's constants")
@@ -62,6 +62,9 @@ class Block:
             # The kernel reads the weight row of the first of 64 taps; the others follow it.
             first = np.arange(count) & ~63
             taps[..., 1] = taps[:, first, 1] + np.arange(count) - first
+            if part[f.P_WORDS] == f.IN_A_ROW:  # and 64 pixels at once, but for the last ones
+                whole = np.arange(count & ~63)
+                taps[:, whole, 0] = taps[:, first[whole], 0] + whole - first[whole]
         return taps
 
     def weights(self, part: Row, bank: int, lanes: int, tile: int) -> Ints:
@@ -84,13 +87,13 @@ class Block:
             found.append(whole.reshape(count, across)[:, :here])
         return np.concatenate(found, axis=1)
 
-    def constant(self, table: Row, step: int, rows: int, lanes: int) -> Ints:
+    def constant(self, table: Row, step: int, rows: int, lanes: int, size: int = 4) -> Ints:
         """A population's constant at one step: [rows or 1, lanes or 1]."""
         address = table[f.C_ADDRESS] + step * table[f.C_STEP]
         across = lanes if table[f.C_LANES] != 0 else 1
         count = rows if table[f.C_ROW] != 0 else 1
         each = [
-            self.take(address + r * table[f.C_ROW], across, 4, "a population's constant")
+            self.take(address + r * table[f.C_ROW], across, size, "a population's constant")
             for r in range(count)
         ]
         return np.stack(each)

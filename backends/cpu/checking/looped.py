@@ -9,16 +9,15 @@ its steps.
 import numpy as np
 
 from snncc.backends.cpu.checking.exact import INT32, INT64
-from snncc.backends.cpu.checking.hosted import HELD, check_recorded, fed_by, written
+from snncc.backends.cpu.checking.hosted import check_recorded, fed_by, written
 from snncc.backends.cpu.checking.meaning import Meaning
 from snncc.backends.cpu.checking.neurons import check_membranes
 from snncc.backends.cpu.checking.products import Span
 from snncc.backends.cpu.checking.shadow import Shadow
 from snncc.backends.cpu.checking.wrong import require
 from snncc.backends.cpu.plan.host import LoopUnit, Member
-from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
-from snncc.ir import TIME, Graph, params_of
+from snncc.ir import Graph, params_of
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.populations import is_population
@@ -49,24 +48,6 @@ def computed_in_loop(
             node = graph[member.node.name]
             written(member.writes, node, meaning.values[node.name], shadow, span)
     return fired
-
-
-def check_past(graph: Graph, name: str, place: Place) -> None:
-    """Whether what a delay keeps has room for every value that it reads, of all its steps."""
-    op, kind = graph[name].op, graph[name].type
-    require(isinstance(op, Delay) and place.form is Form.INTEGERS, f"{name} keeps no integers")
-    if isinstance(op, Delay):
-        wanted = (TIME, *op.axes), (op.steps, *op.shape)
-        require((place.type.names, place.type.shape) == wanted, f"{name} keeps another past")
-    low, high = kind.range or (0, 0)
-    require(place.size in HELD, f"{name} keeps {place.size} bytes an element")
-    least, most = HELD[place.size]
-    require(least <= low and high <= most, f"{name} keeps less than its values need")
-    strides = [place.strides.get(axis, 0) for axis in place.type.names]
-    step = place.size
-    for size, stride in zip(reversed(place.type.shape), reversed(strides), strict=True):
-        require(stride == step or size == 1, f"elements that {name} keeps lie in one another")
-        step *= size
 
 
 def _check_node(graph: Graph, unit: LoopUnit, member: Member) -> None:

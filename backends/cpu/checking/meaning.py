@@ -149,7 +149,7 @@ def _value(graph: Graph, node: Node, inputs: list[Value]) -> Value:
         start = np.zeros([1] * len(target), np.int64)
         if op.start is not None:
             start = over(graph, op.start, target)
-        return _each(lambda x: _held(op, _placed(x, names[0], target), start, graph.steps), inputs)
+        return _each(lambda x: _held(op, placed(x, names[0], target), start, graph.steps), inputs)
     if isinstance(op, Largest):
         more = 0 if op.offset is None else over(graph, op.offset, names[0])
         return _each(lambda x: _largest(op, x + more, names[0]), inputs)
@@ -182,10 +182,11 @@ def _require_room(value: Value, shift: int) -> None:
 
 def over(graph: Graph, param: Param, target: tuple[str, ...]) -> Ints:
     """A constant over all these axes, with length 1 where it lacks one."""
-    return _placed(graph.constants[param.name].astype(np.int64), param.axes, target)
+    return placed(graph.constants[param.name].astype(np.int64), param.axes, target)
 
 
-def _placed(array: Ints, axes: tuple[str, ...], target: tuple[str, ...]) -> Ints:
+def placed(array: Ints, axes: tuple[str, ...], target: tuple[str, ...]) -> Ints:
+    """An array over all these axes, with length 1 where it lacks one."""
     have = [n for n in target if n in axes]
     moved = array.transpose([axes.index(n) for n in have])
     return moved.reshape([array.shape[axes.index(n)] if n in axes else 1 for n in target])
@@ -195,27 +196,27 @@ def _add(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[st
          shifts: tuple[int, ...]) -> Ints:  # fmt: skip
     total = np.zeros([1] * len(target), np.int64)
     for part, axes, shift in zip(parts, names, shifts, strict=True):
-        total = total + (_placed(part, axes, target) << shift)
+        total = total + (placed(part, axes, target) << shift)
     return total
 
 
 def _join(parts: tuple[Ints, ...], names: list[tuple[str, ...]], target: tuple[str, ...],
           op: Concat) -> Ints:  # fmt: skip
     steps = max(len(part) for part in parts)
-    placed: list[Ints] = []
+    parts_in_place: list[Ints] = []
     for part, axes, along in zip(parts, names, op.along, strict=True):
         renamed = tuple(op.out if n == along else n for n in axes)
-        full = _placed(part, renamed, target)
-        placed.append(np.broadcast_to(full, (steps, *full.shape[1:])))
-    return np.concatenate(placed, axis=target.index(op.out))
+        full = placed(part, renamed, target)
+        parts_in_place.append(np.broadcast_to(full, (steps, *full.shape[1:])))
+    return np.concatenate(parts_in_place, axis=target.index(op.out))
 
 
 def _gated(
     inputs: list[Value], names: list[tuple[str, ...]], target: tuple[str, ...], inverted: bool
 ) -> Value:
     """On probes a function of both sources that tells them, and their order, apart."""
-    gate, x = (_placed(v.probe, n, target) for v, n in zip(inputs, names, strict=True))
-    low, high = (_placed(end, names[1], target) for end in (inputs[1].low, inputs[1].high))
+    gate, x = (placed(v.probe, n, target) for v, n in zip(inputs, names, strict=True))
+    low, high = (placed(end, names[1], target) for end in (inputs[1].low, inputs[1].high))
     probe = (gate ^ (x << 1)) + inverted
     shape = probe.shape
     ends = np.broadcast_to(np.minimum(low, 0), shape), np.broadcast_to(np.maximum(high, 0), shape)
@@ -250,9 +251,9 @@ def _multiplied(op: Product, graph: Graph, node: Node, inputs: list[Value]) -> V
     gates, whole = (graph[name] for name in node.inputs)
     names, target = names_of(gates), names_of(node)
     gone = [gates.type.size(name) for name in op.summed]
-    first = _placed(inputs[0].probe, names, (*target, *op.summed))
+    first = placed(inputs[0].probe, names, (*target, *op.summed))
     second = [
-        _placed(each, names_of(whole), (*target, *op.summed))
+        placed(each, names_of(whole), (*target, *op.summed))
         for each in (inputs[1].probe, np.minimum(inputs[1].low, 0), np.maximum(inputs[1].high, 0))
     ]
     shape = np.broadcast_shapes(first.shape, second[0].shape)[: len(target)]

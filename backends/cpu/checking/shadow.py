@@ -64,11 +64,26 @@ class Shadow:
         self._ends = np.zeros((2, granules), np.int64)
         self._writes = 0
         self._read = np.zeros(granules, np.bool_)
+        self._looped: NDArray[np.bool_] | None = None
         self._bits: dict[int, Spikes] = {}
 
     def next_unit(self) -> None:
         """Another unit begins: what it reads its other rows must not overwrite."""
         self._read[:] = False
+
+    def enter_loop(self) -> None:
+        """Units begin that run again at every step: each leaves alone what the others touch."""
+        self._looped = np.zeros_like(self._read)
+
+    def leave_loop(self) -> None:
+        """Other units come."""
+        self._looped = None
+
+    def _touch(self, places: NDArray[np.int64]) -> None:
+        """Something is read."""
+        self._read[places] = True
+        if self._looped is not None:
+            self._looped[places] = True
 
     def _places(self, addresses: Ints, size: int, what: str) -> Ints:
         inside = addresses.size == 0 or (
@@ -80,6 +95,10 @@ class Shadow:
 
     def _write(self, places: NDArray[np.int64], mark: int, what: str) -> None:
         require(not self._read[places].any(), f"{what} overwrites what the same unit reads")
+        if self._looped is not None:
+            alone = not self._looped[places].any()
+            require(alone, f"{what} overwrites what its loop needs at other steps")
+            self._looped[places] = True
         self._mark[places] = mark
 
     def store(self, addresses: Ints, size: int, value: Numbers) -> None:
@@ -102,7 +121,7 @@ class Shadow:
             whole &= self._mark[places + tail] == marks + 1
         require(whole.all(), "it reads a current where none of this size lies (any more)")
         for each in range(size // 2):
-            self._read[places + each] = True
+            self._touch(places + each)
         return Numbers(self._probe[places], self._ends[0][places], self._ends[1][places])
 
     def put_bits(self, place: int, words: Ints, lanes: int, share: int = 1) -> None:
@@ -130,9 +149,8 @@ class Shadow:
         start, words = self._bits[mark].place, self._bits[mark].words
         number = (addresses - start) >> 3
         require(not ((addresses - start) & 7).any(), "it reads spikes between two words")
-        self._read[places] = True
-        for i in range(1, 4):
-            self._read[places + i] = True
+        for i in range(4):
+            self._touch(places + i)
         right = bool((number // steps[1] == steps[0]).all())
         require(right, "it reads spikes of another step")
         found_words: Ints = words[number]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from snncc.backends.cpu.plan.hosting import INT32, is_wide
+from snncc.backends.cpu.plan.hosting import bytes_for
 from snncc.backends.cpu.plan.unit import Partition
 from snncc.ir import TIME, Graph
 from snncc.ir.dialects.projections import Concat
@@ -27,10 +27,7 @@ class Layout:
 
 def bytes_of(graph: Graph, root: str) -> int:
     """Bytes of an element of a stored current, from its proved range."""
-    if is_wide(graph[root]):
-        return 8
-    low, high = graph[root].type.range or (-INT32, INT32)
-    return 2 if low >= -(1 << 15) and high < 1 << 15 else 4
+    return bytes_for(graph[root])
 
 
 def root_of(

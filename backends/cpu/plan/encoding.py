@@ -8,6 +8,7 @@ from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
 from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.currents import layout_of
+from snncc.backends.cpu.plan.delays import step_of
 from snncc.backends.cpu.plan.dense import DenseSum, DenseUnit
 from snncc.backends.cpu.plan.host import (
     HostUnit,
@@ -21,13 +22,16 @@ from snncc.backends.cpu.plan.host import (
 )
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.placing import place_values
-from snncc.backends.cpu.plan.tables import bits_in_use, exactly, tile_of, tiled
+from snncc.backends.cpu.plan.state_neurons import StateNeurons
+from snncc.backends.cpu.plan.tables import bits_in_use, exactly, in_a_row, tile_of, tiled
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.plan.units import units_of
 from snncc.ir import TIME, Array, Graph, Node, Param
 from snncc.ir.arrays import count, spread
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.digits import signed_digits
@@ -75,8 +79,12 @@ class _Encoder:
         self.known: dict[tuple[str, bytes], int] = {}
         self.tables: dict[str, list[list[int]]] = {
             name: []
-            for name in ("units", "parts", "ops", "accesses", "gains", "constants", "neurons")
+            for name in (
+                *("units", "parts", "ops", "accesses", "gains", "constants", "neurons", "delays"),
+                *("several", "states_of", "terms"),
+            )
         }
+        self.delays: dict[str, int] = {}
         self.readout = graph[graph[graph.output].inputs[0]]
         self.placed = place_values(graph, units, steps, record, stateful)
         self.values = self.placed.values
@@ -88,7 +96,8 @@ class _Encoder:
             unit.parts.clear()  # what they hold is among the constants now
         sizes = dict(
             units=f.U_SIZE, parts=f.P_SIZE, ops=f.O_SIZE, accesses=f.A_SIZE, gains=f.G_SIZE,
-            constants=f.C_SIZE, neurons=f.N_SIZE,
+            constants=f.C_SIZE, neurons=f.N_SIZE, delays=f.D_SIZE,
+            several=f.Q_SIZE, states_of=f.S_SIZE, terms=f.T_SIZE,
         )  # fmt: skip
         tables = {
             name: np.array(rows, np.int64).reshape(len(rows), sizes[name])
@@ -113,6 +122,9 @@ class _Encoder:
             loops={number: self._loop(unit)
                    for number, unit in enumerate(self.units.units) if unit.loop},
             pasts=self.placed.pasts,
+            silent=self.placed.silent,
+            laid={unit.name: unit.arrangement for unit in self.units.units
+                  if f.EVOLVE in [op.kind for op in unit.ops] and unit.name in self.units.stored},
         )  # fmt: skip
 
     # ---- tables
@@ -154,16 +166,27 @@ class _Encoder:
         expected = sum(inputs) * steps * 2 // 10
         block = max(1, min(64, -(-arrangement.row_count // 8), BLOCK_BYTES // max(1, expected)))
         rows = arrangement.row_count if unit.is_compiled else 0
-        self._add("units", rows, arrangement.lanes, tile, block, not unit.timed,
-                  first_part, len(unit.parts), first_op, len(unit.ops))  # fmt: skip
+        rows = min(rows, 1) if unit.delayed else rows  # all of a step at once
+        lanes = 1 if unit.delayed else arrangement.lanes
+        self._add("units", rows, lanes, tile, block, not unit.timed, first_part, len(unit.parts),
+                  first_op, len(unit.ops), self._loop_of(unit))  # fmt: skip
         lists = block * steps * (8 * len(unit.parts) + 2 * sum(inputs)) + 8
         return lists + (3 + f.REGISTERS) * 4 * f.TILE * steps + 256
+
+    def _loop_of(self, unit: Unit) -> int:
+        """How many units there are of the loop that begins here, or that this one is within."""
+        if not unit.group:
+            return 0
+        group = [each for each in self.units.units if each.group == unit.group]
+        return len(group) if group[0] is unit else f.INSIDE
 
     def _part(self, unit: Unit, part: Part) -> int:
         """Writes a part; returns how many inputs a row can list."""
         step = row = 0
         place = 0
+        words = part.words
         if part.kind == f.PLANE:
+            words = f.IN_A_ROW if words and in_a_row(part.taps[..., 0]) else words
             step = frame_stride(self.graph[part.source].type)
         else:
             source = self.values[part.source]
@@ -189,7 +212,7 @@ class _Encoder:
         banks = weights.shape[0] > 1
         each = weights.nbytes // weights.shape[0]
         self._add(
-            "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
+            "parts", part.kind, place, step, row, words, self._keep("taps", part.taps),
             part.taps.shape[1], self._keep("weights", weights), each if banks else 0, rows,
             part.plane, part.wide, False,
         )  # fmt: skip
@@ -204,6 +227,10 @@ class _Encoder:
             what = self._gain(unit, op.node)
         elif op.kind == f.FIRE:
             what = self._neuron(unit, op.node)
+        elif op.kind == f.EVOLVE:
+            what = self._several(unit, op.node)
+        elif op.kind in (f.HOLD, f.KEEP):
+            what = self._delay(unit, op.node)
         self._add("ops", op.kind, op.register, what, op.shift, op.adds, op.parts)
 
     def _access(self, unit: Unit, name: str) -> int:
@@ -268,6 +295,21 @@ class _Encoder:
         image = isinstance(node.op, Frames)
         return Place(node.type, Form.IMAGE) if image else self.values[name]
 
+    def _delay(self, unit: Unit, name: str) -> int:
+        node = self.graph[name]
+        if not isinstance(node.op, Delay):
+            raise TypeError(node.op.mnemonic)
+        if name in self.delays:
+            return self.delays[name]
+        source, target = self.values[unit.delayed], self.values[name]
+        start = step_of(self.graph, node, node.op, target)
+        past = self.placed.pasts.get(name)
+        self.delays[name] = self._add(
+            "delays", node.op.steps, len(start), source.at, source.step, target.at, target.step,
+            self._keep("start", start), -1 if past is None else past.at,
+        )  # fmt: skip
+        return self.delays[name]
+
     def _gain(self, unit: Unit, name: str) -> int:
         node = self.graph[name]
         op = node.op
@@ -294,6 +336,17 @@ class _Encoder:
         step = stored.nbytes // stored.shape[0] if stored.shape[0] > 1 else 0
         return self._add("gains", self._keep("gain", stored), step, self._keep("rows", rows),
                          stored.itemsize, low, high, op.shift)  # fmt: skip
+
+    def _several(self, unit: Unit, name: str) -> int:
+        node = self.graph[name]
+        if not isinstance(node.op, IntegerNeuron):
+            raise TypeError(node.op.mnemonic)
+        tables = StateNeurons(self.graph, self._keep, self._add)
+        own = self.placed.populations.get(name)
+        if own is None:
+            state = self.placed.silent.get(name)
+            return tables.write(node, node.op, unit.arrangement, None, None, state)
+        return tables.write(node, node.op, unit.arrangement, own.spikes, own.record, own.state)
 
     def _neuron(self, unit: Unit, name: str) -> int:
         op = self.graph[name].op

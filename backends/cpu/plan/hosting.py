@@ -2,15 +2,21 @@
 
 Compiled units have registers of 32 bits and lanes that never change places. A node that needs more
 is computed by the interpreter, in the plan's memory, between compiled units; so is every node of a
-loop. Other projections of spikes, images and counts from 0 on
-are never among them: they are split until they fit (`narrow_projections`, `listing`),
-and read a copy of their source in other lanes where the lanes do not suit them.
+loop that holds such a node. Other projections of spikes, images and counts from 0 on are never
+among them: they are split until they fit (`narrow_projections`, `listing`), and read a copy of
+their source in other lanes where the lanes do not suit them.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from snncc.backends.cpu.plan import state_neurons
 from snncc.backends.cpu.plan.products import rows_of_product
 from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.cycles import components
+from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.op import Op
@@ -20,18 +26,19 @@ INT32 = (1 << 31) - 1
 MOST_SHIFT = 31
 """Of a register of 32 bits; what a machine does with more differs."""
 COMPILED = (
-    Frames, Contract, Convolve, Concat, Sum, Gain, Product, IntegerPopulation, IntegerReadout,
-)  # fmt: skip
+    *(Frames, Contract, Convolve, Concat, Sum, Gain, Product),
+    *(IntegerPopulation, IntegerNeuron, IntegerReadout, Delay),
+)
 
 
-def hosted(graph: Graph) -> dict[str, str]:
-    """The nodes that the host computes, each with the reason in words."""
-    found = {
-        node.name: "it is part of a loop through delays, which runs step by step"
-        for part in components(graph)
-        if part.cyclic
-        for node in part.nodes
-    }
+def hosted(graph: Graph, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """The nodes that the host computes, each with the reason in words.
+
+    Args:
+        graph: the program.
+        known: nodes of which something else shows that units do not suit them, and what.
+    """
+    found = dict(known)
     for node in graph.nodes:
         if node.name in found or isinstance(node.op, Frames | IntegerReadout):
             continue
@@ -46,7 +53,40 @@ def hosted(graph: Graph) -> dict[str, str]:
             reason = f"it reads {wide[0]}, whose numbers need more than 32 bits"
         if reason:
             found[node.name] = reason
-    return found
+    return found | _looped(graph, found)
+
+
+def _looped(graph: Graph, found: Mapping[str, str]) -> dict[str, str]:
+    """The nodes of loops that have one which the host computes: it computes all of them."""
+    whole: dict[str, str] = {}
+    for part in components(graph):
+        reasons = [
+            f"{node.name}: {reason}"
+            for node in part.nodes
+            if (reason := found.get(node.name) or _against_stepping(graph, node))
+        ]
+        if part.cyclic and reasons:
+            why = f"it is part of a loop through delays, which runs step by step ({reasons[0]})"
+            whole |= {node.name: why for node in part.nodes}
+    return whole
+
+
+def _against_stepping(graph: Graph, node: Node) -> str:
+    """Why a node that is compiled elsewhere is not compiled within a loop; "" where it is."""
+    if isinstance(node.op, Product):
+        return "it selects from rows, which are written for all steps at once"
+    if not isinstance(node.op, Contract | Convolve):
+        return ""
+    source = graph[node.inputs[0]]
+    if source.type.kind is Kind.COUNT and not isinstance(source.op, Frames):
+        return f"it reads {source.name}, counts"
+    # There is no room for the digits of its weights.
+    return "its sums need more than 32 bits" if needs_digits(graph, node, node.op) else ""
+
+
+def needs_digits(graph: Graph, node: Node, op: Contract | Convolve) -> bool:
+    """Whether a projection is compiled digit by digit of its weights."""
+    return is_wide(node) or _largest(graph.constants[op.weight.name]) > INT32
 
 
 def has_no_planes(source: Node) -> bool:
@@ -119,7 +159,29 @@ def _reason_against(graph: Graph, node: Node) -> str:
         return _against_gain(graph, node, op)
     if isinstance(op, IntegerPopulation):
         return _against_neurons(graph, op)
+    if isinstance(op, IntegerNeuron):
+        return state_neurons.reason_against(graph, node, op)
+    if isinstance(op, Delay):
+        return _against_delay(graph, node)
     return ""
+
+
+def _against_delay(graph: Graph, node: Node) -> str:
+    """Copies of steps are compiled: of bits, or of stored currents that lie alike."""
+    source = graph[node.inputs[0]]
+    if isinstance(source.op, Frames):
+        return "it delays what enters"
+    if node.type.kind is Kind.CURRENT and bytes_for(source) != bytes_for(node):
+        return "what it reads is stored in other bytes"
+    return ""
+
+
+def bytes_for(node: Node) -> int:
+    """Bytes of an element of a stored current, from its proved range."""
+    if is_wide(node):
+        return 8
+    low, high = node.type.range or (-INT32, INT32)
+    return 2 if low >= -(1 << 15) and high < 1 << 15 else 4
 
 
 def _against_gain(graph: Graph, node: Node, op: Gain) -> str:

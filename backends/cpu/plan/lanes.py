@@ -1,12 +1,12 @@
 """How values lie while a program is taken apart: in which lanes, in bits or numbers or rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from snncc.backends.cpu.arrangement import IMAGE, Arrangement, Source, arrange
 from snncc.backends.cpu.parts.projections import lane_of
 from snncc.backends.cpu.plan.dense import DenseSum
-from snncc.backends.cpu.plan.hosting import hosted, shift_of
+from snncc.backends.cpu.plan.hosting import shift_of
 from snncc.backends.cpu.plan.products import RowsOfProduct, rows_of_product
 from snncc.backends.cpu.plan.unit import Unit
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
@@ -15,20 +15,34 @@ from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames
 
 
+class Unsuited(Exception):
+    """Compiled units cannot compute a node as they have laid out what it reads."""
+
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(node)
+        self.node, self.reason = node, reason
+
+
 class Layouts(ABC):
     """What is known so far of units and of how values lie.
 
     Args:
         graph: the program, its projections such that compiled units can add them up.
+        host: the nodes that the host computes, each with the reason.
         dense: projections that become matrix products where they can.
         both: whether these can also be computed from events.
         apart: currents that are stored although a unit could keep them.
     """
 
     def __init__(
-        self, graph: Graph, dense: Collection[str], both: bool, apart: Collection[str]
+        self,
+        graph: Graph,
+        host: Mapping[str, str],
+        dense: Collection[str],
+        both: bool,
+        apart: Collection[str],
     ) -> None:
-        self.graph, self.host, self.apart = graph, hosted(graph), apart
+        self.graph, self.host, self.apart, self.group = graph, dict(host), apart, ""
         self.dense, self.both = frozenset(dense), both
         self.sums: dict[str, DenseSum | None] = {}
         self.units: list[Unit] = []
@@ -108,6 +122,8 @@ class Layouts(ABC):
             lane = op.channel
         if name in self.spikes and lane == self.spikes[name].lane:
             return name
+        if self.group and (name, lane) not in self.copies:
+            raise Unsuited(node.name, "its spikes must be copied into other lanes")
         return self._copy(name, lane)
 
     def _copy(self, name: str, lane: str) -> str:

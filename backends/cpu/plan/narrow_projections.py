@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from snncc.backends.cpu.arrangement import NotExpressible
-from snncc.backends.cpu.plan.hosting import INT32, has_no_planes, is_wide
+from snncc.backends.cpu.plan.hosting import INT32, has_no_planes, needs_digits
 from snncc.ir import Array, Graph, Node
 from snncc.ir.cycles import arranged, components
 from snncc.ir.dialects.projections import Contract, Convolve, Sum
@@ -20,7 +20,7 @@ from snncc.ir.op import Context
 def narrowed(graph: Graph) -> Graph:
     """The same program with projections that compiled units can add up; itself where all are.
 
-    Those of loops stay: the host computes them. The nodes of each loop stand beside one another.
+    Those of loops stay: the host computes such loops. The nodes of each loop stand together.
     """
     graph = arranged(graph)
     looped = {n.name for part in components(graph) if part.cyclic for n in part.nodes}
@@ -57,8 +57,7 @@ def _is_too_wide(graph: Graph, node: Node) -> bool:
     op = node.op
     if not isinstance(op, Contract | Convolve) or has_no_planes(graph[node.inputs[0]]):
         return False
-    weight = graph.constants[op.weight.name]
-    return is_wide(node) or max(-int(weight.min(initial=0)), int(weight.max(initial=0))) > INT32
+    return needs_digits(graph, node, op)
 
 
 def _digit_bits(graph: Graph, node: Node, op: Contract | Convolve) -> int:

@@ -1,9 +1,12 @@
 """Gives every value of a program a place in the working memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from snncc.backends.cpu.arrangement import Arrangement, planes_of
 from snncc.backends.cpu.plan.currents import bytes_of, layout_of, root_of
+from snncc.backends.cpu.plan.delays import past_bytes, past_of, past_size
 from snncc.backends.cpu.plan.hosting import is_wide, membrane_bytes
 from snncc.backends.cpu.plan.memory import place_buffers
 from snncc.backends.cpu.plan.places import (
@@ -11,21 +14,23 @@ from snncc.backends.cpu.plan.places import (
     Place,
     Population,
     bits_at,
-    integers_at,
     lanes_at,
     state_at,
     state_bytes,
 )
+from snncc.backends.cpu.plan.state_neurons import is_wide as is_wide_inside
+from snncc.backends.cpu.plan.state_neurons import states_at
 from snncc.backends.cpu.plan.unit import Partition
-from snncc.ir import TIME, Graph, Kind, Node
-from snncc.ir.arrays import count
+from snncc.ir import TIME, Graph, Node
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.dialects.neurons import STATE
 from snncc.ir.populations import population_nodes
 
 ROW_BYTES = 4
 """Of a number in the rows that products select from."""
+NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -61,38 +66,28 @@ def place_values(
     """
     populations = {node.name: units.spikes[node.name] for node in population_nodes(graph)}
     buffers = _Buffers(graph, units, steps)
+    stepped = {unit.name for unit in units.units if unit.group}
     for name, lay in populations.items():
         if name in record:
             buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
             buffers.fixed.append(f"spikes {name}")
-        if stateful and isinstance(graph[name].op, IntegerPopulation):
+        keeps = stateful or name in stepped
+        if keeps and isinstance(graph[name].op, IntegerPopulation):
             buffers.keep(f"state {name}", _lanes(graph, name, lay))
-    pasts = {node.name: past_of(node) for node in graph.select(Delay)} if stateful else {}
+    several = {
+        node.name: _states_of(graph, units, node, node.op)
+        for node in graph.select(IntegerNeuron)
+        if isinstance(node.op, IntegerNeuron) and (stateful or node.name in stepped)
+    }
+    for name, (_, size) in several.items():
+        buffers.keep(f"state {name}", size)
+    pasts = _pasts(graph, units, _values(graph, units, steps)) if stateful else {}
     for name, place in pasts.items():
-        buffers.keep(f"past {name}", place.size * count(place.type.shape))
-    several = graph.select(IntegerNeuron) if stateful else ()
-    for node in several:
-        if isinstance(node.op, IntegerNeuron):
-            size = state_bytes(node.op, node.type, graph.context)
-            buffers.keep(f"state {node.name}", size)
+        buffers.keep(f"past {name}", past_bytes(place))
     places, memory = buffers.places(stateful)
-    values = {
-        key: bits_at(units.types[key], places[f"spikes {key}"], lay, steps)
-        for key, lay in units.spikes.items()
-    }
-    values |= {
-        key: lanes_at(units.types[key], places[f"rows {key}"], lay, ROW_BYTES)
-        for key, lay in units.made.items()
-    }
-    for name in units.stored:
-        layout = layout_of(graph, units, name)
-        at = places[f"current {layout.root}"] + layout.start
-        kind = units.types[name]
-        values[name] = Place(kind, Form.INTEGERS, at, layout.size, layout.strides)
+    values = _values(graph, units, steps, places)
     states = {
-        node.name: state_at(node.op, node.type, places[f"state {node.name}"], graph.context)
-        for node in several
-        if isinstance(node.op, IntegerNeuron)
+        name: replace(place, at=places[f"state {name}"]) for name, (place, _) in several.items()
     }
     numbers = {unit.name: number for number, unit in enumerate(units.units)}
     kept: dict[str, Population] = {}
@@ -102,7 +97,7 @@ def place_values(
         state: Place | None = None
         if name in record:
             levels = lanes_at(kind, places[f"record {name}"], lay, size)
-        if stateful and name not in states:
+        if f"state {name}" in places and name not in states:
             state = lanes_at(kind.without(TIME), places[f"state {name}"], lay, size)
         state = states.get(name, state)
         kept[name] = Population(numbers[name], values[name], levels, state)
@@ -111,14 +106,45 @@ def place_values(
     return Placed(values, kept, pasts, silent, memory)
 
 
-def past_of(node: Node) -> Place:
-    """The last values that a delay has read, [steps, *axes of one step], somewhere in memory."""
-    op = node.op
-    if not isinstance(op, Delay):
-        raise TypeError(op.mnemonic)
-    kind = node.type.without(TIME).with_time(op.steps)
-    size = 2 if kind.kind is Kind.SPIKE else 8 if is_wide(node) else 4
-    return integers_at(kind, 0, size)
+def _values(
+    graph: Graph, units: Partition, steps: int, places: Mapping[str, int] = NOWHERE
+) -> dict[str, Place]:
+    """Spikes and stored currents, by the places of their buffers."""
+    values = {
+        key: bits_at(units.types[key], places.get(f"spikes {key}", 0), lay, steps)
+        for key, lay in units.spikes.items()
+    }
+    values |= {
+        key: lanes_at(units.types[key], places.get(f"rows {key}", 0), lay, ROW_BYTES)
+        for key, lay in units.made.items()
+    }
+    for name in units.stored:
+        layout = layout_of(graph, units, name)
+        at = places.get(f"current {layout.root}", 0) + layout.start
+        kind = units.types[name]
+        values[name] = Place(kind, Form.INTEGERS, at, layout.size, layout.strides)
+    return values
+
+
+def _states_of(graph: Graph, units: Partition, node: Node, op: IntegerNeuron) -> tuple[Place, int]:
+    """What neurons of several states keep, somewhere in memory, and its bytes."""
+    if node.name in units.host:
+        place = state_at(op, node.type, 0, graph.context)
+        return place, state_bytes(op, node.type, graph.context)
+    lay = units.spikes.get(node.name) or units.stored[node.name]
+    size = 8 if is_wide_inside(graph, node, op) else 4
+    place = states_at(op, graph, node.type, 0, lay, size)
+    return place, op.slots(graph.context) * place.strides[STATE]
+
+
+def _pasts(graph: Graph, units: Partition, values: Mapping[str, Place]) -> dict[str, Place]:
+    """What delays keep between calls."""
+    found: dict[str, Place] = {}
+    for node in graph.select(Delay):
+        if isinstance(node.op, Delay):
+            place = None if node.name in units.host else values[node.name]
+            found[node.name] = past_of(node, node.op, place, past_size(node, is_wide(node)))
+    return found
 
 
 def _lanes(graph: Graph, name: str, lay: Arrangement) -> int:
@@ -134,9 +160,14 @@ class _Buffers:
         self.sizes: dict[str, int] = {}
         self.lives: dict[str, tuple[int, int]] = {}
         self.fixed: list[str] = []
+        loops: dict[str, list[int]] = {}
+        for at, unit in enumerate(units.units):
+            if unit.group:
+                loops.setdefault(unit.group, []).append(at)
         for at, unit in enumerate(units.units):
             for name in (*unit.reads, *unit.writes):
-                self._touch(name, at)
+                for when in [at, *loops.get(unit.group, [])]:  # a loop's next step needs all of it
+                    self._touch(name, when)
         self._touch(graph[graph.output].inputs[0], len(units.units))
         for key, lay in units.spikes.items():
             timed = steps if units.types[key].temporal else 1
@@ -160,8 +191,8 @@ class _Buffers:
             buffer = f"current {root_of(self.graph, self.units, name)[0]}"
         else:
             return  # the image
-        first, _ = self.lives.get(buffer, (at, at))
-        self.lives[buffer] = (first, at)
+        first, last = self.lives.get(buffer, (at, at))
+        self.lives[buffer] = (min(first, at), max(last, at))
 
     def keep(self, name: str, size: int) -> None:
         """Takes a buffer that lives all the time."""

@@ -36,6 +36,11 @@ def bits_in_use(mantissas: Array) -> tuple[int, int]:
     return low, max(any_bit.bit_length(), low)
 
 
+def in_a_row(places: Array) -> bool:
+    """Whether in each row every place follows the one before, and none is missing."""
+    return bool((places >= 0).all() and (np.diff(places, axis=1) == 1).all())
+
+
 def tiled(weights: Array, tile: int) -> Array:
     """[steps, rows, lanes] as tiles one after another, each [rows, its lanes, padded]."""
     steps, _, lanes = weights.shape

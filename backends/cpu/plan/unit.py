@@ -8,16 +8,19 @@ from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.dense import DenseSum
 from snncc.ir import Graph, Node, ValueType
 
+WRITES = (f.STORE, f.FIRE, f.EVOLVE, f.HOLD)
+
 
 @dataclass(frozen=True)
 class Instruction:
     """One op on a unit's registers.
 
     Attributes:
-        kind: PROJECT, LOAD, SUM, SCALE, STORE or FIRE.
+        kind: PROJECT, LOAD, SUM, SCALE, STORE, FIRE, EVOLVE, HOLD or KEEP.
         register: which it changes or reads.
         what: PROJECT: number of the first part; SUM: the other register.
-        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE: the population.
+        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE, EVOLVE: the neurons;
+            HOLD, KEEP: the delay.
         shift: the value is shifted left by this.
         adds: whether it is added to the register, or replaces what is there.
         parts: PROJECT: how many parts with one matrix it adds up.
@@ -48,6 +51,8 @@ class Unit:
         loop: nodes of a loop that the host computes step by step, in order.
         inside: whether it is a population of a loop: the unit only counts its spikes.
         leaves: of a loop, the values that others read, and its populations.
+        group: of a loop that is compiled, its first node; "" outside of such loops.
+        delayed: what a delay reads; "" for none.
     """
 
     name: str
@@ -61,6 +66,8 @@ class Unit:
     loop: tuple[Node, ...] = ()
     inside: bool = False
     leaves: tuple[str, ...] = ()
+    group: str = ""
+    delayed: str = ""
 
     @property
     def is_compiled(self) -> bool:
@@ -81,6 +88,8 @@ class Unit:
             sources += self.host.inputs
         if self.copies:
             sources.append(self.copies)
+        if self.delayed:
+            sources.append(self.delayed)
         own = {node.name for node in self.loop}
         sources += [name for node in self.loop for name in node.inputs if name not in own]
         return tuple(dict.fromkeys((*sources, *loads)))
@@ -91,7 +100,7 @@ class Unit:
             return (self.name,)
         if self.loop:
             return self.leaves
-        return tuple(op.node for op in self.ops if op.kind in (f.STORE, f.FIRE))
+        return tuple(op.node for op in self.ops if op.kind in WRITES)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from snncc.backends.cpu.arrangement import Arrangement
 from snncc.backends.cpu.plan.dense import DenseUnit
 from snncc.backends.cpu.plan.host import HostUnit, LoopUnit, Relay
 from snncc.backends.cpu.plan.places import Place, Population
 from snncc.ir import Array
-from snncc.ir.populations import is_neuron
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class UnitPlan:
 
     Attributes:
         units: int64 tables, in the order of `fields`; rows are described there.
-        parts, ops, accesses, gains, constants, neurons: likewise.
+        parts, ops, accesses, gains, constants, neurons, delays: likewise.
+        several, states_of, terms: likewise, of neurons of several states.
         block: the plan's constants: weights, taps, thresholds; bytes.
         memory: bytes of working memory that one image takes.
         scratch: bytes that each thread takes besides.
@@ -28,6 +29,8 @@ class UnitPlan:
         host: by number, the units that the host computes.
         relays: by number, the units in which the host copies spikes.
         loops: by number, the units in which the host computes a loop step by step.
+        silent: what neurons that never fire keep between calls, by name.
+        laid: rows and lanes in which units compute neurons that never fire.
         pasts: what delays keep between calls, by delay; empty where nothing is kept.
     """
 
@@ -38,6 +41,10 @@ class UnitPlan:
     gains: Array
     constants: Array
     neurons: Array
+    delays: Array
+    several: Array
+    states_of: Array
+    terms: Array
     block: Array
     memory: int
     scratch: int
@@ -51,6 +58,8 @@ class UnitPlan:
     relays: dict[int, Relay]
     loops: dict[int, LoopUnit] = field(default_factory=dict[int, LoopUnit])
     pasts: dict[str, Place] = field(default_factory=dict[str, Place])
+    silent: dict[str, Place] = field(default_factory=dict[str, Place])
+    laid: dict[str, Arrangement] = field(default_factory=dict[str, Arrangement])
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -70,8 +79,4 @@ class UnitPlan:
     def states(self) -> dict[str, Place]:
         """Places of membranes between calls, by population or neurons that never fire."""
         fire = {n: p.state for n, p in self.populations.items() if p.state is not None}
-        members = [member for unit in self.loops.values() for member in unit.members]
-        kept = [(unit.node, unit.state) for unit in self.host.values()]
-        kept += [(member.node, member.state) for member in members]
-        neurons = {n.name: state for n, state in kept if state is not None and is_neuron(n.op)}
-        return {**fire, **neurons}
+        return {**fire, **self.silent}

@@ -14,15 +14,21 @@ from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
 from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
 from snncc.backends.cpu.plan.hosting import hosted, read_by_planes
-from snncc.backends.cpu.plan.lanes import Layouts
+from snncc.backends.cpu.plan.lanes import Unsuited
 from snncc.backends.cpu.plan.narrow_projections import narrowed
 from snncc.backends.cpu.plan.products import part_of_product
+from snncc.backends.cpu.plan.stepped_units import OtherLanes, SteppedUnits
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.ir import TIME, Graph, Kind, Node
-from snncc.ir.dialects.integer import Gain, IntegerPopulation
+from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.integer import Gain
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.ir.populations import is_population
+
+MOST_TRIES = 3
+"""How often the lanes of a loop's delay are chosen anew."""
 
 
 def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> Partition:
@@ -39,11 +45,20 @@ def units_of(graph: Graph, dense: Collection[str] = (), both: bool = False) -> P
     _require_axes(graph)
     program = narrowed(graph)
     stored: set[str] = set()
+    lanes: dict[str, list[str]] = {}
+    unsuited: dict[str, str] = {}
     while True:
         try:
-            return _Splitter(program, dense, both, stored).split()
+            return _Splitter(program, dense, both, stored, lanes, unsuited).split()
         except _TooDeep as deep:
             stored.add(deep.node)
+        except OtherLanes as other:
+            tried = lanes.setdefault(other.node, [])
+            if len(tried) == MOST_TRIES:
+                unsuited[other.node] = "what it reads lies in lanes that depend on it"
+            tried.append(other.lane)
+        except Unsuited as unit:
+            unsuited[unit.node] = unit.reason
 
 
 def host_units(graph: Graph) -> dict[str, str]:
@@ -59,13 +74,18 @@ class _TooDeep(Exception):
         self.node = node
 
 
-class _Splitter(Layouts):
+class _Splitter(SteppedUnits):
     def split(self) -> Partition:
         for node in self.graph.nodes:
             if node.name in self.host:
                 if node.type.kind is not Kind.CURRENT:
                     self._host(node)
-            elif isinstance(node.op, IntegerPopulation):
+            elif node.name in self.loops:
+                self._step_by_step(self.loops[node.name])
+            elif isinstance(node.op, Delay):
+                if node.type.kind is not Kind.CURRENT:
+                    self._delay(node)
+            elif is_population(node.op):
                 self._population(node)
             elif node.name == self.graph.output:
                 self._need(self.graph[node.inputs[0]])
@@ -76,10 +96,15 @@ class _Splitter(Layouts):
 
     def _population(self, node: Node) -> None:
         current = self.graph[node.inputs[0]]
-        unit = Unit(node.name, arrange(node.type, self._lane(current)), True)
+        unit = self._unit(node.name, arrange(node.type, self._lane(current)), True)
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
-        unit.ops.append(Instruction(f.FIRE, 0, node=node.name))
+        several = isinstance(node.op, IntegerNeuron)
+        unit.ops.append(Instruction(f.EVOLVE if several else f.FIRE, 0, node=node.name))
+        if not is_population(node.op):  # it leaves what it gives in the register
+            self._store(unit, node, 0)
+            self._add(unit)
+            return
         self._add(unit)
         self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
@@ -154,7 +179,13 @@ class _Splitter(Layouts):
         self.units += [Unit(n.name, self.spikes[n.name], True, inside=True) for n in fires]
 
     def _is_stored(self, node: Node, unit: Unit) -> bool:
-        if isinstance(node.op, Concat) or self.uses[node.name] > 1:
+        if (
+            isinstance(node.op, Concat | IntegerNeuron)
+            or self.uses[node.name] > 1
+            or node.name in self.held
+        ):
+            return True
+        if self._group_of(node) != unit.group:
             return True
         if node.name in self.host or node.name in self.apart:
             return True
@@ -170,8 +201,8 @@ class _Splitter(Layouts):
     def _dense(self, node: Node) -> DenseSum | None:
         if node.name not in self.dense or not isinstance(node.op, Contract | Convolve):
             return None
-        if node.name in self.shifts:
-            return None
+        if node.name in self.shifts or self._group_of(node):
+            return None  # nothing to multiply; a product a step is too small
         if node.name not in self.sums:
             unit = arrange(node.type, self._lane(node))
             made = dense_sum(self.graph, node, self._source(node), unit)
@@ -199,7 +230,8 @@ class _Splitter(Layouts):
             node.name not in self.stored
             and node.name not in self.host
             and node.name not in self.apart
-            and not isinstance(node.op, Concat)
+            and not isinstance(node.op, Concat | Delay | IntegerNeuron)
+            and self._group_of(node) == unit.group
             and self._dense(node) is None
             and node.type.temporal == unit.timed
             and self._lane(node) == unit.arrangement.lane
@@ -270,7 +302,14 @@ class _Splitter(Layouts):
         if isinstance(node.op, Concat):
             self._need_concat(node, node.op)
             return
-        unit = Unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
+        if isinstance(node.op, Delay):
+            self._need(self.graph[node.inputs[0]])
+            self._delay(node)
+            return
+        if isinstance(node.op, IntegerNeuron):
+            self._population(node)
+            return
+        unit = self._unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
         if isinstance(node.op, Sum | Gain) or node.name in self.shifts:
             for name in node.inputs:
                 self._fetch(unit, self.graph[name])
@@ -288,7 +327,8 @@ class _Splitter(Layouts):
         """Sources are stored where the concat lies, or copied there when they lie elsewhere."""
         for place, name in enumerate(node.inputs):
             source = self.graph[name]
-            free = name not in self.slices and source.type.temporal == node.type.temporal
+            free = name not in self.slices and name not in self.held
+            free = free and source.type.temporal == node.type.temporal
             if free and node.inputs.count(name) == 1:
                 self._need(source)
                 self.slices[name] = (node.name, place)
@@ -296,7 +336,7 @@ class _Splitter(Layouts):
             self._need(source)
             copy = self._unused(f"{node.name}[{place}]")
             arrangement = arrange(source.type, self.stored[name].lane)
-            unit = Unit(copy, arrangement, node.type.temporal)
+            unit = self._unit(copy, arrangement, node.type.temporal)
             unit.ops += [Instruction(f.LOAD, 0, node=name), Instruction(f.STORE, 0, node=copy)]
             self.units.append(unit)
             self.stored[copy], self.types[copy] = arrangement, source.type

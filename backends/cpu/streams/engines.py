@@ -48,7 +48,7 @@ class UnitEngine:
         for name, values in membranes.items():
             self._runner.state(self._memory, name)[...] = values
         for name, values in delays.items():
-            self._runner.past(self._memory, name)[...] = values
+            self._runner.put_past(self._memory, name, values)
         self._run(0, 0)  # no step, but what is the same at every step
 
     def _run(self, first: int, last: int) -> None:

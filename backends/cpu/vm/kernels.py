@@ -15,7 +15,9 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.vm import vectors as v
+from snncc.backends.cpu.vm.delays import hold, keep
 from snncc.backends.cpu.vm.neurons import fire, prepare
+from snncc.backends.cpu.vm.state_neurons import evolve_ints, evolve_longs
 from snncc.backends.cpu.vm.sums import (
     add_masked,
     add_masked_lanes,
@@ -101,17 +103,17 @@ def scale(gain: Any, constants: Any, step: Any, row: Any, first: Any, lanes: Any
 
 
 @compiled
-def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any, row: Any,
+def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any, at: Any, row: Any,
              first: Any, groups: Any, op: Any, number: Any, lists: Any, found: Any,
              parts: Any, dst: Any) -> None:  # fmt: skip
-    """A part's sums of all steps."""
+    """A part's sums of all steps, of which the first lies in memory as number `at`."""
     kind, wide = cell(part, f.P_KIND), cell(part, f.P_WIDE) != 0
     shift, adds = cell(op, f.O_SHIFT), cell(op, f.O_ADD)
     weights = constants + cell(part, f.P_WEIGHTS) + first_step * cell(part, f.P_WEIGHT_STEP)
     if cell(part, f.P_MADE) != 0:  # of the steps that are in memory, the first lies first
         weights = memory + cell(part, f.P_WEIGHTS)
     taps = constants + cell(part, f.P_TAPS) + row * 8 * cell(part, f.P_TAP_COUNT)
-    bits = memory + cell(part, f.P_SOURCE) + (first >> 3)
+    bits = memory + cell(part, f.P_SOURCE) + at * cell(part, f.P_STEP) + (first >> 3)
     size = 4 if wide else 1
     if kind == f.MASKED_LANES:
         weights += size * first
@@ -150,11 +152,12 @@ def project(part: Any, memory: Any, constants: Any, steps: Any, first_step: Any,
 
 @compiled
 def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any, first_row: Any,
-          last_row: Any, first_step: Any, steps: Any, starts: Any, found: Any,
+          last_row: Any, first_step: Any, at: Any, steps: Any, starts: Any, found: Any,
           taken: Any) -> None:  # fmt: skip
     """Lists the active inputs of every row, step and part; `starts` has where each begins.
 
-    Spikes lie in memory from the first step on; an image has the frames of all steps, or one.
+    Of spikes the first of these steps lies in memory as number `at`; an image has the frames of all
+    steps, or one.
     """
     count, end = cell(unit, f.U_PARTS), np.int64(0)
     v.store64(starts, end)
@@ -165,7 +168,7 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
                 part = record(parts, cell(unit, f.U_PART) + p, f.P_SIZE)
                 taps = constants + cell(part, f.P_TAPS) + row * 8 * cell(part, f.P_TAP_COUNT)
                 if cell(part, f.P_KIND) == f.EVENTS:
-                    bits = memory + cell(part, f.P_SOURCE) + step * cell(part, f.P_STEP)
+                    bits = memory + cell(part, f.P_SOURCE) + (at + step) * cell(part, f.P_STEP)
                     end += 2 * list_row(part, bits, taps, found + end)
                 elif cell(part, f.P_KIND) == f.PLANE:
                     frame = pixels + (first_step + step) * cell(part, f.P_STEP)
@@ -177,17 +180,21 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
 
 @compiled
 def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scratch: Any,
-          first_row: Any, last_row: Any, first_step: Any, last_step: Any) -> Any:  # fmt: skip
-    """Computes a block of rows of a unit; returns how many of its neurons spiked."""
-    parts, ops, accesses, gains, params, neurons = tables
+          first_row: Any, last_row: Any, first_step: Any, last_step: Any,
+          origin: Any) -> Any:  # fmt: skip
+    """Computes a block of rows of a unit; returns how many of its neurons spiked.
+
+    The step `origin` is the one that lies first in memory.
+    """
+    parts, ops, accesses, gains, params, neurons, delays, several, states, terms = tables
     part_count, part_at = cell(unit, f.U_PARTS), cell(unit, f.U_PART)
-    steps = last_step - first_step
+    steps, at_first = last_step - first_step, first_step - origin
     prepared, size = scratch, 4 * f.TILE * steps
     registers = prepared + 3 * size
     starts = registers + f.REGISTERS * size
     found = starts + 8 * ((last_row - first_row) * steps * part_count + 1)
-    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, first_step, steps,
-                starts, found, prepared)  # fmt: skip
+    list_inputs(unit, parts, constants, memory, pixels, first_row, last_row, first_step, at_first,
+                steps, starts, found, prepared)  # fmt: skip
     spikes = np.int64(0)
     first = np.int64(0)
     while first < cell(unit, f.U_LANES):
@@ -202,8 +209,8 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
                 dst = registers + size * cell(op, f.O_DST)
                 if kind == f.PROJECT:
                     part = record(parts, part_at + what, f.P_SIZE)
-                    project(part, memory, constants, steps, first_step, row, first, groups, op,
-                             what, lists, found, part_count, dst)  # fmt: skip
+                    project(part, memory, constants, steps, first_step, at_first, row, first,
+                             groups, op, what, lists, found, part_count, dst)  # fmt: skip
                 elif kind == f.FIRE:
                     neuron = record(neurons, what, f.N_SIZE)
                     by_step = cell(neuron, f.N_BY_STEP) != 0
@@ -212,23 +219,42 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
                             prepare(neuron, params, constants, first_step + s, row, first, lanes,
                                      prepared + 12 * f.TILE * s)  # fmt: skip
                         ready = cell(neuron, f.N_BY_ROW) == 0
-                    spikes += fire(neuron, constants, memory, steps, row, first, lanes, dst,
-                                    prepared, 12 * f.TILE if by_step else 0)  # fmt: skip
+                    spikes += fire(neuron, constants, memory, steps, at_first, first_step != 0, row,
+                                    first, lanes, dst, prepared,
+                                    12 * f.TILE if by_step else 0)  # fmt: skip
+                elif kind == f.EVOLVE:
+                    neuron = record(several, what, f.Q_SIZE)
+                    if cell(neuron, f.Q_WIDE) != 0:
+                        spikes += evolve_longs(neuron, states, terms, params, constants, memory,
+                                                steps, first_step, at_first, row, first, lanes,
+                                                dst, prepared)  # fmt: skip
+                    else:
+                        spikes += evolve_ints(neuron, states, terms, params, constants, memory,
+                                               steps, first_step, at_first, row, first, lanes,
+                                               dst, prepared)  # fmt: skip
+                elif kind == f.HOLD:
+                    hold(record(delays, what, f.D_SIZE), memory, constants, first_step, at_first,
+                          steps)  # fmt: skip
+                elif kind == f.KEEP:
+                    keep(record(delays, what, f.D_SIZE), memory, steps)
                 elif kind == f.SUM:
                     source = registers + size * what
                     for s in range(steps):
-                        at = 4 * f.TILE * s
+                        step = 4 * f.TILE * s
                         for lane in range(0, lanes, 16):
-                            value = v.load32(source + at + 4 * lane)
-                            put(dst + at + 4 * lane, value, cell(op, f.O_SHIFT), cell(op, f.O_ADD))
+                            value = v.load32(source + step + 4 * lane)
+                            put(
+                                dst + step + 4 * lane, value, cell(op, f.O_SHIFT), cell(op, f.O_ADD)
+                            )
                 else:
                     for s in range(steps):
+                        at = at_first + s
                         if kind == f.LOAD:
                             access = record(accesses, what, f.A_SIZE)
-                            load(access, memory, s, row, first, lanes, op, dst, constants)
+                            load(access, memory, at, row, first, lanes, op, dst, constants)
                         elif kind == f.STORE:
                             access = record(accesses, what, f.A_SIZE)
-                            store(access, memory, s, row, first, lanes, dst, constants)
+                            store(access, memory, at, row, first, lanes, dst, constants)
                         else:
                             gain = record(gains, what, f.G_SIZE)
                             scale(gain, constants, first_step + s, row, first, lanes, dst)
@@ -236,6 +262,25 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
             lists += 8 * part_count * steps
         first += cell(unit, f.U_TILE)
     return spikes
+
+
+@compiled
+def loop(units: Any, first_unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any,
+          scratch: Any, counts: Any, first_step: Any, last_step: Any) -> None:  # fmt: skip
+    """Computes the units of a loop, one after another at every step."""
+    last_unit = first_unit + cell(record(units, first_unit, f.U_SIZE), f.U_LOOP)
+    for step in range(first_step, last_step):
+        for u in range(first_unit, last_unit):
+            unit = record(units, u, f.U_SIZE)
+            row, spikes = np.int64(0), np.int64(0)
+            while row < cell(unit, f.U_ROWS):
+                last_row = min(row + cell(unit, f.U_BLOCK), cell(unit, f.U_ROWS))
+                spikes += rows(
+                    unit, tables, constants, memory, pixels, scratch, row, last_row, step,
+                    step + 1, first_step,
+                )  # fmt: skip
+                row = last_row
+            v.store64(counts + 8 * u, v.read64(counts + 8 * u) + spikes)
 
 
 @compiled
@@ -265,8 +310,8 @@ def run_units(
 
     Args:
         units: int64 [units, U_SIZE].
-        addresses: int64 [6], of the tables: parts, ops, accesses, gains, constants of populations,
-            populations.
+        addresses: int64 [10], of the tables: parts, ops, accesses, gains, constants of neurons,
+            populations, delays, neurons of several states, their states, terms of these.
         constants: address of the plan's constants.
         memory: address of the working memory.
         pixels: address of the image.
@@ -274,7 +319,8 @@ def run_units(
         counters: address of int64 [1 + units], zero before: threads that have come, rows taken.
         counts: int64 [populations]: spikes are added; of this thread alone.
         first_unit: the first to run.
-        last_unit: the one after the last.
+        last_unit: the one after the last. A loop is run as a whole, as its first unit; one thread
+            computes it.
         threads: how many call this with the same units.
         first_step: the first step. Units that are the same at every step run when it is 0.
         last_step: the one after the last.
@@ -282,6 +328,8 @@ def run_units(
     tables = (
         v.read64(addresses), v.read64(addresses + 8), v.read64(addresses + 16),
         v.read64(addresses + 24), v.read64(addresses + 32), v.read64(addresses + 40),
+        v.read64(addresses + 48), v.read64(addresses + 56), v.read64(addresses + 64),
+        v.read64(addresses + 72),
     )  # fmt: skip
     goal = np.int64(0)
     for u in range(first_unit, last_unit):
@@ -290,6 +338,11 @@ def run_units(
         if cell(unit, f.U_CONSTANT) != 0:
             from_step, to_step = np.int64(0), np.int64(first_step == 0)
         spikes = np.int64(0)
+        if cell(unit, f.U_LOOP) != 0:
+            if cell(unit, f.U_LOOP) > 0 and v.take(counters + 8 * (u + 1), np.int64(1)) == 0:
+                loop(units, u, tables, constants, memory, pixels, scratch, counts, from_step,
+                      to_step)  # fmt: skip
+            to_step = from_step
         while to_step > from_step:
             first_row = v.take(counters + 8 * (u + 1), cell(unit, f.U_BLOCK))
             if first_row >= cell(unit, f.U_ROWS):
@@ -297,7 +350,7 @@ def run_units(
             last_row = min(first_row + cell(unit, f.U_BLOCK), cell(unit, f.U_ROWS))
             spikes += rows(
                 unit, tables, constants, memory, pixels, scratch, first_row, last_row,
-                from_step, to_step,
+                from_step, to_step, from_step,
             )  # fmt: skip
         v.store64(counts + 8 * u, v.read64(counts + 8 * u) + spikes)
         if threads > 1:

@@ -90,17 +90,22 @@ def take(neuron: Any, constants: Any, membrane: Any, x: Any, threshold: Any) -> 
 
 
 @compiled
-def fire(neuron: Any, constants: Any, memory: Any, steps: Any, row: Any, first: Any, lanes: Any,
-          currents: Any, prepared: Any, stride: Any) -> Any:  # fmt: skip
+def fire(neuron: Any, constants: Any, memory: Any, steps: Any, at: Any, goes_on: Any, row: Any,
+          first: Any, lanes: Any, currents: Any, prepared: Any, stride: Any) -> Any:  # fmt: skip
     """The population takes the currents of all steps; returns how many spikes there are.
+
+    The first of these steps lies in memory as number `at`. Membranes start from what is kept where
+    the population goes on after earlier steps.
 
     Membranes stay in registers from step to step. The usual neuron (>=, hard reset, decay by a
     shift, the same constants at every step) has a loop of its own.
     """
     spikes = memory + cell(neuron, f.N_SPIKES) + row * cell(neuron, f.N_SPIKES_ROW) + (first >> 3)
     spikes_step = cell(neuron, f.N_SPIKES_STEP)
+    spikes += at * spikes_step
     recorded, record_step = cell(neuron, f.N_RECORD) >= 0, cell(neuron, f.N_RECORD_STEP)
     record = memory + cell(neuron, f.N_RECORD) + row * cell(neuron, f.N_RECORD_ROW) + 4 * first
+    record += at * record_step
     kept = cell(neuron, f.N_STATE) >= 0
     state = memory + cell(neuron, f.N_STATE) + row * cell(neuron, f.N_STATE_ROW) + 4 * first
     polar = cell(neuron, f.N_POLAR) != 0
@@ -110,7 +115,7 @@ def fire(neuron: Any, constants: Any, memory: Any, steps: Any, row: Any, first: 
     total = np.int64(0)
     for lane in range(0, lanes, 32):
         low, high = zero, zero
-        if kept:
+        if kept and goes_on:
             low, high = v.load32(state + 4 * lane), v.load32(state + 4 * lane + 64)
         inside = np.int64(0xFFFFFFFF)
         if lanes - lane < 32:

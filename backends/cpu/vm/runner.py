@@ -120,7 +120,10 @@ class Runner:
         with _loading:
             self._run_units = _load_executable()[0]
         self.graph, self.plan = graph, plan
-        tables = (plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons)
+        tables = (
+            *(plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons),
+            *(plan.delays, plan.several, plan.states_of, plan.terms),
+        )
         self._addresses = np.array([table.ctypes.data for table in tables], np.int64)
         self._units, self._block = plan.units.ctypes.data, plan.block.ctypes.data
 
@@ -178,9 +181,14 @@ class Runner:
         return self.plan.states[name].view(memory.values, 0, 1)
 
     def past(self, memory: Memory, name: str) -> Array:
-        """A view of the last values that a delay has read, [steps, *axes of one step]."""
+        """The last values that a delay has read, [steps, *axes of one step]."""
         place = self.plan.pasts[name]
-        return place.view(memory.values, 0, place.type.size(TIME))
+        return place.read(memory.values, NO_IMAGE, 0, place.type.size(TIME))
+
+    def put_past(self, memory: Memory, name: str, values: Array) -> None:
+        """Takes what `past` gave."""
+        place = self.plan.pasts[name]
+        place.write(memory.values, values, 0, place.type.size(TIME))
 
 
 def run_together(

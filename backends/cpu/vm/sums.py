@@ -239,10 +239,13 @@ def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any, gathered
     for first in range(0, cell(part, f.P_TAP_COUNT), 64):
         size = min(np.int64(64), cell(part, f.P_TAP_COUNT) - first)
         here = taps + 8 * first
-        for j in range(np.int64(0) if taps == gathered else size):
-            pixel = v.read32(here + 8 * j)
-            v.store8(taken + j, v.read8(pixels + pixel) if pixel >= 0 else np.int64(0))
-        word = v.bytes_with_bit(taken, bit)
+        if cell(part, f.P_WORDS) == f.IN_A_ROW and size == 64:
+            word = v.bytes_with_bit(pixels + v.read32(here), bit)
+        else:
+            for j in range(np.int64(0) if taps == gathered else size):
+                pixel = v.read32(here + 8 * j)
+                v.store8(taken + j, v.read8(pixels + pixel) if pixel >= 0 else np.int64(0))
+            word = v.bytes_with_bit(taken, bit)
         if size < 64:
             word &= (np.int64(1) << size) - 1
         if cell(part, f.P_WORDS) != 0:  # weight rows follow each other

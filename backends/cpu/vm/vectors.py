@@ -50,6 +50,7 @@ class _VectorModel(extending.models.PrimitiveModel):
 
 SHORTS = Vector(16, 32)
 INTS = Vector(32, 16)
+LONGS = Vector(64, 16)
 FLAGS = Vector(1, 16)
 LONG = types.int64
 
@@ -135,7 +136,7 @@ def _compare(sign: str) -> Any:
         def build(_context: Any, builder: Builder, _signature: Any, args: Any) -> Any:
             return builder.icmp_signed(sign, args[0], args[1])
 
-        return FLAGS(INTS, INTS), build
+        return FLAGS(a, b), build
 
     return compare
 
@@ -144,6 +145,8 @@ load8_shorts = _vector_load(8, SHORTS)
 load8 = _vector_load(8, INTS)
 load16 = _vector_load(16, INTS)
 load32 = _vector_load(32, INTS)
+load32_longs = _vector_load(32, LONGS)
+load64 = _vector_load(64, LONGS)
 read8 = _scalar_load(8, True)
 read16 = _scalar_load(16, True)
 read32 = _scalar_load(32, True)
@@ -190,7 +193,7 @@ def _splat(kind: Vector) -> Any:
     @intrinsic
     def splat(context: Any, value: Any) -> Any:
         def build(_context: Any, builder: Builder, _signature: Any, args: Any) -> Any:
-            one = builder.trunc(args[0], ir.IntType(kind.bits))
+            one = args[0] if kind.bits == 64 else builder.trunc(args[0], ir.IntType(kind.bits))
             first = ir.Constant(ir.IntType(32), 0)
             empty = ir.Constant(kind.llvm, ir.Undefined)
             lanes = ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), [0] * kind.lanes)
@@ -203,6 +206,7 @@ def _splat(kind: Vector) -> Any:
 
 shorts = _splat(SHORTS)
 ints = _splat(INTS)
+longs = _splat(LONGS)
 
 
 @intrinsic
