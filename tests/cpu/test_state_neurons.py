@@ -12,10 +12,12 @@ from snncc.backends.cpu.checking import check_plan
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph, GraphBuilder, verify
-from snncc.ir.dialects.integer import IntegerReadout
+from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.neurons import STATE
-from snncc.ir.dialects.projections import Contract, Frames
+from snncc.ir.dialects.projections import Contract, Convolve, Frames, Sum
+from snncc.ir.op import Context
 from snncc.ir.populations import population_nodes
 from snncc.runtime import ALL, interpret
 from snncc.runtime.proofs.plan_inspection import inspect_plans
@@ -115,6 +117,36 @@ def test_registers_are_as_narrow_as_sums_allow(carry: int, wide: int) -> None:
 
 
 SEVERAL_ROWS = 3, 4
+
+
+@pytest.mark.parametrize("wide", [3, 650])
+def test_convolutions_and_wide_rows_in_a_loop(wide: int) -> None:
+    """A convolution reads its own spikes two steps later; rows may be of several tiles."""
+    rng, steps, sizes = np.random.default_rng(wide), 5, ("c", "h", "w")
+    b = GraphBuilder("integer", steps, "exact")
+    shape = (wide, 3, 2)
+    last = b.add(Frames(("t", *sizes), (steps, 2, 3, 2), domain=(0, 1)), name="frames")
+    past = b.add(Delay(2, "spike", sizes, shape, (0, 1)), name="past")
+    parts: list[str] = []
+    for source, inputs in ((last, 2), (past, wide)):
+        kernel = rng.integers(-9, 12, (wide, inputs, 3, 3)).astype(np.int8)
+        w = b.constant("w", kernel, ("c", "i", "kh", "kw"))
+        parts.append(b.add(Convolve(w, *sizes, *sizes, padding=(1, 1)), [source]))
+    total = b.add(Sum(), parts)
+    level = b.constant("level", rng.integers(5, 90, wide).astype(np.int32), ("c",))
+    op = IntegerPopulation(level, decay=(3, 2), reset="soft", membrane=(-(1 << 40), 1 << 40))
+    found = op.membrane_range(b[total].type, Context(steps, b.context.constants))
+    spikes = b.add(replace(op, membrane=found), [total], name="spikes")
+    b.close(past, spikes)
+    head = b.constant("head", rng.integers(-3, 4, (2, *shape)).astype(np.int8), ("o", *sizes))
+    graph = b.finish(b.add(IntegerReadout(), [b.add(Contract(head, sizes, ("o",)), [spikes])]))
+    verify(graph)
+    simulator = Simulator(graph, 1)
+    assert simulator.host_units == {}
+    same(graph, simulator, frames(graph, 0, 2))
+    assert check_plan(graph, plan_units(graph, steps)) == ()
+
+
 TABLES = "delays", "several", "states_of", "terms"
 FLAGS = {
     "several": (f.Q_UP, f.Q_REMEMBERS, f.Q_WIDE),

@@ -245,8 +245,8 @@ class _Check:
         """The same sums: what is left out counts 0 times."""
         zero = np.zeros((1, 1), np.int64)
         for slot in {*found, *wanted}:
-            pair = np.broadcast_arrays(found.get(slot, zero), wanted.get(slot, zero))
-            require(np.array_equal(*pair), f"{what} is not the program's")
+            same = found.get(slot, zero) == wanted.get(slot, zero)
+            require(np.all(same), f"{what} is not the program's")
 
     def _own(self, number: int, param: Param | None, i: int, what: str) -> int:
         """Holds a constant of a state against the program's; its largest magnitude."""
@@ -281,4 +281,5 @@ class _Check:
             return np.zeros((1, 1), np.int64)
         array = self.graph.constants[param.name].astype(np.int64)[at]
         laid = placed(array, param.axes[len(at) :], names)
-        return arranged(laid, names, self.lay)[0]
+        found: Ints = arranged(laid, names, self.lay)[0]
+        return found

@@ -10,6 +10,7 @@ from snncc.backends.cpu.plan.lanes import Layouts, Unsuited
 from snncc.backends.cpu.plan.unit import Instruction, Unit
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.projections import Convolve
 from snncc.ir.populations import is_population
 
 
@@ -72,9 +73,8 @@ class SteppedUnits(Layouts):
         delays = [node for node in nodes if isinstance(node.op, Delay)]
         for node in nodes:
             if isinstance(node.op, Delay):
-                tried = self.wishes.get(node.name)
-                names = [name for name in node.type.names if name != TIME]
-                self._hold(node, arrange(node.type, tried[-1] if tried else [*names, ""][-1]))
+                tried = self.wishes.get(node.name) or [self._likely_lane(node)]
+                self._hold(node, arrange(node.type, tried[-1]))
             elif is_population(node.op):
                 self._population(node)
         for node in delays:
@@ -85,6 +85,13 @@ class SteppedUnits(Layouts):
         self.group = ""
         for node in delays:
             self._keep(node)
+
+    def _likely_lane(self, node: Node) -> str:
+        """Of a delay whose source is not known yet: channels, where a convolution reads it."""
+        for reader in self.graph.readers[node.name]:
+            if isinstance(reader.op, Convolve):
+                return reader.op.channel
+        return [name for name in ("", *node.type.names) if name != TIME][-1]
 
     def _delay(self, node: Node) -> None:
         """A delay outside of loops: all that it reads is there."""
