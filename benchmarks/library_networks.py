@@ -127,7 +127,7 @@ def measured(name: str, size: int) -> dict[str, Any]:
         program.save(path)
         found["megabytes"] = path.stat().st_size / 1e6
     levels: list[str] = []
-    found["prove_s"] = timed(lambda: levels.append(prove(program.graph).level.value)) / 1e3
+    found["prove_s"] = timed(lambda: levels.append(prove(program.graph).level.name.lower())) / 1e3
     found["level"] = levels[0]
     return found | beside(model, program, size)
 

@@ -136,7 +136,7 @@ class _Push:
             return self.rewriter.emit(self.site, op, source)
         self.through.append(node.op.mnemonic)
         self.passed.append(source)
-        count = self.counts and self.counts.of(source)
+        count = None if self.counts is None else self.counts.of(source)
         if count is not None:
             return self.rewriter.emit(self.site, op, count)
         match node.op:

@@ -11,7 +11,14 @@ from snncc.ir import Graph, Node, Param
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.spiking import Affine, Population, Readout
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
-from snncc.quantize.grids import EXACT, Numbers, common_step, multiples_of, sample
+from snncc.quantize.grids import (
+    EXACT,
+    Numbers,
+    common_step,
+    far_apart,
+    multiples_of,
+    sample,
+)
 
 Real = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -105,11 +112,15 @@ def _classes(
     without: set[int] = set()
     for name, rows in placed.rows.items():
         roots = placed.roots[name]
-        for root in np.unique(roots).tolist():
-            own = rows[roots == root].reshape(-1)
+        largest = placed.largest[name]
+        unique, places = np.unique(roots, return_index=True)
+        alone = len(unique) == len(roots)
+        apart = far_apart(rows, largest) if alone else np.zeros(len(roots), np.bool_)
+        for root, at in zip(unique.tolist(), places.tolist(), strict=True):
+            own = (rows[at] if alone else rows[roots == root]).reshape(-1)
             if not own.any() or root in without:
                 continue
-            if _has_no_step(own, placed.largest[name]):
+            if apart[at] or _has_no_step(own, largest):
                 without.add(root)  # nothing of it is kept: a large network's weights fill memory
                 found[root].rows.clear()
             else:

@@ -79,6 +79,24 @@ def common_step(
     return None
 
 
+def far_apart(rows: Real, largest: int) -> NDArray[np.bool_]:
+    """Rows of which a few weights show that they have no common step: their sizes differ too much.
+
+    Says of many rows at once what `common_step` would find first of each; most rows of a network
+    without a grid are among them.
+
+    Args:
+        rows: [rows, ...].
+        largest: the largest multiple that a weight may be.
+    """
+    flat = rows.reshape(len(rows), -1)
+    some = np.abs(flat[:, :: max(1, flat.shape[1] // SAMPLE)])
+    most = some.max(axis=1, initial=0.0)
+    least = np.where(some > NOTHING * most[:, None], some, np.inf).min(axis=1, initial=np.inf)
+    apart: NDArray[np.bool_] = most > (largest + 0.5) * least
+    return apart
+
+
 def multiples_of(step: float, weights: Real) -> Ints:
     """Which multiples of a step weights are."""
     return np.asarray(np.rint(weights / step), np.int64)

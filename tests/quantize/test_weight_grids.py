@@ -27,7 +27,14 @@ from snncc.ir.dialects.projections import Contract, Convolve
 from snncc.ir.dialects.spiking import Population
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
-from snncc.quantize.grids import Numbers, common_step, multiples_of, simplest_between
+from snncc.quantize.grids import (
+    Numbers,
+    common_step,
+    far_apart,
+    multiples_of,
+    sample,
+    simplest_between,
+)
 from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.quantize.rounding import lie_on
 from snncc.runtime import ALL, interpret
@@ -284,3 +291,22 @@ def _tenths() -> nn.Module:
     net = Net().eval()
     functional.set_step_mode(net, "m")
     return net
+
+
+def test_rows_that_are_told_at_once_have_no_step() -> None:
+    """What is said of many rows together is what is said of each."""
+    rng = np.random.default_rng(5)
+    told = 0
+    for largest in (1, 7, 127):
+        for width in (1, 5, 64, 130):
+            rows = rng.normal(size=(40, width))
+            rows[::3] = rng.integers(-largest, largest + 1, (14, width)) * 0.1
+            rows[1::9] = 0.0
+            rows[2, 0] = 1e-30
+            apart = far_apart(rows, largest)
+            told += int(apart.sum())
+            for row, found in zip(rows, apart, strict=True):
+                some = Numbers.of(sample(row), np.zeros(0), np.zeros(0))
+                none = some.weights.size > 0 and common_step(some, largest) is None
+                assert none or not found
+    assert told > 100

@@ -56,8 +56,8 @@ def add(unit: HostUnit, memory: Array, first: int, last: int) -> bool:
                 total.append(carry.copy())
     planes = unit.writes.planes
     for plane in range(planes):
-        place = words_of(unit.writes, memory, first, last, plane)
-        place[...] = total[plane] if plane < len(total) else 0
+        words = words_of(unit.writes, memory, first, last, plane)
+        words[...] = total[plane] if plane < len(total) else 0
     return True
 
 
@@ -165,5 +165,5 @@ def _order(unit: HostUnit, renamed: dict[str, str]) -> list[int]:
 def _taken(x: Array, index: NDArray[np.int64], axis: int) -> Array:
     found: Array = np.take(x, index, axis)
     if int(index.min()) < 0:
-        found[(*(slice(None),) * axis, index < 0)] = 0
+        np.moveaxis(found, axis, 0)[index < 0] = 0
     return found

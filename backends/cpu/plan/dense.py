@@ -124,5 +124,5 @@ def dense_sum(graph: Graph, node: Node, source: Source, unit: Arrangement) -> De
         blocks.append(DenseBlock(rows, tapped, np.ascontiguousarray(weights[:, chosen])))
     low, high = node.type.range
     reach = max(-low, high)
-    lanes, rows = source.lanes, source.row_count
-    return DenseSum(node.inputs[0], rows, lanes, tuple(blocks), reach, max(1, most))
+    lies = source.row_count, source.lanes
+    return DenseSum(node.inputs[0], *lies, tuple(blocks), reach, max(1, most))

@@ -193,13 +193,13 @@ class _Encoder:
             row, step = source.row, source.step
             place = source.at + part.plane * source.plane + 8 * part.first_word
         if part.made:
-            made, taps = self.values[part.made], part.taps
+            made, listed = self.values[part.made], part.taps.shape[1]
             self._add(
-                "parts", part.kind, place, step, row, part.words, self._keep("taps", taps),
-                taps.shape[1], made.at, made.step, self.units.made[part.made].row_count,
+                "parts", part.kind, place, step, row, part.words, self._keep("taps", part.taps),
+                listed, made.at, made.step, self.units.made[part.made].row_count,
                 part.plane, part.wide, True,
             )  # fmt: skip
-            return int(taps.shape[1]) * 64 * part.words
+            return int(listed) * 64 * part.words
         dtype = np.int32 if part.wide else np.int8
         weights, rows = exactly(part.weights, dtype, "a weight"), part.weights.shape[1]
         if part.kind == f.MASKED_LANES:
