@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.rewriter import Rewriter, rewrite
 from snncc.passes.staircase_algebra import Staircase, Where, staircase_of
-from snncc.passes.staircase_chains import Chain, chain_of, uncancelled
+from snncc.passes.staircase_chains import Chain, Link, chain_of, uncancelled
 
 MOST_FUNCTIONS = 1 << 12
 """Of one activation: as many channels, or neurons, may have numbers of their own."""
@@ -59,18 +59,28 @@ class RecogniseStaircases:
     def _visit(self, rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
         if isinstance(node.op, Add):
             return _sum(rewriter, node)
-        if not isinstance(node.op, Pointwise):
+        turned = isinstance(node.op, Scale) and _turns(rewriter, node.op)
+        if not (turned or isinstance(node.op, Pointwise)):
             return rewriter.emit(node, node.op, *rewriter.inputs(node))
-        if self._is_idle(rewriter, node, node.op):
+        chain = chain_of(rewriter.old, node)
+        if turned and not chain.rounds:
+            return rewriter.emit(node, node.op, *rewriter.inputs(node))
+        idle = isinstance(node.op, Pointwise) and self._is_idle(rewriter, node, node.op)
+        if idle and not chain.rounds:
             notes.append(Note(node.name, True, "left out: its input never leaves the bounds"))
             return rewriter.value[node.inputs[0]]
         try:
-            name, text = _recognised(rewriter, node)
+            name, text = _recognised(rewriter, node, chain, self._ends(chain.base))
         except NoStaircase as reason:
             notes.append(Note(node.name, False, str(reason)))
             return rewriter.emit(node, node.op, *rewriter.inputs(node))
         notes.append(Note(node.name, True, text))
         return name
+
+    def _ends(self, name: str) -> tuple[Link, ...]:
+        """What is known of a value, as bounds that it never leaves."""
+        pairs = (("low", self.least.get(name, -math.inf)), ("high", self.most.get(name, math.inf)))
+        return tuple(Link(how, (Named.scalar(end),)) for how, end in pairs if math.isfinite(end))
 
     def _is_idle(self, rewriter: Rewriter, node: Node, op: Pointwise) -> bool:
         """Whether all that its input can be lies within the bounds."""
@@ -81,6 +91,12 @@ class RecogniseStaircases:
         return bool(
             above and (op.high is None or rewriter.array(op.high).min() >= self.most[source])
         )
+
+
+def _turns(rewriter: Rewriter, op: Scale) -> bool:
+    """Whether a scale makes the largest the least, or adds something: better before counting."""
+    scale, offset = rewriter.named(op.scale, 1.0), rewriter.named(op.offset, 0.0)
+    return bool((scale.array < 0.0).any()) or not offset.is_zero()
 
 
 def _sum(rewriter: Rewriter, node: Node) -> str:
@@ -105,12 +121,16 @@ def _scaled(rewriter: Rewriter, node: Node, source: str, scale: Named, offset: N
     return rewriter.emit(node, op, source, name=f"{node.name}.step")
 
 
-def _recognised(rewriter: Rewriter, node: Node) -> tuple[str, str]:
+def _recognised(
+    rewriter: Rewriter, node: Node, chain: Chain, ends: tuple[Link, ...]
+) -> tuple[str, str]:
     """The new name of an activation, and what it became. Raises NoStaircase."""
-    chain = chain_of(rewriter.old, node)
     if not chain.rounds:
         raise NoStaircase("nothing is rounded: its values are real numbers")
-    shape, stairs = _staircases(chain)
+    try:
+        shape, stairs = _staircases(chain)
+    except NoStaircase:
+        shape, stairs = _staircases(replace(chain, links=(*ends, *chain.links)))
     steps = [_step(each) for each in stairs]
     passed = [_repeated(each, step) for each, step in zip(stairs, steps, strict=True)]
     levels = max(1, *(len(each) for each in passed)) if passed else 1

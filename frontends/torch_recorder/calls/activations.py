@@ -95,21 +95,13 @@ def rounding(name: str) -> Callable[[Call], Plan]:
 
 
 def fake_quantize(call: Call) -> Plan:
-    """Gives s (clamp(round(x / s) + z, least, most) - z), of a tensor or channel by channel."""
+    """Gives s (clamp(round(x / s) + z, least, most) - z)."""
     x, scale, zero = call.source(), call.arg(1, "scale"), call.arg(2, "zero_point")
-    at = 3
-    if isinstance(scale, torch.Tensor) and scale.numel() > 1:
-        axis, at = int(call.arg(3, "axis")) % len(x.dims), 4
-        shape = [-1 if i == axis else 1 for i in range(len(x.dims))]
-        scale, zero = scale.reshape(shape), zero.reshape(shape)
-    elif len(call.args) + len(call.kwargs) > 5:
-        at = 4
-    least, most = call.arg(at, "quant_min"), call.arg(at + 1, "quant_max")
+    least, most = call.arg(3, "quant_min"), call.arg(4, "quant_max")
     factor, shift = (torch.as_tensor(each).double() for each in (scale, zero))
     down = call.step(_scaled(call, x, 1.0 / factor, None), ".scaled")
     whole = call.step(like(down, down.dims, lambda n: Pointwise("round")), ".whole")
-    ends = least - shift, most - shift
-    kept = call.step(_clipped(call, whole, "clamp", *ends), ".kept")
+    kept = call.step(_clipped(call, whole, "clamp", least - shift, most - shift), ".kept")
     call.suffix = ".back"
     return _scaled(call, kept, factor, None)
 

@@ -68,7 +68,7 @@ _GROUPS: dict[Callable[[Call], Plan], str] = {
     activations.rounding("ceil"): "ceil",
     activations.rounding("trunc"): "trunc fix",
     activations.rounding("round"): "round",
-    activations.fake_quantize: "fake_quantize_per_tensor_affine fake_quantize_per_channel_affine",
+    activations.fake_quantize: "fake_quantize_per_tensor_affine",
 }
 HANDLERS: dict[str, Callable[[Call], Plan]] = {
     name: handler for handler, names in _GROUPS.items() for name in names.split()
