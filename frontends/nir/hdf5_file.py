@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from snncc.frontends.hdf5.reader import Format, Hdf5Reader
+from snncc.frontends.hdf5.reader import SMALL, Format, Hdf5Reader
 from snncc.frontends.nir.records import (
     FROM_WRITER,
     GRAPH,
@@ -66,7 +66,8 @@ class _Reader(Hdf5Reader):
         if OWN not in self.names(held, f"/node/{METADATA}"):
             return None
         found = self.field(held, OWN, f"/node/{METADATA}")
-        if isinstance(found, str) or found.dtype != np.uint8 or found.ndim != 1:
+        plain = not isinstance(found, str) and found.dtype == np.uint8 and found.ndim == 1
+        if isinstance(found, str) or not plain or found.size > SMALL:
             raise self.refused(f"{OWN} is no text", f"/node/{METADATA}")
         return found
 
