@@ -62,6 +62,9 @@ class _Reader(Hdf5Reader):
         """What an export of snncc stored of its program."""
         if METADATA not in self.names(root, "/node"):
             return None
+        with self.told("/node"):
+            if not isinstance(root[METADATA], self.h5py.Group):
+                return None
         held = self.group(root, METADATA, "/node")
         if OWN not in self.names(held, f"/node/{METADATA}"):
             return None
