@@ -49,9 +49,12 @@ LATER: Mapping[str, str] = {
     "dense_comp": "complex weights, of resonate-and-fire neurons",
 }
 """Types of layers without a form, as what they are."""
-TRAINING = ("theta", "tauRho", "scaleRho", "vThMant", "refDelay")
 LIF = ("iDecay", "vDecay", "vThMant")
-OF_NEURON = (*LIF, *TRAINING, "type", "wgtExp", "gradedSpike", "messageBits", "weight_exp")
+TRAINING = ("theta", "tauRho", "scaleRho")
+"""What only training reads."""
+USUAL = ("wgtExp", "refDelay", "gradedSpike", "messageBits", "weight_exp")
+OF_NEURON = (*LIF, *TRAINING, *USUAL, "type")
+LEAST = {"stride": 1, "padding": 0, "dilation": 1, "kernelSize": 1, "groups": 1}
 GRADED = "messages of several bits times weights are products of two numbers: level none"
 
 
@@ -98,16 +101,13 @@ def _of_numbers(layer: Layer, name: str) -> Iterator[Finding]:
         worst = real.reshape(-1)[np.flatnonzero(real.reshape(-1) != np.rint(real.reshape(-1)))[0]]
         why = f"a file of lava-dl holds the chip's integers; the first other number is {worst:g}"
         yield layer.wrong(f"has a {name} that is not whole", why)
-    elif name in _LEAST and not _LEAST[name] <= real.min() <= real.max() <= LARGEST_GEOMETRY:
+    elif name in LEAST and not LEAST[name] <= real.min() <= real.max() <= LARGEST_GEOMETRY:
         yield layer.wrong(f"has a {name} of {real.reshape(-1)[:4].tolist()}")
     elif name == "delay" and not 0 <= real.min() <= real.max() <= MOST_DELAY:
         why = f"a synapse waits 0 to {MOST_DELAY} steps"
         yield layer.wrong(f"has delays of {real.min():g} to {real.max():g} steps", why)
     elif name == "shape" and (real.min() < 1 or math.prod(map(int, real.flat)) > MOST_ELEMENTS):
         yield layer.wrong(f"has a shape of {real.tolist()}")
-
-
-_LEAST = {"stride": 1, "padding": 0, "dilation": 1, "kernelSize": 1, "groups": 1}
 
 
 def _of_shapes(layer: Layer) -> Iterator[Finding]:
@@ -149,7 +149,7 @@ def _of_neuron(layer: Layer, held: Mapping[str, Field]) -> Iterator[Finding]:
         yield layer.wrong(f"has neurons with {', '.join(beyond)}", why)
     if missing := [name for name in LIF if name not in held]:
         yield layer.wrong(f"has neurons without {', '.join(missing)}")
-    for name in (*LIF, "wgtExp", "refDelay", "gradedSpike", "messageBits", "weight_exp"):
+    for name in (*LIF, *USUAL):
         if name in held and (problem := _whole_number(held[name])):
             yield layer.wrong(f"has neurons with a {name} that is {problem}")
             return

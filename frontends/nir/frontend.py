@@ -79,7 +79,7 @@ def _own(network: Network, graph: Graph, spec: ModelSpec, name: str) -> Source:
     shape = entering.shape if isinstance(entering, Frames) else ()
 
     def trace(given: tuple[int, ...], steps: int, layout: str) -> Traced:
-        _check_call(given, shape, steps, layout)
+        _check_call(given, shape, 1, layout)
         if steps != graph.steps:
             why = "its integers are proved for these steps"
             told = f"--steps {steps}, and the program in {name} has {graph.steps}"

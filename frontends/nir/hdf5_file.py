@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from snncc.frontends.hdf5.reader import Format, Hdf5Reader
+from snncc.frontends.hdf5.reader import SMALL, Format, Hdf5Reader
 from snncc.frontends.nir.records import (
     FROM_WRITER,
     GRAPH,
@@ -62,11 +62,15 @@ class _Reader(Hdf5Reader):
         """What an export of snncc stored of its program."""
         if METADATA not in self.names(root, "/node"):
             return None
+        with self.told("/node"):
+            if not isinstance(root[METADATA], self.h5py.Group):
+                return None
         held = self.group(root, METADATA, "/node")
         if OWN not in self.names(held, f"/node/{METADATA}"):
             return None
         found = self.field(held, OWN, f"/node/{METADATA}")
-        if isinstance(found, str) or found.dtype != np.uint8 or found.ndim != 1:
+        plain = not isinstance(found, str) and found.dtype == np.uint8 and found.ndim == 1
+        if isinstance(found, str) or not plain or found.size > SMALL:
             raise self.refused(f"{OWN} is no text", f"/node/{METADATA}")
         return found
 

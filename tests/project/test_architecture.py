@@ -143,8 +143,11 @@ def test_frontends_do_not_import_each_other(root: Path) -> None:
                 assert not [i for i in imports(file) if i.startswith(tuple(others))], name
 
 
-def test_the_frontend_of_nir_needs_no_torch_and_no_other_frontend(root: Path) -> None:
-    own, shared = "snncc.frontends.nir", "snncc.frontends.torch_recorder.axis_solver"
+@pytest.mark.parametrize("format_", ["nir", "lava_dl"])
+def test_the_frontend_of_a_file_needs_no_torch_and_no_other_frontend(
+    root: Path, format_: str
+) -> None:
+    own, shared = f"snncc.frontends.{format_}", "snncc.frontends.torch_recorder.axis_solver"
     seen = 0
     for name, file in modules(root).items():
         if name == own or name.startswith(f"{own}."):
