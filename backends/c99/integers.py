@@ -42,5 +42,11 @@ def bounds_of(kind: ValueType) -> Interval:
 
 
 def kept_in(kind: ValueType) -> str:
-    """The type of a buffer of a value."""
-    return SPIKES if kind.kind is Kind.SPIKE else holding(*bounds_of(kind))
+    """The type of a buffer of a value: spikes have 8 bits, all else 16 at least.
+
+    Compilers copy a byte into all bytes of a word by a multiplication.
+    """
+    if kind.kind is Kind.SPIKE:
+        return SPIKES
+    low, high = bounds_of(kind)
+    return holding(min(low, -256), max(high, 255))

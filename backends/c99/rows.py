@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from snncc.backends.c99.integers import BITS, unsigned, working
+from snncc.backends.c99.integers import BITS, unsigned, wider, working
 from snncc.backends.c99.nests import Loop, merged
 from snncc.backends.c99.table import At
 from snncc.backends.c99.terms import Leaf
@@ -208,7 +208,9 @@ def _plane(at: At, rows: Rows, places: _Places, total: _Sum, bit: str, negative:
     if not total.listed:
         with ExitStack() as stack:
             x, row = _inner(at, stack, rows, places)
-            mask = w.let(total.ctype, f"-({total.ctype}){_bit(rows, x, bit)}", "m")
+            mask, wide = w.fresh("m"), wider(total.ctype)
+            w.line(f"{wide} {mask} = -({wide}){_bit(rows, x, bit)};")
+            w.line(f"NET_HIDE({mask});")  # bytes of it would be copied by a product
             _add(at, rows, total, row, mask, negative)
         return
     count = w.fresh("n")

@@ -12,7 +12,7 @@ from c_runs import COMPILERS, STRICT, each_compiler, needs_compiler
 
 import snncc
 from snncc.artifact import Program
-from snncc.backends.c99.draft import EVENTS, FORMS
+from snncc.backends.c99.draft import DENSE, EVENTS, FORMS
 from snncc.backends.c99.object_code import helpers, instructions, offences
 from snncc.backends.c99.source import Source
 from snncc.runtime import interpret
@@ -90,10 +90,7 @@ def test_routines_in_place_of_a_multiplier_are_known() -> None:
 @needs_listing
 def test_random_programs_multiply_nothing(tmp_path: Path, compiler: str, form: str) -> None:
     """Leaks and gains by any numbers; where indices go by any strides."""
-    if form == EVENTS:
-        cases = [*map(c_runs.drawn, (4, 13)), c_runs.keeping(3)]
-    else:
-        cases = [c_runs.drawn(10), c_runs.looping(1)]
+    cases = [c_runs.drawn(4), c_runs.keeping(3)] if form == EVENTS else [c_runs.drawn(13)]
     for number, (graph, _) in enumerate(cases):
         for name, text in Source(graph, form).files(Program(graph, {})).items():
             (tmp_path / name).write_text(text)
@@ -108,17 +105,14 @@ def digits(root: Path) -> Program:
     return Program(compiled.graph, {})
 
 
-@pytest.mark.parametrize("form", FORMS)
 @each_compiler
 @needs_listing
-def test_the_digits_network(
-    tmp_path: Path, root: Path, digits: Program, compiler: str, form: str
-) -> None:
+def test_the_digits_network(tmp_path: Path, root: Path, digits: Program, compiler: str) -> None:
     graph = digits.graph
-    source, levels = Source(graph, form), LEVELS if form == EVENTS else ("-O2",)
+    source = Source(graph)
     for name, text in source.files(digits).items():
         (tmp_path / name).write_text(text)
-    for level in levels:
+    for level in LEVELS:
         found = offences(listing(compiler, tmp_path / "net.c", level))
         assert not found, (level, found[:5])
         words = called("size", tmp_path / "net.o").splitlines()[1].split()
@@ -129,7 +123,7 @@ def test_the_digits_network(
         assert source.footprint.flash < text_bytes
         assert abs(ram - source.footprint.ram) < 256
     with np.load(root / "examples/digits.npz") as data:
-        images = data["x_test"][:40]
+        images = data["x_test"][:10]
     called(
         compiler, *STRICT, "-O2", tmp_path / "net.o", tmp_path / "main.c", "-o", tmp_path / "net"
     )
@@ -143,13 +137,10 @@ def test_the_digits_network(
 @pytest.mark.skipif(
     not (shutil.which("clang") and shutil.which("llvm-nm")), reason="there is no clang here"
 )
-@pytest.mark.parametrize("form", FORMS)
-def test_a_processor_without_a_multiplier_calls_no_routine(
-    tmp_path: Path, digits: Program, form: str
-) -> None:
+def test_a_processor_without_a_multiplier_calls_no_routine(tmp_path: Path, digits: Program) -> None:
     target = ("--target=riscv32", "-march=rv32i", "-mabi=ilp32", "-ffreestanding")
     graph, _ = c_runs.keeping(3)
-    for program in (digits, Program(graph, {})):
+    for program, form in ((digits, EVENTS), (Program(graph, {}), DENSE)):
         for name, text in Source(program.graph, form).files(program).items():
             (tmp_path / name).write_text(text)
         for level in ("-Os", "-O2"):

@@ -28,20 +28,19 @@ def test_random_programs(compiler: str, form: str) -> None:
     """Compilers are strict about the language; gcc's sanitizers look on at events."""
     checked = (compiler, form) == ("gcc", EVENTS)
     options = CHECKED if checked else ("-O0",)
-    assert same(some(0, 12 if checked else 8), compiler, form, *options) > 0
+    assert same(some(0, 8 if checked else 4), compiler, form, *options) > 0
 
 
 @needs_compiler
 @each_c_form
 def test_numbers_of_every_domain(form: str) -> None:
     cases = list[Case]()
-    for domain in DOMAINS:
-        for timed in (False, True):
-            graph = small(domain, timed)
-            kind = next(node for node in graph.nodes if not node.inputs).type
-            numbers = np.random.default_rng(0).integers(*domain, (4, *kind.shape), endpoint=True)
-            numbers[0], numbers[1] = domain
-            cases.append((graph, numbers.astype(kind.dtype)))
+    for place, domain in enumerate(DOMAINS):
+        graph = small(domain, timed=place % 2 == 0)
+        kind = next(node for node in graph.nodes if not node.inputs).type
+        numbers = np.random.default_rng(0).integers(*domain, (4, *kind.shape), endpoint=True)
+        numbers[0], numbers[1] = domain
+        cases.append((graph, numbers.astype(kind.dtype)))
     assert same(cases, c_runs.COMPILERS[0], form, *CHECKED[1:] if form == DENSE else ()) > 0
 
 
@@ -76,9 +75,8 @@ def test_weights_at_the_ends_of_every_width(form: str) -> None:
     ends = [(-(1 << (b - 1)), (1 << (b - 1)) - 1) for b in (2, 4, 8, 16, 32)]
     ends += [(low - 1, high) for low, high in ends[:4]] + [(0, 1), (-(1 << 40), 1 << 40)]
     for outputs, (low, high) in enumerate(ends, 1):
-        for count in (1, 2 + outputs % 4):
-            graph = at_the_ends(low, high, count, 1 + outputs % 2)
-            images = np.random.default_rng(1).integers(0, 256, (3, 5)).astype(np.uint8)
-            images[0] = 255
-            cases.append((graph, images))
+        graph = at_the_ends(low, high, 1 + outputs % 6, 1 + outputs % 2)
+        images = np.random.default_rng(1).integers(0, 256, (3, 5)).astype(np.uint8)
+        images[0] = 255
+        cases.append((graph, images))
     assert same(cases, c_runs.COMPILERS[-1], form) > 0
