@@ -206,8 +206,8 @@ def test_names_of_layers_and_chips_have_near_ones(
     call = "compile net.pth -o a.snncc --layer-bits token_mix.0.fuse.9=4"
     assert run(call.split()) == 2
     assert "token_mix.0.fuse.0" in capsys.readouterr().err
-    assert run("compile net.pth -o a.snncc -q".split()) == 0
-    assert run("fit a.snncc --chip loihi".split()) == 2
+    assert run(["compile", "net.pth", "-o", "a.snncc", "-q"]) == 0
+    assert run(["fit", "a.snncc", "--chip", "loihi"]) == 2
     assert "help: perhaps loihi" in capsys.readouterr().err
-    assert run("inspect a.snncc --node token_mixlif.0".split()) == 2
+    assert run(["inspect", "a.snncc", "--node", "token_mixlif.0"]) == 2
     assert "help: perhaps token_mix_lif.0" in capsys.readouterr().err
