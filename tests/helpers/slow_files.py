@@ -74,6 +74,7 @@ SLOW = {
     "trained_networks",
     "trust",
     "unit_widths",
+    "tutorials",
     "units",
     "unrolling",
     "variants",
