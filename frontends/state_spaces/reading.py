@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.frontend import Traced
+from snncc.frontends.raised import reason_of
 from snncc.frontends.state_spaces.structure import read_network
 from snncc.frontends.state_spaces.traced_graph import GATE_STEPS, staircase_levels, traced_graph
 from snncc.frontends.torch_recorder.copying import copied
@@ -32,12 +33,18 @@ def trace_state_spaces(model: nn.Module, shape: tuple[int, ...], steps: int, lay
         layout: "auto": the model says how it takes its input.
 
     Raises:
-        SnnccError: a part of the model is not known, or the graph does not do what it does.
+        SnnccError: a part of the model is not known, or the graph does not do what it does; SNN028
+            where the model raises.
     """
     _check_call(model, shape, steps, layout)
     model = copied(model).double().eval()
     with torch.no_grad():
-        network = read_network(model, steps)
+        try:
+            network = read_network(model, steps)
+        except SnnccError:
+            raise
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            raise _raised(error) from error
         graph = traced_graph(network, steps)
         try:
             verify(graph)
@@ -101,10 +108,21 @@ def _replayed(model: Any, graph: Graph, shape: tuple[int, ...]) -> None:
     try:
         with _Staircase():
             answers = model(torch.from_numpy(frames)).numpy()
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise _raised(error) from error
     finally:
         for hook in hooks:
             hook.remove()
     _compare(graph, frames, {path: out.numpy() for path, out in spikes.items()}, answers)
+
+
+def _raised(error: BaseException) -> SnnccError:
+    return SnnccError(
+        "SNN028",
+        f"a part of the model raises {type(error).__name__}",
+        why=reason_of(error),
+        help="layers and neurons take [B, T, channel] for any T, the model [B, T, input]",
+    )
 
 
 def _compare(graph: Graph, frames: Any, spikes: Mapping[str, Any], answers: Any) -> None:

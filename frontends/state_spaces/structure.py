@@ -189,7 +189,7 @@ def _of_poles(ssm: Any, response: Real) -> StateSpace | None:
     if len(given) != 3 or given[0].shape != given[1].shape or given[0].ndim != 2:
         return None
     found = StateSpace(*given)
-    inside = bool((np.abs(found.poles) < 1.0).all())
+    inside = bool((np.abs(given[0]) < 1.0).all())
     return found if inside and _near(found.kernel(len(response)), response) else None
 
 

@@ -126,6 +126,20 @@ class Surrogate(torch.nn.Module):
         return (x >= 1.0).to(x)
 
 
+class Raises(torch.nn.Module):
+    def forward(self, x: Any) -> Any:
+        raise KeyError(x.shape)
+
+
+@pytest.mark.parametrize("part", ["ssm", "neuron"])
+def test_what_raises_is_told(part: str) -> None:
+    model = make(1)
+    setattr(model.blocks[1], part, Raises())
+    with pytest.raises(SnnccError) as caught:
+        folded(model)
+    assert caught.value.code == "SNN028"
+
+
 def test_neurons_that_only_stand_for_an_lif_are_refused() -> None:
     model = make(1)
     model.blocks[1].neuron = Surrogate()

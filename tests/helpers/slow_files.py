@@ -71,6 +71,7 @@ SLOW = {
     "streaming",
     "temporaries",
     "train_digits",
+    "trained_state_spaces",
     "trained_networks",
     "trust",
     "unit_widths",
