@@ -47,7 +47,7 @@ def answering(model: nn.Module, answer: str) -> None:
 def _parts(returned: Any) -> dict[str, Any]:
     """What a model returns, by the words that name its parts."""
     if isinstance(returned, Mapping):
-        return {str(key): value for key, value in cast("Mapping[Any, Any]", returned).items()}
+        return {str(key): value for key, value in returned.items()}
     if isinstance(returned, tuple | list):
         items = [*cast("list[Any]", returned)]
         names = getattr(cast("Any", returned), "_fields", ())

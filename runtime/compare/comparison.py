@@ -85,6 +85,8 @@ def compare(
         if first is None and differs.any():
             first = explain(both, name, differs)
     answers = _readouts(both)
+    if answers is not None and both.graph is not None and not both.kinds:
+        shape = (len(answers), both.graph.steps)
     if first is None and answers is not None and answers.any():
         first = _readout_divergence(both, answers)
     every = [] if both.graph is None else [n.name for n in population_nodes(both.graph)]

@@ -112,11 +112,16 @@ def _adds(node: Node) -> bool:
 
 
 def _sources(graph: Graph, run: Execution, images: Images) -> dict[str, Array]:
-    """What projections read: pixels, spikes, what is made of them without a neuron, and counts."""
+    """What projections read: pixels, spikes and counts, what is made of them, and counts."""
     values: dict[str, Array] = dict(run.spikes)
     needed = _behind_counts(graph)
-    for node in between_neurons(graph):
-        if node.name not in values and (node.type.domain is not None or node.name in needed):
+    order = [node for node in between_neurons(graph) if node.name not in values]
+    wanted = set[str]()  # counts of neurons need the currents before them
+    for node in reversed(order):
+        if (node.type.domain is not None or node.name in needed) or node.name in wanted:
+            wanted |= {node.name, *node.inputs}
+    for node in order:
+        if node.name in wanted:
             sources = [values[name] for name in node.inputs]
             values[node.name] = evaluate(graph, node, sources, images).value
     return values

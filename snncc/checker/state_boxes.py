@@ -105,8 +105,8 @@ def _divide(
             _widest("a state after a spike", _most(neuron.tables["takes"][i], part))
             shift, own = neuron.numbers["reset_shift"][i], (count,) if row[i].any() else counts
             narrow("what spikes take", abs(own[-1]) * _size(taken))
-            ends = _weighed(neuron.tables["takes"][i], part)
-            ends = [neuron.round(end, 0, shift) - spikes * taken for end in ends for spikes in own]
+            sums = _weighed(neuron.tables["takes"][i], part)
+            ends = [neuron.round(end, 0, shift) - spikes * taken for end in sums for spikes in own]
             after[i] = _either(ever | ~there, there, after[i], between(ends))
         ever = ever | there
     narrow("a state after a spike", *(int(x) for a, b in after for x in (a.min(), b.max())))

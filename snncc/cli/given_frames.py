@@ -53,21 +53,24 @@ def given_images(graph: "Graph", spec: str) -> "NDArray[Any]":
     """
     from snncc.data.files import program_images
     from snncc.data.image_arrays import images_for
+    from snncc.data.image_folder import ImageFolder
     from snncc.ir.encodings import frames_of
 
-    if _format_of(spec) is None:
+    given = None if _format_of(spec) is None else open_given(graph, spec)
+    if given is None or isinstance(given, ImageFolder):
         return program_images(graph, spec)
     frames = frames_of(graph)
-    return images_for(open_given(graph, spec), frames.shape, spec, frames.domain)
+    return images_for(given, frames.shape, spec, frames.domain)
 
 
 def _framed(spec: str, kind: str, frames: "Frames") -> "NDArray[Any]":
     from snncc.events import ByNumber, Framing, Reading
+    from snncc.events.framing import Kind
     from snncc.events.stacks import frame_files
 
     steps, channels, height, width = frames.shape
     bits, signed = frames.domain == (0, 1), frames.domain[0] < 0 and channels == 1
-    values = "bits" if bits else "signed" if signed else "counts"
+    values: Kind = "bits" if bits else "signed" if signed else "counts"
     framing = Framing(ByNumber(steps), values, None if bits else frames.domain)
     stack = frame_files([spec], framing, Reading(kind, (width, height)))
     say(

@@ -181,9 +181,11 @@ def _walk(
 
 
 def _fired(graph: Graph, node: Node, sources: list[Real]) -> tuple[Real, Real, Real] | None:
-    """Spikes, what is compared and with what, [batch, t, ...]; None where nothing fires."""
+    """Spikes, what is compared and with what, [batch, t, ...]; None where nothing gives spikes."""
     op = node.op
     if not isinstance(op, Population | Neuron) or op.threshold is None:
+        return None
+    if node.type.kind is not Kind.SPIKE:  # counts, or membranes of what fires
         return None
     names = graph[node.inputs[0]].type.names
     threshold = spread_constant(graph, op.threshold, (TIME, *(n for n in names if n != TIME)))

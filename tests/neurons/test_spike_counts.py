@@ -14,10 +14,13 @@ from random_neurons import counting_model
 
 from snncc.artifact import Program, save_program
 from snncc.checker import check
+from snncc.cli.verify.widths import widths_record
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.dialects.neurons import Fire, State
+from snncc.ir.text import parse_graph, print_graph, same_graph
 from snncc.runtime import ALL, interpret
+from snncc.runtime.counts.synaptic_operations import count_operations
 from snncc.runtime.interpreter.program import run_nodes
 from snncc.runtime.proofs.dynamic_proof import prove_by_running
 from snncc.runtime.simulator import Simulator
@@ -65,6 +68,9 @@ def test_every_executor_and_the_checker_have_the_equation(seed: int, tmp_path: P
     save_program(path, Program(graph, {}))
     said = certificate_of(graph, path.read_bytes())
     assert check(path.read_bytes(), said) == json.loads(said)
+    assert same_graph(parse_graph(print_graph(graph), graph.constants), graph)
+    assert widths_record(graph)["holds"]
+    assert count_operations(graph, x).steps == STEPS
 
 
 def test_the_random_neurons_use_everything() -> None:

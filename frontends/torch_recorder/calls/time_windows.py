@@ -75,7 +75,7 @@ def largest_of_steps(call: Call) -> Plan:
     """`x.max(0).values`, `x.amax(0)`: the running maximum as the last step leaves it."""
     x = call.source()
     given = call.arg(1, "dim", call.kwargs.get("axis"))
-    if given is None or not call.out.is_floating_point():
+    if not isinstance(given, int | tuple | list) or not call.out.is_floating_point():
         raise AxisError("")
     gone = call.dim_list(given)
     if [call.solver.roots(x.dims[i]) for i in gone] != [(call.time_atom,)]:

@@ -160,13 +160,15 @@ class Drives:
         if self.threshold is None:
             raise TypeError("it never fires")
         above = self.up or (self.even and j % 2 == 1)
-        return self.threshold[0] + self.step * (j - 1) + (1 if above else 0)
+        level: Array = self.threshold[0] + self.step * (j - 1) + (1 if above else 0)
+        return level
 
     def first_silent(self) -> Array:
         """The lowest form that gives no negative spike, where there are such."""
         if self.below is None:
             raise TypeError("it has no negative spikes")
-        return self.below[0] + (0 if self.up else 1)
+        level: Array = self.below[0] + (0 if self.up else 1)
+        return level
 
     @property
     def only(self) -> int | None:
