@@ -134,6 +134,13 @@ class Synapses:
         whole = np.broadcast_to(window, (channels, 1, *window.shape[2:])).copy()
         kernel = window.shape[2:]
         stride = self.layer.pair("stride", 0) if "stride" in self.layer.fields else kernel
+        padding, shape = self.layer.pair("padding", 0), source.shape[1:]
+        ends = zip(shape, padding, kernel, stride, strict=True)
+        whole_windows = all((have + 2 * pad - size) % step == 0 for have, pad, size, step in ends)
+        if not whole_windows and "shape" not in self.layer.fields:
+            told = f"has windows that do not fill the image {list(shape)}"
+            why = "slayer adds rows and columns of zeros, others leave the rest out"
+            raise Refused(self.layer.wrong(told, f"{why}: a shape of the layer would say which"))
         return self._convolution(source, whole, channels, (int(stride[0]), int(stride[1])))
 
     def _convolution(

@@ -95,13 +95,9 @@ def _names(a: Side, b: Side) -> list[str]:
     if graph is not None:
         order = (node.name for node in population_nodes(graph))
     names = [name for name in order if name in both]
-    silent = not (a.recording.spikes or b.recording.spikes)  # programs without neurons
-    silent = all(s.graph is not None and not population_nodes(s.graph) for s in (a, b))
-    if (
-        not names
-        and not (silent and graph is not None and not population_nodes(graph))
-        and not silent
-    ):  # of programs without spikes the answers are compared
+    recorded = a.recording.spikes or b.recording.spikes
+    silent = not recorded and graph is not None and not population_nodes(graph)
+    if not names and not silent:  # of programs without spikes the answers are compared
         have = [", ".join(list(side.recording.spikes)[:3]) for side in (a, b)]
         raise SnnccError(
             "SNN016",

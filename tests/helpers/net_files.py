@@ -1,5 +1,6 @@
 """Writes small .net files, by h5py alone, as lava-dl's export_hdf5 lays them out."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,7 +93,8 @@ def random_layers(
         )
         layers.append({"type": "flatten", "shape": [1]})
         rows = (6 + 2 - kernel) // layers[1]["stride"][0] + 1
-        inputs = 4 * (rows // 2) * ((7 - kernel + 1) // 2)
+        layers[2]["shape"] = [4, rows // 2, (7 - kernel + 1) // 2]
+        inputs = math.prod(layers[2]["shape"])
     hidden = choice.randrange(3, 7)
     first = dense(weights(hidden, inputs), neurons(), bias=rng.integers(-5, 9, hidden))
     if choice.random() < 0.5:

@@ -139,6 +139,14 @@ FAULTS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
         "SNN151",
         "says that it has [2] neurons",
     ),
+    "half a window": (
+        [
+            image((1, 5, 4), neuron()),
+            {"type": "pool", "weight": np.ones((1, 1, 2, 2, 1)), "neuron": neuron()},
+        ],
+        "SNN151",
+        "do not fill the image [5, 4]",
+    ),
     "a current that wraps": (
         [dense(np.full((1, 900), 250.0), neuron(current=10))],
         "SNN153",
