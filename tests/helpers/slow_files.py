@@ -61,6 +61,7 @@ SLOW = {
     "shared_cases",
     "soak",
     "spiking_transformers",
+    "state_neurons",
     "streaming",
     "temporaries",
     "train_digits",
