@@ -70,7 +70,7 @@ def test_loops_are_compiled_unless_the_host_computes_one_of_their_nodes() -> Non
         outside = [n.name for n in graph.select(IntegerPopulation) if n.name not in inside]
         assert not set(outside) & set(hosted)
     assert compiled > 10
-    assert on_host > 10
+    assert on_host > 5
 
 
 def test_a_stream_stops_and_goes_on_at_any_step(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ SLOW = {
     "soak",
     "spiking_transformers",
     "state_spaces",
+    "state_neurons",
     "streaming",
     "temporaries",
     "train_digits",

@@ -11,9 +11,10 @@ from dataclasses import replace
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, NotExpressible, arrange
 from snncc.backends.cpu.parts.part import Part
-from snncc.backends.cpu.parts.projections import can_stack, lane_of, parts_of, stacked
+from snncc.backends.cpu.parts.projections import lane_of, parts_of
 from snncc.backends.cpu.plan.dense import DenseSum, dense_sum
 from snncc.backends.cpu.plan.hosting import hosted, read_by_planes
+from snncc.backends.cpu.plan.joining import join_projections
 from snncc.backends.cpu.plan.lanes import Unsuited
 from snncc.backends.cpu.plan.narrow_projections import narrowed
 from snncc.backends.cpu.plan.products import part_of_product
@@ -109,24 +110,7 @@ class _Splitter(SteppedUnits):
         self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
     def _add(self, unit: Unit) -> None:
-        """Projections that follow each other into one register become one where they may."""
-        ops: list[Instruction] = []
-        for op in unit.ops:
-            last = ops[-1] if ops else op
-            count = last.parts + 1
-            group = unit.parts[last.what : last.what + count]
-            follows = (last.kind, last.register, last.shift, last.what + last.parts) == (
-                op.kind, op.register, op.shift, op.what,
-            )  # fmt: skip
-            if ops and op.kind == f.PROJECT and op.adds and follows and can_stack(group):
-                ops[-1] = replace(last, parts=count)
-            else:
-                ops.append(op)
-        for op in ops:
-            if op.kind == f.PROJECT and op.parts > 1:
-                chosen = slice(op.what, op.what + op.parts)
-                unit.parts[chosen] = stacked(unit.parts[chosen])
-        unit.ops = ops
+        join_projections(unit)
         self.units.append(unit)
 
     def _host(self, node: Node) -> None:
