@@ -10,6 +10,7 @@ SLOW = {
     "cli",
     "compare",
     "compare_trained",
+    "counts",
     "cross_check",
     "dense_kernels",
     "digits_on_chips",
