@@ -27,7 +27,7 @@ from snncc.quantize.lower_to_integers import LowerToIntegers
 from snncc.runtime import interpret
 
 RAW = CompileOptions(normalize=((0.0,), (1.0 / 255.0,)))
-LAYERS = 60
+LAYERS = 24
 BYTES = np.arange(256, dtype=np.uint8)[:, None, None, None]
 
 
