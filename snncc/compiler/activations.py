@@ -225,4 +225,5 @@ def _answers(graph: Graph, given: Real) -> NDArray[np.int64]:
     value = run_traced(graph, given)[graph.output]
     if TIME in last.type.names:
         value = value.mean(axis=1 + last.type.names.index(TIME))
-    return value.reshape(len(given), -1).argmax(axis=1)
+    classes: NDArray[np.int64] = value.reshape(len(given), -1).argmax(axis=1)
+    return classes

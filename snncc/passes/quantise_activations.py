@@ -72,7 +72,8 @@ class QuantiseActivations:
         if new[source].type.kind not in (Kind.REAL, Kind.CURRENT):
             source = rewriter.emit(node, Scale(), source, name=f"{node.name}.real")
         low, high = code.ends
-        halves = Named((LEVEL,), np.arange(low + 1, high + 1) - 0.5) * code.step
+        whole = np.arange(low + 1, high + 1, dtype=np.float64)
+        halves = Named((LEVEL,), whole - 0.5) * code.step
         levels = _within(halves, rewriter.named(node.op.low, -NEVER), -1.0)
         levels = _within(levels, rewriter.named(node.op.high, NEVER), 1.0)
         stored = by_level(levels, node, new, f"{node.name}.thresholds")

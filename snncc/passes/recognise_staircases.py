@@ -70,7 +70,8 @@ class RecogniseStaircases:
             notes.append(Note(node.name, True, "left out: its input never leaves the bounds"))
             return rewriter.value[node.inputs[0]]
         try:
-            name, text = _recognised(rewriter, node, chain, self._ends(chain.base))
+            ends = () if _goes_on(rewriter.old, node) else self._ends(chain.base)
+            name, text = _recognised(rewriter, node, chain, ends)
         except NoStaircase as reason:
             notes.append(Note(node.name, False, str(reason)))
             return rewriter.emit(node, node.op, *rewriter.inputs(node))
@@ -91,6 +92,12 @@ class RecogniseStaircases:
         return bool(
             above and (op.high is None or rewriter.array(op.high).min() >= self.most[source])
         )
+
+
+def _goes_on(graph: Graph, node: Node) -> bool:
+    """Whether all that reads a value clips, scales or rounds it again: it is looked at there."""
+    readers = graph.readers.get(node.name, ())
+    return bool(readers) and all(isinstance(r.op, Pointwise | Scale | Add) for r in readers)
 
 
 def _turns(rewriter: Rewriter, op: Scale) -> bool:
@@ -130,6 +137,8 @@ def _recognised(
     try:
         shape, stairs = _staircases(chain)
     except NoStaircase:
+        if not ends:
+            raise
         shape, stairs = _staircases(replace(chain, links=(*ends, *chain.links)))
     steps = [_step(each) for each in stairs]
     passed = [_repeated(each, step) for each, step in zip(stairs, steps, strict=True)]
@@ -194,8 +203,9 @@ def _on_grid(stairs: Staircase) -> Staircase:
     apart = [b - a for a, b in itertools.pairwise(values) if (b - a) * LARGE > size]
     if not apart:
         return stairs
-    places = [round((value - values[0]) / min(apart)) for value in values]
-    snapped = [values[0] + place * min(apart) for place in places]
+    step = min(apart)
+    places = [round((value - values[0]) / step) for value in values]
+    snapped = [values[0] + place * step for place in places]
     far = max(abs(a - b) for a, b in zip(values, snapped, strict=True))
     if far * FINE > size:
         return stairs

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snncc.ir import Node
 from snncc.ir.dialects.thresholds import LEVEL, MultiThreshold
@@ -12,6 +13,8 @@ from snncc.quantize.whole_levels import RELATIVE_TIE
 
 if TYPE_CHECKING:
     from snncc.quantize.lower_to_integers import Lowering
+
+Real = NDArray[np.float64]
 
 
 def lowered_staircase(at: "Lowering", node: Node, op: MultiThreshold, source: str) -> str:
@@ -42,8 +45,9 @@ def lowered_staircase(at: "Lowering", node: Node, op: MultiThreshold, source: st
     return at.rewriter.emit(node, made, source)
 
 
-def _least(levels: np.ndarray, strict: np.ndarray) -> np.ndarray:
+def _least(levels: Real, strict: NDArray[np.bool_]) -> Real:
     """The least integer that is >= each level, or > it where that is strict."""
     nearest = np.rint(levels)
     tied = np.abs(levels - nearest) <= RELATIVE_TIE * np.abs(levels)
-    return np.where(tied, nearest + strict, np.ceil(levels))
+    found: Real = np.where(tied, nearest + strict, np.ceil(levels))
+    return found
