@@ -298,6 +298,7 @@ UNSEEN = {
     ("inspect", "dot", "dot"): "it is the mode",
     ("inspect", "json", "as_json"): "it is the mode",
     ("export", "onnx", "force"): "no graph is there",
+    ("export", "c", "force"): "no folder is there",
     ("frames", "camera", "clip"): "it is the mode",
     ("compare", "same", "data"): "equal on all images",
     ("compare", "nameless", "limit"): "its axes are not known, which is an error",
