@@ -61,7 +61,8 @@ def gain(at: At, op: Gain) -> None:
     bounds, half = bounds_of(at.node.type), (1 << op.shift) >> 1
 
     def term() -> Term:
-        product = times(at.draft, *at.sources, at.draft.factor(op.mantissa))
+        (x,) = at.sources
+        product = times(at.draft, x, at.draft.factor(op.mantissa))
         ctype = wider(product.ctype, working(*(end + half for end in product.bounds)))
 
         def write(indices: Indices) -> str:

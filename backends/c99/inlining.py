@@ -28,8 +28,8 @@ def inlined(graph: Graph) -> frozenset[str]:
             for twice in own & seen.keys():
                 found -= {name, seen[twice]}
             seen |= dict.fromkeys(own, name)
-        own = (reads[n] if n in found else frozenset((n,)) for n in node.inputs)
-        reads[node.name] = frozenset[str]().union(*own)
+        parts = [reads[n] if n in found else frozenset((n,)) for n in node.inputs]
+        reads[node.name] = frozenset[str]().union(*parts)
     return frozenset(found)
 
 

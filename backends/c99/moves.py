@@ -1,5 +1,7 @@
 """C's moves: elements that are taken along axes, and zeros."""
 
+from functools import partial
+
 import numpy as np
 
 from snncc.backends.c99.currents import renamed
@@ -27,7 +29,9 @@ def take(at: At, op: Take) -> None:
         nowhere = (int(index.max(initial=0)) + 1) * stride
         offsets = np.where(index < 0, nowhere, index * stride)
         ctype = unsigned(nowhere)
-        table = draft.table((op.runs[place], stride), ctype, index.size, lambda o=offsets: o)
+        table = draft.table(
+            (op.runs[place], stride), ctype, index.size, partial(np.asarray, offsets)
+        )
         tables.append((Leaf(table, {name: 1}), nowhere if index.min() < 0 else -1))
         del strides[name]
     leaves = [each for each, _ in tables]

@@ -161,8 +161,8 @@ def _start(at: At, op: IntegerNeuron, states: Sequence[Leaf], fired: Leaf) -> No
             mine, (here,) = dealt(indices, start)
             w.line(f"{state.at(here)} = {start.write(mine)};")
     if op.remembers:
-        with w.loop(at.node.type.neurons, {}) as i:
-            w.line(f"{fired.at(i)} = 0;")
+        with w.loop(at.node.type.neurons, {}) as place:
+            w.line(f"{fired.at(place)} = 0;")
 
 
 def _variable(name: str, bounds: Interval) -> Term:

@@ -316,6 +316,7 @@ UNSEEN = {
     ("inspect", "json", "as_json"): "it is the mode",
     ("export", "onnx", "force"): "no graph is there",
     ("export", "nir", "force"): "likewise",
+    ("export", "c", "force"): "no folder is there",
     ("frames", "camera", "clip"): "it is the mode",
     ("compare", "same", "data"): "equal on all images",
     ("compare", "nameless", "limit"): "its axes are not known, which is an error",
