@@ -68,21 +68,11 @@ def test_the_reference_has_every_public_name(root: Path) -> None:
     assert named == set(snncc.__all__) - {"__version__"}
 
 
-def test_the_quick_start_in_python_runs(
-    root: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "examples").symlink_to(root / "examples")
-    monkeypatch.chdir(tmp_path)
+def test_the_quick_start_in_python_is_the_readmes(root: Path) -> None:
+    """Which tests/docs/test_notebook.py runs."""
     (block,) = re.findall(r"```python\n(.*?)```", (root / "docs/index.md").read_text(), re.DOTALL)
-    exec(compile(block, "docs/index.md", "exec"), {})  # noqa: S102 (the page's own lines)
-    verdict, accuracy, rate = capsys.readouterr().out.splitlines()
-    assert "multiplication-free, level shift-add" in verdict
-    assert float(accuracy) > 0.9
-    assert 0 < float(rate) < 0.5
-    assert Path("digits.snncc").is_file()
+    assert f"```python\n{block}```" in (root / "README.md").read_text()
+    assert block.startswith("import numpy as np\nimport snncc")
 
 
 def test_the_lowest_versions_are_those_that_are_allowed(root: Path) -> None:

@@ -68,7 +68,6 @@ SLOW = {
     "rounding_toward_zero",
     "run_on_lava",
     "shared_cases",
-    "site",
     "soak",
     "spiking_transformers",
     "state_spaces",
