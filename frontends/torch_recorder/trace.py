@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -224,7 +223,7 @@ def _no_answer(model: nn.Module, output: object) -> Finding:
     else:
         why = f"it is a {kind}" + (f" with {len(tensors)} tensors" if tensors else "")
     if isinstance(output, dict):
-        why += f"; its keys are {', '.join(map(str, [*cast('dict[Any, Any]', output)]))}"
+        why += f"; its keys are {', '.join(map(str, [*output]))}"
     file, line, source = definition_of(model)
     return Finding(
         "SNN024",
