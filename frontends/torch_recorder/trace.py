@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -219,12 +218,12 @@ def _no_answer(model: nn.Module, output: object) -> Finding:
     """What a model answers with that is no tensor of its input's."""
     tensors = [o for o in tree_flatten(output)[0] if isinstance(o, torch.Tensor)]
     kind = type(output).__name__
-    if isinstance(output, dict):
-        kind += f" of {', '.join(map(str, [*cast('dict[Any, Any]', output)]))}"
     if isinstance(output, torch.Tensor):
         why = "it is a constant, or was made by code that cannot be seen"
     else:
         why = f"it is a {kind}" + (f" with {len(tensors)} tensors" if tensors else "")
+    if isinstance(output, dict):
+        why += f"; its keys are {', '.join(map(str, [*output]))}"
     file, line, source = definition_of(model)
     return Finding(
         "SNN024",

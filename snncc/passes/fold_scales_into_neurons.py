@@ -63,4 +63,7 @@ def _behind(rewriter: Rewriter, node: Node, op: Affine, notes: list[Note]) -> st
     stored = new.constant(f"{silent.name}.{what}", form.array, form.axes)
     notes.append(Note(silent.name, True, f"{node.name} folded into what is read out"))
     locs = fuse(silent.locs, node.locs)
-    return new.add(replace(silent.op, **{what: stored}), silent.inputs, locs, silent.name)
+    changed = replace(silent.op, form=stored)
+    if silent.op.read is not None:
+        changed = replace(silent.op, read=stored)
+    return new.add(changed, silent.inputs, locs, silent.name)

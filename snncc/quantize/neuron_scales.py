@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snncc.ir import Param
 from snncc.ir.dialects.neurons import READ, STATE, Neuron
 from snncc.passes.named import Named
 from snncc.passes.neuron_constants import of_state
@@ -59,6 +60,9 @@ class RealNeuron:
             whole = rewriter.named(getattr(op, what), usual)
             return tuple(of_state(whole, (STATE, i)) for i in rows)
 
+        def level(param: Param | None) -> Named | None:
+            return None if param is None else rewriter.named(param, 0.0)
+
         def table(what: str) -> tuple[tuple[Named, ...], ...]:
             whole = rewriter.named(getattr(op, what), 0.0)
             return tuple(tuple(of_state(whole, (STATE, i), (READ, j)) for j in rows) for i in rows)
@@ -67,10 +71,9 @@ class RealNeuron:
             *(row("leak"), row("gain"), table("reads"), row("bias"), row("late")),
             *(row("keep", 1.0), table("takes"), row("amount"), row("start")),
             *(row("floor"), row("low"), row("high"), row("form")),
-            *(
-                None if p is None else rewriter.named(p, 0.0)
-                for p in (op.threshold, op.step, op.below)
-            ),
+            threshold=level(op.threshold),
+            step=level(op.step),
+            below=level(op.below),
             membranes=None if op.read is None else row("read"),
             even=op.compare == "even",
         )
@@ -119,7 +122,9 @@ class RealNeuron:
             levels(self.low),
             levels(self.high),
             tuple(value / formed for value in form),
-            *(p and p / (unit * formed) for p in (self.threshold, self.step, self.below)),
+            threshold=self.threshold and self.threshold / (unit * formed),
+            step=self.step and self.step / (unit * formed),
+            below=self.below and self.below / (unit * formed),
             membranes=tuple(value / unit_read for value in read) or None,
             unit_read=unit_read,
             even=self.even,

@@ -138,4 +138,4 @@ def test_a_part_of_what_a_model_returns_is_chosen(kind: str, answer: str) -> Non
     if kind == "dict":
         with pytest.raises(SnnccError) as caught:
             trace_model(Parts(kind), (FEATURES,), STEPS)
-        assert "a dict of most, mem" in str(caught.value)
+        assert "its keys are most, mem" in str(caught.value)

@@ -7,6 +7,7 @@ import torch
 from snncc.frontends.torch_recorder.axis_solver import AxisError, Dim
 from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
 from snncc.frontends.torch_recorder.calls.moves import moved
+from snncc.frontends.torch_recorder.calls.time_windows import SOME, SOME_HELP, window_of
 from snncc.frontends.torch_recorder.steps import Naming
 from snncc.ir import Op
 from snncc.ir.dialects import traced as ops
@@ -148,6 +149,8 @@ def concat(call: Call) -> Plan:
     sources = tuple(v for v in values if v is not None)
     if len(sources) != len(values):
         raise AxisError("a constant is concatenated with values")
+    if window_of(call.solver, [dim for source in sources for dim in source.dims]) is not None:
+        raise AxisError(SOME, SOME_HELP)
     rank = len(sources[0].dims)
     dim = (call.arg(1, "dim", call.kwargs.get("axis", 0)) or 0) % rank
     for other in sources[1:]:

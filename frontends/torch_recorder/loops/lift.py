@@ -258,7 +258,8 @@ class Lift(Recorder):
     def _joined(self, place: Place, call: Call) -> bool:
         """`torch.stack(list)` of one value of all steps: the value with its time axis shown."""
         given, _named = call.form
-        series, time = given[0] if given else None, (self.time_atom,)
+        series = given[0] if given else None
+        time: Dim = (self.time_atom,)
         part = part_of(series, self.solver.size(self.time_atom))
         if part is not None:
             series, first, stop = part

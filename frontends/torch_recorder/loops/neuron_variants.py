@@ -142,11 +142,12 @@ def joined(varied: Varied, store: Callable[[str, NDArray[np.float64]], Number]) 
     fires = [kind.fire for kind in varied.kinds if kind.fire is not None]
     fire = None
     if first.fire is not None:
-        levels = {
-            what: over(what, [getattr(f, what) for f in fires])
-            for what in ("threshold", "step", "below")
-        }
-        fire = replace(first.fire, **levels)
+        fire = replace(
+            first.fire,
+            threshold=certain("level", [f.threshold for f in fires]),
+            step=over("step", [f.step for f in fires]),
+            below=over("below", [f.below for f in fires]),
+        )
     form = table("form", [kind.form for kind in varied.kinds])
     read = None
     if first.read is not None:

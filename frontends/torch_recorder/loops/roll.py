@@ -86,8 +86,8 @@ def rolled(forms: Forms, steps: int, tape: Tape) -> Rolled:
         call = runs[last]
         if last != steps - 1 or sorted(runs) != [*range(min(runs), steps)]:
             _refuse_some(call, sorted(runs), steps)
-        late = min(runs) > max(work.history, work.reached(call))
-        if late and not _accumulates(call, place):
+        begins_late = min(runs) > max(work.history, work.reached(call))
+        if begins_late and not _accumulates(call, place):
             _refuse_late(runs, steps)
         given = {t: _turned(run, call) for t, run in runs.items()}
         calls[place] = Call(call.entry, work.unified(given, call))

@@ -22,7 +22,7 @@ _BASES = frozenset(
 """Base classes of what keeps state from step to step, by package."""
 KNOWN = (
     "IFNode, LIFNode, ParametricLIFNode, KLIFNode and CUBALIFNode of SpikingJelly; Leaky, "
-    "Synaptic, Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; LIF (SingleSpike), "
+    "Synaptic, Alpha and Lapicque of snnTorch; LIF, LIFBox and LI of Norse; IAF, LIF, "
     "ALIF and ExpLeak of Sinabs"
 )
 _HELP = (
