@@ -15,13 +15,14 @@ from snncc.backends.c99 import (
     projections,
     readout,
     state_neurons,
+    thresholds,
     windows,
 )
 from snncc.backends.c99.table import FORM
 
 FAMILIES = (
     *(inputs, projections, currents, windows, moves, gates, delays),
-    *(neurons, state_neurons, readout),
+    *(neurons, state_neurons, thresholds, readout),
 )
 """The files that fill the table: importing them is what does it."""
 

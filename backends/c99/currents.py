@@ -125,12 +125,12 @@ def add_along(at: At, op: SumAlong) -> None:
     totalled(at, x, [a for a in kind.axes if a.name in op.summed], out, working(*ends))
 
 
-def totalled(at: At, x: Term, summed: list[Axis], out: Leaf, ctype: str) -> None:
-    """Writes the sums of a value along axes that its result has not."""
+def totalled(at: At, x: Term, summed: list[Axis], out: Leaf, ctype: str, start: int = 0) -> None:
+    """Writes the sums of a value along axes that its result has not, counted from a number."""
     w = at.w
     with nest(w, axes_of(at.node.type), [*strides_in(x), out.strides]) as outer:
         total = w.fresh("y")
-        w.line(f"{ctype} {total} = 0;")
+        w.line(f"{ctype} {total} = {start};")
         with nest(w, summed, strides_in(x)) as inner:
             indices = [f"{a} + {b}" for a, b in zip(outer, inner, strict=False)]
             w.line(f"{total} += {x.cast(ctype, indices)};")

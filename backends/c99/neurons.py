@@ -40,7 +40,7 @@ def population(at: At, op: IntegerPopulation) -> None:
         if offset.literal != 0:
             drive = f"({drive} + {offset.cast(ctype, io)})"
         if op.polarity is not None:
-            drive = _signed(at, polarity, polarity.cast(ctype, ip), ctype, drive)
+            drive = signed(at, polarity, polarity.cast(ctype, ip), ctype, drive)
         level = f"{kept.cast(ctype, ik)} + {drive}"
         if bias.literal != 0:
             level += f" + {bias.cast(ctype, ib)}"
@@ -95,7 +95,7 @@ def leak(at: At, op: IntegerPopulation, v: Term) -> Term:
     return Term(ctype, (min(0, low), max(0, high)), v.leaves, write)
 
 
-def _signed(at: At, polarity: Term, sign: str, ctype: str, drive: str) -> str:
+def signed(at: At, polarity: Term, sign: str, ctype: str, drive: str) -> str:
     """What enters, with the sign of the neuron."""
     if polarity.literal is not None:
         return {1: drive, -1: f"-({drive})", 0: "0"}[polarity.literal]

@@ -13,6 +13,7 @@ from snncc.backends.c99.neurons import seen
 from snncc.backends.c99.products import right, times
 from snncc.backends.c99.table import FORM, At
 from snncc.backends.c99.terms import Indices, Leaf, Term, dealt
+from snncc.diagnostics import SnnccError
 from snncc.ir import Param
 from snncc.ir.dialects.integer_neurons import IntegerNeuron, Interval
 
@@ -59,6 +60,14 @@ class _Terms:
 
 @FORM.of(IntegerNeuron)
 def neurons(at: At, op: IntegerNeuron) -> None:
+    if not op.ordinary:
+        raise SnnccError(
+            "SNN040",
+            f"C has no form for {at.node.name}",
+            at.node.loc,
+            why="its spikes are counts, its states have upper ends, or it gives its membranes",
+            help="run the program with `snncc run`",
+        )
     node, w, draft = at.node, at.w, at.draft
     axes, n = axes_of(node.type), op.states(at.graph.context)
     terms = _Terms(at)

@@ -47,7 +47,8 @@ def _is_pole(neuron: Neuron) -> bool:
     tables, numbers = neuron.tables, neuron.numbers
     if len(tables["leak"]) != 3 or "threshold" in neuron.steps_of or neuron.compare == "gt":
         return False
-    if any(neuron.flags["has_floor"] + neuron.flags["has_low"]) or tables["start"].any():
+    held = [*neuron.flags["has_floor"], *neuron.flags["has_low"], *neuron.flags["has_high"]]
+    if any(held) or tables["start"].any():
         return False
     first, k, last = numbers["shift"]
     half = 2**k // 2

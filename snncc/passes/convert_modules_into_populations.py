@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.ir import TIME, Graph, Kind, Node, ValueType
+from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.dialects import traced
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.gates import Gate
@@ -19,6 +19,7 @@ from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.step_windows import steps_in
 from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
+from snncc.passes.answers import several_axes
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.report_foreign_ops import foreign_findings, real_activation
@@ -380,23 +381,8 @@ class _Conversion:
         """A node that has no form here, with its own axes."""
         bits = node.type.kind is Kind.SPIKE or node.name in self.options.bits
         kind = Kind.SPIKE if bits else Kind.CURRENT
-        known = isinstance(node.op, traced.Foreign | Pointwise)
-        foreign = node.op.function if known else node.op.mnemonic
+        foreign = node.op.mnemonic
+        if isinstance(node.op, traced.Foreign | Pointwise):
+            foreign = node.op.function
         op = Opaque(foreign, kind.value, node.type.names, node.type.shape)
         return self.rewriter.emit(node, op, *self.rewriter.inputs(node))
-
-
-def several_axes(answer: ValueType, node: Node) -> Finding | None:
-    """SNN110 for an answer with several axes, as a segmentation or a sequence has."""
-    long = [axis for axis in answer.axes if axis.name != TIME and axis.size > 1]
-    if len(long) < 2:
-        return None
-    sizes = ", ".join(str(axis) for axis in long)
-    return Finding(
-        "SNN110",
-        f"the model answers with several axes: {sizes}",
-        node.loc,
-        why="a program answers with one number for each class, and the largest is its "
-        "prediction; which of these axes holds the classes is not known",
-        help="end the model in a mean over the other axes, or in a linear layer",
-    )

@@ -65,8 +65,9 @@ def _visit(rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
 
 def _fold(rewriter: Rewriter, node: Node, source: Node | None, notes: list[Note]) -> str:
     op = node.op
-    known = isinstance(op, Population | MultiThreshold)
-    if source is None or not known or not isinstance(source.op, Affine):
+    if source is None or not isinstance(source.op, Affine):
+        return rewriter.emit(node, node.op, *rewriter.inputs(node))
+    if not isinstance(op, Population | MultiThreshold):
         return rewriter.emit(node, node.op, *rewriter.inputs(node))
     scale = rewriter.named(source.op.scale, 1.0)
     polarity = Named(scale.axes, np.sign(scale.array)) * rewriter.named(op.polarity, 1.0)

@@ -146,14 +146,14 @@ class Lowering:
     def gain(self, node: Node, op: Affine, source: str) -> str:
         """A real factor between two units as mantissa * 2^-shift, over the axes where it varies."""
         if are_shifts(op, self.rewriter.old.constants):
-            return self.shifted(node, op, source)
+            return self.scaled_by_powers(node, op, source)
         scale = self.rewriter.named(op.scale, 1.0)
         before = self.units.unit[node.inputs[0]] * Named.scalar(2.0 ** -self.fraction[source])
         bits = self.options.fraction_bits
         after = self.units.unit[node.name] * Named.scalar(2.0**-bits)
         return self.multiplied(node, (scale * before / after).compact(), source, node.name)
 
-    def shifted(self, node: Node, op: Affine, source: str) -> str:
+    def scaled_by_powers(self, node: Node, op: Affine, source: str) -> str:
         """Factors +-2^k between two of the same unit: the least is 1, and nothing is lost."""
         scale = self.rewriter.named(op.scale, 1.0).compact()
         sizes = np.abs(scale.array)

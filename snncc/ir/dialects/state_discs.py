@@ -57,7 +57,7 @@ def _turns(at: Drives) -> bool:
         1 <= shift <= MOST_SHIFT
         and at.shift == (0, shift, shift)
         and at.carry == (0, half, half)
-        and not any(at.has_floor + at.has_low)
+        and not any(at.has_floor + at.has_low + at.has_high)
         and not any(each.any() for each in (*rest, at.bias[:, 0], at.bias[:, 2]))
         and bool((kept[0, 1] == 1).all() and (kept[2, 2] == p).all() and (kept[1, 2] == -q).all())
         and not (at.gain[1] & ((1 << shift) - 1)).any()
