@@ -27,6 +27,8 @@ FAMILIES = {
     "convolutions": "convolutions",
     "pooling": "pooling",
     "arithmetic": "arithmetic and reductions",
+    "activations": "clipping and rounding, ReLUs",
+    "time_windows": "some of the time steps, and the largest of all",
     "moves": "parts, moves, padding, upsampling",
     "shapes": "shapes, copies, casts, joins",
 }

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from snncc.backends.cpu import fields as f
+from snncc.backends.cpu.aligned_memory import aligned
 from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
 from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.currents import layout_of
@@ -38,8 +39,6 @@ from snncc.ir.digits import signed_digits
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""
-LINE = 64
-"""Bytes of a cache line."""
 SLACK = 512
 """Vectors may be read past the end of a buffer."""
 
@@ -398,10 +397,3 @@ class _Encoder:
         step = row * whole.shape[1]
         address = self._keep("constant", stored)
         return [address, step if by_step else 0, row if by_row else 0, int(by_lane)]
-
-
-def aligned(size: int) -> Array:
-    """Zeroed bytes that begin at a cache line: vectors that cross lines cost twice."""
-    raw = np.zeros(size + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    return raw[start : start + size]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from snncc.backends.cpu.plan.encoding import aligned
+from snncc.backends.cpu.aligned_memory import aligned
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.vm.machine_code import Executable, code_file, load, save
 from snncc.backends.cpu.vm.shipped_code import shipped

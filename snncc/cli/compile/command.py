@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snncc.cli.command import Command, Rule
+from snncc.cli.compile.found import fold_proof_of, meaning_of
 from snncc.cli.compile.inputs import (
     OF_OPEN_FILES,
     IrDump,
@@ -313,8 +314,8 @@ def command(
             ("time steps", compiled.report["steps"]),
             ("weights", _bits(compiled.report)),
             ("BatchNorm", _folds(fired, graph)),
-            ("fold proof", _fold_proof(compiled.report["fold_proof"])),
-            ("verdict", f"{judgement.level.label}  ({_meaning(judgement.level.label)})"),
+            ("fold proof", fold_proof_of(compiled.report["fold_proof"])),
+            ("verdict", f"{judgement.level.label}  ({meaning_of(judgement.level.label)})"),
             ("input", _input(verdict)),
             ("fidelity", _fidelity(compiled.report.get("fidelity"))),
             *_accuracy(compiled.report.get("fidelity")),
@@ -378,25 +379,3 @@ def _folds(fired: dict[str, int], graph: Any) -> str:
         (len(every) - shifts, "as shift-add gains"),
     ]
     return ", ".join(f"{count} {what}" for count, what in parts if count) or "none"
-
-
-def _fold_proof(found: dict[str, dict[str, int]]) -> str:
-    """One line: how many neurons decide as the BatchNorm and threshold did, from rest."""
-    neurons, identical, shifted, wrong = (
-        sum(part[key] for part in found.values())
-        for key in ("neurons", "identical", "shifted", "wrong")
-    )
-    text = f"{identical:,} of {neurons:,} neurons switch at the same integer"
-    if shifted:
-        farthest = max(part["distance"] for part in found.values())
-        text += f", {shifted:,} up to {farthest} away (rounded biases)"
-    return f"{text}; {wrong} WRONG" if wrong else text
-
-
-def _meaning(level: str) -> str:
-    return {
-        "strict": "select, add, compare, shift; no multiplication",
-        "shift-add": "no multiplication; constants as shifted additions",
-        "bit-serial": "no multiplier; data times data bit by bit",
-        "none": "a multiplication remains",
-    }[level]
