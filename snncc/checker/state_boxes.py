@@ -104,7 +104,7 @@ def _divide(
             taken = neuron.tables["amount"][i]
             _widest("a state after a spike", _most(neuron.tables["takes"][i], part))
             shift, own = neuron.numbers["reset_shift"][i], (count,) if row[i].any() else counts
-            narrow("what spikes take", abs(own[-1]) * _size(taken))
+            narrow("what spikes take", max(map(abs, own)) * _size(taken))
             sums = _weighed(neuron.tables["takes"][i], part)
             ends = [neuron.round(end, 0, shift) - spikes * taken for end in sums for spikes in own]
             after[i] = _either(ever | ~there, there, after[i], between(ends))

@@ -39,7 +39,7 @@ def within_discs(neuron: Neuron) -> tuple[list[Interval], Interval] | None:
     sizes = abs(neuron.tables["form"])
     most = sum(int(each.max()) for each in sizes) * max(radii)
     narrow("what is given", -most, most)
-    given = int(sum(each * radius for each in sizes).max())
+    given = int((sizes * radius).sum(axis=0).max())
     return [(-max(radii), max(radii))] * 3, (-given, given)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import click
 from click.core import ParameterSource
@@ -72,5 +72,7 @@ def _close_choices(kind: object, message: str) -> list[str]:
     given = re.match(r"'(.*)' is not one of ", message)
     if not given or not isinstance(kind, (click.Choice, Registered)):
         return []
-    names: Any = kind.names() if isinstance(kind, Registered) else getattr(kind, "choices", ())
+    names: Any = (
+        kind.names() if isinstance(kind, Registered) else getattr(cast("Any", kind), "choices", ())
+    )
     return get_close_matches(given[1], [str(name) for name in names], 2)

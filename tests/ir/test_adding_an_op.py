@@ -25,6 +25,7 @@ from snncc.backends.c99.draft import FORMS
 from snncc.backends.c99.terms import Indices, Term, dealt
 from snncc.backends.lava_nc import expressible, process_network, terms
 from snncc.backends.lava_nc.loihi import limits, synapses
+from snncc.backends.nir_graph import table as nir_table
 from snncc.backends.onnx_graph import FORM
 from snncc.backends.onnx_graph import table as onnx_table
 from snncc.backends.onnx_graph.running import onnx_executor
@@ -130,6 +131,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             other.refuses(AnyOf, **no_current)
         for other in (terms.TERMS, process_network.PROCESS):
             other.refuses(AnyOf, why="no process takes the OR of spikes", help="leave it out")
+        nir_table.FORM.refuses(AnyOf, why="NIR has no OR of spikes", help="`snncc run`")
         FORM.of(AnyOf)(in_onnx)
         c99.FORM.of(AnyOf)(in_c)
         yield
