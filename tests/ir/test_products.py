@@ -65,7 +65,8 @@ def test_every_way_to_run_gives_the_interpreters_bits(
             assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
         for node in graph.select(Contract, Convolve):
             low, _ = graph[node.inputs[0]].type.domain or (0, 0)
-            assert low < 0 or node.name not in became.host, seed
+            why = became.host.get(node.name, "")  # wide sums are those of digits
+            assert low < 0 or why in ("", "its numbers need more than 32 bits"), seed
 
 
 def test_programs_have_all_of_them() -> None:

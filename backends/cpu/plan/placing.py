@@ -202,8 +202,9 @@ class _Buffers:
     def places(self, stateful: bool) -> tuple[dict[str, int], int]:
         """Places of all buffers, and how many bytes there are in all."""
         if stateful:  # what is computed at the first step alone
-            self.fixed += [f"spikes {key}" for key in self.units.spikes
-                           if not self.units.types[key].temporal]  # fmt: skip
+            for form, held in (("spikes", self.units.spikes), ("rows", self.units.made)):
+                alike = (key for key in held if not self.units.types[key].temporal)
+                self.fixed += [f"{form} {key}" for key in alike]
             self.fixed += [
                 name
                 for name in self.sizes
