@@ -27,10 +27,10 @@ def replay(
     sequence: bool,
     seed: int,
     starts: Starts,
-    gain: float = 1.0,
+    samples: Real | None = None,
     fired: set[str] | None = None,
 ) -> tuple[str, ...]:
-    """Runs both on three fresh samples and compares spikes and outputs.
+    """Runs both on fresh samples and compares spikes and outputs.
 
     Args:
         model: in float64.
@@ -39,8 +39,8 @@ def replay(
         sequence: whether the model takes all steps at once.
         seed: of the samples.
         starts: of the neuron modules.
-        gain: factor of the samples.
-        fired: gets the names of neurons that fired.
+        samples: [n, *image]; three drawn from a normal distribution if None.
+        fired: gets the names of neurons that fired before the last step.
 
     Returns:
         A note where membranes met the threshold so exactly that torch decided by the last bits of
@@ -50,7 +50,9 @@ def replay(
         SnnccError: SNN027 naming the first neuron, or the output, that differs; SNN034 where a
             value is not finite; SNN028 where the model raises.
     """
-    images = np.random.default_rng(seed).standard_normal((3, *input_shape)) * gain
+    images = samples
+    if images is None:
+        images = np.random.default_rng(seed).standard_normal((3, *input_shape))
     time = sequence
     inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
     recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence, starts)
@@ -71,8 +73,10 @@ def replay(
                 "its constants are finite, but what it computes with them is too large",
                 "look at this module's parameters and buffers; retrain, or correct them",
             )
-        if fired is not None and isinstance(node.op, Lif | TracedNeuron) and value.any():
-            fired.add(node.name)
+        if fired is not None and isinstance(node.op, Lif | TracedNeuron):
+            at = 1 + names.index(TIME) if TIME in names else 0
+            early = np.moveaxis(value, at, 0)[: max(1, graph.steps - 1)]
+            fired |= {node.name} if early.any() else set()
         if node is last:
             answer = np.moveaxis(value, 1 + names.index(TIME), 0) if TIME in names else value
     scale = max(1.0, float(np.abs(outputs).max(initial=0.0)))

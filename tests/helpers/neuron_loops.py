@@ -340,7 +340,22 @@ def subtracted_at_once(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, 
     return spike, v - (spike - reset) * 3.0
 
 
+def held_after_its_reset(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The upper end is that of a membrane from which the spike is taken off already."""
+    v = v + x
+    spike = fire(v)
+    return spike, torch.clamp(v - 3.0 * spike, max=4.0)
+
+
+def halved_above_zero(x: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    v = v + x
+    spike = fire(v)
+    return spike, 0.5 * torch.relu(torch.clamp(v * (1 - spike), max=9.0))
+
+
 NO_FORM: tuple[tuple[Step, str], ...] = (
+    (held_after_its_reset, "a spike acts on it before it is held within numbers"),
+    (halved_above_zero, "a spike acts on it before it is held within numbers"),
     (squared, "a state with itself"),
     (exponential, "exp in it is no part of a neuron"),
     (counted, "a value is rounded in it that may be below 0"),

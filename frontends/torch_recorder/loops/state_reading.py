@@ -132,6 +132,8 @@ class _Neurons:
         behind = self._behind_the_reset(value)
         if behind is not None:
             low, value = behind
+        if any(self._holds_spikes(clamped) for clamped in value.variables("clamped")):
+            raise self._refused_at(state, "a spike acts on it before it is held within numbers")
         silent = self.spikes.silent(value)
         floor: float | None = None
         high: float | None = None
@@ -144,6 +146,13 @@ class _Neurons:
             floor = None if clamp.low is None else clamp.low * factor + offset
             high = None if clamp.high is None else clamp.high * factor + offset
         return Charged(state, silent, made, self.spikes.after(value), floor, low, high=high)
+
+    def _holds_spikes(self, clamped: Variable) -> bool:
+        """Whether what is held within numbers depends on spikes of this step, at any depth."""
+        inner = self.tidy.clamps[clamped].inner
+        if inner.variables("bit") or inner.variables("count"):
+            return True
+        return any(self._holds_spikes(deeper) for deeper in inner.variables("clamped"))
 
     def _behind_the_reset(self, value: Polynomial) -> tuple[float, Polynomial] | None:
         """Of max(w, a) + b: the number a + b and w + b, unless this step reads it."""

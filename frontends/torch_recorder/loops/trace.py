@@ -53,7 +53,10 @@ SILENT = (
     "when the loop over time was held against the model, {} never fired: what reads these neurons "
     "is right by the loop's form alone"
 )
-GAINS = (1.0, 4.0, 16.0, 64.0)
+GAINS = (1.0, 4.0, 16.0, 64.0, 256.0)
+SAMPLES = 4
+"""Of each gain and sign: a reset is seen in what neurons do after their first spike, ends of
+states where input is large for long."""
 """Of the images with which a loop is held against its model, until all neurons fire."""
 
 
@@ -303,10 +306,11 @@ def confirmed(
         neurons = [node.name for node in graph.select(Lif)]
         neurons += [n.name for n in graph.nodes if isinstance(n.op, TracedNeuron) and n.op.fires]
         with loop.lengthen(graph.steps), in_double(), np.errstate(all="ignore"):
-            for gain in GAINS:
-                notes += replay(model, graph, input_shape, sequence, seed, starts, gain, fired)
-                if fired.issuperset(neurons):
-                    break
+            for place, gain in enumerate(GAINS):
+                drawn = np.random.default_rng((seed, place)).standard_normal
+                some = drawn((2 * SAMPLES, *input_shape)) * gain
+                some[:SAMPLES] = np.abs(some[:SAMPLES])
+                notes += replay(model, graph, input_shape, sequence, seed, starts, some, fired)
         silent = [name for name in neurons if name not in fired]
         if silent:
             notes.append(SILENT.format(", ".join(silent)))
