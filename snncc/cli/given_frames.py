@@ -88,12 +88,12 @@ def _format_of(spec: str) -> str | None:
     from snncc.events.formats import format_of
 
     path, key = split_spec(spec)
-    if key or not path.is_file():
-        return None
     try:
+        if key or not path.is_file():
+            return None
         kind = format_of(Path(path))
         if kind != "npz":
             return kind
         return kind if {*read_arrays(path)} >= COLUMNS else None
-    except SnnccError:
+    except (SnnccError, OSError):
         return None  # of what cannot be read the reader of images says more
