@@ -204,8 +204,8 @@ def test_check_says_what_is_no_certificate(there: Path, capsys: pytest.CaptureFi
 def test_unknown_words_get_the_closest_ones(
     root: Path, there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    says(capsys, "complie net.pth", 2, "no command is called 'complie'; perhaps compile")
-    says(capsys, "xyzzy", 2, "there are: compile, verify, run")
+    says(capsys, "complie net.pth", 2, "no command is called 'complie'", "perhaps compile")
+    says(capsys, "xyzzy", 2, "there are compile, verify, run")
     name = populations(lowered(SEED))[0]
     close = f"perhaps {name}"
     recorded = f"run p.snncc d.npz:x --record r.npz --record-only {name}x"
