@@ -1,5 +1,6 @@
 """Programs as C beside the interpreter: every spike, membrane and answer."""
 
+import itertools
 from dataclasses import replace
 
 import c_runs
@@ -7,11 +8,18 @@ import numpy as np
 import pytest
 from c_runs import CHECKED, Case, each_compiler, needs_compiler, same
 from frame_programs import DOMAINS, small
+from generators.inputs import images as drawn_images
+from generators.programs import program
+from generators.staircases import STAIRCASES
 
 from snncc.backends.c99.draft import DENSE, EVENTS, FORMS
-from snncc.ir import Graph, GraphBuilder, verify
+from snncc.backends.c99.source import Source
+from snncc.diagnostics import SnnccError
+from snncc.ir import Graph, GraphBuilder, Param, verify
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Contract, Frames, Sum
+from snncc.ir.dialects.thresholds import MultiThreshold
 
 KINDS = (c_runs.drawn, c_runs.drawn, c_runs.looping, c_runs.keeping)
 each_c_form = pytest.mark.parametrize("form", FORMS)
@@ -29,6 +37,33 @@ def test_random_programs(compiler: str, form: str) -> None:
     checked = (compiler, form) == ("gcc", EVENTS)
     options = CHECKED if checked else ("-O0",)
     assert same(some(0, 8 if checked else 4), compiler, form, *options) > 0
+
+
+@needs_compiler
+@each_c_form
+def test_staircases(form: str) -> None:
+    cases = [(graph, drawn_images(graph, seed, 3)) for seed, graph in enumerate(staircases(6))]
+    assert sum(len(graph.select(MultiThreshold)) for graph, _ in cases) > 5
+    assert same(cases, c_runs.COMPILERS[0], form, *CHECKED[1:] if form == DENSE else ()) > 0
+
+
+def staircases(count: int) -> list[Graph]:
+    """The first of the random programs that have some."""
+    drawn = (program(seed, STAIRCASES) for seed in itertools.count())
+    return list(itertools.islice((g for g in drawn if g.select(MultiThreshold)), count))
+
+
+def test_neurons_that_fire_several_times_are_refused_by_name() -> None:
+    graph, _ = c_runs.keeping(0)
+    node = next(n for n in graph.nodes if isinstance(n.op, IntegerNeuron) and n.op.fires)
+    step = graph.constants[node.op.threshold.name]  # type: ignore[union-attr]
+    several = replace(node.op, most=3, step=Param("step", node.op.threshold.axes))  # type: ignore[union-attr]
+    nodes = tuple(replace(n, op=several) if n is node else n for n in graph.nodes)
+    constants = {**graph.constants, "step": np.abs(step) + 1}
+    with pytest.raises(SnnccError) as caught:
+        Source(replace(graph, nodes=nodes, constants=constants))
+    assert caught.value.code == "SNN040"
+    assert node.name in str(caught.value)
 
 
 @needs_compiler
