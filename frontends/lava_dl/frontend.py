@@ -30,6 +30,10 @@ class LavaDlFrontend:
         named = path is not None and path.suffix.lower() == SUFFIX
         return named and not spec.is_live and spec.model is None
 
+    def check(self, spec: ModelSpec) -> None:
+        """Raises SnnccError (SNN001) for options of other models."""
+        _check(spec)
+
     def read(self, spec: ModelSpec) -> Source:
         """Reads a file.
 
@@ -38,7 +42,7 @@ class LavaDlFrontend:
                 for what is wrong with the file, SNN152 without a convention, SNN153 for layers
                 without a form.
         """
-        _check(spec)
+        self.check(spec)
         path = spec.checkpoint or Path()
         net = read_file(path)
         found = [each for layer in net.layers for each in layer_findings(layer)]

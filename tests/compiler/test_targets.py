@@ -40,6 +40,9 @@ class ToyFrontend:
     def recognises(self, spec: ModelSpec) -> bool:
         return spec.checkpoint is not None and spec.checkpoint.suffix == ".toy"
 
+    def check(self, spec: ModelSpec) -> None:
+        pass
+
     def read(self, spec: ModelSpec) -> Source:
         assert spec.checkpoint is not None
         graph = random_network(int(spec.checkpoint.read_text()))
@@ -225,6 +228,8 @@ from snncc.frontends.frontend import Source, Traced
 class Toy:
     def recognises(self, spec):
         return spec.checkpoint is not None
+    def check(self, spec):
+        pass
     def read(self, spec):
         graph = random_network({SEED})
         shape = random_images(graph, 0, 1).shape[1:]
@@ -235,7 +240,7 @@ program = snncc.compile("net.toy")
 assert program.run(random_images(random_network({SEED}), 1, 2)).logits.shape[0] == 2
 assert "snncc.backends.lava_nc" not in sys.modules
 try:
-    snncc.compile("package.module:make")
+    snncc.compile("random_networks:random_network")
 except snncc.SnnccError as error:
     print(error.findings[0].code)
 """
@@ -243,6 +248,12 @@ except snncc.SnnccError as error:
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "SNN050\n"), done.stderr
+
+
+def test_frontends_have_all_that_is_asked_of_them() -> None:
+    for name, make in FRONTENDS.items():
+        asked = ("recognises", "check", "read")
+        assert [part for part in asked if not callable(getattr(make(), part, None))] == [], name
 
 
 def test_entries_say_what_the_targets_can() -> None:

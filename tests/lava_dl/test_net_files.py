@@ -14,6 +14,7 @@ from net_files import dense, image, neuron, random_layers, write
 from nir_fuzzer import mutant, number_places
 
 import snncc
+from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec
 from snncc.frontends.registry import read_model
@@ -153,6 +154,15 @@ FAULTS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
         "wraps around",
     ),
 }
+
+
+def test_the_command_compiles_a_file(tmp_path: Path) -> None:
+    layers, _, pictures = random_layers(1, exponents=True)
+    path, out = write(tmp_path / "net.net", layers), tmp_path / "net.snncc"
+    call = ["compile", str(path), "-o", str(out), "--convention", "lava-slayer", "--steps", "12"]
+    assert run(call) == 0
+    assert snncc.load(out).graph.steps == 12
+    assert bool(pictures) == (len(snncc.load(out).graph.nodes[0].type.shape) == 3)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
