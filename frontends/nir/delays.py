@@ -32,7 +32,7 @@ def delayed(steps: Steps, node: NirNode, x: Value, dt: float | None) -> Value:
         told = f"{node.title} waits for {off:.6g} steps of {1.0 if dt is None else dt:g} s"
         why = "a program goes in whole steps"
         raise Refused(node.finding(OPEN, told, why, "give the --dt that the network was made for"))
-    if x.step == IMAGE and waits.any():
+    if x.step in steps.pictures and waits.any():
         told = f"{node.title} delays the Input"
         why = "an image is the same at every step"
         raise Refused(node.finding(NO_FORM, told, why, "delay what the first map makes of it"))

@@ -43,7 +43,10 @@ def scale(steps: Steps, node: NirNode, x: Value) -> Value:
     def build(n: Naming) -> Op:
         return traced.Scale(n.compact("scale", factor, *x.dims))
 
-    return steps.add(node.name, (x,), x.dims, build, node.loc)
+    made = steps.add(node.name, (x,), x.dims, build, node.loc)
+    if x.step in steps.pictures:
+        steps.pictures.add(made.step)
+    return made
 
 
 def conv2d(steps: Steps, node: NirNode, x: Value) -> Value:

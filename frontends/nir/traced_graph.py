@@ -219,7 +219,9 @@ class _Work:
         def build(n: Naming) -> Op:
             return traced.Input(n.axes(*dims), n.shape(*dims))
 
-        return self.steps.add(IMAGE, (), dims, build, node.loc)
+        made = self.steps.add(IMAGE, (), dims, build, node.loc)
+        self.steps.pictures.add(made.step)
+        return made
 
     def joined(self, node: NirNode, sources: list[Value]) -> Value:
         """What a node reads: the sum of all that leads to it, also by loops."""

@@ -99,11 +99,19 @@ class Step:
 
 @dataclass
 class Steps:
-    """What was put down so far."""
+    """What was put down so far.
+
+    Attributes:
+        solver: of the axes.
+        all: in order.
+        names: of all.
+        pictures: of those that are the image itself, or its elements times constants.
+    """
 
     solver: AxisSolver = field(default_factory=AxisSolver)
     all: list[Step] = field(default_factory=list[Step])
     names: set[str] = field(default_factory=set[str])
+    pictures: set[str] = field(default_factory=set[str])
 
     def add(
         self,

@@ -1,7 +1,7 @@
 """A pole of a state space in integers: a neuron that never fires and turns two of its states."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +27,15 @@ FINE_BITS = 10
 """Rounding may move a state by this small a part of its current's reach."""
 
 
+OF_POLES = {"leak", "gain", "reads", "form", "bias", "start"}
+"""Fields of a neuron that a pole has; all others are as in a neuron that has none of them."""
+
+
 def is_pole(op: Neuron, neuron: RealNeuron) -> bool:
     """Whether states 1 and 2 are turned, 0 holds what 1 was, and 1 alone takes the current in."""
     leak, reads = neuron.leak, neuron.reads
-    if op.fires or len(leak) != 3 or op.has_floor or op.has_low:
+    others = (field for field in fields(op) if field.name not in OF_POLES)
+    if len(leak) != 3 or any(getattr(op, each.name) != each.default for each in others):
         return False
     alike = _same(leak[1], leak[2]) and _same(reads[1][2], Named.scalar(-1.0) * reads[2][0])
     zeros = (leak[0], reads[0][2], reads[1][0], reads[2][1], *neuron.gain[::2], neuron.form[0])

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from certificates import certificate_of, file_of
 from neuron_programs import compiled, op_of
 from program_outcomes import outcome
+from torch import nn
 
+import snncc
 from snncc.checker import Rejected, check
 from snncc.ir import Graph, GraphBuilder, TypeRuleError, VerifyError, verify
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
@@ -191,3 +194,40 @@ def test_radii_of_random_poles_are_one_number_for_loader_and_checker(tmp_path: P
         assert judged(b.finish(answer), tmp_path)
         taken += 1
     assert taken == 40
+
+
+class Rotor(nn.Module):
+    """Two states that turn by a quarter; what holds one of them, or resets both, is no pole's."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.fc = nn.Linear(3, 4, bias=False)
+        weight = [[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, -1, 0.5]]
+        self.fc.weight.data = torch.tensor(weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # [T, n, 3]
+        re = torch.zeros_like(self.fc(x[0]))
+        im, total = torch.zeros_like(re), torch.zeros_like(re)
+        for frame in x:
+            new = 0.0 * re - 0.5 * im + self.fc(frame)
+            if self.kind == "held":
+                new = torch.clamp(new, max=0.25)
+            im, re = 0.0 * im + 0.5 * re, new
+            if self.kind == "fires":
+                spikes = (re >= 0.5).to(x)
+                re, im = re * (1 - spikes), im * (1 - spikes)
+            total = total + re
+        return total / len(x)
+
+
+@pytest.mark.parametrize("kind", ["plain", "held", "fires"])
+def test_what_turns_and_does_more_is_no_pole(kind: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, 3)).astype(np.uint8)
+    images[0] = 255
+    model = Rotor(kind).eval()
+    program = snncc.compile(model, input_shape=(3,), steps=4, layout="sequence", weight_bits=24)
+    frames = torch.from_numpy(images / 255.0).repeat(4, 1, 1)
+    with torch.no_grad():
+        wanted = model.double()(frames).numpy()
+    np.testing.assert_allclose(program.run(images).logits, wanted, atol=1e-3)

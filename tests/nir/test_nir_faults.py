@@ -182,6 +182,12 @@ UNSUPPORTED: dict[str, tuple[Nodes, Edges, str, str]] = {
         "wait",
         "delays the Input",
     ),
+    "a delay of the image times constants": (
+        nodes(times=("Scale", {"scale": np.full(2, 2.0)}), wait=("Delay", {"delay": np.ones(2)})),
+        chain("input", "times", "wait", "fc", "lif", "output"),
+        "wait",
+        "delays the Input",
+    ),
     "a long delay": (nodes(lif=("Delay", {"delay": 1e4})), LINE, "lif", "4,096 are possible"),
     "two Inputs": (
         nodes(other=("Input", {"shape": [2]})),
