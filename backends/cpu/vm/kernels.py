@@ -173,7 +173,9 @@ def list_inputs(unit: Any, parts: Any, constants: Any, memory: Any, pixels: Any,
                 elif cell(part, f.P_KIND) == f.PLANE:
                     frame = pixels + (first_step + step) * cell(part, f.P_STEP)
                     end += 2 * list_plane(part, frame, taps, found + end, taken, gathered)
-                    gathered = taps if cell(part, f.P_TAP_COUNT) <= 64 else np.int64(-1)
+                    gathered = cell(part, f.P_TAPS)
+                    if cell(part, f.P_TAP_COUNT) > 64:
+                        gathered = np.int64(-1)
                 starts += 8
                 v.store64(starts, end)
 

@@ -233,7 +233,7 @@ def list_row(part: Any, bits: Any, taps: Any, out: Any) -> Any:
 def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any, gathered: Any) -> Any:
     """The same for one bit of the tapped pixels; `taken` is room for 64 bytes.
 
-    The pixels of the taps that were `gathered` last lie there already.
+    The pixels of the table of taps that was `gathered` last, at this row, lie there already.
     """
     count, bit = np.int64(0), cell(part, f.P_PLANE)
     for first in range(0, cell(part, f.P_TAP_COUNT), 64):
@@ -242,7 +242,7 @@ def list_plane(part: Any, pixels: Any, taps: Any, out: Any, taken: Any, gathered
         if cell(part, f.P_WORDS) == f.IN_A_ROW and size == 64:
             word = v.bytes_with_bit(pixels + v.read32(here), bit)
         else:
-            for j in range(np.int64(0) if taps == gathered else size):
+            for j in range(np.int64(0) if cell(part, f.P_TAPS) == gathered else size):
                 pixel = v.read32(here + 8 * j)
                 v.store8(taken + j, v.read8(pixels + pixel) if pixel >= 0 else np.int64(0))
             word = v.bytes_with_bit(taken, bit)
