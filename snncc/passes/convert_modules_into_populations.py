@@ -68,11 +68,12 @@ class ConvertModulesIntoPopulations:
 
 @dataclass
 class _Conversion:
-    """State of one run: where values are, which are already averaged over time."""
+    """State of one run: where values are, which are averaged over time, which nobody knows."""
 
     options: ConvertModulesIntoPopulations
     rewriter: Rewriter
     averaged: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    unknown: set[str] = field(default_factory=set[str])
     findings: list[Finding] = field(default_factory=list[Finding])
     notes: list[Note] = field(default_factory=list[Note])
 
@@ -80,7 +81,9 @@ class _Conversion:
         sources = self.rewriter.inputs(node)
         averaged = {name in self.averaged for name in sources}
         windows = {self.averaged[name] for name in sources if name in self.averaged}
-        if isinstance(node.op, traced.Foreign):
+        mixed = len(averaged) > 1 or len(windows) > 1
+        unknown = not self.unknown.isdisjoint(sources)
+        if isinstance(node.op, traced.Foreign) or (mixed and unknown):  # told where it begins
             result = self.opaque(node)
         elif len(averaged) > 1:
             message = "a value that is averaged over time meets one that is not"
@@ -91,6 +94,8 @@ class _Conversion:
         else:
             result = self.lower(node, sources, averaged == {True})
         self.rewriter.value[node.name] = result
+        if unknown or isinstance(node.op, traced.Foreign):
+            self.unknown.add(result)
         if averaged == {True} and node.type.kind is not Kind.SPIKE:
             self.averaged[result] = windows.pop() if windows else ()
 

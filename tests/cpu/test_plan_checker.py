@@ -12,7 +12,7 @@ from snncc.backends.cpu.checking import check_plan
 from snncc.backends.cpu.dense.choice import projections_of_spikes
 from snncc.backends.cpu.parts import bounds
 from snncc.backends.cpu.parts import projections as parts
-from snncc.backends.cpu.plan import units
+from snncc.backends.cpu.plan import joining
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
@@ -193,7 +193,7 @@ def test_lists_that_are_stacked_beyond_sixteen_bits(monkeypatch: pytest.MonkeyPa
     sums = [net.b.add(Contract(w, ("c",), ("d",)), [first]) for _ in range(2)]
     graph = net.finish(net.fire(net.b.add(Sum(), sums), "second"))
     assert check_plan(graph, plan_units(graph, STEPS)) == ()
-    monkeypatch.setattr(units, "can_stack", lambda _: True)
+    monkeypatch.setattr(joining, "can_stack", lambda _: True)
     says(graph, plan_units(graph, STEPS), "50800, its format holds -32768..32767")
 
 
