@@ -222,8 +222,8 @@ def test_complex_numbers_are_not_judged(
     assert "not judged: 2 operations" in text
 
 
-def test_a_power_of_two_between_two_units_is_no_shift() -> None:
-    """Neurons of their own behind the factor: both sides are rounded to grids of their own."""
+def test_a_power_of_two_between_currents_is_a_shift_in_the_program_too() -> None:
+    """Neurons of their own behind the factor: it ties the units of both sides to each other."""
     b = RandomModel(0)
     x = b.lif(b.conv(b.image("input")))
     current = b.channels(x)
@@ -232,7 +232,11 @@ def test_a_power_of_two_between_two_units_is_no_shift() -> None:
     answer = b.put(ops.Add(), b.lif(current), b.lif(b.put(ops.Add(), scaled, b.channels(x))))
     graph = b.answer(answer)
     found = next(op for op in judge_model(graph).verdict.ops if op.name == scaled)
-    assert found.need.level is Level.SHIFT_ADD
+    assert found.need.level is Level.STRICT
+    spiking = run_passes(graph, spiking_passes(CompileOptions()))
+    program = run_passes(spiking, [LowerToIntegers(round_plainly(spiking, 8), 8)])
+    found = next(op for op in prove(program).ops if op.name == scaled)
+    assert (found.op, found.need.level) == ("gain", Level.STRICT)
 
 
 def test_an_opaque_op_keeps_out_of_programs() -> None:
