@@ -56,6 +56,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
         layer.MaxPool2d((1, 2), dilation=(1, 2)), *head(6 * 6 * 2),
     ),
     "functions": Middle,
+    "sums of spikes": lambda: OfSums(),
 }  # fmt: skip
 
 
@@ -130,7 +131,6 @@ class WithPlaces(nn.Module):
     ("model", "code", "said"),
     [
         (OnTheImage, "SNN021", "a maximum reads the image, before any layer"),
-        (OfSums, "SNN030", "largest"),
         (WithPlaces, "SNN021", "max_pool2d"),
     ],
 )
