@@ -85,15 +85,23 @@ def trained(shared: Path, digits: dict[str, np.ndarray]) -> Graph:
     return compile_checkpoint(checkpoint, options, Given(digits["x_cal"][:256])).program.graph
 
 
-def test_the_trained_mixer_on_200_images(
+def test_the_trained_mixer_on_20_images(
     python: Path, trained: Graph, digits: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    """In Lava's own processes: every spike, every membrane and every answer."""
-    images, labels = digits["x_test"][:200], digits["y_test"][:200]
+    images = digits["x_test"][:20]
     folder = export(trained, tmp_path / "bundle")
     arrays = run_bundle(python, folder, images, "--record")
     assert len(arrays) == 1 + 2 * 35
     assert differences(trained, images, arrays) == []
-    assert spikes_in(arrays) > 100_000
-    assert np.array_equal(arrays["readout"], Simulator(trained).run(images).readout)
-    assert (arrays["readout"].argmax(axis=1) == labels).mean() >= 0.94
+    assert spikes_in(arrays) > 10_000
+
+
+def test_the_trained_mixer_answers_200_images_as_the_simulator(
+    python: Path, trained: Graph, digits: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """In Lava's own processes: as threads of one, so many are no faster."""
+    images, labels = digits["x_test"][:200], digits["y_test"][:200]
+    folder = export(trained, tmp_path / "bundle")
+    readout = run_bundle(python, folder, images)["readout"]
+    assert np.array_equal(readout, Simulator(trained).run(images).readout)
+    assert (readout.argmax(axis=1) == labels).mean() >= 0.94
