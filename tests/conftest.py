@@ -1,10 +1,10 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from checked_plans import checked_plan
 from lava_environment import SKIPPED, lava_environment
+from shared_folder import shared_folder
 from slow_files import SLOW
 
 from snncc.backends.lava_nc.environment import LavaEnvironment
@@ -30,12 +30,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with a trained checkpoint, images and golden outputs; skips without it."""
-    path = Path(os.environ.get("SNNCC_SHARED", ROOT.parent / "shared"))
-    if not (path / "data").is_dir():
-        if os.environ.get("SNNCC_REQUIRE_SHARED"):
-            pytest.fail(f"{path / 'data'} is required here and is missing")
-        pytest.skip("no trained checkpoint and golden outputs on this machine")
-    return path
+    return shared_folder()
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,6 @@ def test_few_bits_of_activations_are_enough(
     bits: int, least: float, shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = shared / "data" / "hybrid"
-    if not folder.is_dir():
-        pytest.skip("no trained hybrid on this machine")
     pytest.importorskip("sklearn")
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     net = __import__("factories").hybrid()

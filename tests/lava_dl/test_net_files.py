@@ -1,6 +1,5 @@
 """.net files give the bits of lava-dl, of NetX and of slayer, and what is wrong has a name."""
 
-import os
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from snncc.frontends.frontend import ModelSpec
 from snncc.frontends.registry import read_model
 from snncc.runtime import interpret
 
-SHARED = Path(os.environ.get("SNNCC_SHARED", "shared")) / "data"
 STEPS = 12
 
 
@@ -64,14 +62,12 @@ def test_spikes_and_answers_are_those_of_lava_dl(tmp_path: Path, seed: int) -> N
 
 
 @pytest.mark.parametrize("convention", ["lava-slayer", "lava-netx"])
-def test_the_golden_spikes_of_the_tiny_network(convention: str) -> None:
-    folder = SHARED / "lava_tiny"
-    if not folder.exists():
-        pytest.skip("no shared/data/lava_tiny")
+def test_the_golden_spikes_of_the_tiny_network(convention: str, shared: Path) -> None:
+    folder = shared / "data/lava_tiny"
     biases = np.load(folder / "input_bias.npy").transpose(2, 1, 0).astype(np.uint8)
     golden = [np.load(folder / f"{name}.npy")[0] for name in ("input", "layer1", "output")]
     late = convention == "lava-netx"
-    path = SHARED / "models/lava_tiny.net"
+    path = shared / "data/models/lava_tiny.net"
     result = snncc.compile(path, convention=convention, steps=16).run(biases[None])
     for number, wanted in enumerate(golden[:1] if late else golden):
         held = result.spikes[f"layer_{number}"]

@@ -1,12 +1,12 @@
 """Files that people have: which of them compile by which convention, and why others do not."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from nir_fuzzer import fuzz, originals, outcome
+from shared_folder import shared_folder
 
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec, Source
@@ -14,7 +14,6 @@ from snncc.frontends.nir.conventions import CONVENTIONS
 from snncc.frontends.registry import read_model
 from snncc.semantics.traced import run_traced
 
-FOLDER = Path(os.environ.get("SNNCC_SHARED", "shared")) / "data/nir"
 GIVEN = {"norse", "nir-literal", "rockpool", "spikingjelly"}
 """Conventions that take a dt."""
 ONCE = {"snntorch", "snntorch-zero", "norse", "norse-export", "spikingjelly", "nir-literal"}
@@ -31,9 +30,7 @@ COMPILE = {
 
 
 def shared(name: str) -> Path:
-    if not (FOLDER / name).exists():
-        pytest.skip("no shared/data/nir")
-    return FOLDER / name
+    return shared_folder() / "data/nir" / name
 
 
 def read(path: Path, convention: str, dt: float | None = 1e-4) -> Source:
