@@ -17,7 +17,7 @@ import pytest
 import torch
 from chip_texts import SMALL, small_program
 from event_files import dvs128
-from executions import images_of, populations, with_neurons
+from executions import images_of, populations, ran, with_neurons
 from option_samples import MODES, SAMPLES, UNSEEN, VAIN
 from programs import lowered
 from test_run_on_lava import SEED, bundles  # noqa: F401 (a fixture)
@@ -28,6 +28,8 @@ from snncc.cli.main import COMMANDS, run
 from snncc.cli.run import rules as run_rules
 from snncc.frontends.mixer_snn.config import MixerConfig
 from snncc.frontends.mixer_snn.model import MixerSNN
+from snncc.ir import Graph
+from snncc.runtime.compare.comparison import compare
 
 FACTORY = """
 import torch
@@ -100,17 +102,27 @@ def write_events() -> None:
     )
 
 
+def fired_otherwise(graph: Graph, images: np.ndarray) -> Graph:
+    """The program with another reset in the last population where that changes spikes."""
+    before = ran("as it is", graph, images)
+    for name in reversed(populations(graph)):
+        reset = "soft" if graph[name].op.reset == "hard" else "hard"
+        changed = with_neurons(graph, name, reset=reset)
+        after = ran("changed", changed, images)
+        if compare(before, after).first is not None:
+            return changed
+    raise AssertionError("no population's reset changes a spike: take another seed")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("vain")
     graph, images = lowered(SEED), images_of(SEED)
-    last = populations(graph)[-1]
-    reset = "soft" if graph[last].op.reset == "hard" else "hard"
+    changed = fired_otherwise(graph, images)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.syspath_prepend(str(root))
         save_program(Path("p.snncc"), Program(graph, {}))
-        changed = with_neurons(graph, last, reset=reset)
         save_program(Path("q.snncc"), Program(changed, {}))
         classes = graph[graph.output].type.shape[0]
         np.savez(
