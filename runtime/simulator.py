@@ -12,6 +12,7 @@ from snncc.artifact import Program, program_digest
 from snncc.backends.cpu.dense.choice import KernelChoice, Kernels
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.streams.engines import UnitEngine
+from snncc.backends.cpu.streams.frames import no_frames_yet
 from snncc.backends.cpu.streams.state import StreamState, check_state
 from snncc.backends.cpu.streams.stream import Stream
 from snncc.backends.cpu.vm.results import BatchResults
@@ -121,22 +122,24 @@ class Simulator:
             self._runners[key] = made(self.graph, plan)
         return self._runners[key]
 
-    def stream(self, image: Images, record: Collection[str] | None = None) -> Stream:
+    def stream(self, image: Images | None = None, record: Collection[str] | None = None) -> Stream:
         """One image step by step.
 
         Args:
-            image: uint8, [*axes of the image].
+            image: uint8, [*axes of the image]; None where every step brings its own frame,
+                `stream.step(frame)`.
             record: populations whose spikes and membranes every answer has; None for none, `ALL`
                 for all.
 
         Raises:
             SnnccError: SNN016 when the image is not what the program takes; SNN001 for a name
-                that no population has.
+                that no population has, and for None where the program takes one image.
         """
-        own = check_images(self.graph, image[None])[0].copy()
+        fed = image is None
+        own = no_frames_yet(self.graph) if image is None else self._checked(image)
         engine = self._engine(own, record)
         none = np.zeros(self.graph[self.graph.output].type.shape, np.int64)
-        return Stream(self.graph, own, self.digest, engine, 0, none)
+        return Stream(self.graph, own, self.digest, engine, 0, none, fed)
 
     def resume(self, state: StreamState, record: Collection[str] | None = None) -> Stream:
         """A stream that goes on where another was, in this process or an earlier one.
@@ -145,11 +148,15 @@ class Simulator:
             SnnccError: SNN016 when the state is not of this program.
         """
         check_state(self.graph, self.digest, state)
-        image = check_images(self.graph, state.image[None])[0].copy()
+        image = self._checked(state.image)
         engine = self._engine(image, record)
         if state.done:
             engine.resume(state.membranes, state.delays)
-        return Stream(self.graph, image, self.digest, engine, state.done, state.readout)
+        return Stream(self.graph, image, self.digest, engine, state.done, state.readout, state.fed)
+
+    def _checked(self, image: Images) -> Images:
+        """A copy of an image that the program takes."""
+        return check_images(self.graph, image[None])[0].copy()
 
     def _engine(self, image: Images, record: Collection[str] | None) -> UnitEngine:
         wanted = recorded_names(self.graph, record)

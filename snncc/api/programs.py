@@ -33,7 +33,9 @@ from snncc.runtime.answers import predictions_of
 from snncc.runtime.recording import BATCH, run_recorded
 
 if TYPE_CHECKING:
+    from snncc.backends.cpu.streams.stream import Stream
     from snncc.chips.verdicts import Fit
+    from snncc.runtime.simulator import Simulator
 
 LEVELS = ("strict", "shift-add", "bit-serial")
 EXECUTORS = ("simulator", "interpreter")
@@ -59,6 +61,7 @@ class Program:
         self.report = Report(program.provenance, program, self._images)
         self.notes: tuple[str, ...] = tuple(notes)
         self._executors: dict[tuple[str, str, int | None], Execute] = {}
+        self._streaming: dict[int | None, Simulator] = {}
 
     @property
     def digest(self) -> str:
@@ -155,6 +158,40 @@ class Program:
             RecordedPopulations(self.populations, lambda name: record(name, spikes)),
             RecordedPopulations(self.populations, lambda name: record(name, membranes)),
         )
+
+    def stream(
+        self,
+        image: Any = None,
+        *,
+        record: Collection[str] = (),
+        threads: int | None = None,
+    ) -> "Stream":
+        """One image step by step, with an answer after each; the bits are those of `run`.
+
+        Args:
+            image: uint8 [*input_shape]; None where every step brings its own frame, as it comes:
+                `stream.step(frame)`, of `input_shape` without time.
+            record: populations whose spikes and membranes every answer has.
+            threads: None for as many as the machine gives.
+
+        Returns:
+            An iterator over the remaining answers, each with `done`, `readout` and `logits`;
+            `state()` is everything that the remaining steps need.
+
+        Raises:
+            SnnccError: SNN001 for an argument that there is not, and without an image where the
+                program takes one for all steps; SNN016 for an image that does not fit.
+        """
+        from snncc.runtime.simulator import Simulator
+
+        if threads is not None and whole("threads", threads) < 1:
+            raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
+        with in_words_of_python():
+            if threads not in self._streaming:
+                self._streaming[threads] = Simulator(self.graph, threads)
+            one = image[None] if hasattr(image, "shape") else [image]
+            given = None if image is None else self._images(one)[0]
+            return self._streaming[threads].stream(given, tuple(record))
 
     def verify(self, level: str = "shift-add", *, allow: Collection[str] = ()) -> Verdict:
         """Says whether every operation stays within a level of the ladder.

@@ -73,13 +73,19 @@ class Drawing:
         return self.b.add(exact, [current], name="pop")
 
 
-def looped(seed: int, steps: int = 0) -> Graph:
-    """A program: populations whose edges have delays of 0 to 3 steps, self loops among them."""
+def looped(seed: int, steps: int = 0, domain: tuple[int, int] | None = None) -> Graph:
+    """A program: populations whose edges have delays of 0 to 3 steps, self loops among them.
+
+    With a domain, every step reads a frame of its own, of whole numbers in it.
+    """
     rng = np.random.default_rng(seed)
     count, size = int(rng.integers(2, 7)), int(rng.integers(2, 6))
     b = GraphBuilder("integer", steps or int(rng.integers(4, 12)), "exact")
     d = Drawing(rng, b, size)
-    image = b.add(Frames(("f",), (3,)), name="image")
+    frames = Frames(("f",), (3,))
+    if domain is not None:
+        frames = Frames(("f", "t"), (3, b.context.steps), domain=domain)
+    image = b.add(frames, name="image")
     entry = b.constant("entry", rng.integers(-3, 4, (size, 3)).astype(np.int8), ("k", "f"))
     d.spikes.append(d.fires(b.add(Contract(entry, ("f",), ("k",)), [image])))
     for _ in range(count):

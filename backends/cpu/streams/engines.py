@@ -16,7 +16,8 @@ class UnitEngine:
 
     Args:
         runner: of a plan of one step that keeps membranes.
-        image: uint8, [*axes of the image].
+        image: uint8, [*axes of the image], in order in memory: each step reads its part of it,
+            which may be filled until then.
         threads: how many.
     """
 

@@ -14,10 +14,12 @@ from snncc.ir import TIME, Array, Graph
 from snncc.ir.arrays import narrow
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerPopulation
+from snncc.ir.encodings import frames_of
 from snncc.ir.populations import kept_by, neuron_nodes
 
-SCHEMA = 2
-"""1 had no delays."""
+SCHEMA, FED_SCHEMA = 2, 3
+"""1 had no delays. 3 is of a stream whose frames come one by one: who reads only 2 must not go on
+with the frames that are not there yet."""
 PROGRAM, DONE, IMAGE, READOUT, FORM = "program", "done", "image", "readout", "schema"
 MEMBRANES, DELAYS = "membranes/", "delays/"
 
@@ -35,6 +37,7 @@ class StreamState:
         readout: sum of the current that is read out, over the steps done, without the offset.
         delays: by delay, the last values that it read, the newest last, integers [steps, *axes of
             one step].
+        fed: frames come one by one, and the image has only those of the steps done.
     """
 
     program: str
@@ -43,6 +46,7 @@ class StreamState:
     membranes: Mapping[str, Ints]
     readout: Ints
     delays: Mapping[str, Ints] = field(default_factory=dict[str, Ints])
+    fed: bool = False
 
 
 def save_state(path: Path, state: StreamState) -> None:
@@ -52,7 +56,7 @@ def save_state(path: Path, state: StreamState) -> None:
         SnnccError: SNN002 when the file cannot be written.
     """
     arrays: dict[str, Array] = {
-        FORM: np.array(SCHEMA),
+        FORM: np.array(FED_SCHEMA if state.fed else SCHEMA),
         PROGRAM: np.array(state.program),
         DONE: np.array(state.done),
         IMAGE: state.image,
@@ -74,10 +78,10 @@ def load_state(path: Path) -> StreamState:
     if missing:
         raise _wrong(f"{path} is not the state of a stream", f"it has no array {missing[0]!r}")
     schema, program, done = arrays[FORM], arrays[PROGRAM], arrays[DONE]
-    if schema.shape or not _whole(schema) or int(schema) != SCHEMA:
+    if schema.shape or not _whole(schema) or int(schema) not in (SCHEMA, FED_SCHEMA):
         raise _wrong(
             f"{path} is a state of another version",
-            f"it is {_version(schema)}, this one reads {SCHEMA}",
+            f"it is {_version(schema)}, this one reads {SCHEMA} and {FED_SCHEMA}",
         )
     if program.shape or program.dtype.kind != "U" or done.shape or not _whole(done):
         raise _wrong(f"{path} is not the state of a stream", "its program or step has no such form")
@@ -90,7 +94,8 @@ def load_state(path: Path) -> StreamState:
         for what in (MEMBRANES, DELAYS)
     )
     readout = _ints(path, READOUT, arrays[READOUT])
-    return StreamState(str(program), int(done), arrays[IMAGE], membranes, readout, delays)
+    fed = int(schema) == FED_SCHEMA
+    return StreamState(str(program), int(done), arrays[IMAGE], membranes, readout, delays, fed)
 
 
 def check_state(graph: Graph, digest: str, state: StreamState) -> None:
@@ -109,6 +114,8 @@ def check_state(graph: Graph, digest: str, state: StreamState) -> None:
     if not 0 <= state.done <= graph.steps:
         raise _wrong(f"the state is of step {state.done}", f"the program has {graph.steps} steps")
     check_images(graph, state.image[None])
+    if state.fed and TIME not in frames_of(graph).axes:
+        raise _wrong("the state waits for frames", "the program takes one image for all steps")
     populations = {node.name: node for node in neuron_nodes(graph)}
     if set(state.membranes) != set(populations):
         odd = sorted(set(state.membranes) ^ set(populations))

@@ -5,16 +5,23 @@
         print(answer.done, answer.logits.argmax())
     save_state(path, stream.state())  # at any step; Simulator(graph).resume(load_state(path))
 
+A program that reads a frame at every step can be given them as they come:
+
+    stream = Simulator(graph).stream()
+    for frame in camera:
+        print(stream.step(frame).logits.argmax())
+
 The bits are those of a batch run, whatever the number of threads and wherever it was interrupted.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.backends.cpu.streams.frames import put_frame
 from snncc.backends.cpu.streams.state import StreamState
 from snncc.diagnostics import SnnccError
 from snncc.execution import Images, Ints, readout_of
@@ -90,12 +97,21 @@ class Stream:
         engine: of this image.
         done: how many steps the engine has behind it.
         readout: sum over them, without the offset.
+        fed: steps get their frames one by one: `image`, which the engine reads, has only those of
+            the steps done.
     """
 
     def __init__(
-        self, graph: Graph, image: Images, digest: str, engine: Engine, done: int, readout: Ints
+        self,
+        graph: Graph,
+        image: Images,
+        digest: str,
+        engine: Engine,
+        done: int,
+        readout: Ints,
+        fed: bool = False,
     ) -> None:
-        self.graph, self.done = graph, done
+        self.graph, self.done, self.fed = graph, done, fed
         self._image, self._digest, self._engine = image, digest, engine
         self._sum = readout
         op, kind = readout_of(graph), graph[graph.output].type
@@ -109,11 +125,16 @@ class Stream:
     def finished(self) -> bool:
         return self.done == self.graph.steps
 
-    def step(self) -> Answer:
+    def step(self, frame: NDArray[Any] | None = None) -> Answer:
         """Computes the next time step.
 
+        Args:
+            frame: what enters at this step, [*axes of the image but time], where the stream was
+                started without an image.
+
         Raises:
-            SnnccError: SNN001 when all are computed.
+            SnnccError: SNN001 when all are computed, or a frame is missing or one too many; SNN016
+                for a frame that is not what the program takes. The stream can go on after either.
         """
         if self.finished:
             raise SnnccError(
@@ -121,6 +142,7 @@ class Stream:
                 f"all {self.done} time steps of the image are computed",
                 help="start another stream, or look at `finished`",
             )
+        self._take(frame)
         found = self._engine.step(self.done)
         self.done += 1
         self._sum = self._sum + found.current
@@ -136,4 +158,25 @@ class Stream:
     def state(self) -> StreamState:
         """Everything that the remaining steps need; later steps do not change it."""
         membranes, delays = self._engine.membranes(), self._engine.delays()
-        return StreamState(self._digest, self.done, self._image, membranes, self._sum, delays)
+        image = self._image.copy() if self.fed else self._image
+        return StreamState(self._digest, self.done, image, membranes, self._sum, delays, self.fed)
+
+    def _take(self, frame: NDArray[Any] | None) -> None:
+        """Puts the frame of the next step where the engine reads it."""
+        if frame is None and not self.fed:
+            return
+        if frame is None:
+            raise SnnccError(
+                "SNN001",
+                f"step {self.done} has no frame",
+                why="the stream was started without an image, so every step brings its own",
+                help="give step(frame)",
+            )
+        if not self.fed:
+            raise SnnccError(
+                "SNN001",
+                f"step {self.done} has a frame too many",
+                why="the stream was started with an image, which has the frames of all steps",
+                help="leave the frame out, or start the stream without an image",
+            )
+        put_frame(self.graph, self._image, self.done, frame)
