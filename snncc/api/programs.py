@@ -218,9 +218,10 @@ class Program:
 
         Args:
             target: "lava": a folder of Python that builds the network from Lava processes; "onnx":
-                a file, an integer graph of ONNX; "c": a folder of portable C99.
-            directory: to write: a folder, which is made or must be empty, or for "onnx" a file,
-                which must not be there.
+                a file, an integer graph of ONNX; "c": a folder of portable C99; "nir": a file, a
+                graph of NIR in real numbers.
+            directory: to write: a folder, which is made or must be empty, or for "onnx" and "nir" a
+                file, which must not be there.
             form: of "onnx": "scan", all steps in one run (None too), or "step", one step a run; of
                 "c": "events" (None too), active inputs are listed, or "dense".
             force: replaces an unchanged earlier export that is there.
