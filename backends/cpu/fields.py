@@ -62,8 +62,13 @@ FIRE = 5  # the population takes dst
 EVOLVE = 6  # neurons of several states take dst; what never fires leaves its form there
 HOLD = 7  # a delay gives what it has read so many steps before
 KEEP = 8  # what a delay has read last stays for the next call
+WIDEN = 9  # wide sum (+)= register 0 through a linear system of 64 bits
+FIRE_WIDE = 10  # the population takes the wide sum
+MASK = 11  # dst = dst where spikes let it pass, else 0
 O_KIND, O_DST, O_WHAT, O_SHIFT, O_ADD, O_PARTS, O_SIZE = range(7)
 REGISTERS = 6
+WIDE_SUM = 1
+"""The first of two registers in which a sum of 64 bits lies, one step behind the other."""
 
 # An access: where a stored current lies.
 A_PLACE, A_STEP, A_ROWS, A_LANE, A_BYTES, A_SIZE = range(6)
@@ -166,3 +171,38 @@ C_ADDRESS, C_STEP, C_ROW, C_LANES, C_SIZE = range(5)
     D_PAST,  # place of what stays between calls, or -1
     D_SIZE,
 ) = range(9)
+
+# A linear system of a wide sum: no state (a gain), one, or three, of which two turn: see WIDEN.
+# Each coefficient is an address, how many terms it has, and the stride of its rows.
+(
+    L_STATES,
+    L_P,  # of a state itself
+    L_P_COUNT,
+    L_P_ROW,
+    L_Q,  # of the other state
+    L_Q_COUNT,
+    L_Q_ROW,
+    L_C,  # what is given of the first state; of no state, of what is read
+    L_C_COUNT,
+    L_C_ROW,
+    L_D,  # of the second
+    L_D_COUNT,
+    L_D_ROW,
+    L_X,  # a constant, which is added before the first state is rounded
+    L_Y,  # likewise, of the second
+    L_F,  # likewise, of what is given
+    L_GAIN,  # what is read is shifted left by this
+    L_SHIFT,  # states are shifted right by this; of no state, what is given
+    L_POST,  # what is given is shifted left by this
+    L_KEPT,  # place of the states between calls, or -1
+    L_KEPT_SLOT,
+    L_KEPT_ROW,
+    L_SIZE,
+) = range(23)
+OCTET = 8
+"""Lanes of a linear system that are computed together. A term of their coefficients is 8 powers of
+two and 8 signs, int8: -1 takes the complement, and what that lacks stands in the constants."""
+TERM = 2 * OCTET
+
+# A mask: bits that let numbers pass.
+M_PLACE, M_STEP, M_ROW, M_INVERTED, M_SIZE = range(5)

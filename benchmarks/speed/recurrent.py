@@ -1,7 +1,12 @@
 """Networks in time: layers of neurons that read their own spikes, or not, beside loops in PyTorch.
 
-The weights are whole numbers, so what the layers get is the same in every contender; leaks of 1/2
-and 1/4 are rounded by nobody but us, who need fraction bits for it, and floating point.
+Neurons as snnTorch's are by default: a spike where the membrane is above the threshold, which is
+taken off at the next step, after the leak. (With `reset_delay=False` snnTorch works out the last
+reset once more from a membrane that was reduced already: where that is still above the threshold,
+the next spike is decided without what was taken off. That is another neuron; the frontend refuses
+it.) The weights are whole numbers, so what layers get is the same in every contender. A leak of 1/2
+decides the same rounded or not; behind a synaptic current we round both states to 2^-FRACTION. So
+`Plain` can round as we do, and must then give the same bits.
 """
 
 import itertools
@@ -53,7 +58,7 @@ def events(images: int, seed: int = 1) -> NDArray[np.uint8]:
 
 
 def program(given: Weights, synaptic: bool) -> Graph:
-    """As integers: neurons with one state, or behind a synaptic current; subtracted at once."""
+    """As integers: neurons with one state, or behind a synaptic current."""
     b = GraphBuilder("integer", STEPS, "exact")
     last = b.add(Frames(("t", "l"), (STEPS, SIZES[0]), domain=(0, 1)), name="frames")
     axis = "l"
@@ -93,8 +98,9 @@ def neurons(b: GraphBuilder, current: str, synaptic: bool) -> IntegerNeuron:
             gain=table("gain", [unit << SYNAPSE_SHIFT, 0], STATE),
             form=table("form", [0, 1], STATE),
             threshold=table("level", 2 * level),
+            compare="gt",
             reads=table("reads", [[0, 0], [one, 0]], STATE, READ),
-            amount=table("amount", [0, 2 * level], STATE),
+            late=table("late", [0, 2 * level], STATE),
             shift=(SYNAPSE_SHIFT, LEAK_SHIFT),
             states_within=((0, 0), (0, 0)),
         )
@@ -104,7 +110,8 @@ def neurons(b: GraphBuilder, current: str, synaptic: bool) -> IntegerNeuron:
             gain=table("gain", [unit << LEAK_SHIFT], STATE),
             form=table("form", [1], STATE),
             threshold=table("level", level),
-            amount=table("amount", [level], STATE),
+            compare="gt",
+            late=table("late", [level], STATE),
             shift=(LEAK_SHIFT,),
             states_within=((0, 0),),
         )
@@ -114,13 +121,19 @@ def neurons(b: GraphBuilder, current: str, synaptic: bool) -> IntegerNeuron:
 
 
 class Plain(nn.Module):
-    """A loop over time in PyTorch, with as few operations as the neurons need."""
+    """A loop over time in PyTorch, with as few operations as the neurons need.
 
-    def __init__(self, given: Weights, synaptic: bool) -> None:
+    Args:
+        given: weights.
+        synaptic: whether neurons have a synaptic current.
+        rounded: whether states are rounded as those of `program`.
+    """
+
+    def __init__(self, given: Weights, synaptic: bool, rounded: bool = False) -> None:
         super().__init__()
         self.into = nn.ModuleList(linear(matrix) for matrix in given.into)
         self.back = nn.ModuleList(linear(matrix) for matrix in given.back)
-        self.synaptic = synaptic
+        self.synaptic, self.rounded = synaptic, rounded
         self.level = float(2 * THRESHOLD if synaptic else THRESHOLD)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -134,12 +147,17 @@ class Plain(nn.Module):
                 if self.back:
                     drive = drive + self.back[i](spikes[i])
                 if self.synaptic:
-                    drive = currents[i] = 0.75 * currents[i] + drive
-                level = 0.5 * membranes[i] + drive
-                now = spikes[i] = (level >= self.level).float()
-                membranes[i] = level - self.level * now
+                    drive = currents[i] = self._state(0.75 * currents[i] + drive)
+                level = self._state(0.5 * membranes[i] + drive) - self.level * spikes[i]
+                membranes[i] = level
+                now = spikes[i] = (level > self.level).float()
             total = total + self.into[-1](now)
         return total
+
+    def _state(self, value: torch.Tensor) -> torch.Tensor:
+        if not self.rounded:
+            return value
+        return torch.ceil(value * (1 << FRACTION)) / (1 << FRACTION)
 
 
 class SnnTorch(nn.Module):
@@ -149,15 +167,13 @@ class SnnTorch(nn.Module):
         super().__init__()
         import snntorch
 
-        below = float(np.nextafter(2 * THRESHOLD if synaptic else THRESHOLD, 0, dtype=np.float32))
         self.into = nn.ModuleList(linear(matrix) for matrix in given.into)
         self.back = nn.ModuleList(linear(matrix) for matrix in given.back)
-        how: dict[str, Any] = {"threshold": below, "reset_delay": False}
         self.synaptic = synaptic
         self.neurons = nn.ModuleList(
-            snntorch.Synaptic(alpha=0.75, beta=0.5, **how)
+            snntorch.Synaptic(alpha=0.75, beta=0.5, threshold=2.0 * THRESHOLD)
             if synaptic
-            else snntorch.Leaky(beta=0.5, **how)
+            else snntorch.Leaky(beta=0.5, threshold=float(THRESHOLD))
             for _ in given.into[:-1]
         )
 

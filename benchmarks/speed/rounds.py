@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+EQUAL = "equal bits"
 LONGEST = 200
 """Characters of a reason."""
 REST = 0.05
@@ -108,7 +109,7 @@ def in_short(text: str) -> str:
 def difference(wanted: NDArray[Any], got: NDArray[Any]) -> str:
     """How two answers differ, in words."""
     if np.array_equal(wanted, got):
-        return "equal bits"
+        return EQUAL
     largest = float(np.abs(wanted - got).max() / max(1e-12, float(np.abs(wanted).max())))
     same = float((wanted.argmax(-1) == got.argmax(-1)).mean())
     return f"largest difference {largest:.1e} of the largest logit, same class for {same:.0%}"

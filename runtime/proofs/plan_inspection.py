@@ -61,7 +61,7 @@ def inspect_plans(graph: Graph) -> tuple[PlanProof, ...]:
 
 def _proof(graph: Graph, name: str, plan: UnitPlan) -> PlanProof:
     sums = len(plan.parts) + len(plan.gains) + len(plan.accesses) + len(plan.neurons)
-    sums += len(plan.states_of) + len(plan.several)
+    sums += len(plan.states_of) + len(plan.several) + len(plan.linears) + len(plan.masks)
     host = len(plan.host) + len(plan.relays) + len(plan.loops)
     faults = check_plan(graph, plan)
     return PlanProof(name, len(plan.units), sums, len(plan.dense), host, faults)

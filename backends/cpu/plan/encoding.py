@@ -23,11 +23,13 @@ from snncc.backends.cpu.plan.host import (
 )
 from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.placing import place_values
+from snncc.backends.cpu.plan.populations import Populations
 from snncc.backends.cpu.plan.state_neurons import StateNeurons
 from snncc.backends.cpu.plan.tables import bits_in_use, exactly, in_a_row, tile_of, tiled
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.plan.units import units_of
+from snncc.backends.cpu.plan.wide_sums import WideSums
 from snncc.ir import TIME, Array, Graph, Node, Param
 from snncc.ir.arrays import count, spread
 from snncc.ir.dialects.delays import Delay
@@ -80,7 +82,7 @@ class _Encoder:
             name: []
             for name in (
                 *("units", "parts", "ops", "accesses", "gains", "constants", "neurons", "delays"),
-                *("several", "states_of", "terms"),
+                *("several", "states_of", "terms", "linears", "masks"),
             )
         }
         self.delays: dict[str, int] = {}
@@ -96,7 +98,8 @@ class _Encoder:
         sizes = dict(
             units=f.U_SIZE, parts=f.P_SIZE, ops=f.O_SIZE, accesses=f.A_SIZE, gains=f.G_SIZE,
             constants=f.C_SIZE, neurons=f.N_SIZE, delays=f.D_SIZE,
-            several=f.Q_SIZE, states_of=f.S_SIZE, terms=f.T_SIZE,
+            several=f.Q_SIZE, states_of=f.S_SIZE, terms=f.T_SIZE, linears=f.L_SIZE,
+            masks=f.M_SIZE,
         )  # fmt: skip
         tables = {
             name: np.array(rows, np.int64).reshape(len(rows), sizes[name])
@@ -122,8 +125,9 @@ class _Encoder:
                    for number, unit in enumerate(self.units.units) if unit.loop},
             pasts=self.placed.pasts,
             silent=self.placed.silent,
-            laid={unit.name: unit.arrangement for unit in self.units.units
-                  if f.EVOLVE in [op.kind for op in unit.ops] and unit.name in self.units.stored},
+            laid={op.node: unit.arrangement for unit in self.units.units for op in unit.ops
+                  if (op.kind == f.WIDEN and op.node in self.placed.silent)
+                  or (op.kind == f.EVOLVE and op.node in self.units.stored)},
         )  # fmt: skip
 
     # ---- tables
@@ -225,7 +229,16 @@ class _Encoder:
         elif op.kind == f.SCALE:
             what = self._gain(unit, op.node)
         elif op.kind == f.FIRE:
-            what = self._neuron(unit, op.node)
+            what = self._neuron(unit, op.node, 4)
+        elif op.kind == f.FIRE_WIDE:
+            what = self._neuron(unit, op.node, 8)
+        elif op.kind == f.WIDEN:
+            wide = WideSums(self.graph, self._keep, self._add)
+            state = self.placed.silent.get(op.node)
+            what = wide.write(op.node, op.shift, unit.arrangement, state)
+        elif op.kind == f.MASK:
+            gate = self.values[op.node]
+            what = self._add("masks", gate.at, gate.step, gate.row, op.what)
         elif op.kind == f.EVOLVE:
             what = self._several(unit, op.node)
         elif op.kind in (f.HOLD, f.KEEP):
@@ -347,53 +360,11 @@ class _Encoder:
             return tables.write(node, node.op, unit.arrangement, None, None, state)
         return tables.write(node, node.op, unit.arrangement, own.spikes, own.record, own.state)
 
-    def _neuron(self, unit: Unit, name: str) -> int:
+    def _neuron(self, unit: Unit, name: str, size: int) -> int:
         op = self.graph[name].op
         if not isinstance(op, IntegerPopulation):
             raise TypeError(op.mnemonic)
-        arrangement = unit.arrangement
-        params = ((op.threshold, 0), (op.bias, 0), (op.offset, 0), (op.polarity, 1))
-        tables = [self._param(arrangement, *param) for param in params]
+        made = Populations(self.graph, self._keep, self._add)
         first = len(self.tables["constants"])
-        for table in tables:
-            self._add("constants", *table)
-        polarity = None if op.polarity is None else self.graph.constants[op.polarity.name]
-        polar = polarity is not None and bool((polarity != 1).any())
-        factor, shift = op.decay
-        digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
-        toward_zero = op.rounding is Rounding.TO_ZERO
-        usual = factor == 1 and op.decay_offset == 0 and not toward_zero
-        usual = usual and op.compare == "ge" and op.reset == "hard"
-        padded = arrangement.padded
-        own = self.placed.populations[name]
-        return self._add(
-            "neurons", first, polar, any(t[2] for t in tables), any(t[1] for t in tables),
-            shift, self._keep("digits", digits), len(digits), op.decay_offset, op.reset == "soft",
-            op.compare == "gt", toward_zero, usual,
-            own.spikes.at, own.spikes.step, own.spikes.row,
-            -1 if own.record is None else own.record.at,
-            4 * padded * arrangement.row_count, 4 * padded,
-            -1 if own.state is None else own.state.at, 4 * padded,
-            len(self.tables["units"]),
-        )  # fmt: skip
-
-    def _param(self, arrangement: Arrangement, param: Param | None, default: int) -> list[int]:
-        """Address and strides of a population's constant."""
-        if param is None:
-            return [self._keep("constant", np.array([default], np.int32)), 0, 0, 0]
-        lane = arrangement.lane or "_"
-        array = self.graph.constants[param.name].astype(np.int64)
-        full = spread(array, param.axes, (TIME, *arrangement.rows, lane))
-        by_step, by_lane = full.shape[0] > 1, full.shape[-1] > 1
-        by_row = count(full.shape[1:-1]) > 1
-        shape = (full.shape[0], *(arrangement.sizes if by_row else full.shape[1:-1]))
-        whole = np.broadcast_to(full, (*shape, full.shape[-1])).reshape(full.shape[0], -1,
-                                                                        full.shape[-1])  # fmt: skip
-        if by_lane:
-            pad = -whole.shape[-1] % f.GROUP
-            whole = np.pad(whole, ((0, 0), (0, 0), (0, pad)))
-        stored = exactly(whole, np.int32, param.name)
-        row = 4 * whole.shape[-1]
-        step = row * whole.shape[1]
-        address = self._keep("constant", stored)
-        return [address, step if by_step else 0, row if by_row else 0, int(by_lane)]
+        own, number = self.placed.populations[name], len(self.tables["units"])
+        return made.write(op, unit.arrangement, own, (first, number), size)

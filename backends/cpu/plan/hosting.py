@@ -12,9 +12,11 @@ from types import MappingProxyType
 
 from snncc.backends.cpu.plan import state_neurons
 from snncc.backends.cpu.plan.products import rows_of_product
+from snncc.backends.cpu.plan.wide_sums import WideSum, wide_sum, wide_sums
 from snncc.ir import Array, Graph, Kind, Node
 from snncc.ir.cycles import components
 from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.products import Product
@@ -27,7 +29,7 @@ MOST_SHIFT = 31
 """Of a register of 32 bits; what a machine does with more differs."""
 COMPILED = (
     *(Frames, Contract, Convolve, Concat, Sum, Gain, Product),
-    *(IntegerPopulation, IntegerNeuron, IntegerReadout, Delay),
+    *(IntegerPopulation, IntegerNeuron, IntegerReadout, Delay, Gate),
 )
 
 
@@ -53,7 +55,26 @@ def hosted(graph: Graph, known: Mapping[str, str] = MappingProxyType({})) -> dic
             reason = f"it reads {wide[0]}, whose numbers need more than 32 bits"
         if reason:
             found[node.name] = reason
+    for name, whole in wide_sums(graph, found, is_wide, {*known, *_in_loops(graph)}).items():
+        found = {key: why for key, why in found.items() if key not in (name, *whole.inner)}
     return found | _looped(graph, found)
+
+
+def of_wide_sums(graph: Graph, host: Mapping[str, str]) -> dict[str, WideSum]:
+    """The populations that take sums of 64 bits, as `hosted` has left them to compiled units."""
+    found: dict[str, WideSum] = {}
+    for node in graph.select(IntegerPopulation):
+        op = node.op
+        if node.name not in host and isinstance(op, IntegerPopulation):
+            wide = is_wide(graph[node.inputs[0]]) or bool(_against_neurons(graph, op))
+            made = wide_sum(graph, node, op, is_wide) if wide else None
+            if made is not None:
+                found[node.name] = made
+    return found
+
+
+def _in_loops(graph: Graph) -> set[str]:
+    return {node.name for part in components(graph) if part.cyclic for node in part.nodes}
 
 
 def _looped(graph: Graph, found: Mapping[str, str]) -> dict[str, str]:
@@ -147,6 +168,8 @@ def _reason_against(graph: Graph, node: Node) -> str:
         return f"compiled units have no {op.mnemonic}"
     if isinstance(op, Product) and rows_of_product(graph, node) is None:
         return "its spikes select no rows: all its axes are theirs, or it is inverted"
+    if isinstance(op, Gate):
+        return _against_gate(graph, node)
     if isinstance(op, Concat) and node.type.kind is not Kind.CURRENT:
         return f"it puts {node.type.kind.value}s side by side"
     if node.type.kind is Kind.COUNT and not isinstance(op, Product):
@@ -164,6 +187,16 @@ def _reason_against(graph: Graph, node: Node) -> str:
     if isinstance(op, Delay):
         return _against_delay(graph, node)
     return ""
+
+
+def _against_gate(graph: Graph, node: Node) -> str:
+    """Masks are compiled: of stored spikes, which let currents of the same axes pass."""
+    gate, x = (graph[name] for name in node.inputs)
+    if node.type.kind is not Kind.CURRENT or isinstance(gate.op, Frames):
+        return f"it lets {node.type.kind.value}s pass, or what enters is its gate"
+    if any(set(each.type.names) != set(node.type.names) for each in (gate, x)):
+        return "its sources have other axes than it"
+    return "its numbers need more than 32 bits" if is_wide(node) else ""
 
 
 def _against_delay(graph: Graph, node: Node) -> str:

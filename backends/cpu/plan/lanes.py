@@ -11,6 +11,7 @@ from snncc.backends.cpu.plan.products import RowsOfProduct, rows_of_product
 from snncc.backends.cpu.plan.unit import Unit
 from snncc.ir import TIME, Graph, Kind, Node, ValueType
 from snncc.ir.cycles import components
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames
 
@@ -97,7 +98,9 @@ class Layouts(ABC):
         elif isinstance(node.op, Concat):
             found.append(self._concat_lane(node, node.op))
         else:
-            for name in node.inputs:
+            if isinstance(node.op, Gate) and node.inputs[0] in self.spikes:
+                found.append(self.spikes[node.inputs[0]].lane)
+            for name in node.inputs[1:] if isinstance(node.op, Gate) else node.inputs:
                 self._lanes(self.graph[name], found)
 
     def _concat_lane(self, node: Node, op: Concat) -> str:

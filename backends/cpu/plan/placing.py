@@ -131,8 +131,9 @@ def _states_of(graph: Graph, units: Partition, node: Node, op: IntegerNeuron) ->
     if node.name in units.host:
         place = state_at(op, node.type, 0, graph.context)
         return place, state_bytes(op, node.type, graph.context)
-    lay = units.spikes.get(node.name) or units.stored[node.name]
-    size = 8 if is_wide_inside(graph, node, op) else 4
+    owner = units.fused.get(node.name, node.name)
+    lay = units.spikes.get(owner) or units.stored[owner]
+    size = 8 if node.name in units.fused or is_wide_inside(graph, node, op) else 4
     place = states_at(op, graph, node.type, 0, lay, size)
     return place, op.slots(graph.context) * place.strides[STATE]
 

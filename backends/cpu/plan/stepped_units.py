@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement, arrange
-from snncc.backends.cpu.plan.hosting import hosted
+from snncc.backends.cpu.plan.hosting import hosted, of_wide_sums
 from snncc.backends.cpu.plan.lanes import Layouts, Unsuited
 from snncc.backends.cpu.plan.unit import Instruction, Unit
 from snncc.ir import TIME, Graph, Kind, Node
@@ -44,7 +44,7 @@ class SteppedUnits(Layouts):
         unsuited: Mapping[str, str],
     ) -> None:
         super().__init__(graph, hosted(graph, unsuited), dense, both, apart)
-        self.wishes = wishes
+        self.wishes, self.wide = wishes, of_wide_sums(graph, self.host)
         delays = [node for node in graph.select(Delay) if node.name not in self.host]
         self.held = {node.inputs[0] for node in delays} | {node.name for node in delays}
 

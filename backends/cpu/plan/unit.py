@@ -8,7 +8,7 @@ from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.dense import DenseSum
 from snncc.ir import Graph, Node, ValueType
 
-WRITES = (f.STORE, f.FIRE, f.EVOLVE, f.HOLD)
+WRITES = (f.STORE, f.FIRE, f.EVOLVE, f.HOLD, f.FIRE_WIDE)
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Instruction:
     """One op on a unit's registers.
 
     Attributes:
-        kind: PROJECT, LOAD, SUM, SCALE, STORE, FIRE, EVOLVE, HOLD or KEEP.
+        kind: PROJECT, LOAD, SUM, SCALE, STORE, FIRE, EVOLVE, HOLD, KEEP, WIDEN, FIRE_WIDE or MASK.
         register: which it changes or reads.
-        what: PROJECT: number of the first part; SUM: the other register.
-        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE, EVOLVE: the neurons;
-            HOLD, KEEP: the delay.
+        what: PROJECT: number of the first part; SUM: the other register; MASK: 1 if inverted.
+        node: LOAD, STORE: the stored current; SCALE: the gain; FIRE, EVOLVE, FIRE_WIDE: the
+            neurons; HOLD, KEEP: the delay; WIDEN: the term; MASK: the spikes.
         shift: the value is shifted left by this.
         adds: whether it is added to the register, or replaces what is there.
         parts: PROJECT: how many parts with one matrix it adds up.
@@ -79,7 +79,7 @@ class Unit:
     @property
     def reads(self) -> tuple[str, ...]:
         """Spikes and stored currents that it needs."""
-        loads = (op.node for op in self.ops if op.kind == f.LOAD)
+        loads = (op.node for op in self.ops if op.kind in (f.LOAD, f.MASK))
         sources = [part.source for part in self.parts]
         sources += [part.made for part in self.parts if part.made]
         if self.dense is not None:
@@ -116,6 +116,7 @@ class Partition:
         made: how what products select from lies: rows of 32-bit numbers.
         types: of all of these.
         slices: stored currents that lie within the one of a concat: (concat, first element).
+        fused: nodes that add to a sum of 64 bits, and the population that takes it.
     """
 
     graph: Graph
@@ -126,3 +127,4 @@ class Partition:
     made: dict[str, Arrangement]
     types: dict[str, ValueType]
     slices: dict[str, tuple[str, int]]
+    fused: dict[str, str]

@@ -17,6 +17,7 @@ class UnitPlan:
         units: int64 tables, in the order of `fields`; rows are described there.
         parts, ops, accesses, gains, constants, neurons, delays: likewise.
         several, states_of, terms: likewise, of neurons of several states.
+        linears, masks: likewise, of sums of 64 bits and of gates.
         block: the plan's constants: weights, taps, thresholds; bytes.
         memory: bytes of working memory that one image takes.
         scratch: bytes that each thread takes besides.
@@ -45,6 +46,8 @@ class UnitPlan:
     several: Array
     states_of: Array
     terms: Array
+    linears: Array
+    masks: Array
     block: Array
     memory: int
     scratch: int

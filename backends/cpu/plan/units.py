@@ -22,6 +22,7 @@ from snncc.backends.cpu.plan.stepped_units import OtherLanes, SteppedUnits
 from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.ir import TIME, Graph, Kind, Node
 from snncc.ir.dialects.delays import Delay
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import Gain
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.products import Product
@@ -93,11 +94,15 @@ class _Splitter(SteppedUnits):
         return Partition(
             self.graph, self.host, tuple(self.units), self.spikes, self.stored, self.made,
             self.types, self.slices,
+            {inner: name for name, whole in self.wide.items() for inner in whole.inner},
         )  # fmt: skip
 
     def _population(self, node: Node) -> None:
         current = self.graph[node.inputs[0]]
         unit = self._unit(node.name, arrange(node.type, self._lane(current)), True)
+        if node.name in self.wide:
+            self._of_wide_sum(unit, node)
+            return
         self._fetch(unit, current)
         self._emit(unit, current, 0, 0, False)
         several = isinstance(node.op, IntegerNeuron)
@@ -106,6 +111,22 @@ class _Splitter(SteppedUnits):
             self._store(unit, node, 0)
             self._add(unit)
             return
+        self._add(unit)
+        self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
+
+    def _of_wide_sum(self, unit: Unit, node: Node) -> None:
+        """A population that takes a sum of 64 bits; what is read for it is stored before."""
+        terms, last = self.wide[node.name].terms, ""
+        for term in terms:
+            self._need(self.graph[term.source])
+        for number, term in enumerate(terms):
+            if term.source != last:
+                unit.ops.append(Instruction(f.LOAD, 0, node=term.source))
+            last, adds = term.source, number > 0
+            unit.ops.append(
+                Instruction(f.WIDEN, f.WIDE_SUM, node=term.node, shift=term.shift, adds=adds)
+            )
+        unit.ops.append(Instruction(f.FIRE_WIDE, f.WIDE_SUM, node=node.name))
         self._add(unit)
         self.spikes[node.name], self.types[node.name] = unit.arrangement, node.type
 
@@ -227,8 +248,8 @@ class _Splitter(SteppedUnits):
         """Stores, before the unit, what it cannot compute itself."""
         if self._is_stored(node, unit) and not self._is_here(node, unit):
             self._need(node)
-        elif isinstance(node.op, Sum | Gain) or node.name in self.shifts:
-            for name in node.inputs:
+        elif isinstance(node.op, Sum | Gain | Gate) or node.name in self.shifts:
+            for name in currents_of(node):
                 self._fetch(unit, self.graph[name])
 
     def _free(self, register: int, node: Node) -> int:
@@ -259,6 +280,14 @@ class _Splitter(SteppedUnits):
                 for name, own in node.op.terms(node.inputs):
                     self._emit(unit, self.graph[name], register, shift + own, adds)
                     adds = True
+            case Gate():
+                own = self._free(register, node) if adds or shift else register
+                gate, name = node.inputs
+                self._emit(unit, self.graph[name], own, 0, False)
+                kind = Instruction(f.MASK, own, int(node.op.inverted), self._gate(unit, node, gate))
+                unit.ops.append(kind)
+                if own != register:
+                    unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
             case Gain():
                 own = self._free(register, node) if adds or shift else register
                 self._emit(unit, self.graph[node.inputs[0]], own, 0, False)
@@ -267,6 +296,19 @@ class _Splitter(SteppedUnits):
                     unit.ops.append(Instruction(f.SUM, register, what=own, shift=shift, adds=adds))
             case _:
                 raise TypeError(f"{node.name} is a {node.op.mnemonic} within a current")
+
+    def _gate(self, unit: Unit, node: Node, gate: str) -> str:
+        """Spikes in the rows and lanes of a unit: those of a population, or a copy."""
+        if gate not in self.spikes:
+            raise Unsuited(node.name, "its gate lies where no unit reads it")
+        own = unit.arrangement
+        if self.spikes[gate].lane != own.lane:
+            if self.group:
+                raise Unsuited(node.name, "its spikes must be copied into other lanes")
+            gate = self._copy(gate, own.lane)
+        if self.spikes[gate] != own:
+            raise Unsuited(node.name, "its axes have another order than those of its gate")
+        return gate
 
     def _selected(self, node: Node, unit: Arrangement) -> Part:
         """A product as a part; its sources are brought to where it reads them."""
@@ -294,8 +336,8 @@ class _Splitter(SteppedUnits):
             self._population(node)
             return
         unit = self._unit(node.name, arrange(node.type, self._lane(node)), node.type.temporal)
-        if isinstance(node.op, Sum | Gain) or node.name in self.shifts:
-            for name in node.inputs:
+        if isinstance(node.op, Sum | Gain | Gate) or node.name in self.shifts:
+            for name in currents_of(node):
                 self._fetch(unit, self.graph[name])
         unit.dense = self._dense(node)
         if unit.dense is None or self.both:
@@ -327,6 +369,11 @@ class _Splitter(SteppedUnits):
             self.slices[copy] = (node.name, place)
         self.stored[node.name] = arrange(node.type, self._concat_lane(node, op))
         self.types[node.name] = node.type
+
+
+def currents_of(node: Node) -> tuple[str, ...]:
+    """The currents that a current is made of: of what is masked not the spikes."""
+    return node.inputs[1:] if isinstance(node.op, Gate) else node.inputs
 
 
 def _require_axes(graph: Graph) -> None:

@@ -29,6 +29,7 @@ from snncc.backends.cpu.vm.sums import (
     put,
 )
 from snncc.backends.cpu.vm.vectors import cell, record
+from snncc.backends.cpu.vm.wide_sums import fire_longs, mask, widen
 
 
 @compiled
@@ -188,7 +189,8 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
 
     The step `origin` is the one that lies first in memory.
     """
-    parts, ops, accesses, gains, params, neurons, delays, several, states, terms = tables
+    (parts, ops, accesses, gains, params, neurons, delays, several, states, terms, linears,
+     masks) = tables  # fmt: skip
     part_count, part_at = cell(unit, f.U_PARTS), cell(unit, f.U_PART)
     steps, at_first = last_step - first_step, first_step - origin
     prepared, size = scratch, 4 * f.TILE * steps
@@ -234,6 +236,17 @@ def rows(unit: Any, tables: Any, constants: Any, memory: Any, pixels: Any, scrat
                         spikes += evolve_ints(neuron, states, terms, params, constants, memory,
                                                steps, first_step, at_first, row, first, lanes,
                                                dst, prepared)  # fmt: skip
+                elif kind == f.WIDEN:
+                    widen(record(linears, what, f.L_SIZE), params, constants, memory, steps,
+                           first_step != 0, row, first, lanes, registers, dst,
+                           cell(op, f.O_ADD))  # fmt: skip
+                elif kind == f.FIRE_WIDE:
+                    spikes += fire_longs(record(neurons, what, f.N_SIZE), params, constants, memory,
+                                          steps, first_step, at_first, row, first, lanes,
+                                          dst)  # fmt: skip
+                elif kind == f.MASK:
+                    mask(record(masks, what, f.M_SIZE), memory, steps, at_first, row, first, lanes,
+                          dst)  # fmt: skip
                 elif kind == f.HOLD:
                     hold(record(delays, what, f.D_SIZE), memory, constants, first_step, at_first,
                           steps)  # fmt: skip
@@ -331,7 +344,7 @@ def run_units(
         v.read64(addresses), v.read64(addresses + 8), v.read64(addresses + 16),
         v.read64(addresses + 24), v.read64(addresses + 32), v.read64(addresses + 40),
         v.read64(addresses + 48), v.read64(addresses + 56), v.read64(addresses + 64),
-        v.read64(addresses + 72),
+        v.read64(addresses + 72), v.read64(addresses + 80), v.read64(addresses + 88),
     )  # fmt: skip
     goal = np.int64(0)
     for u in range(first_unit, last_unit):

@@ -44,49 +44,55 @@ def prepare(neuron: Any, tables: Any, constants: Any, step: Any, row: Any, first
         v.store32(place + 8 * f.TILE, sign)
 
 
-@compiled
-def scaled_leak(neuron: Any, constants: Any, value: Any) -> Any:
-    """(factor * value + offset) >> shift, the factor by its signed digits."""
-    total = v.ints(cell(neuron, f.N_LEAK_OFFSET))
-    for power in range(cell(neuron, f.N_POWERS)):
-        digit = v.read8(constants + cell(neuron, f.N_DIGITS) + power)
-        if digit > 0:
-            total = v.add(total, v.shift_left(value, v.ints(power)))
-        elif digit < 0:
-            total = v.sub(total, v.shift_left(value, v.ints(power)))
-    return v.shift_right(total, v.ints(cell(neuron, f.N_SHIFT)))
+def _rules(same: Any) -> tuple[Any, Any]:
+    """What neurons do with a current, in registers of 32 or of 64 bits: (signed, take)."""
+
+    @compiled
+    def scaled_leak(neuron: Any, constants: Any, value: Any) -> Any:
+        """(factor * value + offset) >> shift, the factor by its signed digits."""
+        total = same(cell(neuron, f.N_LEAK_OFFSET))
+        for power in range(cell(neuron, f.N_POWERS)):
+            digit = v.read8(constants + cell(neuron, f.N_DIGITS) + power)
+            if digit > 0:
+                total = v.add(total, v.shift_left(value, same(power)))
+            elif digit < 0:
+                total = v.sub(total, v.shift_left(value, same(power)))
+        return v.shift_right(total, same(cell(neuron, f.N_SHIFT)))
+
+    @compiled
+    def leak(neuron: Any, constants: Any, value: Any) -> Any:
+        """What remains of 16 membranes after one step."""
+        zero = same(0)
+        if cell(neuron, f.N_TOWARD_ZERO) != 0:
+            negative = v.above(zero, value)
+            size = v.select(negative, v.sub(zero, value), value)
+            kept = scaled_leak(neuron, constants, size)
+            return v.select(negative, v.sub(zero, kept), kept)
+        if cell(neuron, f.N_STRICT) != 0:
+            return v.sub(zero, scaled_leak(neuron, constants, v.sub(zero, value)))
+        return scaled_leak(neuron, constants, value)
+
+    @compiled
+    def signed(sign: Any, value: Any) -> Any:
+        """value, -value or 0."""
+        zero = same(0)
+        kept = v.select(v.above(sign, zero), value, zero)
+        return v.sub(kept, v.select(v.above(zero, sign), value, zero))
+
+    @compiled
+    def take(neuron: Any, constants: Any, membrane: Any, x: Any, threshold: Any) -> Any:
+        """Spikes and membranes after any kind of neuron took a current: (z, flags, after)."""
+        z = v.add(leak(neuron, constants, membrane), x)
+        strict = cell(neuron, f.N_STRICT) != 0
+        flags = v.above(z, threshold) if strict else v.at_least(z, threshold)
+        rest = v.sub(z, threshold) if cell(neuron, f.N_SOFT) != 0 else same(0)
+        return z, flags, v.select(flags, rest, z)
+
+    return signed, take
 
 
-@compiled
-def leak(neuron: Any, constants: Any, value: Any) -> Any:
-    """What remains of 16 membranes after one step."""
-    zero = v.ints(0)
-    if cell(neuron, f.N_TOWARD_ZERO) != 0:
-        negative = v.above(zero, value)
-        size = v.select(negative, v.sub(zero, value), value)
-        kept = scaled_leak(neuron, constants, size)
-        return v.select(negative, v.sub(zero, kept), kept)
-    if cell(neuron, f.N_STRICT) != 0:
-        return v.sub(zero, scaled_leak(neuron, constants, v.sub(zero, value)))
-    return scaled_leak(neuron, constants, value)
-
-
-@compiled
-def signed(sign: Any, value: Any) -> Any:
-    """value, -value or 0."""
-    zero = v.ints(0)
-    kept = v.select(v.above(sign, zero), value, zero)
-    return v.sub(kept, v.select(v.above(zero, sign), value, zero))
-
-
-@compiled
-def take(neuron: Any, constants: Any, membrane: Any, x: Any, threshold: Any) -> Any:
-    """Spikes and membranes after any kind of neuron took a current: (z, flags, after)."""
-    z = v.add(leak(neuron, constants, membrane), x)
-    strict = cell(neuron, f.N_STRICT) != 0
-    flags = v.above(z, threshold) if strict else v.at_least(z, threshold)
-    rest = v.sub(z, threshold) if cell(neuron, f.N_SOFT) != 0 else v.ints(0)
-    return z, flags, v.select(flags, rest, z)
+signed, take = _rules(v.ints)
+signed_longs, take_longs = _rules(v.longs)
 
 
 @compiled

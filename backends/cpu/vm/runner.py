@@ -122,7 +122,7 @@ class Runner:
         self.graph, self.plan = graph, plan
         tables = (
             *(plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants, plan.neurons),
-            *(plan.delays, plan.several, plan.states_of, plan.terms),
+            *(plan.delays, plan.several, plan.states_of, plan.terms, plan.linears, plan.masks),
         )
         self._addresses = np.array([table.ctypes.data for table in tables], np.int64)
         self._units, self._block = plan.units.ctypes.data, plan.block.ctypes.data

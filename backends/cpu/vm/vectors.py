@@ -51,6 +51,7 @@ class _VectorModel(extending.models.PrimitiveModel):
 SHORTS = Vector(16, 32)
 INTS = Vector(32, 16)
 LONGS = Vector(64, 16)
+OCTET = Vector(64, 8)
 FLAGS = Vector(1, 16)
 LONG = types.int64
 
@@ -147,6 +148,9 @@ load16 = _vector_load(16, INTS)
 load32 = _vector_load(32, INTS)
 load32_longs = _vector_load(32, LONGS)
 load64 = _vector_load(64, LONGS)
+octet8 = _vector_load(8, OCTET)
+octet32 = _vector_load(32, OCTET)
+octet64 = _vector_load(64, OCTET)
 read8 = _scalar_load(8, True)
 read16 = _scalar_load(16, True)
 read32 = _scalar_load(32, True)
@@ -207,6 +211,7 @@ def _splat(kind: Vector) -> Any:
 shorts = _splat(SHORTS)
 ints = _splat(INTS)
 longs = _splat(LONGS)
+octet = _splat(OCTET)
 
 
 @intrinsic
