@@ -105,7 +105,15 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
     """
     tables = (
         *(plan.units, plan.parts, plan.ops, plan.accesses, plan.gains, plan.constants),
-        *(plan.neurons, plan.delays, plan.several, plan.states_of, plan.terms, plan.linears, plan.masks),
+        *(
+            plan.neurons,
+            plan.delays,
+            plan.several,
+            plan.states_of,
+            plan.terms,
+            plan.linears,
+            plan.masks,
+        ),
     )
     blocks = [block for unit in plan.dense.values() for block in unit.sum.blocks]
     dense = sum(b.matrix.nbytes + b.taps.nbytes + b.rows.nbytes for b in blocks)

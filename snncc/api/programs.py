@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from snncc.runtime.simulator import Simulator
 
 LEVELS = ("strict", "shift-add", "bit-serial")
-EXECUTORS = ("simulator", "interpreter")
+EXECUTORS = ("simulator", "interpreter", "torch")
+DEVICES = ("cpu", "cuda")
 KERNELS = ("event", "dense", "auto")
 
 
@@ -60,7 +61,7 @@ class Program:
         self.graph: Graph = program.graph
         self.report = Report(program.provenance, program, self._images)
         self.notes: tuple[str, ...] = tuple(notes)
-        self._executors: dict[tuple[str, str, int | None], Execute] = {}
+        self._executors: dict[tuple[str, str, int | None, str | None], Execute] = {}
         self._streaming: dict[int | None, Simulator] = {}
 
     @property
@@ -118,15 +119,18 @@ class Program:
         executor: str = "simulator",
         kernels: str = "event",
         threads: int | None = None,
+        device: str | None = None,
     ) -> Result:
         """Answers images.
 
         Args:
             images: uint8 [n, *input_shape] as they are stored (normalisation is part of the
                 program), or the path of an .npy, an .npz with a key, or a folder.
-            executor: "simulator", or "interpreter": the definition, slow.
+            executor: "simulator", or "interpreter": the definition, slow; "torch": tensors.
             kernels: of the simulator: "event", "dense" or "auto"; the same bits.
             threads: of the simulator; None for as many as the machine gives.
+
+            device: of torch: "cpu" (None too) or "cuda"; the same bits.
 
         Returns:
             Answers. Spikes and membranes are recorded when `result.spikes[name]` asks for them.
@@ -136,7 +140,7 @@ class Program:
                 cannot be read or do not fit, SNN004 when memory does not suffice.
         """
         with in_words_of_python():
-            execute = self._executor(executor, kernels, threads)
+            execute = self._executor(executor, kernels, threads, device)
             taken = self._images(images)
             execution, _ = run_recorded(self.graph, taken, execute, frozenset())
         spikes: dict[str, Recorded] = {}
@@ -294,7 +298,9 @@ class Program:
         require_some(fitting, "images")
         return np.ascontiguousarray(fitting)
 
-    def _executor(self, executor: str, kernels: str, threads: int | None) -> Execute:
+    def _executor(
+        self, executor: str, kernels: str, threads: int | None, device: str | None
+    ) -> Execute:
         """What runs the program, made once for each choice."""
         from snncc.backends.cpu.dense.choice import known_rates
         from snncc.runtime.executors import as_executor, executor_of
@@ -305,17 +311,27 @@ class Program:
         threads = None if threads is None else whole("threads", threads)
         if threads is not None and threads < 1:
             raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
-        if executor == "interpreter" and (kernels != "event" or threads is not None):
+        if executor != "simulator" and (kernels != "event" or threads is not None):
             raise SnnccError(
                 "SNN001",
-                "kernels and threads do not go with executor='interpreter'",
-                why="the interpreter is the definition: one thread, no kernels",
+                f"kernels and threads do not go with executor={executor!r}",
+                why="they are the simulator's alone",
                 help="leave them out",
             )
-        key = (executor, kernels, threads)
+        if device is not None and choice("device", device, DEVICES) and executor != "torch":
+            raise SnnccError(
+                "SNN001",
+                f"device does not go with executor={executor!r}",
+                why="it is where executor='torch' computes",
+                help="leave it out, or give executor='torch'",
+            )
+        key = (executor, kernels, threads, device)
         if key not in self._executors:
             if executor == "interpreter":
                 self._executors[key] = executor_of(self.graph, executor)
+            elif executor == "torch":
+                chosen: Any = device or "cpu"
+                self._executors[key] = executor_of(self.graph, executor, device=chosen)
             else:
                 rates = known_rates(self.report)
                 known: Any = kernels

@@ -28,7 +28,7 @@ RULES = (
     Rule(("data",), lambda given: not all(_recordings(given)), "recordings are not run"),
     Rule(("program", "axes"), lambda given: any(_recordings(given)), "neither is a recording"),
 )
-EXECUTORS = click.Choice(["interpreter", "simulator"])
+EXECUTORS = click.Choice(["interpreter", "simulator", "torch"])
 TITLES = {
     "rounding": "rounding near the threshold",
     "time-shift": "a time shift",

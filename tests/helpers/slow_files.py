@@ -80,6 +80,7 @@ SLOW = {
     "staircases_of_models",
     "streaming",
     "temporaries",
+    "torch_executor",
     "train_digits",
     "trained_state_spaces",
     "trained_networks",

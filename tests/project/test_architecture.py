@@ -74,6 +74,8 @@ ALLOWED = {
 }
 """A package's longest name here decides, for what is in it."""
 NO_TORCH = [name for name in ALLOWED if name != "snncc.frontends"]
+ON_TORCH = "snncc.backends.torch_tensors"
+"""The executor that computes on tensors; what is proved of it needs no torch."""
 PUT_TOGETHER = "target"
 """The file of a backend that puts its target together: it may look at all that targets may."""
 
@@ -160,10 +162,21 @@ def test_the_frontend_of_a_file_needs_no_torch_and_no_other_frontend(
     assert seen > 0
 
 
-def test_torch_stays_in_the_frontends(root: Path) -> None:
+def test_torch_stays_in_the_frontends_and_in_one_executor(root: Path) -> None:
+    proofs, on_torch = {f"{ON_TORCH}.forms", f"{ON_TORCH}.checking"}, set[str]()
     for name, file in modules(root).items():
-        if name.startswith(tuple(NO_TORCH)):
+        if f"{name}.".startswith(f"{ON_TORCH}.") and name not in proofs:
+            on_torch.add(name)
+        elif name.startswith(tuple(NO_TORCH)):
             assert not [i for i in imports(file) if i.split(".")[0] == "torch"], name
+    assert f"{ON_TORCH}.program" in on_torch
+    asking = {n for n, file in modules(root).items() if imports(file) & on_torch} - on_torch
+    assert not asking - {"snncc.runtime.executors", "snncc.cli.run.command"}, asking
+
+
+def test_the_executor_on_torch_shares_no_code_with_what_proves_its_products(root: Path) -> None:
+    used = imports(modules(root)[f"{ON_TORCH}.checking"])
+    assert not [name for name in used if name.startswith("snncc.backends")]
 
 
 def test_only_what_lava_runs_imports_lava(root: Path) -> None:

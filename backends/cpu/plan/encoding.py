@@ -6,7 +6,7 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.aligned_memory import aligned
-from snncc.backends.cpu.arrangement import Arrangement, Places, frame_stride
+from snncc.backends.cpu.arrangement import Places, frame_stride
 from snncc.backends.cpu.parts.part import Part
 from snncc.backends.cpu.plan.currents import layout_of
 from snncc.backends.cpu.plan.delays import step_of
@@ -30,14 +30,12 @@ from snncc.backends.cpu.plan.unit import Instruction, Partition, Unit
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.backends.cpu.plan.units import units_of
 from snncc.backends.cpu.plan.wide_sums import WideSums
-from snncc.ir import TIME, Array, Graph, Node, Param
+from snncc.ir import TIME, Array, Graph, Node
 from snncc.ir.arrays import count, spread
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import Gain, IntegerPopulation
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
-from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.projections import Frames
-from snncc.ir.digits import signed_digits
 
 BLOCK_BYTES = 1 << 18
 """Lists of active inputs of one block of rows take about so much, at 10 % activity."""

@@ -69,7 +69,9 @@ class Populations:
             numbers[1],
         )  # fmt: skip
 
-    def _param(self, arrangement: Arrangement, param: Param | None, default: int, size: int) -> list[int]:
+    def _param(
+        self, arrangement: Arrangement, param: Param | None, default: int, size: int
+    ) -> list[int]:
         """Address and strides of a population's constant."""
         kind = np.dtype(f"i{size}")
         if param is None:

@@ -22,8 +22,10 @@ from snncc.targets.registry import that_run
 
 if TYPE_CHECKING:
     from snncc.backends.cpu.dense.choice import Kernels
+    from snncc.backends.torch_tensors.program import Device
     from snncc.ir.images import ImageSource
     from snncc.runtime import Execution
+    from snncc.runtime.executors import Runner
     from snncc.runtime.simulator import Simulator
 
 RESULTS = OutputFile("an archive of arrays", ".npz")
@@ -49,9 +51,14 @@ RECORDING = OutputFile("a recording", ".npz")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N")
 @click.option(
     "--executor",
-    type=click.Choice(["simulator", "interpreter"]),
+    type=click.Choice(["simulator", "interpreter", "torch"]),
     default="simulator",
     show_default=True,
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Of --executor torch: where its tensors lie (default cpu); the same bits.",
 )
 @click.option("--profile", is_flag=True, help="Where the time of the first image goes, by layer.")
 @click.option(
@@ -94,6 +101,7 @@ def command(
     limit: int | None,
     threads: int | None,
     executor: str,
+    device: "Device | None",
     profile: bool,
     on: str,
     lava_python: Path | None,
@@ -158,6 +166,8 @@ def command(
             images.check(advance)
     say_threads(threads)
     lava_run, simulator, crossed = None, None, None
+    runner: Runner | None = None
+    products: dict[str, Any] | None = None
     start = time.perf_counter()
     if where is not None:
         recorded_names(graph, record_only)
@@ -167,16 +177,22 @@ def command(
             save_recording(recorded, only(lava_run.recording, graph, record_only))
     else:
         with progress("running", quiet=as_json) as advance:
-            simulator = _simulator(loaded, threads, kernels) if executor == "simulator" else None
+            if executor == "simulator":
+                runner = simulator = _simulator(loaded, threads, kernels)
+            elif executor == "torch":
+                from snncc.runtime.executors import tensors_of
+
+                runner = tensors = tensors_of(graph, device or "cpu")
+                products = {"device": device or "cpu", "products": tensors.products}
             if simulator is not None and cross_check is not None:
                 before = time.perf_counter()
                 names = None if recorded is None else record_only or None
                 crossed = _cross_check(graph, images, simulator, cross_check, names)
                 start += time.perf_counter() - before
             if recorded is None:
-                logits, spike_counts = _execute(graph, images, simulator, advance)
+                logits, spike_counts = _execute(graph, images, runner, advance)
             else:
-                execution = _record(loaded, images, simulator, record_only, recorded)
+                execution = _record(loaded, images, runner, record_only, recorded)
                 logits, spike_counts = execution.logits, execution.spike_counts
     seconds = time.perf_counter() - start if lava_run is None else lava_run.seconds
     predictions = None if several else predictions_of(logits)
@@ -209,6 +225,8 @@ def command(
         record[on] = record_of(lava_run)
     if crossed is not None:
         record["cross_check"] = crossed
+    if products is not None:
+        record["torch"] = products
     if simulator is not None:
         record["kernels"] = _kernels(simulator, kernels)
     if as_json:
@@ -278,19 +296,19 @@ def _kernels(simulator: "Simulator", asked: str | None) -> dict[str, Any]:
 
 
 def _execute(
-    graph: Any, images: "ImageSource", simulator: "Simulator | None", advance: Any
+    graph: Any, images: "ImageSource", runner: "Runner | None", advance: Any
 ) -> tuple[Any, Any]:
     """Logits of every image and spikes of every population; reads as many images as run at once."""
     import numpy as np
 
     run: Callable[[Any], Execution]
-    if simulator is None:
+    if runner is None:
         from snncc.runtime.executors import images_of_interpreter
         from snncc.runtime.interpreter import interpret
 
         size, run = images_of_interpreter(graph), partial(interpret, graph)
     else:
-        size, run = simulator.images_at_once, simulator.run
+        size, run = runner.images_at_once, runner.run
     logits: list[Any] = []
     spikes = Counter[str]()
     for start in range(0, len(images), size):
@@ -304,7 +322,7 @@ def _execute(
 def _record(
     program: Any,
     images: "ImageSource",
-    simulator: "Simulator | None",
+    runner: "Runner | None",
     names: tuple[str, ...],
     path: Path,
 ) -> "Execution":
@@ -313,7 +331,7 @@ def _record(
     from snncc.runtime.executors import as_executor, executor_of
     from snncc.runtime.recording import run_recorded, save_recording
 
-    execute = as_executor(simulator) if simulator else executor_of(program.graph, "interpreter")
+    execute = as_executor(runner) if runner else executor_of(program.graph, "interpreter")
     execution, recording = run_recorded(
         program.graph, images[0 : len(images)], execute, names or ALL, program_digest(program)
     )

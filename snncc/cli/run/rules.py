@@ -6,7 +6,7 @@ from snncc.targets.registry import target_named
 
 WITHOUT_EFFECT = (
     *("labels", "reference", "output", "recorded", "record_only", "limit", "threads"),
-    "cross_check",
+    *("cross_check", "device"),
 )
 
 
@@ -39,7 +39,13 @@ RULES = (
     Rule(
         ("threads",),
         simulates,
-        "they are the simulator's, and --executor interpreter has one",
+        "they are the simulator's alone",
+    ),
+    Rule(
+        ("device",),
+        lambda given: given["executor"] == "torch" and not elsewhere(given),
+        "it is where --executor torch runs, and that runs nothing here",
+        "give --executor torch too, or leave it out",
     ),
     Rule(
         ("kernels",),

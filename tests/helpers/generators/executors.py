@@ -10,10 +10,15 @@ import numpy as np
 
 from snncc.backends.cpu.dense.choice import projections_of_spikes
 from snncc.backends.cpu.streams.stream import Stream
+from snncc.backends.torch_tensors.forms import Form
+from snncc.backends.torch_tensors.program import TorchExecutor
 from snncc.diagnostics import SnnccError
 from snncc.ir import TIME, Graph
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.simulator import Simulator
+
+TORCH = (None, (Form.FLOAT64,), (Form.INT64,), (Form.INT8, Form.FLOAT64))
+"""Which numbers products of tensors may have; None for those that a CPU usually takes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ def tried(graph: Graph, images: np.ndarray, seed: int = 0, auto: bool = False) -
 
     Event kernels, matrix products in all layers that can be one, and in a random choice of them, as
     "auto" may come to choose. One thread and two, which share images or the rows of one;
-    membranes recorded, or memory used again by others; one image in single steps, interrupted.
+    membranes recorded, or memory used again by others; one image in single steps, interrupted;
+    tensors of torch.
 
     Args:
         graph: integer dialect, verified.
@@ -74,9 +80,20 @@ def tried(graph: Graph, images: np.ndarray, seed: int = 0, auto: bool = False) -
         simulator._runners = stays  # streams take no matrix products
         found += _batch(way, wanted, simulator, images, seed + (way == "dense"))
         dense = dense or bool(simulator.dense_layers)
+    found += in_torch(graph, wanted, images, seed)
     if auto:
         found += _batch("auto", wanted, Simulator(graph, 1, "auto"), images, seed)
     return Tried(simulator.host_units, tuple(found), dense)
+
+
+def in_torch(
+    graph: Graph, wanted: Execution, images: np.ndarray, seed: int = 0
+) -> list[Difference]:
+    """On tensors of the CPU: all images at once, or two at a time; numbers by turns."""
+    executor = TorchExecutor(graph, "cpu", TORCH[seed % len(TORCH)])
+    if seed % 3 == 0:
+        executor.images_at_once = 2
+    return _compare("torch", wanted, executor.run(images, (None, ALL)[seed % 2]))
 
 
 def _matrices(graph: Graph, name: str) -> int:
