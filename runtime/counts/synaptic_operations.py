@@ -16,8 +16,8 @@ accumulate for each set bit of the pixel: both numbers are given.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -67,43 +67,119 @@ def count_operations(
             nothing says how many operations they are.
     """
     images = check_images(graph, images)
-    FAN_OUT.require(graph)
-    ADDITIONS.require(graph)
-    simulator = Simulator(graph)
-    found = {node.name: fan_out(graph, node) for node in graph.nodes}
-    fans = {name: fan for name, fan in found.items() if fan is not None}
-    reached = {name: np.zeros(4, np.int64) for name in fans}
-    populations = [node.name for node in population_nodes(graph)]
-    spikes, changes = Counter[str](), Counter[str]()
-    sites = sum(graph[name].type.neurons for name in populations)
-    chunk = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
-    for start in range(0, len(images), chunk):
-        part = images[start : start + chunk]
-        run = simulator.run(part, populations)
-        values = _sources(graph, run, part)
-        for name, fan in fans.items():
-            reached[name] += _reached(graph, graph[name], fan, values)
-        for name in populations:
-            spikes[name] += run.spike_counts[name]
-            changes[name] += membrane_updates(
-                graph, graph[name], run.spikes[name], run.membranes[name]
-            )
+    counter = OperationCounter(graph)
+    sums = OperationSums()
+    for start in range(0, len(images), counter.at_once):
+        sums += counter.sums(images[start : start + counter.at_once])
         if progress is not None:
-            progress(min(len(images), start + chunk))
-    weights = {p.name: graph.constants[p.name] for name in fans for p in params_of(graph[name].op)}
-    return OperationCounts(
-        len(images),
-        graph.steps,
-        tuple(_projection(graph, graph[n], fans[n], reached[n], len(images)) for n in fans),
-        tuple(
-            _population(graph, graph[n], spikes[n], changes[n], len(images)) for n in populations
-        ),
-        sum(ADDITIONS(At(graph, node), node) for node in graph.select(Gain)) * len(images),
-        sum(array.nbytes for array in graph.constants.values()),
-        sum(int((w == 0).sum()) for w in weights.values())
-        / max(1, sum(w.size for w in weights.values())),
-        sum(ADDITIONS(At(graph, node), node) for node in graph.nodes if _adds(node)) * len(images),
-    )
+            progress(min(len(images), start + counter.at_once))
+    return counter.counts(sums)
+
+
+@dataclass(frozen=True)
+class OperationSums:
+    """What was counted on some images; sums of sums are the sums of all of them.
+
+    Attributes:
+        images: how many.
+        reached: by projection: events, synapses they reach, those with a weight, and the same for
+            whole pixels.
+        spikes: by population.
+        changes: updates of membranes that changed them, by population.
+    """
+
+    images: int = 0
+    reached: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    spikes: Mapping[str, int] = field(default_factory=dict[str, int])
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def __add__(self, other: "OperationSums") -> "OperationSums":
+        reached = {
+            name: tuple(a + b for a, b in zip(self.reached.get(name, (0,) * 4), more, strict=True))
+            for name, more in other.reached.items()
+        }
+        return OperationSums(
+            self.images + other.images,
+            {**self.reached, **reached},
+            {name: self.spikes.get(name, 0) + n for name, n in other.spikes.items()},
+            {name: self.changes.get(name, 0) + n for name, n in other.changes.items()},
+        )
+
+
+class OperationCounter:
+    """Counts on images that come in parts.
+
+    Args:
+        graph: integer dialect.
+        simulator: of it; None for one of its own.
+
+    Raises:
+        SnnccError: SNN040 for ops of which nothing says how many operations they are.
+    """
+
+    def __init__(self, graph: Graph, simulator: Simulator | None = None) -> None:
+        self.require(graph)
+        self.graph = graph
+        self._simulator = simulator or Simulator(graph)
+        found = {node.name: fan_out(graph, node) for node in graph.nodes}
+        self._fans = {name: fan for name, fan in found.items() if fan is not None}
+        self._populations = [node.name for node in population_nodes(graph)]
+        sites = sum(graph[name].type.neurons for name in self._populations)
+        self.at_once = max(1, CHUNK_BYTES // max(1, 9 * sites * graph.steps))
+        """Images whose recorded spikes and membranes fit into the memory meant for them."""
+
+    @staticmethod
+    def require(graph: Graph) -> None:
+        """Raises SnnccError (SNN040) for ops that nobody can count, before any work."""
+        FAN_OUT.require(graph)
+        ADDITIONS.require(graph)
+
+    def sums(self, images: Images) -> OperationSums:
+        """Runs images and counts.
+
+        Args:
+            images: uint8, [batch, *axes of the image].
+
+        Raises:
+            SnnccError: SNN016 when the images are not what the program takes.
+        """
+        graph, populations = self.graph, self._populations
+        run = self._simulator.run(images, populations)
+        values = _sources(graph, run, images)
+        return OperationSums(
+            len(images),
+            {
+                name: tuple(int(n) for n in _reached(graph, graph[name], fan, values))
+                for name, fan in self._fans.items()
+            },
+            {name: int(run.spike_counts[name]) for name in populations},
+            {
+                name: membrane_updates(graph, graph[name], run.spikes[name], run.membranes[name])
+                for name in populations
+            },
+        )
+
+    def counts(self, sums: OperationSums) -> OperationCounts:
+        """All figures, from the sums over all images."""
+        graph, fans, images = self.graph, self._fans, sums.images
+        weights = {p.name: graph.constants[p.name] for n in fans for p in params_of(graph[n].op)}
+        return OperationCounts(
+            images,
+            graph.steps,
+            tuple(
+                _projection(graph, graph[n], fans[n], sums.reached.get(n, (0,) * 4), images)
+                for n in fans
+            ),
+            tuple(
+                _population(graph, graph[n], sums.spikes.get(n, 0), sums.changes.get(n, 0), images)
+                for n in self._populations
+            ),
+            sum(ADDITIONS(At(graph, node), node) for node in graph.select(Gain)) * images,
+            sum(array.nbytes for array in graph.constants.values()),
+            sum(int((w == 0).sum()) for w in weights.values())
+            / max(1, sum(w.size for w in weights.values())),
+            sum(ADDITIONS(At(graph, node), node) for node in graph.nodes if _adds(node)) * images,
+        )
 
 
 def _adds(node: Node) -> bool:
@@ -161,14 +237,16 @@ def _reached(graph: Graph, node: Node, fan: FanOut, values: dict[str, Array]) ->
     return np.array([*reached(ones), reached(x != 0)[2]], np.int64)
 
 
-def _projection(graph: Graph, node: Node, fan: FanOut, seen: Ints, images: int) -> ProjectionCounts:
+def _projection(
+    graph: Graph, node: Node, fan: FanOut, seen: Sequence[int], images: int
+) -> ProjectionCounts:
     source = graph[node.inputs[0]].type
     again = source.without(TIME, *fan.axes).neurons
     banks = TIME in fan.axes
     synapses = int(fan.synapses.sum()) * again // (graph.steps if banks else 1)
     steps = graph.steps if source.temporal or banks else 1
     host = from_host(graph, node.inputs[0])
-    events, accumulates, acs, macs = (int(n) for n in seen)
+    events, accumulates, acs, macs = seen
     return ProjectionCounts(
         node.name,
         node.module_path,

@@ -64,18 +64,14 @@ def given_images(graph: "Graph", spec: str) -> "NDArray[Any]":
 
 
 def _framed(spec: str, kind: str, frames: "Frames") -> "NDArray[Any]":
-    from snncc.events import ByNumber, Framing, Reading
-    from snncc.events.framing import Kind
+    from snncc.events.programs import framing_for, reading_for
     from snncc.events.stacks import frame_files
 
-    steps, channels, height, width = frames.shape
-    bits, signed = frames.domain == (0, 1), frames.domain[0] < 0 and channels == 1
-    values: Kind = "bits" if bits else "signed" if signed else "counts"
-    framing = Framing(ByNumber(steps), values, None if bits else frames.domain)
-    stack = frame_files([spec], framing, Reading(kind, (width, height)))
+    framing = framing_for(frames.shape, frames.domain)
+    stack = frame_files([spec], framing, reading_for(frames.shape, kind))
     say(
-        f"note: {spec}: {stack.events:,} events in {steps} frames of {values}, as `snncc frames "
-        "--by number` makes them; it has other rules",
+        f"note: {spec}: {stack.events:,} events in {frames.shape[0]} frames of {framing.values}, "
+        "as `snncc frames --by number` makes them; it has other rules",
         err=True,
     )
     return stack.values

@@ -23,10 +23,12 @@ class Advance:
     Args:
         what: the work is.
         stages: its names in order; none for work of one stage.
+        left: whether the time that is left is told too, from how fast it went so far.
     """
 
-    def __init__(self, what: str, stages: Sequence[str] = ()) -> None:
-        self._what, self._stages = what, tuple(stages)
+    def __init__(self, what: str, stages: Sequence[str] = (), left: bool = False) -> None:
+        self._what, self._stages, self._left = what, tuple(stages), left
+        self._first: tuple[int, float] | None = None
         self._done = self._total = 0
         self._stage = ""
         self._start = self._entered = time.perf_counter()
@@ -35,6 +37,8 @@ class Advance:
     def __call__(self, done: int, total: int) -> None:
         """So much of the present stage is done."""
         self._done, self._total = done, total
+        if self._first is None:
+            self._first = done, time.perf_counter()
         self._show()
 
     def stage(self, name: str) -> None:
@@ -49,14 +53,23 @@ class Advance:
         parts = [self._title()]
         if self._total:
             parts.append(f"{self._done:,} of {self._total:,}")
-        return ", ".join([*parts, f"{time.perf_counter() - self._start:.0f} s"])
+        parts.append(f"{time.perf_counter() - self._start:.0f} s")
+        left = self.seconds_left()
+        return ", ".join(parts if left is None else [*parts, f"about {left:,.0f} s left"])
+
+    def seconds_left(self) -> float | None:
+        """At the rate so far, without what was there at the start; None where nobody can say."""
+        if not self._left or self._first is None or self._done <= self._first[0]:
+            return None
+        each = (time.perf_counter() - self._first[1]) / (self._done - self._first[0])
+        return each * (self._total - self._done)
 
     @contextmanager
     def shown(self) -> Generator[None]:
         """While the work goes on."""
         with ExitStack() as stack:
             if sys.stderr.isatty():
-                self._bar = stack.enter_context(_bar())
+                self._bar = stack.enter_context(_bar(self._left))
                 self._bar.add_task(self._title(), total=None)
             else:
                 over = threading.Event()
@@ -97,9 +110,11 @@ class Advance:
 
 
 @contextmanager
-def progress(what: str, quiet: bool = False, stages: Sequence[str] = ()) -> Generator[Advance]:
+def progress(
+    what: str, quiet: bool = False, stages: Sequence[str] = (), left: bool = False
+) -> Generator[Advance]:
     """Shows how far the work is, unless the command or `-q` keeps it quiet."""
-    advance = Advance(what, stages)
+    advance = Advance(what, stages, left)
     if quiet or manner().quiet:
         yield advance
         return
@@ -107,7 +122,7 @@ def progress(what: str, quiet: bool = False, stages: Sequence[str] = ()) -> Gene
         yield advance
 
 
-def _bar() -> "Progress":
+def _bar(left: bool) -> "Progress":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -115,6 +130,7 @@ def _bar() -> "Progress":
         Progress,
         TextColumn,
         TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     console = Console(stderr=True, no_color=not in_colour(sys.stderr))
@@ -124,4 +140,5 @@ def _bar() -> "Progress":
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=console, transient=True)
+    remaining = (TimeRemainingColumn(),) if left else ()
+    return Progress(*columns, *remaining, console=console, transient=True)

@@ -4,11 +4,13 @@ Decoding and resizing are Pillow's, as in torchvision's loader for PIL images, s
 the pixels that a network was trained on. EXIF orientation is ignored there, and here.
 """
 
+import io
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +61,7 @@ class ImageFiles:
         findings: list[Finding] = []
         for place, file in enumerate(chosen):
             try:
-                images[place] = self._pixels(file)
+                images[place] = self.pixels(file)
             except SnnccError as error:
                 findings += error.findings
         if findings:
@@ -94,9 +96,17 @@ class ImageFiles:
         if findings:
             raise SnnccError.of(findings)
 
-    def _pixels(self, file: Path) -> NDArray[np.uint8]:
-        """One image, [*shape]; converted before it is resized, as torchvision's loader does."""
-        with _opened(file) as image:
+    def pixels(self, file: Path, data: bytes | None = None) -> NDArray[np.uint8]:
+        """One image, [*shape]; converted before it is resized, as torchvision's loader does.
+
+        Args:
+            file: to read, or the name in messages.
+            data: its bytes, where they lie in another file.
+
+        Raises:
+            SnnccError: SNN015 when it cannot be read, SNN016 for another size.
+        """
+        with _opened(file, data) as image:
             size = (image.height, image.width)
             self._require_room(file, *size)
             picture = image.convert(MODES[self.shape[0]])
@@ -142,10 +152,10 @@ class ImageFiles:
 
 
 @contextmanager
-def _opened(file: Path) -> Generator[Image.Image]:
+def _opened(file: Path, data: bytes | None = None) -> Generator[Image.Image]:
     """An image whose pixels are not decoded yet; what goes wrong meanwhile is SNN015."""
     try:
-        with warnings.catch_warnings(), file.open("rb") as content:
+        with warnings.catch_warnings(), _content(file, data) as content:
             warnings.simplefilter("ignore")  # about metadata: nothing of it is used
             head = content.read(PNG_DEPTH_AT + 1)
             content.seek(0)
@@ -161,6 +171,10 @@ def _opened(file: Path) -> Generator[Image.Image]:
     except DAMAGE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise unreadable(file, reason or type(error).__name__) from error
+
+
+def _content(file: Path, data: bytes | None) -> BinaryIO:
+    return file.open("rb") if data is None else io.BytesIO(data)
 
 
 def _read_without_keeping(image: Image.Image) -> None:

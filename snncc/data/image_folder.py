@@ -103,6 +103,20 @@ def find_images(path: Path) -> ImageFolder | None:
         return ImageFolder(path.parent, (path,), ())
     if not is_folder(path):
         return None
+    found, classes = files_in(path)
+    foreign = sorted(file.name for file in found if file.suffix.lower() in FOREIGN)
+    if foreign:
+        raise unreadable(path, f"of images it holds {some_of(foreign)}", "convert them to PNG")
+    files = tuple(file for file in found if file.suffix.lower() in SUFFIXES)
+    return ImageFolder(path, files, classes)
+
+
+def files_in(path: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """The files in a folder and below in the order of `ImageFolder`, and its class folders.
+
+    Raises:
+        SnnccError: SNN015 when a folder cannot be read.
+    """
     found: list[Path] = []
     classes: list[str] = []
     for folder, folders, names in os.walk(path, onerror=_refuse, followlinks=True):
@@ -114,16 +128,12 @@ def find_images(path: Path) -> ImageFolder | None:
         if here == path:
             classes = sorted(folders)
         found += [here / name for name in names if not name.startswith(".")]
-    foreign = sorted(file.name for file in found if file.suffix.lower() in FOREIGN)
-    if foreign:
-        raise unreadable(path, f"of images it holds {some_of(foreign)}", "convert them to PNG")
-    files = [file for file in found if file.suffix.lower() in SUFFIXES]
 
     def order(file: Path) -> tuple[str, str, str]:
         inner = file.relative_to(path)
         return inner.parts[0] if len(inner.parts) > 1 else "", str(inner.parent), inner.name
 
-    return ImageFolder(path, tuple(sorted(files, key=order)), tuple(classes))
+    return sorted(found, key=order), tuple(classes)
 
 
 def _refuse(error: OSError) -> None:

@@ -73,6 +73,11 @@ CODES: Mapping[str, Code] = {
     "SNN130": Code("a description of a chip is not valid", UNREADABLE),
     "SNN131": Code("a program does not fit a chip, or that cannot be said", NO),
     "SNN132": Code("a mapping is not right for its program and chip", NO),
+    # Evaluations.
+    "SNN190": Code("a store of results cannot be used", UNREADABLE),
+    "SNN191": Code("images changed while they were evaluated", UNREADABLE),
+    "SNN192": Code("images could not be evaluated", BACKEND_FAILED),
+    "SNN193": Code("a cluster does not evaluate", BACKEND_FAILED),
     # Environment.
     "SNN050": Code("an optional dependency is missing", MISSING_DEPENDENCY),
     "SNN051": Code("no Lava environment is found", MISSING_DEPENDENCY),

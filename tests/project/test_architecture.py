@@ -54,6 +54,10 @@ ALLOWED = {
         "snncc.machine",
         "snncc.events",
     },
+    "snncc.evaluation": {
+        *("snncc.execution", "snncc.data", "snncc.events", "snncc.ir", "snncc.diagnostics"),
+        *("snncc.artifact", "snncc.runtime", "snncc.evaluation"),
+    },
     "snncc.report": {
         *("snncc.execution", "snncc.data", "snncc.ir", "snncc.diagnostics", "snncc.artifact"),
         *("snncc.mfi", "snncc.runtime", "snncc.report"),

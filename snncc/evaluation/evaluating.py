@@ -1,0 +1,136 @@
+"""An evaluation from its plan to its figures: what a store holds already is not done again."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from snncc.diagnostics import Finding, SnnccError
+from snncc.evaluation.engines import Engine
+from snncc.evaluation.readers import readers
+from snncc.evaluation.results import ShardResult
+from snncc.evaluation.shards import Plan, Shard
+from snncc.evaluation.store import Store
+
+Tell = Callable[[str], None]
+"""Takes a sentence for the user."""
+SHOWN = 20
+
+
+def evaluate_missing(
+    plan: Plan,
+    store: Store,
+    engine: Engine,
+    progress: Callable[[int, int], None],
+    tell: Tell,
+) -> int:
+    """Evaluates the shards that a store does not hold.
+
+    Args:
+        plan: what is evaluated.
+        store: of this plan.
+        engine: what evaluates.
+        progress: called with the number of images that are done, and with all of them.
+        tell: of what was done again, and why.
+
+    Returns:
+        How many images were evaluated by this call.
+
+    Raises:
+        SnnccError: SNN191 when files are not what they were; what was wrong with shards, each
+            named, after all others are done (SNN192); SNN193 of the engine.
+    """
+    if broken := store.damaged():
+        store.drop(broken)
+        tell(f"rows of {store.name} are damaged, and evaluated again: {_listed(plan, broken)}")
+    require_unchanged(plan, store)
+    there = store.stamps().keys()
+    missing = [number for number in range(plan.shards) if number not in there]
+    held = sum(b - a for a, b in map(plan.bounds, there))
+    stamps: dict[int, str] = {}
+    findings: list[Finding] = []
+    done = 0
+    progress(held, plan.count)
+
+    def shards() -> Iterator[Shard]:
+        for number in missing:
+            stamps[number] = plan.stamp(number)
+            yield plan.shard(number)
+
+    def deliver(shard: Shard, found: ShardResult | SnnccError) -> None:
+        nonlocal done
+        if isinstance(found, SnnccError):
+            findings.extend((_failed(plan, shard.number), *found.findings))
+            return
+        stamp = stamps.pop(shard.number)
+        if plan.stamp(shard.number) != stamp:
+            findings.append(_changed(plan, shard.number, "while they were evaluated"))
+            return
+        store.put(found, stamp)
+        done += shard.count
+        progress(held + done, plan.count)
+
+    if missing:
+        engine.run(shards(), deliver)
+    if findings:
+        raise SnnccError.of(findings)
+    return done
+
+
+def require_unchanged(plan: Plan, store: Store) -> None:
+    """Sees to it that the files of what a store holds are still what they were.
+
+    Files with other times are read again: only what is in them counts.
+
+    Raises:
+        SnnccError: SNN191 naming the shards.
+    """
+    other = [number for number, (stamp, _) in store.stamps().items() if plan.stamp(number) != stamp]
+    if not other:
+        return
+    findings: list[Finding] = []
+    contents = store.stamps()
+    with readers(1) as pool:
+        for number in other:
+            stamp, content = plan.stamp(number), hashlib.sha256()
+            try:
+                for batch in pool.ahead(plan.shard(number).requests):
+                    content.update(batch.result().sha256.encode())
+            except SnnccError as error:
+                findings += [_changed(plan, number, "since they were evaluated"), *error.findings]
+                continue
+            if content.hexdigest() != contents[number][1]:
+                findings.append(_changed(plan, number, "since they were evaluated"))
+            else:
+                store.restamp(number, stamp)
+    if findings:
+        raise SnnccError.of(findings)
+
+
+def _changed(plan: Plan, number: int, when: str) -> Finding:
+    return Finding(
+        "SNN191",
+        f"{_named(plan, number)} changed {when}",
+        None,
+        "results of one evaluation are of the same images",
+        "put back what was there, or give --restart to evaluate everything again",
+    )
+
+
+def _failed(plan: Plan, number: int) -> Finding:
+    return Finding(
+        "SNN192",
+        f"{_named(plan, number)} could not be evaluated",
+        None,
+        "the error after this one says what is wrong with it; all other shards are done and kept "
+        "where a --store was given",
+        "mend or remove what is wrong, and run the same command again",
+    )
+
+
+def _named(plan: Plan, number: int) -> str:
+    start, stop = plan.bounds(number)
+    return f"shard {number} (images {start:,} to {stop - 1:,})"
+
+
+def _listed(plan: Plan, numbers: list[int]) -> str:
+    shown = ", ".join(_named(plan, number) for number in numbers[:SHOWN])
+    return shown if len(numbers) <= SHOWN else f"{shown} and {len(numbers) - SHOWN} more"

@@ -1,0 +1,200 @@
+"""Data sets of users: how many images, where each lies, and whether it is still what it was."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snncc.data.image_arrays import images_for
+from snncc.data.image_files import some_of, unreadable
+from snncc.data.image_folder import ImageFolder, files_in, find_images
+from snncc.data.preprocessing import preset_of
+from snncc.data.specs import split_spec
+from snncc.diagnostics import SnnccError
+from snncc.evaluation.reading import Request, open_array
+from snncc.evaluation.tar_index import LABEL, Member, index_of
+from snncc.ir import TIME, Graph
+from snncc.ir.dialects.projections import Frames
+from snncc.ir.encodings import frames_of
+
+EVENTS = frozenset({".bin", ".dat", ".raw", ".aedat", ".aedat4", ".npz"})
+"""Endings of files that hold one recording each."""
+FOLDERS = "folders"
+
+
+class Source(Protocol):
+    """Images in a fixed order."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def request(self, start: int, stop: int) -> Request:
+        """What a process is asked for these images."""
+        ...
+
+    def stamp(self, start: int, stop: int) -> str:
+        """Of names, sizes and times of the files that hold these images; reads none of them."""
+        ...
+
+    def own_labels(self, spec: str, classes: int) -> NDArray[np.int64] | None:
+        """Classes that the data hold under this word; None where it means something else."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A folder of images, or of recordings of events, one a file."""
+
+    folder: ImageFolder
+    kind: str
+    shape: tuple[int, ...]
+    domain: tuple[int, int]
+    preset: str | None
+
+    @property
+    def count(self) -> int:
+        return len(self.folder.files)
+
+    def request(self, start: int, stop: int) -> Request:
+        files = [os.path.abspath(file) for file in self.folder.files[start:stop]]
+        rest = {"shape": [*self.shape], "domain": [*self.domain], "preset": self.preset}
+        return {"kind": self.kind, "files": files, **rest}
+
+    def stamp(self, start: int, stop: int) -> str:
+        files = self.folder.files[start:stop]
+        return _stamp([(str(f.relative_to(self.folder.root)), *_state(f)) for f in files])
+
+    def own_labels(self, spec: str, classes: int) -> NDArray[np.int64] | None:
+        return self.folder.labels(classes) if spec == FOLDERS else None
+
+
+@dataclass(frozen=True)
+class TarSource:
+    """Images in .tar files."""
+
+    members: Sequence[Member]
+    shape: tuple[int, ...]
+    preset: str | None
+
+    @property
+    def count(self) -> int:
+        return len(self.members)
+
+    def request(self, start: int, stop: int) -> Request:
+        places = [
+            [os.path.abspath(m.tar), m.name, m.offset, m.size] for m in self.members[start:stop]
+        ]
+        return {
+            "kind": "tar",
+            "members": places,
+            "shape": [*self.shape],
+            "preset": self.preset,
+        }
+
+    def stamp(self, start: int, stop: int) -> str:
+        members = self.members[start:stop]
+        states = {tar: _state(Path(tar)) for tar in {m.tar for m in members}}
+        return _stamp([(m.name, m.offset, m.size, *states[m.tar]) for m in members])
+
+    def own_labels(self, spec: str, classes: int) -> NDArray[np.int64] | None:
+        if spec != LABEL:
+            return None
+        without = [f"{m.tar}/{m.name}" for m in self.members if m.label is None]
+        if without:
+            raise SnnccError("SNN016", f"no .cls beside {some_of(without)}")
+        return np.array([m.label for m in self.members], np.int64)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """An .npy, of which parts are read, or an array of an .npz, which is read whole."""
+
+    spec: str
+    count: int
+    shape: tuple[int, ...]
+    domain: tuple[int, int]
+
+    def request(self, start: int, stop: int) -> Request:
+        path, key = split_spec(self.spec)
+        spec = os.path.abspath(path) + (f":{key}" if key else "")
+        place = {"spec": spec, "start": start, "stop": stop}
+        return {"kind": "array", **place, "shape": [*self.shape], "domain": [*self.domain]}
+
+    def stamp(self, start: int, stop: int) -> str:
+        return _stamp([(start, stop, *_state(split_spec(self.spec)[0]))])
+
+    def own_labels(self, spec: str, classes: int) -> NDArray[np.int64] | None:
+        return None
+
+
+def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> Source:
+    """The images of a spec, for a program.
+
+    Args:
+        graph: of the program.
+        provenance: of the program; it says how files are preprocessed.
+        spec: an array, a folder of images, of recordings or of .tar files, or one .tar file.
+
+    Raises:
+        SnnccError: SNN015 when it cannot be read; SNN016 when it holds nothing that the program
+            takes.
+    """
+    frames, path = frames_of(graph), Path(spec)
+    preset = preset_of(provenance)
+    name = None if preset is None else preset.name
+    tars = [path] if path.suffix.lower() == ".tar" and path.is_file() else []
+    if path.is_dir():
+        found, classes = files_in(path)
+        tars = [file for file in found if file.suffix.lower() == ".tar"]
+    if tars:
+        images = ImageFolder(path, tuple(tars), ()).images(frames.shape, preset)  # checks the shape
+        members = [member for tar in images.files for member in index_of(tar)]
+        return TarSource(members, frames.shape, name)
+    images_in = find_images(path)
+    if images_in is not None and (images_in.files or not path.is_dir()):
+        images_in.images(frames.shape, preset)
+        return FileSource(images_in, "images", frames.shape, frames.domain, name)
+    if path.is_dir():
+        files = tuple(file for file in found if file.suffix.lower() in EVENTS)
+        if not files:
+            raise unreadable(path, "it holds no images, no recordings of events and no .tar files")
+        _require_frames(path, frames)
+        folder = ImageFolder(path, files, classes)
+        return FileSource(folder, "events", frames.shape, frames.domain, None)
+    array = open_array(spec)
+    images_for(array, frames.shape, spec, frames.domain)
+    if len(array) == 0:
+        raise SnnccError("SNN016", f"{spec} holds no images")
+    return ArraySource(spec, len(array), frames.shape, frames.domain)
+
+
+def _require_frames(path: Path, frames: Frames) -> None:
+    if frames.axes[:1] != (TIME,) or len(frames.axes) != 4:
+        sizes = zip(frames.axes, frames.shape, strict=True)
+        takes = ", ".join(f"{name}:{size}" for name, size in sizes)
+        raise SnnccError(
+            "SNN016",
+            f"{path} holds recordings of events, and the program takes none",
+            why=f"what enters it is {takes}; recordings are frames of steps, polarities, rows and "
+            "columns",
+        )
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of the last change; raises SnnccError (SNN015) when it is not there."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error.strerror or str(error)) from error
+    return found.st_size, found.st_mtime_ns
+
+
+def _stamp(rows: Sequence[tuple[object, ...]]) -> str:
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
