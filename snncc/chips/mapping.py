@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snncc.artifact import Program, program_digest
 from snncc.chips.activity import Activity
 from snncc.chips.boards import Board, side_by_side
 from snncc.chips.checking.map_checker import check_map
-from snncc.chips.checking.mesh import Seen
+from snncc.chips.checking.mesh import MOST_CORES, Seen
 from snncc.chips.cutting import LIMITS, Piece, limits_of
 from snncc.chips.estimating import Estimate, Run, estimate
 from snncc.chips.facts import Chip
@@ -107,6 +107,9 @@ def mapped(
     found = partition(program.graph, layers, whole, memory, prefer)
     placement, traffic, slots = None, None, [*range(len(found.cores))]
     if activity is not None and board is not None:
+        if len(slots) > MOST_CORES:
+            what = f"{len(slots):,} cores get no places: {MOST_CORES:,} at most"
+            raise SnnccError(NO, what, help="map without --spikes: slots are then only numbered")
         traffic = traffic_of(program.graph, layers, found.cores, activity.spikes)
         placement = place(board, traffic.volume, seed)
         slots = [int(slot) for slot in placement.slots]
@@ -177,6 +180,11 @@ def read_mapping(path: Path) -> object:
     except (ValueError, RecursionError) as error:
         raise SnnccError("SNN015", f"{path} is no JSON", why=str(error), help=help_) from error
     return given
+
+
+def has_places(record: object) -> bool:
+    """Whether a file says that its cores were placed, right or wrong."""
+    return isinstance(record, dict) and cast("Json", record).get("placement") is not None
 
 
 def findings_of(fit: Fit) -> list[Finding]:

@@ -16,8 +16,8 @@ from snncc.chips.traffic import Load, load_of
 
 RUNS = 3
 """Searches, each with its own seed."""
-MOVES = 20_000
-"""Exchanges that each of them tries."""
+MOVES = 300
+"""Exchanges that each of them tries for every core."""
 SLACK = 50
 """Of searches whose costs are as near as one part in so many, the less loaded link decides."""
 
@@ -102,7 +102,8 @@ def _exchanged(board: Board, both: Ints, start: Ints, seed: int) -> Ints:
     x, y = board.apart[slots], board.y[slots]
     total = sum(int((both[n] * _far(board, slots, int(slots[n]))).sum()) for n in range(cores)) // 2
     least, heat = total, total // (8 * cores)
-    for move in range(MOVES):
+    moves = MOVES * cores
+    for move in range(moves):
         one, to = rng.randrange(cores), rng.randrange(len(board.x))
         two, at = int(owner[to]), int(slots[one])
         new = board.apart[to], board.y[to]
@@ -113,7 +114,7 @@ def _exchanged(board: Board, both: Ints, start: Ints, seed: int) -> Ints:
         if two >= 0:  # the two stay as far apart as they are
             far = int(abs(x[one] - new[0]) + abs(y[one] - new[1]))
             change += int(2 * both[one, two] * far - both[two] @ nearer)
-        if change > heat * (MOVES - move) // MOVES:
+        if change > heat * (moves - move) // moves:
             continue
         slots[one], owner[to], owner[at] = to, one, two
         x[one], y[one] = new

@@ -45,11 +45,11 @@ def check_map(
     chips = given.get("chips", 1)
     there = facts.get("chip.cores")
     placed = Placed(graph, given["cores"], None if there is None else there * chips)
-    by_pair = None if given.get("placement") is None else Pairs(seen, len(given["cores"]))
     try:
         layers, wrong = _layers(graph, facts, given["layers"])
         if placed.faults or wrong:
             return [*placed.faults, *wrong]
+        by_pair = None if given.get("placement") is None else Pairs(seen, len(given["cores"]))
         loads, messages = _loads(graph, facts, placed, layers, by_pair)
     except ValueError as error:
         return [str(error)]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Tile = tuple[int, int]
+MOST_CORES = 4096
+"""That are placed: messages are counted for each pair of them."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class Pairs:
     Args:
         seen: what neurons did; where that is not at hand nothing is counted.
         cores: of the mapping.
+
+    Raises:
+        ValueError: more cores than are counted in pairs.
     """
 
     def __init__(self, seen: Seen | None, cores: int) -> None:
+        if cores > MOST_CORES:
+            raise ValueError(f"{cores} cores have places: more than {MOST_CORES}")
         self.counts: Ints = np.zeros((cores, cores), np.int64)
         self._spikes = {} if seen is None else seen.spikes
 
