@@ -17,11 +17,13 @@ class Fact:
         value: in the base unit of its field; None where it is unknown.
         source: where the value stands, or why there is none.
         verified: whether whoever wrote it down read it in that source.
+        range: the least and the most that sources give, in the same unit; None where there is one.
     """
 
     value: Value | None
     source: str
     verified: bool = True
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,26 @@ class Chip:
         value = self.fact(key).value
         return value if isinstance(value, bool) else None
 
+    def amount(self, key: str) -> tuple[float, float, float] | None:
+        """The least, the usual and the most of an energy or a time; None where it is unknown."""
+        fact = self.fact(key)
+        if not isinstance(fact.value, float):
+            return None
+        least, most = fact.range or (fact.value, fact.value)
+        return least, fact.value, most
+
     @property
     def digest(self) -> str:
         """The sha256 of all facts, sources included."""
         record = {"name": self.title, "family": self.family}
-        facts = {key: asdict(self.facts[key]) for key in sorted(self.facts)}
+        facts = {key: _record(self.facts[key]) for key in sorted(self.facts)}
         text = json.dumps(record | {"facts": facts}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _record(fact: Fact) -> dict[str, object]:
+    """A fact in JSON form; what has no range looks as it did before there were ranges."""
+    record = asdict(fact)
+    if fact.range is None:
+        del record["range"]
+    return record

@@ -15,6 +15,7 @@ LARGEST = 1 << 50
 MOST_VALUES = 1 << 12
 MEMORY: Mapping[str, int] = {"bit": 1, "byte": 8, "KiB": 8 << 10, "MiB": 8 << 20, "GiB": 8 << 30}
 ENERGY: Mapping[str, int] = {"pJ": 1, "nJ": 1000}
+TIME: Mapping[str, int] = {"ns": 1, "us": 1000}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Field:
 
     Attributes:
         about: what it is, in words.
-        kind: "whole", "wholes", "span" (least and most), "words", "flag" or "energy".
+        kind: "whole", "wholes", "span" (least and most), "words", "flag" or "amount" (a number
+            above 0, with a range where sources differ).
         families: whose descriptions may say it.
         least: the smallest whole number that it can be.
         words: those that there are.
@@ -39,7 +41,11 @@ class Field:
 
 
 def _energy(about: str) -> Field:
-    return Field(about, "energy", units=ENERGY)
+    return Field(about, "amount", units=ENERGY)
+
+
+def _time(about: str) -> Field:
+    return Field(about, "amount", (SYNAPSES,), units=TIME)
 
 
 _CORES = (SYNAPSES,)
@@ -110,6 +116,11 @@ FIELDS: Mapping[str, Field] = {
     "energy.message": _energy("of one message that leaves a core"),
     "energy.hop_vertical": _energy("of one message over one link, up or down"),
     "energy.hop_horizontal": _energy("of one message over one link, left or right"),
+    "time.synapse": _time("of one synaptic event on its core"),
+    "time.update": _time("of one neuron in one step"),
+    "time.spike": _time("of one spike, beside the update"),
+    "time.message": _time("of one message that leaves a core"),
+    "time.step": _time("until all cores go on to the next step"),
 }
 
 

@@ -2,38 +2,82 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snncc.artifact import Program, program_digest
+from snncc.chips.activity import Activity
+from snncc.chips.boards import Board, side_by_side
 from snncc.chips.checking.map_checker import check_map
+from snncc.chips.checking.mesh import MOST_CORES, Seen
 from snncc.chips.cutting import LIMITS, Piece, limits_of
+from snncc.chips.estimating import Estimate, Run, estimate
 from snncc.chips.facts import Chip
 from snncc.chips.fields import SYNAPSES
 from snncc.chips.fitting import Fitter
 from snncc.chips.grids import axes_of
 from snncc.chips.packing import Core, Partition, partition
+from snncc.chips.placing import Placement, place
 from snncc.chips.rules.synapse_memory import stored_layers
 from snncc.chips.storing import Stored, memory_of
+from snncc.chips.traffic import Traffic, traffic_of
 from snncc.chips.verdicts import FITS, Fit
 from snncc.diagnostics import Finding, SnnccError
 from snncc.ir import Graph
 
 KIND = "snncc mapping"
-SCHEMA = 1
+SCHEMAS = (1, 2)
+"""Forms of the file. The first is written wherever it can hold the mapping: one chip, no places."""
 LARGEST_FILE = 1 << 26
 """Bytes of a mapping."""
 NO, WRONG = "SNN131", "SNN132"
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Mapped:
+    """A mapping with what it was made from.
+
+    Attributes:
+        record: the file in JSON form.
+        layers: as cores hold them.
+        activity: that its cores were placed by.
+        placement: None where no activity was given.
+        traffic: likewise.
+        depth: layers that a spike crosses from the image to the answer.
+    """
+
+    record: Json
+    layers: tuple[Stored, ...]
+    activity: Activity | None
+    placement: Placement | None
+    traffic: Traffic | None
+    depth: int
+
+
 def mapping_of(program: Program, chip: Chip, prefer: str) -> Json:
-    """The mapping of a program to a chip, checked by the checker that shares nothing with it.
+    """The mapping to one chip, with cores in the order in which they were opened; see `mapped`."""
+    return mapped(program, chip, prefer).record
+
+
+def mapped(
+    program: Program,
+    chip: Chip,
+    prefer: str,
+    chips: int = 1,
+    activity: Activity | None = None,
+    seed: int = 0,
+) -> Mapped:
+    """The mapping of a program to chips, checked by the checker that shares nothing with it.
 
     Args:
         program: that is to be mapped.
         chip: to which.
         prefer: `MESSAGES` or `CORES`: what is to be few.
+        chips: so many of them, side by side.
+        activity: spikes by which cores get places on the mesh; None leaves them in order.
+        seed: of the search for places.
 
     Raises:
         SnnccError: SNN131 with every limit that is broken or unknown; SNN001 for a chip without
@@ -46,8 +90,10 @@ def mapping_of(program: Program, chip: Chip, prefer: str) -> Json:
             why="a partition is a matter of such cores; other families are judged as a whole",
             help="snncc fit says how layers lie on it",
         )
+    board = None if activity is None else Board.of(chip, chips)
+    whole = side_by_side(chip, chips)
     fitter = Fitter(program.graph)
-    fit = fitter.fit(chip)
+    fit = fitter.fit(whole)
     if fit.answer != FITS:
         raise SnnccError.of(findings_of(fit))
     by_step = [each.name for each in fitter.needs if each.by_step]
@@ -57,17 +103,56 @@ def mapping_of(program: Program, chip: Chip, prefer: str) -> Json:
     memory = memory_of(chip)
     if memory is None or chip.whole("core.neurons") is None:
         raise SnnccError(NO, f"{chip.title}: how wide a weight is, or how large a core, is unknown")
-    layers = stored_layers(chip, fitter.unrolled, fitter.needs, memory)
-    found = partition(program.graph, layers, chip, memory, prefer)
-    record = _record(program, chip, layers, found, prefer)
-    require_right(program, chip, record)
-    return record
+    layers = stored_layers(whole, fitter.unrolled, fitter.needs, memory)
+    found = partition(program.graph, layers, whole, memory, prefer)
+    placement, traffic, slots = None, None, [*range(len(found.cores))]
+    if activity is not None and board is not None:
+        if len(slots) > MOST_CORES:
+            what = f"{len(slots):,} cores get no places: {MOST_CORES:,} at most"
+            raise SnnccError(NO, what, help="map without --spikes: slots are then only numbered")
+        traffic = traffic_of(program.graph, layers, found.cores, activity.spikes)
+        placement = place(board, traffic.volume, seed)
+        slots = [int(slot) for slot in placement.slots]
+    record = _record(program, chip, layers, found, prefer, slots)
+    if chips > 1 or placement is not None:
+        placed = None
+        if placement is not None and activity is not None:
+            placed = _placed(placement, activity, seed)
+        record |= {"schema": 2, "chips": chips, "placement": placed}
+    require_right(program, chip, record, activity)
+    depth = max((each.depth for each in fitter.needs), default=0)
+    return Mapped(record, tuple(layers), activity, placement, traffic, depth)
 
 
-def require_right(program: Program, chip: Chip, record: object) -> None:
+def estimate_of(program: Program, chip: Chip, found: Mapped) -> Estimate | None:
+    """Energy and time of an image of the recording; None where there is no recording."""
+    if found.placement is None or found.traffic is None or found.activity is None:
+        return None
+    parts = found.layers, found.traffic, found.placement, found.activity
+    run = Run(*parts, program.graph.steps, found.depth)
+    return estimate(chip, Board.of(chip, found.record["chips"]), run)
+
+
+def _placed(placement: Placement, activity: Activity, seed: int) -> Json:
+    load, in_order = placement.load, placement.in_order
+    return {
+        "activity": {"digest": activity.digest, "images": activity.images},
+        "seed": seed,
+        "messages": load.messages,
+        "hops": load.hops,
+        "hops_in_order": in_order.hops,
+        "between_chips": load.between_chips,
+        "worst_link": load.worst_link,
+    }
+
+
+def require_right(
+    program: Program, chip: Chip, record: object, activity: Activity | None = None
+) -> None:
     """Raises SnnccError: SNN132, with everything that the checker finds wrong."""
     values = {key: fact.value for key, fact in chip.facts.items()}
-    faults = check_map(program.graph, program_digest(program), values, chip.digest, record)
+    seen = activity and Seen(activity.digest, activity.images, activity.spikes)
+    faults = check_map(program.graph, program_digest(program), values, chip.digest, record, seen)
     if faults:
         help_ = "snncc map -o writes one that is right for this program and this chip"
         shown = [Finding(WRONG, fault) for fault in faults[:19]]
@@ -97,6 +182,11 @@ def read_mapping(path: Path) -> object:
     return given
 
 
+def has_places(record: object) -> bool:
+    """Whether a file says that its cores were placed, right or wrong."""
+    return isinstance(record, dict) and cast("Json", record).get("placement") is not None
+
+
 def findings_of(fit: Fit) -> list[Finding]:
     """Why a program does not fit a chip, or why that cannot be said."""
     found = [
@@ -113,17 +203,24 @@ def findings_of(fit: Fit) -> list[Finding]:
 
 
 def _record(
-    program: Program, chip: Chip, layers: Sequence[Stored], found: Partition, prefer: str
+    program: Program,
+    chip: Chip,
+    layers: Sequence[Stored],
+    found: Partition,
+    prefer: str,
+    slots: Sequence[int],
 ) -> Json:
     limits = {LIMITS[name]: limit for name, limit in limits_of(chip).items()}
     return {
         "kind": KIND,
-        "schema": SCHEMA,
+        "schema": SCHEMAS[0],
         "program": program_digest(program),
         "chip": {"name": chip.name, "title": chip.title, "digest": chip.digest, "limits": limits},
         "prefer": prefer,
         "layers": {each.layer.name: _layer(each) for each in layers},
-        "cores": [_core(program.graph, slot, core) for slot, core in enumerate(found.cores)],
+        "cores": [
+            _core(program.graph, slot, core) for slot, core in zip(slots, found.cores, strict=True)
+        ],
         "messages": found.cut.messages,
     }
 

@@ -10,13 +10,15 @@ from typing import Any, cast
 from snncc.chips.contradictions import contradictions
 from snncc.chips.facts import Chip, Fact
 from snncc.chips.fields import FAMILIES, FIELDS, SCHEMA, named
-from snncc.chips.values import NotTaken, from_text, value_of
+from snncc.chips.values import NotTaken, from_text, range_of, value_of
 from snncc.diagnostics import Finding, SnnccError
 
 CODE = "SNN130"
 LARGEST_FILE = 1 << 18
 """Bytes."""
 UNKNOWN = "unknown"
+KEYS = ("value", "source", "verified", "unit", "range")
+"""Of an entry."""
 Record = dict[str, Any]
 
 
@@ -126,8 +128,8 @@ def _fact(key: str, entry: object, family: str, faults: list[str]) -> Fact | Non
             return Fact(None, why)
         faults.append(f"{key}: unknown = a text that says why")
         return None
-    if not set(given) <= {"value", "source", "verified", "unit"} or "value" not in given:
-        faults.append(f"{key}: an entry has value, source, verified and unit, or unknown alone")
+    if not set(given) <= set(KEYS) or "value" not in given:
+        faults.append(f"{key}: an entry has {', '.join(KEYS)}, or unknown alone")
         return None
     source, verified = given.get("source"), given.get("verified", True)
     if not isinstance(source, str) or not source.strip():
@@ -137,7 +139,9 @@ def _fact(key: str, entry: object, family: str, faults: list[str]) -> Fact | Non
         faults.append(f"{key}: verified is true or false")
         return None
     try:
-        return Fact(value_of(field, given["value"], given.get("unit")), source, verified)
+        unit = given.get("unit")
+        value = value_of(field, given["value"], unit)
+        return Fact(value, source, verified, range_of(field, given.get("range"), unit, value))
     except NotTaken as error:
         faults.append(f"{key}: {error}")
         return None
@@ -223,6 +227,7 @@ def facts_of(chip: Chip) -> Mapping[str, Any]:
     """All facts in JSON form: value, source, verified by field, in the order of the schema."""
     return {
         key: {"value": fact.value, "source": fact.source, "verified": fact.verified}
+        | ({} if fact.range is None else {"range": list(fact.range)})
         for key in FIELDS
         if (fact := chip.facts.get(key)) is not None
     }

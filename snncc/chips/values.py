@@ -29,8 +29,8 @@ def value_of(field: Field, given: object, unit: object = None) -> Value:
         return given
     if field.kind == "words":
         return _words(field, given)
-    if field.kind == "energy":
-        return _energy(given) * size
+    if field.kind == "amount":
+        return _amount(given) * size
     if field.kind == "whole":
         return _whole(given, field.least) * size
     several = _listed(given)
@@ -39,6 +39,22 @@ def value_of(field: Field, given: object, unit: object = None) -> Value:
     if field.kind == "span":
         return _span(several)
     return tuple(_whole(each, field.least) for each in several)
+
+
+def range_of(field: Field, given: object, unit: object, value: Value) -> tuple[float, float] | None:
+    """The least and the most that sources give for an amount; None where nothing is said.
+
+    Raises:
+        NotTaken: with the reason.
+    """
+    if given is None:
+        return None
+    if field.kind != "amount":
+        raise NotTaken("only energies and times have a range")
+    ends = [_amount(each) * _unit(field, unit) for each in _listed(given)]
+    if len(ends) != 2 or not isinstance(value, float) or not ends[0] <= value <= ends[1]:
+        raise NotTaken(f"range {_shown(given)} is not a least and a most around the value")
+    return ends[0], ends[1]
 
 
 def from_text(field: Field, text: str) -> object:
@@ -80,7 +96,7 @@ def _whole(given: object, least: int) -> int:
     return given
 
 
-def _energy(given: object) -> float:
+def _amount(given: object) -> float:
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise NotTaken(f"{_shown(given)} is no number")
     if not (math.isfinite(given) and 0 < given <= LARGEST):

@@ -1,24 +1,33 @@
 """`snncc map`."""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from snncc.cli.command import Command, Rule
+from snncc.cli.map_estimate import print_estimate
 from snncc.cli.output import print_facts, print_json, print_table, say
 from snncc.cli.path_types import ChipName, InputPath, OutputFile
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
+    from snncc.chips.activity import Activity
     from snncc.chips.facts import Chip
 
 RULES = (
     Rule(
-        ("output", "prefer"),
+        ("output", "prefer", "chips", "seed"),
         lambda given: given["checked"] is None,
         "--check reads a mapping and makes none",
+    ),
+    Rule(
+        ("seed",),
+        lambda given: given["spikes"] is not None,
+        "places are searched by spikes that were recorded",
+        "give --spikes FILE.npz",
     ),
 )
 COLUMNS = {
@@ -55,6 +64,28 @@ COLUMNS = {
     metavar="KEY=VALUE",
     help="Another fact in place of the description's, such as cores=120.",
 )
+@click.option(
+    "--chips",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="So many chips, side by side.",
+)
+@click.option(
+    "--spikes",
+    type=InputPath(),
+    metavar="FILE.npz",
+    help="A recording, by which cores get places on the mesh; traffic and energy are told.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 1 << 31),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the search for places.",
+)
 @click.option("--check", "checked", type=InputPath(), help="Only check a mapping that was written.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
@@ -63,6 +94,9 @@ def command(
     output: Path | None,
     prefer: str,
     changes: tuple[str, ...],
+    chips: int,
+    spikes: Path | None,
+    seed: int,
     checked: Path | None,
     as_json: bool,
 ) -> int:
@@ -70,7 +104,9 @@ def command(
 
     For chips whose cores have memories for the synapses of their neurons. Layers are cut into whole
     chunks of their axes and packed; nothing depends on data, and the same program gives the same
-    file. What `snncc fit` does not call `fits` is not mapped. A checker that shares no code with
+    file. With --spikes, a recording of all populations, cores get places on the mesh, so that few
+    spikes go over few links, and the energy and time of an image are estimated from published
+    figures. What `snncc fit` does not call `fits` is not mapped. A checker that shares no code with
     the mapper looks at every mapping, and with --check at one that was written: exit code 1 when
     it rejects.
     """
@@ -79,34 +115,62 @@ def command(
     from snncc.chips.reading import chip_named
 
     described = chip_named(chip, changes)
-    if checked is not None:
-        return _check(load_program(program), described, checked, as_json)
     if output is not None:
         check_writable(output)
-    return _make(load_program(program), described, prefer, output, as_json)
+    loaded = load_program(program)
+    seen = None if spikes is None else _activity(loaded, spikes)
+    if checked is not None:
+        return _check(loaded, described, checked, seen, as_json)
+    asked = Asked(prefer, chips, seen, seed)
+    return _make(loaded, described, asked, output, as_json)
 
 
-def _make(program: "Program", chip: "Chip", prefer: str, output: Path | None, as_json: bool) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """Options of a mapping that is made."""
+
+    prefer: str
+    chips: int
+    activity: "Activity | None"
+    seed: int
+
+
+def _activity(program: "Program", path: Path) -> "Activity":
+    from snncc.artifact import program_digest
+    from snncc.chips.activity import read_activity
+
+    return read_activity(path, program.graph, program_digest(program))
+
+
+def _make(
+    program: "Program", chip: "Chip", asked: Asked, output: Path | None, as_json: bool
+) -> int:
     from snncc.artifact.writing import write_atomically
-    from snncc.chips.mapping import mapping_of
+    from snncc.chips.boards import side_by_side
+    from snncc.chips.mapping import estimate_of, mapped
 
-    record = mapping_of(program, chip, prefer)
+    found = mapped(program, chip, asked.prefer, asked.chips, asked.activity, asked.seed)
     if output is not None:
-        content = json.dumps(record, sort_keys=True, indent=1).encode() + b"\n"
+        content = json.dumps(found.record, sort_keys=True, indent=1).encode() + b"\n"
         write_atomically(output, lambda file: file.write(content))
+    estimate = estimate_of(program, chip, found)
     if as_json:
-        print_json({"file": None if output is None else str(output), "mapping": record})
+        record = {"file": None if output is None else str(output), "mapping": found.record}
+        print_json(record | ({} if estimate is None else {"estimate": asdict(estimate)}))
         return 0
-    _print(chip, record, output)
+    _print(side_by_side(chip, asked.chips), found.record, output)
+    if estimate is not None:
+        print_estimate(found.record["placement"], estimate)
     return 0
 
 
 def _print(chip: "Chip", record: dict[str, Any], output: Path | None) -> None:
     cores, there = record["cores"], chip.whole("chip.cores")
+    chips = record.get("chips", 1)
     pieces = sum(len(core["pieces"]) for core in cores)
     print_facts(
         [
-            ("chip", chip.title),
+            ("chip", chip.title + (f", {chips} side by side" if chips > 1 else "")),
             ("cores", f"{len(cores):,}" + ("" if there is None else f" of {there:,}")),
             ("pieces", f"{pieces:,} of {len(record['layers']):,} layers"),
             ("messages", f"{record['messages']:,} a step where every neuron fires"),
@@ -126,14 +190,18 @@ def _print(chip: "Chip", record: dict[str, Any], output: Path | None) -> None:
     print_table(rows, ("core", "layers", *COLUMNS.values()), left=2)
 
 
-def _check(program: "Program", chip: "Chip", path: Path, as_json: bool) -> int:
-    from snncc.chips.mapping import read_mapping, require_right
+def _check(
+    program: "Program", chip: "Chip", path: Path, seen: "Activity | None", as_json: bool
+) -> int:
+    from snncc.chips.mapping import has_places, read_mapping, require_right
     from snncc.diagnostics import SnnccError
 
     record = read_mapping(path)
+    if seen is not None and not has_places(record):
+        raise SnnccError("SNN001", "--spikes has no effect here", why="the mapping has no places")
     faults: list[str] = []
     try:
-        require_right(program, chip, record)
+        require_right(program, chip, record, seen)
     except SnnccError as error:
         faults = [finding.message for finding in error.findings]
     if as_json:

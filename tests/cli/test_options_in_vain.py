@@ -15,7 +15,7 @@ import nir_files
 import numpy as np
 import pytest
 import torch
-from chip_texts import SMALL, small_program
+from chip_texts import ON_A_MESH, small_program
 from event_files import dvs128
 from executions import images_of, populations, ran, with_neurons
 from option_samples import MODES, SAMPLES, UNSEEN, VAIN
@@ -140,7 +140,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         nir_files.write(Path("net.nir"), *OF_A_LAYER)
         Path("my_factory.py").write_text(FACTORY)
         save_program(Path("m.snncc"), Program(small_program(), {}))
-        Path("chip.toml").write_text(SMALL)
+        Path("chip.toml").write_text(ON_A_MESH)
+        rows = np.random.default_rng(2).integers(0, 256, (3, 2, 3), dtype=np.uint8)
+        np.savez("rows.npz", x=rows)
+        assert run(["run", "m.snncc", "rows.npz:x", "--record", "m.npz"]) == 0
         assert run(["map", "m.snncc", "--chip", "chip.toml", "-o", "net.map.json"]) == 0
         Path("other.json").write_text('{"a": 1}')
         assert run(["verify", "p.snncc", "--certificate", "cert.json"]) == 0

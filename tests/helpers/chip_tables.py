@@ -54,7 +54,7 @@ def field_table() -> list[str]:
             "whole": "a whole number",
             "span": "two whole numbers",
             "flag": "true or false",
-            "energy": "a number",
+            "amount": "a number",
         }
         unit = "" if field.units is None else f" of {', '.join(field.units)}"
         families = "all" if len(field.families) == 3 else ", ".join(field.families)

@@ -44,6 +44,12 @@ decay_bits = { value = 12, source = "a test" }
 delay_steps = { value = 3, source = "a test" }
 by_step = { value = false, source = "a test" }
 """
+ON_A_MESH = SMALL.replace(
+    "[core]\n",
+    'mesh = { value = [5, 4], source = "a test" }\n'
+    'cores_per_tile = { value = 2, source = "a test" }\n[core]\n',
+)
+"""The same chip with places."""
 
 
 def small_chip(folder: Path, *changes: str, text: str = SMALL) -> Chip:

@@ -58,6 +58,7 @@ MODES = {
         "made": "m.snncc --chip chip.toml -o new.map.json",
         "shown": "m.snncc --chip chip.toml",
         "check": "m.snncc --chip chip.toml --check net.map.json",
+        "placed": "m.snncc --chip chip.toml --spikes m.npz",
     },
     "report": {"program": "p.snncc -o r.html", "run": "p.snncc d.npz:x -o r.html"},
     "warm": {"all": "", "program": "p.snncc"},
@@ -182,6 +183,9 @@ SAMPLES = {
         "output": "-o other.map.json",
         "prefer": "--prefer cores",
         "changes": "--set core.neurons=6",
+        "chips": "--chips 2",
+        "spikes": "--spikes m.npz",
+        "seed": "--seed 3",
         "checked": "--check net.map.json",
         "as_json": "--json",
     },
@@ -275,8 +279,10 @@ VAIN = {
     ("compare", "nameless"): {"data", "executor_a", "executor_b"},
     ("compare", "named"): {"data", "executor_a", "executor_b", "axes"},
     ("fit", "all"): {"changes"},
-    ("map", "check"): {"output", "prefer"},
-    ("map", "made"): {"checked"},
+    ("map", "check"): {"output", "prefer", "chips", "spikes", "seed"},
+    ("map", "made"): {"checked", "seed"},
+    ("map", "shown"): {"seed"},
+    ("map", "placed"): {"checked"},
     ("report", "program"): {
         *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
     },
@@ -332,6 +338,7 @@ UNSEEN = {
     ("compare", "mixed", "executor_a"): "its default",
     ("compare", "programs", "executor_a"): "its default",
     ("map", "check", "checked"): "it is the mode",
+    ("map", "placed", "spikes"): "it is the mode",
     ("doctor", "made", "making"): "it is the mode",
 }
 """What shows no effect and is not refused, each with the reason."""

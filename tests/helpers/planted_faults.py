@@ -154,3 +154,46 @@ FAULTS: tuple[Fault, ...] = (
     *(exponent_lost, delay_changed, image_changed, digest_changed, messages_changed, key_lost),
     *(key_more, kind_changed),
 )
+
+
+def places_swapped(record: Json, rng: np.random.Generator) -> None:
+    """Two cores on other tiles, with the traffic that the file said before."""
+    cores = record["cores"]
+    tiles = [core["slot"] // 2 for core in cores]
+    one = int(rng.integers(len(cores)))
+    two = int(rng.choice([at for at, tile in enumerate(tiles) if tile != tiles[one]]))
+    cores[one]["slot"], cores[two]["slot"] = cores[two]["slot"], cores[one]["slot"]
+
+
+def traffic_changed(record: Json, rng: np.random.Generator) -> None:
+    keys = ["messages", "hops", "hops_in_order", "between_chips", "worst_link"]
+    record["placement"][str(rng.choice(keys))] += int(rng.choice([-1, 1, 1000]))
+
+
+def activity_changed(record: Json, rng: np.random.Generator) -> None:
+    of = record["placement"]["activity"]
+    of["digest" if rng.random() < 0.5 else "images"] = [of["digest"][::-1], 7][int(rng.integers(2))]
+
+
+def placement_broken(record: Json, rng: np.random.Generator) -> None:
+    placed = record["placement"]
+    match int(rng.integers(6)):
+        case 0:
+            placed.pop(str(rng.choice([*placed])))
+        case 1:
+            placed["more"] = 1
+        case 2:
+            placed[str(rng.choice([*placed]))] = [None, "x", 1.5, True, [], -1][
+                int(rng.integers(6))
+            ]
+        case 3:
+            record["placement"] = [7, "x", [], {}][int(rng.integers(4))]
+        case 4:
+            record["chips"] = [0, -1, "2", None, 1.0, True, 1 << 20][int(rng.integers(7))]
+        case _:
+            record["schema"] = [0, 1, 3, "2", 2.0, True][int(rng.integers(6))]
+
+
+OF_PLACES: tuple[Fault, ...] = (
+    *(places_swapped, traffic_changed, activity_changed, placement_broken),
+)

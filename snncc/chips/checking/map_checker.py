@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snncc.chips.checking.impulses import LEAVES, layers_of, responses
+from snncc.chips.checking.mesh import Pairs, Seen, placement_faults
 from snncc.chips.checking.ranges import Layer, layer_faults
 from snncc.chips.checking.structure import LOADS, Placed, form_faults
 from snncc.ir import Graph, Node
@@ -23,7 +24,9 @@ Ints = NDArray[np.int64]
 Facts = Mapping[str, Any]
 
 
-def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: object) -> list[str]:
+def check_map(
+    graph: Graph, program: str, facts: Facts, chip: str, record: object, seen: Seen | None = None
+) -> list[str]:
     """What is wrong with a mapping; nothing where it is right.
 
     Args:
@@ -32,17 +35,22 @@ def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: objec
         facts: of the chip by field, in base units; None where unknown.
         chip: the digest of these facts.
         record: the mapping, as JSON gives it.
+        seen: the spikes that its cores were placed by; None where it is not at hand, and a mapping
+            with places is then refused.
     """
     faults = form_faults(record, program, chip)
     if faults:
         return faults
     given = cast("Mapping[str, Any]", record)
-    placed = Placed(graph, given["cores"], facts.get("chip.cores"))
+    chips = given.get("chips", 1)
+    there = facts.get("chip.cores")
+    placed = Placed(graph, given["cores"], None if there is None else there * chips)
     try:
         layers, wrong = _layers(graph, facts, given["layers"])
         if placed.faults or wrong:
             return [*placed.faults, *wrong]
-        loads, messages = _loads(graph, facts, placed, layers)
+        by_pair = None if given.get("placement") is None else Pairs(seen, len(given["cores"]))
+        loads, messages = _loads(graph, facts, placed, layers, by_pair)
     except ValueError as error:
         return [str(error)]
     if given["messages"] != messages:
@@ -55,6 +63,9 @@ def check_map(graph: Graph, program: str, facts: Facts, chip: str, record: objec
             limit = facts.get(FIELDS[name])
             if limit is not None and value > limit:
                 faults.append(f"core {number}: {name} is {value}, above {limit}")
+    if by_pair is not None and not faults:
+        slots = [core["slot"] for core in given["cores"]]
+        faults = placement_faults(facts, chips, slots, by_pair.counts, seen, given["placement"])
     return faults
 
 
@@ -73,7 +84,11 @@ def _layers(graph: Graph, facts: Facts, given: object) -> tuple[dict[str, Layer]
 
 
 def _loads(
-    graph: Graph, facts: Facts, placed: Placed, layers: Mapping[str, Layer]
+    graph: Graph,
+    facts: Facts,
+    placed: Placed,
+    layers: Mapping[str, Layer],
+    by_pair: Pairs | None,
 ) -> tuple[dict[str, Ints], int]:
     """What every core takes, from nothing but the program and where its neurons are."""
     count = 1 + max(placed.core_of)
@@ -108,6 +123,8 @@ def _loads(
                     senders = core_of[placed.homes[source.name][start : start + len(sent)]]
                     np.add.at(load["out_axons"], senders, sent)
                     messages += int(sent.sum())
+                    if by_pair is not None:
+                        by_pair.add(source.name, start, senders, core_of[pieces], reach)
     _require_currents(graph, facts, reach_of)
     for name, home in placed.homes.items():
         for core in np.unique(core_of[home]).tolist():

@@ -10,6 +10,12 @@ from snncc.chips.checking.impulses import layers_of, shape_of
 from snncc.ir import Graph
 
 KEYS = {"kind", "schema", "program", "chip", "prefer", "layers", "cores", "messages"}
+MORE = {"chips", "placement"}
+"""Keys of schema 2 beside these."""
+PLACED = {
+    *("activity", "seed", "messages", "hops", "hops_in_order", "between_chips", "worst_link"),
+}
+MOST_CHIPS = 1024
 LOADS = ("neurons", "in_axons", "out_axons", "synapse_bits", "thresholds", "formats")
 MOST_CORES = 1 << 16
 MOST_PIECES = 1 << 20
@@ -92,11 +98,12 @@ class Placed:
 def form_faults(record: object, program: str, chip: str) -> list[str]:
     """What is wrong with a file before its cores are looked at."""
     given = _record(record)
-    if given is None or given.get("kind") != "snncc mapping" or given.get("schema") != 1:
-        return ["no mapping of schema 1"]
-    if set(given) != KEYS:
-        return [f"its keys are not {', '.join(sorted(KEYS))}"]
-    faults: list[str] = []
+    if given is None or given.get("kind") != "snncc mapping" or not _is(given.get("schema"), 1, 2):
+        return ["no mapping of schema 1 or 2"]
+    keys = KEYS if given["schema"] == 1 else KEYS | MORE
+    if set(given) != keys:
+        return [f"its keys are not {', '.join(sorted(keys))}"]
+    faults = _placement_faults(given)
     if given["program"] != program:
         faults.append("made for another program")
     of = _record(given["chip"])
@@ -105,6 +112,28 @@ def form_faults(record: object, program: str, chip: str) -> list[str]:
     if not _whole(given["messages"]) or given["prefer"] not in ("cores", "messages"):
         faults.append("messages is a whole number, prefer is cores or messages")
     return faults
+
+
+def _placement_faults(given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the form of chips and places."""
+    if given["schema"] == 1:
+        return []
+    faults: list[str] = []
+    if not _is(given["chips"], 1, MOST_CHIPS):
+        faults.append(f"chips is a whole number up to {MOST_CHIPS}")
+    if given["placement"] is None:
+        return faults
+    placed = _record(given["placement"])
+    of = None if placed is None else _record(placed.get("activity"))
+    if placed is None or of is None or set(placed) != PLACED or set(of) != {"digest", "images"}:
+        return [*faults, f"the keys of placement are not {', '.join(sorted(PLACED))}"]
+    if not all(_is(placed[key], 0, 1 << 62) for key in PLACED - {"activity"}):
+        faults.append("placement: whole numbers beside the activity")
+    return faults
+
+
+def _is(given: object, least: int, most: int) -> bool:
+    return type(given) is int and least <= given <= most
 
 
 def _record(given: object) -> Mapping[str, Any] | None:
