@@ -17,6 +17,7 @@ from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.units import units_of
 from snncc.ir import Graph, GraphBuilder, VerifyError, verify
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
+from snncc.ir.dialects.neuron_rule import Rounding
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
 from snncc.runtime import ALL, Execution, interpret
 from snncc.runtime.simulator import Simulator
@@ -282,20 +283,52 @@ def test_leaks_at_the_border_of_a_register(shift: int, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_membranes_times_numerators_at_the_border_of_a_register(over: int) -> None:
-    """A leak of 3/4 multiplies the declared membrane by 3 before it shifts."""
+@pytest.mark.parametrize("more", [0, 10])
+def test_membranes_times_numerators_at_the_border_of_a_register(over: int, more: int) -> None:
+    """A leak of 3/4 multiplies the declared membrane by 3 before it shifts; 3072/4096 too."""
     net = Full.new(2)
     first = net.spikes(p=1)
     current = net.map(first, np.full((33, 1), 1000, np.int32), "o", "p")
     k = net.b.constant("k", np.array(1500))
     widest = (TOP - 2) // 3
-    op = IntegerPopulation(k, decay=(3, 2), decay_offset=2, membrane=(-5, widest + over))
+    leak = {"decay": (3 << more, 2 + more), "decay_offset": (3 << more) - 1}
+    op = IntegerPopulation(k, **leak, membrane=(-5, widest + over))  # type: ignore[arg-type]
     last = net.b.add(op, [current], name="last")
     graph = net.read(net.map(last, np.ones((1, 33), np.int8), "c", "o"))
     if over:
         on_host(graph, "its membranes need", 2)
     else:
         every_mode(graph)
+
+
+@pytest.mark.parametrize(
+    ("factor", "carry", "rounding"),
+    [
+        (0, 4095, Rounding.DOWN),
+        (1024, 1023, Rounding.UP),
+        (2048, 0, Rounding.TO_ZERO),
+        (3072, 2500, Rounding.DOWN),
+        (3584, 511, Rounding.UP),
+        (4096, 1, Rounding.TO_ZERO),
+    ],
+)
+def test_a_leak_is_compiled_in_lowest_terms(factor: int, carry: int, rounding: Rounding) -> None:
+    """As Lava writes it, over 4096: no register holds the membrane times the numerator."""
+    net = Full.new()
+    weight = np.random.default_rng(factor).integers(-(2**24), 2**24, (33, 3))
+    current = net.map(net.spikes(p=3), weight, "o", "p")
+    leak = {"decay": (factor, 12), "decay_offset": carry, "rounding": rounding}
+    compare = "gt" if rounding is Rounding.UP else "ge"
+    fired = net.fire(current, 2**23, "last", **leak, compare=compare)
+    graph = net.read(net.map(fired, np.ones((1, 33), np.int8), "c", "o"))
+    every_mode(graph)
+    plan = plan_units(graph, STEPS)
+    assert check_plan(graph, plan) == ()
+    for column in (f.N_SHIFT, f.N_LEAK_OFFSET):
+        for by in (1, -1):
+            neurons = plan.neurons.copy()
+            neurons[-1, column] += by
+            assert check_plan(graph, replace(plan, neurons=neurons)) != (), (column, by)
 
 
 @pytest.mark.parametrize("kind", ["sum", "gain"])

@@ -74,8 +74,8 @@ class FiringWalk:
         require(name in self.plan.populations, "what fires is no population")
         node, lay = self.graph[name], self.plan.populations[name].spikes.arrangement
         meant = self._taken(node, spread(current, shape), shape, lay)
-        check_constants(self.graph, node, neuron, self.constants, self.block, lay)
-        check_membranes(self.graph, node, meant)
+        leak = check_constants(self.graph, node, neuron, self.constants, self.block, lay)
+        check_membranes(self.graph, node, meant, leak=leak)
         self._layout(name, neuron)
         self._spikes(node)
 

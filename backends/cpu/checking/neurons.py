@@ -56,8 +56,11 @@ def require_equal(found: Numbers, meant: Value, first_step: int, what: str) -> N
 
 
 def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row], block: Block,
-                    arrangement: Arrangement) -> None:  # fmt: skip
-    """Threshold, bias, offset, polarity and the rules of a population, as the kernel reads them."""
+                    arrangement: Arrangement) -> tuple[int, int]:  # fmt: skip
+    """Threshold, bias, offset, polarity and the rules of a population, as the kernel reads them.
+
+    Returns what the kernel multiplies a membrane by, and what it adds to that before it shifts.
+    """
     op = node.op
     if not isinstance(op, IntegerPopulation):
         raise TypeError(op.mnemonic)
@@ -80,7 +83,7 @@ def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row],
     by_step = any(table[f.C_STEP] != 0 for table in tables)
     require(neuron[f.N_BY_ROW] != 0 or not by_row, "constants of one row are used for all")
     require(neuron[f.N_BY_STEP] != 0 or not by_step, "constants of one step are used for all")
-    _check_rules(op, neuron, block)
+    return _check_rules(op, neuron, block)
 
 
 def _wanted(graph: Graph, node: Node, param: Param | None, default: int,
@@ -91,14 +94,18 @@ def _wanted(graph: Graph, node: Node, param: Param | None, default: int,
     return arranged(over(graph, param, names), names, arrangement)
 
 
-def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> None:
+def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> tuple[int, int]:
+    """Returns what a register multiplies a membrane by, and what it adds to that."""
     factor, shift = op.decay
     digits = block.take(neuron[f.N_DIGITS], neuron[f.N_POWERS], 1, "digits of a leak")
     found = sum(int(digit) << power for power, digit in enumerate(digits))
     require(set(digits.tolist()) <= {-1, 0, 1} and len(digits) <= 32, "a leak's digits are none")
-    require(found == factor and neuron[f.N_SHIFT] == shift, "the leak is not the program's")
-    require(0 <= shift < 32, f"a leak shifts by {shift}, a register has 32 bits")
-    require(neuron[f.N_LEAK_OFFSET] == op.decay_offset, "the leak's offset is not the program's")
+    kept = int(neuron[f.N_SHIFT])
+    require(0 <= kept < 32, f"a leak shifts by {kept}, a register has 32 bits")
+    less = shift - kept  # bits that are 0 in every product may be left out
+    require(less >= 0 and found << less == factor, "the leak is not the program's")
+    offset = op.decay_offset >> less
+    require(neuron[f.N_LEAK_OFFSET] == offset, "the leak's offset is not the program's")
     flags = (
         (f.N_SOFT, op.reset == "soft", "reset"),
         (f.N_STRICT, op.compare == "gt", "comparison"),
@@ -106,13 +113,15 @@ def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> None:
     )
     for column, wanted, what in flags:
         require((neuron[column] != 0) == wanted, f"the {what} is not the program's")
-    plain = factor == 1 and op.decay_offset == 0 and op.rounding is Rounding.DOWN
+    plain = found == 1 and offset == 0 and op.rounding is Rounding.DOWN
     plain = plain and op.compare == "ge" and op.reset == "hard"
     require(neuron[f.N_USUAL] == 0 or plain, "a neuron is taken for the usual one")
+    return found, offset
 
 
 def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, int] = INT32,
-                    leaked: int = INT32[1]) -> None:  # fmt: skip
+                    leaked: int = INT32[1], leak: tuple[int, int] | None = None
+                    ) -> None:  # fmt: skip
     """Sees to it that its bits hold all that a membrane becomes, within any of the T steps.
 
     Args:
@@ -121,6 +130,7 @@ def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, i
         current: what it takes.
         held: what a membrane's format holds.
         leaked: what holds a membrane times the leak's numerator.
+        leak: that numerator and what is added to the product; None for the program's.
 
     Levels, membranes after the reset, what the leak shifts right. Currents, bias and offset are
     added modulo 2^32 on the way to a level; the level is what must fit.
@@ -137,6 +147,7 @@ def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, i
     source = names_of(graph[node.inputs[0]])
     order = [source.index(n) for n in names]
     x_low, x_high = current.low.transpose(order), current.high.transpose(order)
+    factor, carry = leak or (op.decay[0], op.decay_offset)
     v_low: Ints = np.zeros((), np.int64)
     v_high: Ints = np.zeros((), np.int64)
     for t in range(graph.steps):
@@ -147,7 +158,7 @@ def check_membranes(graph: Graph, node: Node, current: Value, held: tuple[int, i
         reach = added + max(largest(v_low), largest(v_high))
         require(reach < LONG << 1, "a membrane and what is added to it reach more than 64 bits")
         for v in (v_low, v_high):
-            reach = largest(v) * op.decay[0] + op.decay_offset
+            reach = largest(v) * factor + carry
             require(reach <= leaked, f"a leak reaches {reach}, more than 32 bits hold")
         ends = s * (least + o) + b, s * (most + o) + b
         z_low = _leaked(op, v_low) + np.minimum(*ends)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from snncc.backends.cpu.plan import state_neurons
+from snncc.backends.cpu.plan.leaks import leak_of
 from snncc.backends.cpu.plan.products import rows_of_product
 from snncc.backends.cpu.plan.wide_sums import WideSum, wide_sum, wide_sums
 from snncc.ir import Array, Graph, Kind, Node
@@ -229,8 +230,8 @@ def _against_gain(graph: Graph, node: Node, op: Gain) -> str:
 
 
 def _against_neurons(graph: Graph, op: IntegerPopulation) -> str:
-    (low, high), (factor, shift) = op.membrane, op.decay
-    reach = max(-low, high) * max(factor, 1) + op.decay_offset
+    (low, high), (factor, shift, carry) = op.membrane, leak_of(op)
+    reach = max(-low, high) * max(factor, 1) + carry
     if reach > INT32 or shift > MOST_SHIFT:
         return "its membranes need more than 32 bits"
     for param in (op.threshold, op.bias, op.offset):

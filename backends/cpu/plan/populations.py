@@ -6,6 +6,7 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.arrangement import Arrangement
+from snncc.backends.cpu.plan.leaks import leak_of
 from snncc.backends.cpu.plan.places import Population
 from snncc.backends.cpu.plan.tables import exactly
 from snncc.ir import TIME, Array, Graph, Param
@@ -52,15 +53,15 @@ class Populations:
             self._add("constants", *table)
         polarity = None if op.polarity is None else self.graph.constants[op.polarity.name]
         polar = polarity is not None and bool((polarity != 1).any())
-        factor, shift = op.decay
+        factor, shift, carry = leak_of(op)
         digits = np.array([int(d) for d in signed_digits(np.array(factor))], np.int8)
         toward_zero = op.rounding is Rounding.TO_ZERO
-        usual = factor == 1 and op.decay_offset == 0 and not toward_zero
+        usual = factor == 1 and carry == 0 and not toward_zero
         usual = usual and op.compare == "ge" and op.reset == "hard"
         padded = arrangement.padded
         return self._add(
             "neurons", numbers[0], polar, any(t[2] for t in tables), any(t[1] for t in tables),
-            shift, self._keep("digits", digits), len(digits), op.decay_offset, op.reset == "soft",
+            shift, self._keep("digits", digits), len(digits), carry, op.reset == "soft",
             op.compare == "gt", toward_zero, usual,
             own.spikes.at, own.spikes.step, own.spikes.row,
             -1 if own.record is None else own.record.at,
