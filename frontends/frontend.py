@@ -12,6 +12,8 @@ from snncc.diagnostics import Finding
 from snncc.ir import Graph
 
 Json = Any
+FRAMES = "frames"
+"""The layout of a model that gets a frame of its own at every step, however it takes it."""
 NOTHING = object()
 """No live object; None is one, which no frontend reads."""
 

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snncc.diagnostics import SnnccError
-from snncc.frontends.frontend import ModelSpec, Source, Traced
+from snncc.frontends.frontend import FRAMES, ModelSpec, Source, Traced
 from snncc.frontends.nir.conventions import CONVENTIONS, Convention
 from snncc.frontends.nir.hdf5_file import read_file
 from snncc.frontends.nir.network import Network, network_of
@@ -19,6 +20,7 @@ from snncc.frontends.nir.time_step import TimeStep, time_step_of
 from snncc.frontends.nir.traced_graph import input_shape_of, notes_of, traced_graph
 from snncc.ir import Graph
 from snncc.ir.dialects.projections import Frames
+from snncc.passes.give_each_step_a_frame import give_each_step_a_frame
 
 SUFFIX = ".nir"
 NAME = "nir"
@@ -61,7 +63,10 @@ class NirFrontend:
 
         def trace(given: tuple[int, ...], steps: int, layout: str) -> Traced:
             _check_call(given, shape, steps, layout)
-            return traced_graph(network, convention, step.seconds, steps)
+            traced = traced_graph(network, convention, step.seconds, steps)
+            if layout != FRAMES:
+                return traced
+            return replace(traced, graph=give_each_step_a_frame(traced.graph))
 
         def parameters() -> int:
             return sum(_size(network, name) for name in ("weight", "bias"))
@@ -166,7 +171,7 @@ def _check_call(given: tuple[int, ...], shape: tuple[int, ...], steps: int, layo
             why="a file of NIR says what it takes",
             help="leave --input-shape out",
         )
-    if layout != "auto":
+    if layout not in ("auto", FRAMES):
         raise SnnccError(
             "SNN001",
             f"--layout {layout} does not go with a .nir file",

@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from snncc.diagnostics import Finding, SnnccError
-from snncc.frontends.frontend import Traced
+from snncc.frontends.frontend import FRAMES, Traced
 from snncc.frontends.raised import reason_of
 from snncc.frontends.state_spaces.structure import read_network
 from snncc.frontends.state_spaces.traced_graph import GATE_STEPS, staircase_levels, traced_graph
@@ -37,6 +37,7 @@ def trace_state_spaces(model: nn.Module, shape: tuple[int, ...], steps: int, lay
             where the model raises.
     """
     _check_call(model, shape, steps, layout)
+    shape = (steps, *shape) if layout == FRAMES else shape
     model = copied(model).double().eval()
     with torch.no_grad():
         try:
@@ -63,19 +64,21 @@ def trace_state_spaces(model: nn.Module, shape: tuple[int, ...], steps: int, lay
 
 def _check_call(model: Any, shape: tuple[int, ...], steps: int, layout: str) -> None:
     width = model.encoder.in_features
-    if layout != "auto":
+    if layout not in ("auto", FRAMES):
         raise SnnccError(
             "SNN001",
             f"--layout {layout} does not go with a state space model",
             why="it takes a frame for every step, [B, T, input]",
             help="leave --layout out",
         )
-    if shape != (steps, width):
+    if shape != ((width,) if layout == FRAMES else (steps, width)):
         raise SnnccError(
             "SNN001",
             f"samples of shape {list(shape)}, with {steps} steps",
             why=f"this model takes a frame of {width} numbers for every step",
-            help=f"give --input-shape T,{width} and --steps T with the same T",
+            help=f"give --input-shape {width}"
+            if layout == FRAMES
+            else f"give --input-shape T,{width} and --steps T with the same T",
         )
 
 

@@ -39,7 +39,8 @@ def replay(
         sequence: whether the model takes all steps at once.
         seed: of the samples.
         starts: of the neuron modules.
-        samples: [n, *image]; three drawn from a normal distribution if None.
+        samples: [n, *image], or [n, T, *image] with a frame for every step; three images drawn
+            from a normal distribution if None.
         fired: gets the names of neurons that fired before the last step.
 
     Returns:
@@ -53,14 +54,17 @@ def replay(
     images = samples
     if images is None:
         images = np.random.default_rng(seed).standard_normal((3, *input_shape))
-    time = sequence
+    framed = images.ndim > 1 + len(input_shape)
+    time = sequence and not framed
     inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
-    recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence, starts)
+    given = torch.from_numpy(images)
+    by_step = [*given.unbind(1)] if framed else [given] * graph.steps
+    recorded, outputs = _run_model(model, by_step, graph, sequence, starts)
     last = graph[graph.output]
     answer = np.zeros(0)
 
     def currents() -> dict[str, Real]:
-        return _run_model(model, torch.from_numpy(images), graph, sequence, starts, True)[0]
+        return _run_model(model, by_step, graph, sequence, starts, True)[0]
 
     ties = Ties(graph, recorded, currents)
     for node, value in walk_traced(graph, inputs, ties.decide):
@@ -95,7 +99,7 @@ def replay(
 
 def _run_model(
     model: nn.Module,
-    images: torch.Tensor,
+    by_step: list[torch.Tensor],
     graph: Graph,
     sequence: bool,
     starts: Starts,
@@ -105,6 +109,7 @@ def _run_model(
 
     With `inputs` the currents that neurons read, in place of their spikes.
     """
+    images = by_step[0]
     modules = {p: m for p, m in model.named_modules() if handler_for(m) is not None}
     paths = {node.locs[0].module_path for node in graph.select(Lif)} & {*modules}
     parts: dict[str, list[torch.Tensor]] = {path: [] for path in paths}
@@ -123,12 +128,12 @@ def _run_model(
     try:
         with torch.no_grad():
             if sequence:
-                answers = [answer_of(model(torch.stack([images] * graph.steps)))]
+                answers = [answer_of(model(torch.stack(by_step)))]
             elif TIME in graph[graph.output].type.names and not _shows_time(model, images, graph):
                 starts.reset(model)
                 for found in parts.values():
                     found.clear()
-                answers = [torch.stack([answer_of(model(images)) for _ in range(graph.steps)])]
+                answers = [torch.stack([answer_of(model(each)) for each in by_step])]
             else:
                 starts.reset(model)
                 for found in parts.values():

@@ -10,10 +10,12 @@ from torch import nn
 from torch.utils._pytree import tree_flatten
 
 from snncc.diagnostics import Finding, SnnccError
+from snncc.frontends.frontend import FRAMES
 from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.answers import answering
 from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.example import example_of
+from snncc.frontends.torch_recorder.frames import with_frames
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
 from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, NotFollowed, with_loop
 from snncc.frontends.torch_recorder.loops.trace import confirmed, follow
@@ -64,7 +66,8 @@ def trace_model(
         input_shape: of one image, e.g. (3, 32, 32).
         steps: T, the number of time steps.
         layout: "sequence" when the model takes [T, B, *input_shape]; "frame" when it takes
-            [B, *input_shape] and is called once per step or repeats the frame inside; "auto".
+            [B, *input_shape] and is called once per step or repeats the frame inside; "auto";
+            "frames" for either with a frame of its own at every step.
         answer: the key, or the number from 0 on, of what is the answer where the model returns
             a dict or a tuple; None for its first element.
 
@@ -78,6 +81,15 @@ def trace_model(
     if answer is not None:
         answering(model, answer)
     starts = Starts(model)
+    found = _traced(model, input_shape, steps, layout, starts)
+    if layout != FRAMES or found.findings:
+        return found
+    return replace(found, graph=with_frames(model, found.graph, input_shape, starts, FRESH))
+
+
+def _traced(
+    model: nn.Module, input_shape: tuple[int, ...], steps: int, layout: str, starts: Starts
+) -> Trace:
     layouts = _layouts(model, layout)
     failures: list[SnnccError] = []
     for choice in layouts:
@@ -140,7 +152,7 @@ def _check_size(input_shape: tuple[int, ...], steps: int) -> None:
 
 
 def _layouts(model: nn.Module, layout: str) -> tuple[str, ...]:
-    if layout != "auto":
+    if layout not in ("auto", FRAMES):
         return (layout,)
     neurons = [m for m in model.modules() if handler_for(m) is not None]
     if any(is_multi_step(m) for m in neurons):

@@ -130,6 +130,15 @@ def shape_of(given: object) -> tuple[int, ...] | None:
     return tuple(whole("input_shape", each, help_) for each in cast("Sequence[object]", given))
 
 
+def domain_of(given: object) -> tuple[int, int]:
+    """Least and largest number of a frame. Raises SnnccError (SNN001) for anything else."""
+    help_ = "give two whole numbers, such as (0, 15)"
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) != 2:
+        raise wrong("frames", given, help_)
+    low, high = cast("Sequence[object]", given)
+    return whole("frames", low, help_), whole("frames", high, help_)
+
+
 def bits_of(given: object) -> tuple[tuple[str, int], ...]:
     """Bits by pattern of layer names. Raises SnnccError (SNN001) for anything else."""
     found = mapping("layer_bits", given)

@@ -11,6 +11,7 @@ from snncc.api.arguments import (
     argument_names,
     bits_of,
     classes_of,
+    domain_of,
     images_of,
     in_words_of_python,
     neuron_of,
@@ -24,6 +25,7 @@ from snncc.api.programs import Program
 from snncc.artifact.paths import is_there
 from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
 from snncc.compiler.given import Given
+from snncc.compiler.given_frames import one_framing, open_data
 from snncc.compiler.options import CompileOptions, check_options, choices
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import ModelSpec
@@ -55,6 +57,7 @@ def compile(
     gain: str | None = None,
     encoding: str = "bit-planes",
     layout: str = "auto",
+    frames: tuple[int, int] | None = None,
     answer: str | int | None = None,
     decay: str = "approximate",
     neuron: Mapping[str, object] | None = None,
@@ -87,6 +90,9 @@ def compile(
         gain: "shift-add" or "unshared": of a BatchNorm that cannot be folded.
         encoding: "bit-planes", or "host" to leave the first layer to the host.
         layout: how the model takes its input: "auto", "sequence" [T, n, ...] or "frame" [n, ...].
+        frames: the least and the largest number of a frame, where every step gets a frame of its
+            own as it is: `calibrate` and `evaluate` are then [n, T, *input_shape], int8 for a
+            domain below 0, or recordings of events; None for one image at all steps.
         answer: of a model that returns a dict or a tuple, the key or the number of its answer; None
             for the first element of a tuple.
         decay: "approximate" or "by-step": of membranes, where it is no 1/m.
@@ -132,15 +138,25 @@ def compile(
             else choice("convention", convention, allowed["convention"]),
             dt=None if dt is None else real("dt", dt),
             answer=_answer(answer),
+            frames=None if frames is None else domain_of(frames),
         )
         check_options(options)
-        calibration = None if calibrate is None else images_of(calibrate, "calibrate")
-        evaluation = None if evaluate is None else images_of(evaluate, "evaluate")
+        calibration, one = _data(calibrate, "calibrate", options)
+        evaluation, other = _data(evaluate, "evaluate", options)
         truth = None if labels is None else classes_of(labels)
         told = progress_of(progress)
-        given = Given(calibration, evaluation, truth, CALLED, progress=told)
+        framing = one_framing(one, other)
+        given = Given(calibration, evaluation, truth, framing, CALLED, progress=told)
         compiled = _compiled(model, checkpoint, arguments, options, given)
     return Program(compiled.program, [argument_names(note) for note in compiled.notes])
+
+
+def _data(given: Images | None, name: str, options: CompileOptions) -> Any:
+    """Data as an array or files, and how frames of them were made."""
+    if isinstance(given, str | Path):
+        return open_data(str(given), f"--{name}", options)
+    below = options.frames is not None and options.frames[0] < 0
+    return (None if given is None else images_of(given, name, "int8" if below else "uint8")), None
 
 
 def _bits(weight_bits: object) -> int | None:

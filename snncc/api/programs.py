@@ -21,6 +21,7 @@ from snncc.data.image_folder import ImageFolder
 from snncc.data.preprocessing import preset_of
 from snncc.data.specs import check_no_key
 from snncc.diagnostics import SnnccError
+from snncc.events.kept_framing import require_alike
 from snncc.execution import Execute, Execution
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
@@ -290,6 +291,8 @@ class Program:
     def _images(self, given: Images) -> Any:
         """An array [n, *input_shape] of 8-bit integers."""
         kind = next(node.type for node in self.graph.nodes if not node.inputs)
+        if isinstance(given, str | Path):
+            require_alike(str(given), self.report)
         images = images_of(given, "images", kind.dtype)
         if isinstance(images, ImageFolder):
             files = images.images(self.input_shape, preset_of(self.report))

@@ -136,7 +136,7 @@ def _images(program: "Program", data: str | None, recorded: Any) -> Any:
 
     if data is None and recorded is None:
         raise click.UsageError("a program is run: give its images with --data NPZ[:KEY]")
-    array = recorded if data is None else open_given(program.graph, data)
+    array = recorded if data is None else open_given(program, data)
     if isinstance(array, ImageFolder):
         array = read_array(str(data))  # which says that a folder is no array
     frames = frames_of(program.graph)

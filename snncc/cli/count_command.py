@@ -34,8 +34,8 @@ def command(program: Path, data: str, limit: int | None, as_json: bool) -> None:
     from snncc.artifact import load_program
     from snncc.runtime.counts.synaptic_operations import count_operations
 
-    graph = load_program(program).graph
-    images = given_images(graph, data)
+    loaded = load_program(program)
+    graph, images = loaded.graph, given_images(loaded, data)
     say_limit(limit, len(images))
     images = images[:limit]
     with progress("counting", quiet=as_json) as advance:

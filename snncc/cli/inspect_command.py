@@ -137,6 +137,7 @@ def _print(record: dict[str, Any]) -> None:
             ("profile", f"{record['profile']}, {record['steps']} time steps"),
             ("weights", _widths(origin)),
             ("preprocess", origin.get("preprocess") or "none: image files enter as they are"),
+            *_of_frames(origin),
             ("neurons", f"{record['neurons']:,} in {len(record['populations'])} populations"),
             ("memory", _of_memory(record["memory"])),
             ("C", _of_c(record["c"])),
@@ -252,6 +253,17 @@ def _of_nir(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ..
         *(f"repaired: {each}" for each in found["repaired"]),
     )
     return [("NIR", lines)]
+
+
+def _of_frames(origin: dict[str, Any]) -> list[tuple[str, str | tuple[str, ...]]]:
+    """What frames hold, and how they are made; nothing for still images."""
+    from snncc.events.kept_framing import framing_kept_in
+
+    how, domain = framing_kept_in(origin), origin.get("frames")
+    found: list[tuple[str, str | tuple[str, ...]]] = []
+    if domain is not None:
+        found.append(("frames", f"one a step, of whole numbers {domain[0]}..{domain[1]}"))
+    return found if how is None else [*found, ("framing", str(how))]
 
 
 def _of_lava_dl(found: dict[str, Any] | None) -> list[tuple[str, str | tuple[str, ...]]]:

@@ -129,11 +129,11 @@ def _with_data(
     """With images, labels and the original's answers."""
     from dataclasses import replace
 
+    from snncc.cli.given_frames import open_given
     from snncc.cli.run.truth import labels_of, reference_of
-    from snncc.data.files import open_images
     from snncc.runtime.answers import class_axis, predictions_of
 
-    given = open_images(data)
+    given = open_given(program, data)
     images = _images(given, program, data, limit)
     shape = program.graph[program.graph.output].type.shape
     if labels is not None or reference is not None:

@@ -211,9 +211,10 @@ def _batches(
         for each in options.normalization
     )
     for start in range(0, len(chosen), most):
-        pixels = np.asarray(images[chosen[start : start + most]], np.float64) / 255.0
-        given = (pixels - means) / stds
-        if TIME in entry.type.names:
+        given = np.asarray(images[chosen[start : start + most]], np.float64)
+        if options.frames is None:
+            given = (given / 255.0 - means) / stds
+        if TIME in entry.type.names and not (isinstance(entry.op, Input) and entry.op.frames):
             at = 1 + entry.type.names.index(TIME)
             given = np.repeat(np.expand_dims(given, at), graph.steps, axis=at)
         yield given

@@ -75,7 +75,7 @@ def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) 
     means, stds = options.normalization
     profile = profile_named(options.profile)
     passes: tuple[Pass, ...] = (
-        ConvertModulesIntoPopulations(means, stds, options.encoding, bits),
+        ConvertModulesIntoPopulations(means, stds, options.encoding, bits, options.frames),
         PushProjectionsToSpikes(profile.counts),
         FoldBatchnormIntoWeights(),
         MoveOffsetsIntoPopulations(),

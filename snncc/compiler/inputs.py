@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from snncc.compiler.given_frames import frames_for
 from snncc.compiler.options import CompileOptions, without_shape
 from snncc.data.image_arrays import images_for, require_images
 from snncc.data.image_folder import ImageFolder
-from snncc.data.preprocessing import Preprocessing
 from snncc.diagnostics import SnnccError
 from snncc.frontends.frontend import Source
 from snncc.ir.images import ImageSource
@@ -40,11 +40,14 @@ def shape_and_steps(source: Source, options: CompileOptions) -> tuple[tuple[int,
 
 
 def images_of(
-    images: Images | None, shape: tuple[int, ...], preset: Preprocessing | None, what: str
+    images: Images | None, shape: tuple[int, ...], steps: int, options: CompileOptions, what: str
 ) -> ImageSource | None:
     """The images as the network takes them; what is wrong with any is said before the work."""
+    preset = options.preset
     if images is None:
         return None
+    if options.frames is not None:
+        return frames_for(images, (steps, *shape), options, what)
     if isinstance(images, ImageFolder):
         files = images.images(shape, preset)
         files.check()

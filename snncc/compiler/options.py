@@ -61,6 +61,8 @@ class CompileOptions:
         activation_bits: (pattern, bits) for the activations of real numbers whose names fit, the
             last one deciding; they become counts. None of them may be left.
         answer: of a module that returns a dict or a tuple, the key or the number of its answer.
+        frames: the least and the largest number of a frame, where every step has a frame of its
+            own, whole numbers as they are; None for one 8-bit image at all steps.
     """
 
     input_shape: tuple[int, ...] | None = None
@@ -81,6 +83,7 @@ class CompileOptions:
     dt: float | None = None
     activation_bits: tuple[tuple[str, int], ...] = ()
     answer: str | None = None
+    frames: tuple[int, int] | None = None
 
     @property
     def given_bits(self) -> list[int]:
@@ -101,7 +104,9 @@ class CompileOptions:
 
     @property
     def pixel_bounds(self) -> tuple[float, float]:
-        """Smallest and largest number that a normalised pixel can be."""
+        """Smallest and largest number that enters, normalised."""
+        if self.frames is not None:
+            return float(self.frames[0]), float(self.frames[1])
         means, stds = self.normalization
         ends = [(x - mean) / std for x in (0.0, 1.0) for mean in means for std in stds]
         return min(ends), max(ends)
@@ -139,6 +144,8 @@ def check_options(options: CompileOptions) -> None:
             why="a preset brings its own normalisation",
             help="give one of them",
         )
+    if options.frames is not None:
+        _check_frames(options, options.frames)
     if options.profile in PROFILES:
         profile_named(options.profile).check(options)
     for what, allowed in choices().items():
@@ -211,6 +218,24 @@ def _check_normalisation(options: CompileOptions) -> None:
             f"multiply what lies between {1.0 / BEYOND:g} and {BEYOND:g}",
             help="give mean and standard deviation of pixels / 255, mostly between 0 and 1",
         )
+
+
+def _check_frames(options: CompileOptions, domain: tuple[int, int]) -> None:
+    """Frames have a domain of 8 bits that holds 0, and enter as they are."""
+    low, high = domain
+    told = f"--frames {low}..{high}"
+    if not -128 <= low <= 0 <= high <= (255 if low == 0 else 127) or low == high:
+        why = "where nothing happens a frame is 0, and its numbers have 8 bits"
+        raise SnnccError("SNN001", told, why=why, help="give for example 0..1, 0..15 or -8..7")
+    usual = CompileOptions()
+    for name in ("normalize", "preprocess", "layout", "encoding"):
+        if getattr(options, name) != getattr(usual, name):
+            raise SnnccError(
+                "SNN001",
+                f"--{name} does not go with --frames",
+                why="every step gets a frame of whole numbers, which enter as they are, by planes",
+                help=f"leave --{name} out; what scales frames belongs into the model",
+            )
 
 
 def _listed(values: tuple[float, ...]) -> str:

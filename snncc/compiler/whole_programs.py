@@ -67,6 +67,7 @@ def _needless(options: CompileOptions, given: Given) -> Iterable[Finding]:
     for name, is_given, why in (
         ("--normalize", options.normalize is not None, NEAREST),
         ("--preprocess", options.preprocess is not None, NEAREST),
+        ("--frames", options.frames is not None, "it says itself what enters it"),
         ("--layer-bits", bool(options.layer_bits), "its weights are integers already"),
         ("--agreement", options.agreement is not None, "its weights are integers already"),
         (

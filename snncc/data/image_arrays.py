@@ -111,6 +111,11 @@ def _of_shape(array: Array, shape: tuple[int, ...]) -> str:
         return "its channels come last: give array.transpose(0, 3, 1, 2)"
     if given == shape:
         return "it is one image: give array[None]"
+    if given[2:] == shape:
+        return (
+            f"it has {given[1]} frames a sample, which a network compiled with --frames "
+            "LOW..HIGH takes"
+        )
     if given[1:] == shape[1:]:
         if shape[0] == 1:
             return "it has no channel axis: give array[:, None]"

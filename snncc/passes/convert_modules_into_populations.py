@@ -19,6 +19,7 @@ from snncc.ir.dialects.spiking import Affine, Opaque, Population, Readout
 from snncc.ir.dialects.step_windows import steps_in
 from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
+from snncc.ir.types import BYTE
 from snncc.passes.answers import several_axes
 from snncc.passes.named import Named
 from snncc.passes.pipeline import Note, PassResult
@@ -43,6 +44,7 @@ class ConvertModulesIntoPopulations:
         means, stds: of the normalisation, one for every channel or one for all.
         encoding: how the image enters, "bit-planes" or "host".
         bits: names of what has no form here but is known to be 0 or 1.
+        domain: of frames of whole numbers, which enter as they are; None for pixels / 255.
     """
 
     name: ClassVar[str] = "convert_modules_into_populations"
@@ -50,6 +52,7 @@ class ConvertModulesIntoPopulations:
     stds: tuple[float, ...] = (1.0,)
     encoding: str = "bit-planes"
     bits: frozenset[str] = frozenset()
+    domain: tuple[int, int] | None = None
 
     def run(self, graph: Graph) -> PassResult:
         """Converts; what has no form in the spiking dialect (SNN020, SNN021, SNN031) is refused.
@@ -179,8 +182,11 @@ class _Conversion:
         channels = shape[0]
         if op.frames:
             names, shape = op.axes, op.shape
-        frames = Frames(names, shape, self.options.encoding)
+        domain = self.options.domain
+        frames = Frames(names, shape, self.options.encoding, domain or BYTE)
         pixels = self.rewriter.emit(node, frames, name="frames" if op.frames else "image")
+        if domain is not None:
+            return pixels
         for what, values in (("means", self.options.means), ("stds", self.options.stds)):
             if len(values) not in (1, channels):
                 raise SnnccError(

@@ -27,7 +27,7 @@ NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
     "activation_bits",
     *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes", "layers"),
-    *("convention", "answer"),
+    *("convention", "answer", "frames"),
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {

@@ -92,6 +92,7 @@ SAMPLES = {
         "gain": "--gain unshared",
         "encoding": "--encoding host",
         "layout": "--layout frame",
+        "frames": "--frames 0..7",
         "answer": "--answer 0",
         "decay": "--decay by-step",
         "neuron": "--neuron tau=1.5",

@@ -23,6 +23,7 @@ from snncc.cli.parameters import (
     parse_activation_bits,
     parse_arguments,
     parse_bits,
+    parse_domain,
     parse_layer_bits,
     parse_normalize,
     parse_shape,
@@ -125,7 +126,7 @@ RULES = (
     "--calibrate",
     type=DataPath(),
     metavar="NPZ[:KEY]|FOLDER",
-    help="Images that rounding may look at.",
+    help="Images, or recordings, that rounding may look at.",
 )
 @click.option(
     "--evaluate",
@@ -156,6 +157,12 @@ RULES = (
 )
 @click.option(
     "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+)
+@click.option(
+    "--frames",
+    callback=parse_domain,
+    metavar="LOW..HIGH",
+    help="Every step gets a frame of its own: whole numbers of this domain, as they are.",
 )
 @click.option(
     "--answer",
@@ -206,6 +213,7 @@ def command(
     gain: str | None,
     encoding: str,
     layout: str,
+    frames: tuple[int, int] | None,
     answer: str | None,
     decay: str,
     neuron: dict[str, str],
@@ -230,6 +238,7 @@ def command(
     check_checkpoint(checkpoint)
     # What follows needs NumPy.
     from snncc.artifact import computation_digest, save_program
+    from snncc.compiler.given_frames import one_framing
     from snncc.compiler.options import CompileOptions, check_options
     from snncc.compiler.sources import check_source
 
@@ -254,12 +263,14 @@ def command(
         dt,
         activation_bits,
         answer,
+        frames,
     )
     check_options(options)
     there = calibrate is not None or evaluate is not None
     check_source(checkpoint, model, model_arguments, options, images=there)
-    images = images_of(calibrate, options, "--calibrate")
-    judged = images_of(evaluate, options, "--evaluate")
+    images, framing = images_of(calibrate, options, "--calibrate")
+    judged, other = images_of(evaluate, options, "--evaluate")
+    framing = one_framing(framing, other)
     truth = labels_of(labels, (evaluate, judged), (calibrate, images))
     # What follows needs torch, and what precedes it does not.
     from snncc.compiler.driver import compile_checkpoint
@@ -270,7 +281,7 @@ def command(
     dump = IrDump(dump_ir, time_passes)
     with progress("compile", as_json, STAGES) as advance:
         called = calibrate or "", evaluate or ""
-        given = Given(images, judged, truth, called, dump.observe, advance, advance.stage)
+        given = Given(images, judged, truth, framing, called, dump.observe, advance, advance.stage)
         compiled = compile_checkpoint(
             checkpoint, options, given, model=model, model_arguments=model_arguments
         )

@@ -1,7 +1,7 @@
 """What `snncc compile` and `snncc verify --model` are given, looked at before torch is imported."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from snncc.artifact.kinds import CHECKPOINT, EMPTY, FOLDER, kind_of
 from snncc.artifact.paths import is_there
@@ -12,8 +12,10 @@ from snncc.diagnostics import SnnccError
 if TYPE_CHECKING:
     from snncc.compiler.inputs import Images
     from snncc.compiler.options import CompileOptions
+    from snncc.events.kept_framing import KeptFraming
     from snncc.passes.pipeline import PassEvent
 
+Data: TypeAlias = "tuple[Images | None, KeptFraming | None]"
 OPEN_FILES = (".nir", ".net")
 """Files that do not say all of how they are run."""
 OF_OPEN_FILES = ("convention", "dt")
@@ -63,21 +65,26 @@ def _why_not_there(path: Path) -> str:
     return "it was not there a moment ago"
 
 
-def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Images | None":
-    """The images that an option names.
+def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Data":
+    """The images that an option names, and how frames of them were made.
 
     Raises:
         SnnccError: SNN015 or SNN016 when they cannot be read, are not 8-bit, or are none.
     """
     if spec is None:
-        return None
-    from snncc.data.files import open_images
+        return None, None
+    from snncc.compiler.given_frames import frames_for, open_data
     from snncc.data.image_arrays import images_for, require_images
     from snncc.data.image_folder import ImageFolder
 
-    images = open_images(spec)
+    images, framing = open_data(spec, option, options)
+    shape, steps = options.input_shape, options.steps
     if isinstance(images, ImageFolder):
         count = len(images.files)
+    elif options.frames is not None:
+        count = len(images)
+        if shape is not None and steps is not None:
+            frames_for(images, (steps, *shape), options, spec)
     else:
         preset = options.preset
         shape = options.input_shape or (preset.shape if preset else None)
@@ -88,7 +95,7 @@ def images_of(spec: str | None, options: "CompileOptions", option: str) -> "Imag
     if option == "--calibrate" and 0 < count < FEW:
         some = "1 image" if count == 1 else f"{count} images"
         say(f"note: {option}: {some}; rounding wants a few hundred to look at", err=True)
-    return images
+    return images, framing
 
 
 def labels_of(spec: str | None, *images: "tuple[str | None, Images | None]") -> Any:

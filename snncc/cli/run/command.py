@@ -129,7 +129,7 @@ def command(
 
         show_profile(
             program,
-            lambda loaded: _images(open_given(loaded.graph, data), loaded, data, 1),
+            lambda loaded: _images(open_given(loaded, data), loaded, data, 1),
             lambda loaded: _simulator(loaded, 1, kernels),
             as_json,
         )
@@ -150,7 +150,7 @@ def command(
     where = machine_for(on, lava_python)
     loaded = load_program(program)
     graph = loaded.graph
-    given = open_given(graph, data)
+    given = open_given(loaded, data)
     images = _images(given, loaded, data, limit)
     shape = graph[graph.output].type.shape
     several = sum(size > 1 for size in shape) > 1

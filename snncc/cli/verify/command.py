@@ -204,7 +204,7 @@ def command(
     else:
         path, loaded = _load(program)
         subject, verdict = _judge_program(path, loaded)
-        evidence = gather_evidence(loaded.graph, data, limit, kernels, widths)
+        evidence = gather_evidence(loaded, data, limit, kernels, widths)
         if certificate is not None:
             evidence["certificate"] = certificate_record(certificate, path, loaded)
     policy = Policy(Level.parse(level), frozenset(allow))

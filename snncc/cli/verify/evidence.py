@@ -9,18 +9,20 @@ from snncc.cli.verify.certificates import print_certificate
 from snncc.cli.verify.widths import print_widths, widths_record
 
 if TYPE_CHECKING:
+    from snncc.artifact import Program
     from snncc.ir import Graph
 
 OPERATIONS = ("adds", "subtracts", "shifts", "compares", "selects", "logic")
 
 
 def gather_evidence(
-    graph: "Graph", data: str | None, limit: int, kernels: bool, widths: bool
+    program: "Program", data: str | None, limit: int, kernels: bool, widths: bool
 ) -> dict[str, Any]:
     """The records that were asked for, by name; each says whether it `holds`."""
     found: dict[str, Any] = {}
+    graph = program.graph
     if data is not None:
-        found["run"] = run_record(graph, data, limit)
+        found["run"] = run_record(program, data, limit)
     if kernels:
         found["kernels"] = kernels_record(graph)
     if widths:
@@ -39,7 +41,7 @@ def print_evidence(evidence: dict[str, Any]) -> None:
         print_certificate(evidence["certificate"])
 
 
-def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
+def run_record(program: "Program", data: str, limit: int) -> dict[str, Any]:
     """What a run on arrays that refuse to multiply did, by layer.
 
     Raises:
@@ -52,7 +54,7 @@ def run_record(graph: "Graph", data: str, limit: int) -> dict[str, Any]:
     from snncc.runtime.proofs.refusing_arrays import ArithmeticRefused
     from snncc.runtime.simulator import Simulator
 
-    images = given_images(graph, data)
+    graph, images = program.graph, given_images(program, data)
     say_limit(limit, len(images))
     images = images[:limit]
     record: dict[str, Any] = {"images": len(images)}
