@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/soak.py --graphs 20000 --images 8 --seed 0 --minutes 60
 
-Half of the programs are built op by op, half are compiled from random networks. Each runs with
+Programs are built op by op, compiled from random networks, hold general neurons that are drawn
+field by field or read from models, counts among what they give, or are loops. Each runs with
 event kernels, matrix products in all layers and in some, one thread and two, in single steps and
 resumed; one in four also behind sources that drive its numbers to their proved ends. A difference
 from the interpreter is printed with its seed, shrunk and written to a folder; the exit code is then
@@ -13,6 +14,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/helpers")]
 
+from drawn_neurons import network  # noqa: E402
 from generators.executors import tried  # noqa: E402
 from generators.expressible import features, why_not  # noqa: E402
 from generators.inputs import images  # noqa: E402
@@ -27,15 +30,36 @@ from generators.networks import compiled  # noqa: E402
 from generators.programs import program  # noqa: E402
 from generators.saturation import saturated  # noqa: E402
 from generators.shrink import shrunk  # noqa: E402
+from looped_programs import looped  # noqa: E402
+from neuron_programs import compiled as compiled_neurons  # noqa: E402
+from neuron_programs import spiking  # noqa: E402
+from random_neurons import counting_model, random_model  # noqa: E402
 
 from snncc.artifact import Program, save_program  # noqa: E402
 from snncc.ir import Graph  # noqa: E402
+from snncc.ir.dialects.projections import Frames  # noqa: E402
 from snncc.runtime import simulator  # noqa: E402
 
 SATURATED = 4
 """One program in so many is saturated."""
 EVERY = 20
 """One in so many also runs as "auto" chooses, which measures."""
+
+
+def stateful(seed: int) -> Graph:
+    """General neurons of a random model; of every other seed they fire several times a step."""
+    model = counting_model(seed) if seed // len(KINDS) % 2 else random_model(seed)
+    return compiled_neurons(spiking(model, 5, 8))[0]
+
+
+DRAWN: dict[str, Callable[[int], Graph]] = {
+    "compiled": compiled,
+    "built": program,
+    "neurons": network,
+    "looped": looped,
+    "stateful": stateful,
+}
+KINDS = tuple(DRAWN)
 
 
 class Soak:
@@ -52,8 +76,8 @@ class Soak:
         self.wrong: list[str] = []
 
     def try_seed(self, seed: int) -> None:
-        kind = "built" if seed % 2 else "compiled"
-        graph = program(seed) if seed % 2 else compiled(seed)
+        kind = KINDS[seed % len(KINDS)]
+        graph = DRAWN[kind](seed)
         given = images(graph, seed, self.count)
         self.seen[f"{kind} programs"] += 1
         self.seen.update(features(graph))
@@ -61,7 +85,7 @@ class Soak:
         self.seen["expressible"] += expressible
         rare = seed % EVERY < 2
         self.run(f"{kind} {seed}", graph, given, seed, rare, expressible)
-        if seed // 2 % SATURATED == 0:
+        if seed // len(KINDS) % SATURATED == 0 and not graph.select(Frames)[0].type.temporal:
             for number, driven in enumerate(saturated(graph, seed, 1)):
                 self.seen["saturated numbers"] += 1
                 self.run(f"{kind} {seed} end {number}", driven.graph, driven.images, seed)

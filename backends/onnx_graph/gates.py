@@ -38,5 +38,6 @@ def product(at: At, op: Product) -> Value:
     x, opens = w.cast(x, dtype), w.cast(bit, BOOL)
     zero = Value(w.constant(np.zeros((), dtype)), (), dtype)
     passing = w.where(opens, zero, x) if op.inverted else w.where(opens, x, zero)
-    total = w.total(replace(passing, axes=order, dtype=dtype), op.summed)
+    each = replace(passing, axes=order, dtype=dtype)
+    total = w.total(each, op.summed) if op.summed else each
     return w.cast(total, type_of(at.node.type.range))

@@ -28,6 +28,7 @@ FAMILIES = {
     "pooling": "pooling",
     "arithmetic": "arithmetic and reductions",
     "activations": "clipping and rounding, ReLUs",
+    "logic": "spikes compared: powers and magnitudes of them and of their differences",
     "time_windows": "some of the time steps, and the largest of all",
     "moves": "parts, moves, padding, upsampling",
     "shapes": "shapes, copies, casts, joins",

@@ -30,6 +30,7 @@ from snncc.frontends.torch_recorder.calls.functions import (
     READS_DATA,
     dropout_is_on,
 )
+from snncc.frontends.torch_recorder.calls.logic import logic_of
 from snncc.frontends.torch_recorder.calls.reading import reads_data
 from snncc.frontends.torch_recorder.neurons.known import (
     Handler,
@@ -301,7 +302,10 @@ class Recorder(TorchFunctionMode):
             self._know(out)  # a constant as data is: constant.to(data)
             return
         follows = any(value.step in self.beyond for value in self._sources(args, kwargs))
-        if handler is None or not out.is_floating_point() or is_complex(call):
+        compared = logic_of(name, call) if sole else None
+        handler = compared or handler
+        number = out.is_floating_point() or compared is not None
+        if handler is None or not number or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
         self.solver.here = lambda: self.place(self._called(raw))

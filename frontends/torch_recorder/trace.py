@@ -17,7 +17,12 @@ from snncc.frontends.torch_recorder.copying import copied
 from snncc.frontends.torch_recorder.example import example_of
 from snncc.frontends.torch_recorder.frames import with_frames
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
-from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, NotFollowed, with_loop
+from snncc.frontends.torch_recorder.loops.findings import (
+    NOT_OF_LOOPS,
+    NotFollowed,
+    of_one_step,
+    with_loop,
+)
 from snncc.frontends.torch_recorder.loops.trace import confirmed, follow
 from snncc.frontends.torch_recorder.neurons.known import handler_for, is_multi_step
 from snncc.frontends.torch_recorder.neurons.state import Starts
@@ -123,6 +128,8 @@ def _with_loops(
     """A model that was refused as it ran, with its loop over time rolled up; or its findings."""
     if any(finding.code in NOT_OF_LOOPS for finding in findings):
         return findings
+    if steps == 1:
+        return of_one_step(findings) or findings
     refused: list[tuple[Finding, ...]] = []
     for choice in layouts:
         sequence = choice == "sequence"

@@ -16,7 +16,9 @@ def product(site: NodeRecord) -> Found:
     require(x.kind == "current" or is_made(x), "spikes, counts or currents are selected")
     summed, inverted = site.fields["summed"], site.fields["inverted"]
     require(type(inverted) is bool, "inverted is true or false")
-    require(0 < len(summed) == len(set(summed)), "axes are summed, each once")
+    require(len(summed) == len(set(summed)), "an axis is summed once")
+    outer = {*gate.sizes} - {*x.sizes} and {*x.sizes} - {*gate.sizes}
+    require(bool(summed or outer), "axes are summed, or each source has one that the other lacks")
     both = set(gate.axes) & set(x.axes)
     alike = {name for name, _ in both}
     require(set(gate.sizes) & set(x.sizes) == alike, "an axis has two lengths")

@@ -1,5 +1,6 @@
 """The passes before rounding: from what the model says to populations and projections."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from snncc.compiler.options import CompileOptions
@@ -19,9 +20,14 @@ from snncc.passes.pipeline import Observer, Pass, PassEvent, run_passes
 from snncc.passes.push_projections_to_spikes import PushProjectionsToSpikes
 from snncc.passes.recognise_staircases import RecogniseStaircases
 from snncc.passes.replicate_currents import ReplicateCurrents
-from snncc.passes.report_foreign_ops import foreign_findings
+from snncc.passes.report_foreign_ops import foreign_findings, real_activation
 from snncc.passes.unshare_weights_under_gains import UnshareWeightsUnderGains
 from snncc.targets.registry import profile_named
+
+OF_LOOPS = frozenset(("SNN120", "SNN121"))
+"""Findings of a loop over time, whose steps are unrolled then."""
+AXES = "SNN110"
+"""Of an answer with several axes, which the steps of a loop without a form may have."""
 
 
 def convert_and_fold(
@@ -52,6 +58,9 @@ def convert_and_fold(
             refused += error.findings  # what follows from what was refused before it
             break
     told = {*foreign_findings(traced)} - {*findings} if findings else set[Finding]()
+    if any(finding.code in OF_LOOPS for finding in findings):
+        told |= _of_unrolled_steps(traced)
+        told |= {finding for finding in refused if finding.code == AXES} - {*findings}
     return graph, [finding for finding in dict.fromkeys(refused) if finding not in told]
 
 
@@ -63,6 +72,16 @@ def recognised(graph: Graph, options: CompileOptions, observe: Observer = lambda
     least = {name: domain.low for name, domain in domains.items()}
     most = {name: domain.high for name, domain in domains.items()}
     return run_passes(graph, [RecogniseStaircases(least, most)], observe)
+
+
+def _of_unrolled_steps(graph: Graph) -> set[Finding]:
+    """What clips or rounds again and again at one place: parts of a loop that has no form."""
+    found = Counter(
+        real_activation(node, node.op)
+        for node in graph.select(Pointwise)
+        if isinstance(node.op, Pointwise)
+    )
+    return {finding for finding, count in found.items() if count > 1}
 
 
 def spiking_passes(options: CompileOptions, bits: frozenset[str] = frozenset()) -> tuple[Pass, ...]:

@@ -14,6 +14,7 @@ _NORM = (
     "train with BatchNorm, which folds",
 )
 _SPIKES = "put a spiking neuron in its place"
+COMPARES = "compares data in code of the model's own"
 KNOWN: Mapping[str, tuple[str, str, str, str]] = {
     **{n: _NORM for n in ("layer_norm", "group_norm", "instance_norm", "rms_norm")},
     "batch_norm": (
@@ -46,7 +47,7 @@ KNOWN: Mapping[str, tuple[str, str, str, str]] = {
     **{
         n: (
             "SNN021",
-            "{} compares data in code of the model's own",
+            f"{{}} {COMPARES}",
             "only neuron modules that are known make spikes of currents",
             "use IFNode, LIFNode or ParametricLIFNode of SpikingJelly",
         )

@@ -105,7 +105,10 @@ def test_every_network_of_the_zoo_is_expected() -> None:
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("sew_add", "next.0.0.conv2d: distribute the add over its sources"),
+        (
+            "sew_add",
+            "next.0.0.conv2d: the sum of spikes stays a count, whose planes select its weights",
+        ),
         ("sew_and", "mul: AND instead of multiply"),
         ("sew_iand", "mul: ANDN instead of multiply"),
         ("max_pool", "pool.max_pool2d: OR instead of maximum"),

@@ -34,7 +34,7 @@ class RowsOfProduct:
 def rows_of_product(graph: Graph, node: Node) -> RowsOfProduct | None:
     """The form of a product, or None where it has not this form."""
     op = node.op
-    if not isinstance(op, Product) or op.inverted:
+    if not isinstance(op, Product) or op.inverted or not op.summed:
         return None
     gate, x = (graph[name].type for name in node.inputs)
     more = [axis for axis in x.axes if axis.name != TIME and axis.name not in gate.names]

@@ -48,9 +48,10 @@ def _sum(call: Call, alpha: float) -> Plan:
     a, b = call.arg(0, "input"), call.arg(1, "other")
     x, y = call.value_of(a), call.value_of(b)
     if x is not None and y is not None:
+        call.note_difference(x, y, alpha)
         if alpha != 1.0:
             y = call.step(_scale(call, y, alpha, None, 1.0))
-        return (x, y), _broadcast(call, x, y), lambda n: ops.Add()
+        return (x, y), broadcast(call, x, y), lambda n: ops.Add()
     if x is not None:
         return _scale(call, x, None, b, alpha)
     return _from_constant(call, a, y, alpha)
@@ -76,8 +77,9 @@ def rsub(call: Call) -> Plan:
         return _from_constant(call, other, x, -alpha)
     if x is None:
         return _scale(call, y, None, call.arg(0, "input"), -alpha)
+    call.note_difference(y, x, -alpha)
     minus = call.step(_scale(call, x, -alpha, None, 1.0))
-    return (y, minus), _broadcast(call, y, minus), lambda n: ops.Add()
+    return (y, minus), broadcast(call, y, minus), lambda n: ops.Add()
 
 
 def mul(call: Call) -> Plan:
@@ -94,11 +96,11 @@ def _gate(call: Call, x: Value, y: Value) -> Plan:
     for factor, other in ((x, y), (y, x)):
         spikes = call.complement_of(factor)
         if spikes is not None:
-            return (spikes, other), _broadcast(call, spikes, other), lambda n: Gate(inverted=True)
+            return (spikes, other), broadcast(call, spikes, other), lambda n: Gate(inverted=True)
     if not call.is_spike(x) and not call.is_spike(y):
         raise AxisError("")
     gate, passing = (x, y) if call.is_spike(x) else (y, x)
-    return (gate, passing), _broadcast(call, gate, passing), lambda n: Gate()
+    return (gate, passing), broadcast(call, gate, passing), lambda n: Gate()
 
 
 def div(call: Call) -> Plan:
@@ -110,14 +112,6 @@ def div(call: Call) -> Plan:
         )
     inverse = 1.0 / divisor.double() if isinstance(divisor, torch.Tensor) else 1.0 / divisor
     return _scale(call, x, inverse, None, 1.0)
-
-
-def magnitude(call: Call) -> Plan:
-    """Spikes are their own."""
-    x = call.source()
-    if not call.is_spike(x):
-        raise AxisError("")
-    return like(x, x.dims, None)
 
 
 def neg(call: Call) -> Plan:
@@ -137,6 +131,15 @@ def _scale(call: Call, x: Value | None, scale: Any, offset: Any, sign: float) ->
         )
 
     return like(value, dims, build)
+
+
+def scaled(call: Call, x: Value, scale: float, offset: float) -> Plan:
+    """Gives scale * x + offset."""
+    return like(
+        x,
+        x.dims,
+        lambda n: ops.Scale(over(n, "scale", scale, x, 1.0), over(n, "offset", offset, x, 1.0)),
+    )
 
 
 def over(n: Naming, what: str, constant: Any, x: Value, sign: float) -> Any:
@@ -161,7 +164,7 @@ def _shape_of(call: Call, x: Value) -> tuple[int, ...]:
     return tuple(call.solver.length(call.solver.roots(d)) for d in x.dims)
 
 
-def _broadcast(call: Call, x: Value, y: Value) -> tuple[Dim, ...]:
+def broadcast(call: Call, x: Value, y: Value) -> tuple[Dim, ...]:
     rank = max(len(x.dims), len(y.dims))
     left: list[Dim] = [*(() for _ in range(rank - len(x.dims))), *x.dims]
     right: list[Dim] = [*(() for _ in range(rank - len(y.dims))), *y.dims]

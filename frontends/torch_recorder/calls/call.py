@@ -25,12 +25,17 @@ class Known(Protocol):
         """The spikes s of which it is 1 - s."""
         ...
 
+    def difference_of(self, value: Value) -> tuple[Value, Value] | None:
+        """The spikes a and b of which it is a - b."""
+        ...
+
 
 class Call:
     """One recorded call with its arguments.
 
     Attributes:
         complement: set by a handler whose result is 1 - s of these spikes s.
+        difference: likewise, of a - b.
         twins: second names of axes.
         suffix: set by a handler whose last op is not the one to bear the call's name.
     """
@@ -59,6 +64,7 @@ class Call:
         self.batch_atom = batch_atom
         self._known = known
         self.complement: Value | None = None
+        self.difference: tuple[Value, Value] | None = None
         self.function = function
         self.place = place
         self._step = step
@@ -72,6 +78,19 @@ class Call:
     def complement_of(self, value: Value) -> Value | None:
         """The spikes s of a value that is 1 - s."""
         return None if self._known is None else self._known.complement_of(value)
+
+    def difference_of(self, value: Value) -> tuple[Value, Value] | None:
+        """The spikes a and b of a value that is a - b."""
+        return None if self._known is None else self._known.difference_of(value)
+
+    def note_difference(self, x: Value, y: Value, factor: float) -> None:
+        """Takes down that the result is x + factor * y, where it is a difference of spikes.
+
+        Their dimensions are the result's: none is repeated along an axis of the other.
+        """
+        alike = [bool(d) for d in x.dims] == [bool(d) for d in y.dims]
+        if factor == -1.0 and alike and self.is_spike(x) and self.is_spike(y):
+            self.difference = x, y
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         if len(self.args) > position:

@@ -7,15 +7,13 @@ from snncc.frontends.torch_recorder.calls.call import Call, Plan, like
 from snncc.frontends.torch_recorder.steps import Build, Naming, Value
 from snncc.ir import Op
 from snncc.ir.dialects import traced as ops
+from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
 
 BOTH_NUMBERS = AxisError(
     "it adds up products of two values of which neither is spikes",
     "let one of the two be spikes: then the product is a selection",
-)
-NO_SUM = AxisError(
-    "it multiplies along a dimension of length 1", "write it as an elementwise product"
 )
 
 
@@ -57,11 +55,15 @@ def contracted(
             "sum a value over its own dimensions before the product",
         )
     dims = _joined(call, (x, left), (y, right), after)
-    if not any(call.solver.roots(dims[n]) for n in summed):
-        raise NO_SUM
     sources = [(x, left), (y, right)] if gate is x else [(y, right), (x, left)]
-    named = [_renamed(call, v, names, dims, inverted) for v, names in sources]
+    named = [
+        _renamed(call, inverted if v is gate and inverted else v, names, dims)
+        for v, names in sources
+    ]
     call.twins.apart([*dims.values()])
+    if not any(call.solver.roots(dims[n]) for n in summed) and _one_holds(call, named):
+        off = inverted is not None
+        return (named[0], named[1]), tuple(dims[n] for n in after), lambda n: Gate(off)
     first, second = (names for _, names in sources)
     order = [*(n for n in first if n not in summed), *(n for n in second if n not in first)]
 
@@ -74,6 +76,12 @@ def contracted(
     made, call.suffix = call.step(plan), ".order"
     result = tuple(dims[n] for n in after)
     return like(made, result, lambda n: ops.Rearrange(n.axes(*result)))
+
+
+def _one_holds(call: Call, values: Sequence[Value]) -> bool:
+    """Whether one of two values has all axes of the other."""
+    first, second = ({r for d in v.dims for r in call.solver.roots(d)} for v in values)
+    return first <= second or second <= first
 
 
 def _gate_of(call: Call, x: Value, y: Value) -> tuple[Value, Value | None]:
@@ -113,12 +121,8 @@ def _joined(
     return dims
 
 
-def _renamed(
-    call: Call, value: Value, letters: Sequence[str], dims: dict[str, Dim], spikes: Value | None
-) -> Value:
-    """The value with the product's names of its axes; 1 - s as the spikes s."""
-    if spikes is not None and call.complement_of(value) is spikes:
-        value = Value(spikes.step, spikes.dims)
+def _renamed(call: Call, value: Value, letters: Sequence[str], dims: dict[str, Dim]) -> Value:
+    """The value with the product's names of its axes."""
     own = [
         (before, dims[letter])
         for before, letter in zip(value.dims, letters, strict=True)

@@ -11,6 +11,7 @@ from snncc.frontends.torch_recorder.loops.tape import SHARED, NotRolled
 from snncc.frontends.torch_recorder.neurons.unknown import KNOWN
 from snncc.frontends.torch_recorder.source_lines import definition_of
 from snncc.ir.loc import Loc
+from snncc.passes.report_foreign_ops import COMPARES
 
 NOT_OF_LOOPS = frozenset(("SNN022", "SNN023", "SNN025", "SNN034"))
 """Findings that hold whether a model has a loop or not; one run says nothing of another then."""
@@ -18,6 +19,15 @@ _STAY = frozenset((*NOT_OF_LOOPS, "SNN020", "SNN024", "SNN027", "SNN100"))
 _HELP = (
     "make every step do the same: the same layers, the same operations, the step before as the "
     "only memory; or give all steps at once to multi-step modules"
+)
+ONE_STEP = "a loop over time of one step shows no neuron"
+_WHY_ONE = (
+    "a neuron that is no known module is read from what a step takes of the step before, and with "
+    "T = 1 there is none"
+)
+_HELP_ONE = (
+    "give --steps 2 or more, and the model as many; where one step is meant, put a module that is "
+    "known, such as IFNode of SpikingJelly, in place of the neuron"
 )
 _HELP_STATES = (
     "known is what is linear once its spikes are known: states that leak, read currents and each "
@@ -63,6 +73,18 @@ def finding_of(model: nn.Module, error: NotRolled) -> Finding:
         error.why + also,
         _HELP_STATES if state else _HELP,
     )
+
+
+def of_one_step(findings: Sequence[Finding]) -> tuple[Finding, ...] | None:
+    """What is told of a model with T = 1 that holds neurons of its own code; None of others.
+
+    The other findings speak of the step as of code without time, which is not the reason.
+    """
+    own = next((f for f in findings if f.code == "SNN026" or COMPARES in f.message), None)
+    if own is None:
+        return None
+    known = (f for f in findings if _stays(f))
+    return (replace(own, code="SNN120", message=ONE_STEP, why=_WHY_ONE, help=_HELP_ONE), *known)
 
 
 def with_loop(

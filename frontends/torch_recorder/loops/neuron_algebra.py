@@ -77,7 +77,18 @@ class Cycle:
         name = call.entry.name
         rule = _RULES.get(name)
         if name in MAPS:
-            raise self.refused(f"spikes or membranes are fed back through {name}")
+            raise self.refused(
+                f"spikes or membranes are fed back through {name}, and what it reads is no plain "
+                "spike of the step before but a state, such as spikes that are filtered; programs "
+                "delay spikes and filter currents: as the map is linear, filter what it gives, "
+                "state = leak * state + map(spikes of the step before)"
+            )
+        if name in _JOINS:
+            raise self.refused(
+                f"{name} in it joins two comparisons, and a neuron has one: steps that are counted "
+                "while a membrane is held, as in a refractory period, have no form; let a spike "
+                "lower a state that leaks and adds to the membrane instead"
+            )
         if rule is None or len(call.entry.outs) != 1:
             raise self.refused(f"{name} in it is no part of a neuron that is known")
         if call.entry.outs[0].dtype is torch.bool and rule not in _OF_BITS:
@@ -370,6 +381,9 @@ _GROUPS: Mapping[str, Rule] = {
     "lt less": _compared(-1.0, True),
     "heaviside": _stepped,
 }
+_JOINS = frozenset(
+    ("and", "or", "xor", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or")
+)
 _BOUNDED = frozenset(("clamp", "clip", "clamp_min"))
 _PASSED = frozenset(
     ["to", "float", "double", "type", "type_as", "clone", "detach", "contiguous", "identity"]

@@ -20,10 +20,11 @@ class Product(Op):
     The gate is the first source, x the second (inverted: x counts where the gate is 0). Axes of one
     name are one axis; an axis that one of the two lacks is broadcast, so that the result has the
     axes of both but for `summed`: those of the gate, then what x has more. Of spikes and of counts
-    the result is a count, of a current it is a current. Time is never summed.
+    the result is a count, of a current it is a current. Time is never summed. Where nothing is
+    summed, each of the two has an axis that the other lacks: queries and keys of one number each.
 
     Attributes:
-        summed: axes of both sources that the result has not.
+        summed: axes of both sources that the result has not; none of an outer product.
         inverted: whether x counts where the gate does not spike.
     """
 
@@ -37,7 +38,8 @@ class Product(Op):
         require(gate.kind is Kind.SPIKE, f"a product selects with spikes, not with {gate}")
         kinds = (Kind.SPIKE, Kind.COUNT, Kind.CURRENT, Kind.REAL)
         require(x.kind in kinds, f"a product adds up spikes, counts or currents, not {x}")
-        require(len(self.summed) > 0, "a product without a sum is a gate")
+        outer = not {*gate.names} >= {*x.names} and not {*gate.names} <= {*x.names}
+        require(len(self.summed) > 0 or outer, "a product without a sum is a gate")
         require(len(set(self.summed)) == len(self.summed), "an axis is summed twice")
         require(TIME not in self.summed, "a step never reads another")
         for name in self.summed:

@@ -169,7 +169,7 @@ def _rewrite(structure: Structure, path: tuple[str, ...]) -> str:
     ops = [known[name].op for name in path if name in known]
     parts: list[str] = []
     if any(isinstance(op, SUMS) for op in ops):
-        parts.append("distribute the add over its sources: W(s1 + s2) = W s1 + W s2")
+        parts.append("the sum of spikes stays a count, whose planes select its weights")
     if any(isinstance(op, MAPS) for op in ops):
         parts.append("compose it with the map before it")
     return "; ".join(parts) or "fold the constants before it into its weights"
