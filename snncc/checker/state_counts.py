@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from snncc.checker.program_file import Array, require
+from snncc.checker.program_file import Array, natural, require
 from snncc.checker.state_fields import Neuron
-from snncc.checker.values import NodeRecord, narrow
+from snncc.checker.values import WIDEST, NodeRecord, narrow
 
 MOST_COUNT, MOST_APART = 2**20, 255
 Ends = tuple[Array, Array]
@@ -46,7 +46,7 @@ def check_regular(site: NodeRecord) -> None:
         )
         for own, array in ((names[1:], amount[i]), (axes, step))
     ]
-    shift = field["reset_shift"][i] if field["reset_shift"] else 0
+    shift = natural(field["reset_shift"][i], 0, WIDEST - 1) if field["reset_shift"] else 0
     keeps = field["keep"] is None or (site.constant("keep")[1][i] == 1 << shift).all()
     takes = field["takes"] is not None and site.constant("takes")[1][i].any()
     plain = (form[i] == 1).all() and keeps and not takes and (sides[0] == sides[1]).all()

@@ -33,9 +33,9 @@ class Neuron:
         row, square = ((STATE, n), *rest), ((STATE, n), (READ, n), *rest)
         self.numbers = {key: _numbers(field[key], n) for key in ("shift", "carry", "reset_shift")}
         require(len(field["shift"]) == n, "a shift for every state is needed")
+        require(max(self.numbers["shift"]) < WIDEST, "a shift is too large")
         for carry, shift in zip(self.numbers["carry"], self.numbers["shift"], strict=True):
             require(carry < 1 << shift, "a carry is a whole step")
-        require(max(self.numbers["shift"]) < WIDEST, "a shift is too large")
         require(max(self.numbers["reset_shift"]) < WIDEST, "a shift is too large")
         self.flags = {key: _flags(field[key], n) for key in FLAGS}
         for key, flag in (("floor", "has_floor"), ("low", "has_low"), ("high", "has_high")):

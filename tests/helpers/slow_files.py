@@ -17,6 +17,7 @@ SLOW = {
     "digits_on_chips",
     "docs_commands",
     "event_frames",
+    "every_rule_rejects",
     "fidelity",
     "fold_proof",
     "frames",

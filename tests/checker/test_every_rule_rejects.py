@@ -1,0 +1,285 @@
+"""Every `require` of the checker rejects something: none of them could be lost unseen.
+
+Most are met by changing one place of small programs that have every op, in every way of a list; the
+others by what is written down here. No chance is in it.
+"""
+
+import ast
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from broken_records import broken_records
+from certificates import RARE, certificate_of, file_of, hand_made
+from drawn_neurons import network
+from frame_programs import small
+from generators.products import PRODUCTS
+from generators.programs import program
+from generators.staircases import STAIRCASES
+from generators.windows import WINDOWS
+from looped_programs import looped
+from lying_programs import LIES, honest
+from structure_fuzzer import Arrays, Json, sealed
+
+import snncc.checker
+from snncc.artifact import Program
+from snncc.artifact.program import canonical, to_manifest
+from snncc.checker import Rejected, check
+from snncc.checker.certificate import expected, judge
+from snncc.checker.delays import check_delays
+from snncc.checker.form import check_manifest, check_record
+from snncc.checker.program_file import no_duplicates, read_constants, read_program
+from snncc.checker.rules import OPS
+from snncc.checker.state_fields import STATE
+from snncc.checker.thresholds import LEVEL
+from snncc.checker.values import NodeRecord, Value
+
+FOLDER = Path(snncc.checker.__file__).parent
+PROGRAMS = {
+    **{name: RARE[name] for name in ("by step", "as it is")},
+    "frames": lambda: small((-8, 7), True),
+    "windows": lambda: program(1, WINDOWS),
+    "products": lambda: program(15, PRODUCTS),
+    "staircases": lambda: program(3, STAIRCASES),
+    "states": lambda: network(0),
+    "loops": lambda: looped(1),
+}
+LARGE = 2**24 + 1
+SPIKES = Value("spike", (("a", 2), ("b", 2)), (0, 1))
+CURRENT = Value("current", (("k", 2),), (-1, 1))
+PICTURE = Value("pixel", (("a", 2),), (0, 255), "bit-planes")
+HUGE = {"reset_shift": [2**61]}
+"""A number of bits that no machine has."""
+Site = tuple[str, int]
+Break = Callable[[], object]
+
+
+class Watch:
+    """Takes the place of `require` and writes down where it rejects."""
+
+    def __init__(self) -> None:
+        self.met: set[Site] = set()
+
+    def __call__(self, condition: bool, why: str) -> None:
+        if not condition:
+            frame = sys._getframe(1)
+            self.met.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+            raise Rejected(why)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    for file in FOLDER.glob("*.py"):
+        if file.stem not in ("__init__", "__main__"):
+            module = importlib.import_module(f"snncc.checker.{file.stem}")
+            monkeypatch.setattr(module, "require", watch, raising=False)
+    return watch
+
+
+def rules() -> dict[Site, str]:
+    """Every call of `require`, by file and line."""
+    found: dict[Site, str] = {}
+    for file in sorted(FOLDER.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "require":
+                found[file.name, node.lineno] = ast.unparse(node)
+    return found
+
+
+def ruled(op: str, *sources: Value, **fields: Any) -> Break:
+    """An op's own rule; a pair of axes and numbers is a constant."""
+    arrays = {key: np.array(v[1]) for key, v in fields.items() if isinstance(v, tuple)}
+    given = {k: {"@": k, "axes": [*v[0]]} if isinstance(v, tuple) else v for k, v in fields.items()}
+    rule, _, others = OPS[op]
+    return lambda: rule(NodeRecord({**others, **given}, [*sources], arrays, 3))
+
+
+def neuron(source: Value = CURRENT, **fields: Any) -> Break:
+    """One of one state, with other fields."""
+    own = {key: ((STATE,), [1]) for key in ("leak", "gain", "form")}
+    within = {"shift": [0], "states_within": [[-99, 99]], "membrane": [-99, 99]}
+    return ruled("integer_neuron", source, **{**own, **within, "threshold": ((), 5), **fields})
+
+
+def windows(source: Value, size: int, out: str = "b") -> Break:
+    lists = {"kernel": [2], "stride": [1], "padding": [0], "dilation": [1]}
+    return ruled("largest", source, axes=["a"], out=[out], size=[size], **lists)
+
+
+def of_the_manifest(**changes: Any) -> Break:
+    manifest, constants = honest()
+    more = changes.pop("constants", {})
+    return lambda: check_manifest({**manifest, **changes}, {**constants, **more})
+
+
+def of_a_record(number: int, **changes: Any) -> Break:
+    record = honest()[0]["nodes"][number]
+    fields = {**record["fields"], **changes.pop("fields", {})}
+    return lambda: check_record({**record, "fields": fields, **changes})
+
+
+def with_constant(op: str, count: int, *shape: int) -> dict[str, Any]:
+    """A node that reads a large constant some times; it takes no memory."""
+    array = np.broadcast_to(np.zeros(1, np.int8), shape)
+    record = honest()[0]["nodes"][1]
+    fields = {f"f{number}": {"@": "large", "axes": ["k"]} for number in range(count)}
+    return {"nodes": [{**record, "op": op, "fields": fields}], "constants": {"large": array}}
+
+
+def delayed(*nodes: tuple[str, str, list[str]], **values: Value) -> Break:
+    records = [{"name": n, "op": op, "inputs": inputs, "fields": {}} for n, op, inputs in nodes]
+    return lambda: check_delays(records, values)
+
+
+def of_the_file() -> Iterator[Break]:
+    """Bytes that are no program."""
+    content = sealed(*honest())
+    length = int.from_bytes(content[:8], "little")
+    header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
+    whole = json.loads(header["__metadata__"]["snncc"])
+
+    def file(metadata: Json, spaces: int = 0) -> bytes:
+        text = json.dumps({**header, "__metadata__": metadata}, separators=(",", ":")).encode()
+        text = text.ljust(-(-len(text) // 8) * 8 + spaces)
+        return len(text).to_bytes(8, "little") + text + data
+
+    class Huge(bytes):
+        def __len__(self) -> int:
+            return 2**31 + 1
+
+    entry = {"dtype": "I8", "shape": [2], "data_offsets": [0, 2]}
+    contents = [
+        b"\xff" * 8 + content[8:],
+        file(header["__metadata__"], 8),
+        file({**header["__metadata__"], "more": "1"}),
+        file({"snncc": canonical({**whole, "more": 1})}),
+        file({"snncc": json.dumps(whole)}),
+        file({"snncc": canonical({**whole, "sha256": ""})}),
+    ]
+    yield from (lambda each=each: read_program(each) for each in contents)  # type: ignore[misc]
+    read: list[tuple[Json, bytes]] = [
+        ({}, Huge()),
+        ({"w": {}}, b""),
+        ({"w": {**entry, "data_offsets": [1, 2]}}, b"ab"),
+        ({"w": {**entry, "dtype": "F32"}}, b"ab"),
+        ({"w": {**entry, "shape": [3]}}, b"ab"),
+        ({"w": entry}, b"abc"),
+    ]
+    yield from (lambda each=each: read_constants(*each) for each in read)  # type: ignore[misc]
+    yield lambda: no_duplicates([("a", 1), ("a", 2)])
+
+
+def of_the_certificate(folder: Path) -> Iterator[Break]:
+    graph = hand_made()
+    content = file_of(graph, folder)
+    text = certificate_of(graph, content)
+    said = json.loads(text)
+    nodes = [{**said["nodes"][0], "range": [0, 1]}, *said["nodes"][1:]]
+    for changes in ({"program": "0"}, {"nodes": nodes}, {"level": "none"}):
+        changed = canonical({**said, **changes}).encode()
+        yield lambda changed=changed: check(content, changed)  # type: ignore[misc]
+    yield lambda: check(content, text + b"\n")
+
+
+def alone() -> Iterator[Break]:
+    """What no change of one place leads to."""
+    names = [f"a{number}" for number in range(17)]
+    wide = Value("spike", (("a", LARGE),), (0, 1))
+    one, two = (Value("current", (("k", n),), (0, 1)) for n in (1, 2))
+    timed = Value("current", (("k", 1),), (0, 1))
+    doubled = [(f"s{n}", "sum", [f"s{n - 1}"] * 2) for n in range(1, 14)]
+    yield from (
+        ruled("sum_along", Value("current", wide.axes, (0, 1)), summed=["a"]),
+        ruled("concat", PICTURE, PICTURE, along=["a", "a"], out="a"),
+        ruled("sum", SPIKES, SPIKES, shifts=[1, 1]),
+        ruled("product", wide, wide, summed=["a"]),
+        ruled("take", SPIKES, axes=["a", "a"], out=["c", "d"], runs=[[0, 1, 1], [0, 1, 1]]),
+        ruled("take", SPIKES, axes=["a"], out=["b"], runs=[[0, 1, 1]]),
+        windows(SPIKES, 1),
+        windows(Value("spike", (("a", LARGE),), (0, 1)), LARGE - 1),
+        ruled("frames", axes=["c"], shape=[2], encoding="bit-planes", domain=[0, 255]),
+        ruled("contract", SPIKES, weight=(("k",), [1]), into="k"),
+        ruled(
+            *("convolve", Value("spike", (("c", 1), ("h", 1), ("w", 2)), (0, 1))),
+            weight=(("o", "i", "y", "x"), np.ones((1, 1, 1, 1))), padding=[4096, 4096],
+            channel="c", height="h", width="w", out_channel="c", out_height="h", out_width="w",
+        ),
+        ruled("multi_threshold", Value("current", ((LEVEL, 2),), (0, 1)), thresholds=((), 1)),
+        ruled("multi_threshold", CURRENT, thresholds=((LEVEL,), np.arange(4097))),
+        neuron(most=300, step=((), 1)),
+        neuron(most=300, step=((), 1), amount=((STATE,), [2])),
+        neuron(most=2, step=((), 0)),
+        neuron(most=2, step=((), 1), threshold=None),
+        neuron(below=((), 5)),
+        neuron(swallow=[False]),
+        neuron(shift=[]),
+        neuron(reset_shift=[70]),
+        neuron(most=300, step=((), 1), amount=((STATE,), [1]), keep=((STATE,), [1]), **HUGE),
+        neuron(leak=((STATE,), [1] * 9)),
+        neuron(Value("current", ((STATE, 2),), (0, 1))),
+        neuron(threshold=None, amount=((STATE,), [1])),
+        of_the_manifest(more=1),
+        of_the_manifest(nodes={}),
+        of_the_manifest(nodes=[{}] * (2**14 + 1)),
+        of_the_manifest(provenance=[]),
+        of_the_manifest(schema=3),
+        of_the_manifest(**with_constant("sum", 33, 2**26), schema=1),
+        of_the_manifest(**with_constant("integer_population", 1, 2**20), schema=1, steps=4096),
+        of_a_record(1, inputs={}),
+        of_a_record(1, inputs=["image"] * (2**12 + 1)),
+        of_a_record(1, locs={}),
+        of_a_record(1, fields={"into": names}),
+        delayed(("d", "delay", [])),
+        delayed(("d", "delay", ["x"])),
+        delayed(("d", "delay", ["x"]), d=one, x=two),
+        delayed(("d", "delay", ["x"]), ("x", "sum", ["d"]), d=one, x=timed),
+        delayed(("s0", "integer_population", []), ("d", "delay", ["s0"]), *doubled, d=one, s0=one),
+    )  # fmt: skip
+
+
+def change_everything(manifest: Json, constants: Arrays) -> None:
+    """One place of the first node of every op and set of fields, in every way."""
+    _, arrays, _ = read_program(sealed(manifest, constants))
+    values: dict[str, Value] = {}
+    kinds: dict[object, str] = {}
+    done = set[tuple[str, ...]]()
+    for record in manifest["nodes"]:
+        form = (record["op"], *(() if record["op"] in SLOW else sorted(record["fields"])))
+        if form not in done:
+            done.add(form)
+            for changed, given in broken_records(record, arrays, [*kinds.values()][:8]):
+                with suppress(Rejected, TypeError, ValueError, KeyError, IndexError):
+                    judge(changed, dict(values), given, manifest["steps"])
+        judge(record, values, arrays, manifest["steps"])
+        value = values[record["name"]]
+        kinds.setdefault((value.kind, value.axes), record["name"])
+    last = manifest["nodes"][-1]
+    for again in (last, {**last, "name": "another", "op": "multiply"}):
+        with suppress(Rejected):
+            judge(again, values, arrays, manifest["steps"])
+
+
+SLOW = ("integer_neuron", "contract", "integer_population", "sum")
+"""One node of these a program is enough."""
+
+
+def test_every_rule_rejects_something(watch: Watch, tmp_path: Path) -> None:
+    for make in PROGRAMS.values():
+        graph = make()
+        change_everything(to_manifest(Program(graph, {})), dict(graph.constants))
+    for lie in LIES.values():
+        with pytest.raises(Rejected):
+            expected(sealed(*lie()))
+    for number, wrong in enumerate([*alone(), *of_the_file(), *of_the_certificate(tmp_path)]):
+        with pytest.raises(Rejected):
+            print(number, wrong())
+    known = rules()
+    assert len(known) > 150
+    assert {site: rule for site, rule in known.items() if site not in watch.met} == {}
