@@ -164,9 +164,9 @@ def spread(found: dict[str, float]) -> str:
     return f"{found['median']:.3g} ({found['least']:.3g} to {found['most']:.3g})"
 
 
-def placed(page: str, section: str) -> str:
+def placed(page: str, section: str, title: str = TITLE) -> str:
     """The page with this section, in place of an older one or at its end."""
-    older = re.compile(rf"^{re.escape(TITLE)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    older = re.compile(rf"^{re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     if older.search(page):
         return older.sub(lambda _: f"{section}\n", page).rstrip("\n") + "\n"
     return f"{page.rstrip()}\n\n{section}" if page else section

@@ -30,6 +30,7 @@ from snncc.backends.cpu.checking.registers import Registers, load, scaled, sprea
 from snncc.backends.cpu.checking.shadow import Numbers
 from snncc.backends.cpu.checking.stored import loaded
 from snncc.backends.cpu.checking.sums import Tapped, projected
+from snncc.backends.cpu.checking.wide_sums import masked
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
 from snncc.backends.cpu.plan.host import HostUnit, LoopUnit
 from snncc.backends.cpu.plan.places import Place
@@ -73,6 +74,7 @@ class _Walk(FiringWalk):
         self.accesses = rows_of(plan.accesses, f.A_SIZE, "accesses")
         self.gains = rows_of(plan.gains, f.G_SIZE, "gains")
         self.neurons = rows_of(plan.neurons, f.N_SIZE, "populations")
+        self.masks = rows_of(plan.masks, f.M_SIZE, "masks")
         self.delays = Delays(graph, plan, meaning)
         self.held: set[str] = set()
 
@@ -251,6 +253,16 @@ class _Walk(FiringWalk):
         elif kind == f.STORE:
             access = row(self.accesses, what, "access")
             store(access, self.block, self.shadow, spread(registers[number], shape))
+        elif kind == f.WIDEN:
+            self._widen(registers, op, shape)
+        elif kind == f.FIRE_WIDE:
+            require(number == f.WIDE_SUM, "a sum of 64 bits lies elsewhere")
+            self._all_terms(registers)
+            neuron = row(self.neurons, what, "population")
+            self._fire(registers.name, neuron, registers.wide, shape, 8)
+        elif kind == f.MASK:
+            bits = row(self.masks, what, "mask")
+            registers.replace(number, masked(bits, spread(registers[number], shape), self.shadow))
         elif kind == f.EVOLVE:
             found = self._evolve(registers.name, what, spread(registers[number], shape), shape)
             if found is not None:

@@ -56,7 +56,7 @@ def require_equal(found: Numbers, meant: Value, first_step: int, what: str) -> N
 
 
 def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row], block: Block,
-                    arrangement: Arrangement) -> tuple[int, int]:  # fmt: skip
+                    arrangement: Arrangement, size: int = 4) -> tuple[int, int]:  # fmt: skip
     """Threshold, bias, offset, polarity and the rules of a population, as the kernel reads them.
 
     Returns what the kernel multiplies a membrane by, and what it adds to that before it shifts.
@@ -74,7 +74,7 @@ def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row],
     ):
         wanted = _wanted(graph, node, param, default, arrangement)
         for step in range(graph.steps):
-            found = block.constant(table, step, rows, lanes)
+            found = block.constant(table, step, rows, lanes, size)
             same = bool((np.broadcast_to(found, (rows, lanes)) == wanted[step % len(wanted)]).all())
             require(same, f"the {what} of step {step} is not the program's")
     polarity = _wanted(graph, node, op.polarity, 1, arrangement)
@@ -83,7 +83,7 @@ def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row],
     by_step = any(table[f.C_STEP] != 0 for table in tables)
     require(neuron[f.N_BY_ROW] != 0 or not by_row, "constants of one row are used for all")
     require(neuron[f.N_BY_STEP] != 0 or not by_step, "constants of one step are used for all")
-    return _check_rules(op, neuron, block)
+    return _check_rules(op, neuron, block, 8 * size)
 
 
 def _wanted(graph: Graph, node: Node, param: Param | None, default: int,
@@ -94,14 +94,14 @@ def _wanted(graph: Graph, node: Node, param: Param | None, default: int,
     return arranged(over(graph, param, names), names, arrangement)
 
 
-def _check_rules(op: IntegerPopulation, neuron: Row, block: Block) -> tuple[int, int]:
+def _check_rules(op: IntegerPopulation, neuron: Row, block: Block, bits: int) -> tuple[int, int]:
     """Returns what a register multiplies a membrane by, and what it adds to that."""
     factor, shift = op.decay
     digits = block.take(neuron[f.N_DIGITS], neuron[f.N_POWERS], 1, "digits of a leak")
     found = sum(int(digit) << power for power, digit in enumerate(digits))
-    require(set(digits.tolist()) <= {-1, 0, 1} and len(digits) <= 32, "a leak's digits are none")
+    require(set(digits.tolist()) <= {-1, 0, 1} and len(digits) <= bits, "a leak's digits are none")
     kept = int(neuron[f.N_SHIFT])
-    require(0 <= kept < 32, f"a leak shifts by {kept}, a register has 32 bits")
+    require(0 <= kept < bits, f"a leak shifts by {kept}, a register has {bits} bits")
     less = shift - kept  # bits that are 0 in every product may be left out
     require(less >= 0 and found << less == factor, "the leak is not the program's")
     offset = op.decay_offset >> less

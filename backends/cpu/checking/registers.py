@@ -4,9 +4,9 @@ import numpy as np
 
 from snncc.backends.cpu import fields as f
 from snncc.backends.cpu.checking.decoding import Block, Row
-from snncc.backends.cpu.checking.exact import INT16, INT32, Ints, within
+from snncc.backends.cpu.checking.exact import INT16, INT32, LONG, Ints, within
 from snncc.backends.cpu.checking.shadow import Numbers, Shadow
-from snncc.backends.cpu.checking.wrong import require
+from snncc.backends.cpu.checking.wrong import Wrong, require
 
 
 class Registers:
@@ -19,10 +19,37 @@ class Registers:
     def __init__(self, name: str) -> None:
         self.name = name
         self._held: dict[int, Numbers] = {}
+        self._wide: Numbers | None = None
+        self.terms = 0
 
     def __getitem__(self, number: int) -> Numbers:
         require(number in self._held, "it reads a register that holds nothing")
         return self._held[number]
+
+    @property
+    def wide(self) -> Numbers:
+        """The sum of 64 bits in two of them."""
+        if self._wide is None:
+            raise Wrong("it reads a sum of 64 bits where none lies")
+        return self._wide
+
+    def widen(self, op: Row, value: Numbers, shift: int) -> None:
+        """The sum of 64 bits (+)= value << shift."""
+        require(op[f.O_DST] == f.WIDE_SUM, "a sum of 64 bits lies elsewhere")
+        parts = [value.probe << shift, value.low << shift, value.high << shift]
+        if op[f.O_ADD] != 0:
+            before = self.wide
+            have = (before.probe, before.low, before.high)
+            parts = [a + b for a, b in zip(parts, have, strict=True)]
+        within(parts[1], parts[2], (-LONG, LONG), "a sum of 64 bits")
+        self._wide, self.terms = Numbers(*parts), self.terms + 1
+        for number in (f.WIDE_SUM, f.WIDE_SUM + 1):
+            self._held.pop(number, None)
+
+    def _narrow(self, number: int) -> None:
+        """A register is overwritten."""
+        if number in (f.WIDE_SUM, f.WIDE_SUM + 1):
+            self._wide = None
 
     def put(self, op: Row, value: Numbers) -> None:
         """The register (+)= value << shift.
@@ -39,11 +66,13 @@ class Registers:
             have = (before.probe, before.low, before.high)
             parts = [a + b for a, b in zip(parts, have, strict=True)]
         within(parts[1], parts[2], INT32, f"register {number}")
+        self._narrow(number)
         self._held[number] = Numbers(*parts)
 
     def replace(self, number: int, value: Numbers) -> None:
         """Puts what an op made of the register itself."""
         within(value.low, value.high, INT32, f"register {number}")
+        self._narrow(number)
         self._held[number] = value
 
 

@@ -82,8 +82,7 @@ def check_layout(
         }
     if state is not None:
         slot = size * lay.padded * lay.row_count
-        right = _lies(state, lay, size) and state.strides.get(STATE, 0) == slot
-        require(right, "states lie otherwise than they are written")
+        require(lies_in_slots(state, lay, size), "states lie otherwise than they are written")
         wanted |= {f.Q_KEPT: state.at, f.Q_KEPT_SLOT: slot, f.Q_KEPT_ROW: size * lay.padded}
     right = all(neuron[column] == value for column, value in wanted.items())
     require(right, "spikes, levels or states are not written where they are read")
@@ -94,6 +93,12 @@ def states_bytes(op: IntegerNeuron, place: Place, lay: Arrangement) -> int:
     slots = len(op.shift) + (op.late is not None or bool(op.swallow))
     require(place.type.size(STATE) == slots, "states are not as many")
     return slots * place.size * lay.padded * lay.row_count
+
+
+def lies_in_slots(state: Place, lay: Arrangement, size: int) -> bool:
+    """Whether states lie one slot behind the other, in rows of padded lanes."""
+    slot = size * lay.padded * lay.row_count
+    return _lies(state, lay, size) and state.strides.get(STATE, 0) == slot
 
 
 def _lies(place: Place, lay: Arrangement, size: int) -> bool:

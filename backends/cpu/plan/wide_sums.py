@@ -90,6 +90,8 @@ def wide_sum(
 ) -> WideSum | None:
     """The terms of what a population takes; None where they are of other kinds.
 
+    One of them is a pole. What else needs 64 bits is rare, and the host's.
+
     Args:
         graph: the program.
         node: the population.
@@ -122,7 +124,9 @@ def wide_sum(
         terms.append(WideTerm(name, name, shift))
         return plain and not is_wide(each) and shift <= MOST_POWER
 
-    return WideSum(tuple(terms), tuple(inner)) if add(node.inputs[0], 0) else None
+    known = add(node.inputs[0], 0)
+    poles = any(isinstance(graph[each.node].op, IntegerNeuron) for each in terms)
+    return WideSum(tuple(terms), tuple(inner)) if known and poles else None
 
 
 def wide_sums(
