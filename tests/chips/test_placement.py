@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from chip_texts import ON_A_MESH, small_chip, small_program
 from executions import ran
 from planted_faults import FAULTS, OF_PLACES, places_swapped
+from random_chips import outcome, read_changed
 
 from snncc.artifact import Program, program_digest, save_program
 from snncc.chips.activity import Activity, activity_of
@@ -234,3 +236,13 @@ def test_the_command_places_estimates_and_checks(
     assert "rejected: its cores were placed by a recording" in capsys.readouterr().out
     assert run([*call, "--seed", "3"]) == 2
     assert "--spikes" in capsys.readouterr().err
+
+
+def test_no_core_is_over_random_limits_and_changed_descriptions_are_one_code(
+    tmp_path: Path,
+) -> None:
+    """More with `python tests/helpers/random_chips.py --count 1000`."""
+    maps = Counter(outcome(seed, tmp_path) for seed in range(40))
+    assert set(maps) == {"mapped", "SNN131"}
+    assert maps["mapped"] >= 8
+    assert {read_changed(seed) for seed in range(150)} == {"read", "SNN130"}
