@@ -19,6 +19,7 @@ from snncc.chips.fitting import Fitter
 from snncc.chips.grids import axes_of
 from snncc.chips.packing import Core, Partition, partition
 from snncc.chips.placing import Placement, place
+from snncc.chips.reading import shipped
 from snncc.chips.rules.synapse_memory import stored_layers
 from snncc.chips.storing import Stored, memory_of
 from snncc.chips.traffic import Traffic, traffic_of
@@ -182,9 +183,20 @@ def read_mapping(path: Path) -> object:
     return given
 
 
-def has_places(record: object) -> bool:
-    """Whether a file says that its cores were placed, right or wrong."""
-    return isinstance(record, dict) and cast("Json", record).get("placement") is not None
+def require_spikes(record: object) -> None:
+    """Raises SnnccError: SNN001 for a file without places, beside which a recording is in vain."""
+    if not isinstance(record, dict) or cast("Json", record).get("placement") is None:
+        raise SnnccError("SNN001", "--spikes has no effect here", why="the mapping has no places")
+
+
+def chip_of(record: object, path: Path) -> str:
+    """The shipped chip that a file names. Raises SnnccError: SNN001 where that is none."""
+    named = cast("Json", record).get("chip") if isinstance(record, dict) else None
+    name = cast("Json", named).get("name") if isinstance(named, dict) else None
+    if isinstance(name, str) and name in shipped():
+        return name
+    help_ = "give its description with --chip FILE.toml"
+    raise SnnccError("SNN001", f"{path} names no chip that is shipped with snncc", help=help_)
 
 
 def findings_of(fit: Fit) -> list[Finding]:

@@ -193,12 +193,12 @@ def _print(chip: "Chip", record: dict[str, Any], output: Path | None) -> None:
 def _check(
     program: "Program", chip: "Chip", path: Path, seen: "Activity | None", as_json: bool
 ) -> int:
-    from snncc.chips.mapping import has_places, read_mapping, require_right
+    from snncc.chips.mapping import read_mapping, require_right, require_spikes
     from snncc.diagnostics import SnnccError
 
     record = read_mapping(path)
-    if seen is not None and not has_places(record):
-        raise SnnccError("SNN001", "--spikes has no effect here", why="the mapping has no places")
+    if seen is not None:
+        require_spikes(record)
     faults: list[str] = []
     try:
         require_right(program, chip, record, seen)

@@ -7,12 +7,13 @@ import click
 
 from snncc.cli.command import Command, Given, Rule, say_limit
 from snncc.cli.output import print_facts, print_json, say
-from snncc.cli.path_types import DataPath, InputPath, KeyOrDataPath, OutputFile
+from snncc.cli.path_types import ChipName, DataPath, InputPath, KeyOrDataPath, OutputFile
 from snncc.cli.progress import progress
 from snncc.diagnostics import SnnccError
 
 if TYPE_CHECKING:
     from snncc.artifact import Program
+    from snncc.report.cores import CoreFacts
     from snncc.report.gather import Given as Asked
 
 PAGE = OutputFile("a page", ".html")
@@ -28,6 +29,12 @@ RULES = (
         _runs,
         "it is about a run, and there are no images",
         "give DATA after the program",
+    ),
+    Rule(
+        ("chip", "spikes"),
+        lambda given: given["mapping"] is not None,
+        "it is about a mapping, and there is none",
+        "give --mapping FILE",
     ),
 )
 
@@ -63,6 +70,18 @@ RULES = (
     metavar="BITS",
     help="Of the line that widths are held against.",
 )
+@click.option(
+    "--mapping", type=InputPath(), metavar="FILE", help="What snncc map -o wrote: shows the cores."
+)
+@click.option(
+    "--chip",
+    type=ChipName(),
+    metavar="NAME|FILE.toml",
+    help="Of the mapping; without it the shipped one that the mapping names.",
+)
+@click.option(
+    "--spikes", type=InputPath(), metavar="FILE.npz", help="The recording that placed its cores."
+)
 @click.option("--profile", is_flag=True, help="Time too; two pages are then not alike.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N")
 @click.option("--json", "as_json", is_flag=True, help="The facts as one JSON object on stdout.")
@@ -77,6 +96,9 @@ def command(
     limit: int | None,
     detail: int,
     register: int,
+    mapping: Path | None,
+    chip: str | None,
+    spikes: Path | None,
     profile: bool,
     threads: int | None,
     as_json: bool,
@@ -100,6 +122,8 @@ def command(
     say_threads(threads)
     other = None if beside is None else other_of(beside, loaded)
     options: dict[str, Any] = {"other": other, "layers": layers, "detail": detail}
+    if mapping is not None:
+        options["cores"] = _cores(loaded, mapping, chip, spikes)
     options |= {"register": register, "profile": profile, "threads": threads}
     asked = Asked(**options)
     if data is not None:
@@ -116,6 +140,23 @@ def command(
     print_facts([("written", f"{output}, {size:,} bytes")])
     for name, missing in missing_of(facts):
         say(f"  without {name}: {missing}")
+
+
+def _cores(program: "Program", path: Path, chip: str | None, spikes: Path | None) -> "CoreFacts":
+    """A mapping, recounted."""
+    from snncc.artifact import program_digest
+    from snncc.chips.activity import read_activity
+    from snncc.chips.mapping import chip_of, read_mapping, require_spikes
+    from snncc.chips.reading import chip_named
+    from snncc.report.cores import cores_of
+
+    record = read_mapping(path)
+    described = chip_named(chip or chip_of(record, path))
+    if spikes is None:
+        return cores_of(program, described, record, None)
+    require_spikes(record)
+    seen = read_activity(spikes, program.graph, program_digest(program))
+    return cores_of(program, described, record, seen)
 
 
 def _with_data(

@@ -5,6 +5,7 @@ from typing import Any
 
 from snncc.report.activity import Watched
 from snncc.report.answers import AnswerFacts
+from snncc.report.cores import CoreFacts
 from snncc.report.difference import DifferenceFacts
 from snncc.report.network import NodeFacts
 from snncc.report.origin import Beside
@@ -72,6 +73,7 @@ class Facts:
         thumbnails: of the images on which program and original differ.
         difference: None without another execution.
         not_judged: what nobody can say, and why.
+        cores: of a chip, where a mapping is given.
     """
 
     identity: Identity
@@ -93,6 +95,7 @@ class Facts:
     thumbnails: tuple[Thumbnail, ...]
     difference: DifferenceFacts | None
     not_judged: tuple[str, ...]
+    cores: CoreFacts | None = None
 
     def record(self) -> dict[str, Any]:
         """In JSON form, without pictures of images."""

@@ -16,6 +16,7 @@ from snncc.ir.populations import population_nodes
 from snncc.mfi import Verdict, prove
 from snncc.report.activity import Watched, by_name, watch
 from snncc.report.answers import AnswerFacts, answers_of
+from snncc.report.cores import CoreFacts
 from snncc.report.difference import Compared, Other, differences
 from snncc.report.facts import Facts, Identity, Thumbnail
 from snncc.report.network import nodes_of
@@ -54,6 +55,7 @@ class Given:
         register: bits of a register to hold the widths against.
         profile: whether units are timed.
         threads: of the simulator.
+        cores: what a mapping says, recounted.
     """
 
     images: ImageSource | None = None
@@ -65,6 +67,7 @@ class Given:
     register: int = REGISTER
     profile: bool = False
     threads: int | None = None
+    cores: CoreFacts | None = None
 
 
 @dataclass
@@ -129,6 +132,7 @@ def gather(program: Program, given: Given, progress: Progress | None = None) -> 
         tuple(run.thumbnails),
         None if compared is None else compared.facts,
         (*_unknown(program, proof, simulator), *([why] if why else ()), *run.not_judged),
+        given.cores,
     )
 
 

@@ -2,16 +2,22 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from chips_table import fit_row
 from unrolled_steps import wrong_values
 
 import snncc
-from snncc.artifact import Program
+from snncc.artifact import Program, program_digest
+from snncc.chips.activity import activity_of
 from snncc.chips.fitting import Fitter
-from snncc.chips.mapping import mapping_of
+from snncc.chips.mapping import mapped
 from snncc.chips.reading import chip_named, shipped
+from snncc.runtime import ALL
+from snncc.runtime.executors import executor_of
+from snncc.runtime.recording import run_recorded
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +62,32 @@ def test_the_page_says_what_each_chip_answers(fitter: Fitter, root: Path) -> Non
     assert said == {name: fitter.fit(chip_named(name)).answer for name in shipped()}
 
 
-def test_it_is_mapped_and_the_checker_recounts_every_core(digits: snncc.Program) -> None:
-    chip = chip_named("loihi1")
-    record = mapping_of(Program(digits.graph, {}), chip, "messages")
+def test_the_table_says_what_each_chip_answers(fitter: Fitter, root: Path) -> None:
+    lines = (root / "docs/chips_table.md").read_text().splitlines()
+    own = [line for line in lines if line.startswith("| digits | `loihi-lava` |")]
+    chips = [chip_named(name) for name in shipped()]
+    assert own == [fit_row("digits", "loihi-lava", fitter.fit(chip)) for chip in chips]
+
+
+@pytest.fixture(scope="module")
+def record(digits: snncc.Program, root: Path) -> dict[str, Any]:
+    """Its mapping to Loihi 1, placed by four images."""
+    program = Program(digits.graph, {})
+    with np.load(root / "examples/digits.npz") as data:
+        images = data["x_test"][:4].reshape(4, *digits.input_shape)
+    digest = program_digest(program)
+    run = executor_of(digits.graph, "simulator")
+    _, recording = run_recorded(digits.graph, images, run, ALL, digest)
+    seen = activity_of(recording, digits.graph, digest, "in memory")
+    return mapped(program, chip_named("loihi1"), "messages", 1, seen).record
+
+
+def test_its_spikes_go_a_quarter_fewer_hops_than_in_order(record: dict[str, Any]) -> None:
+    placed = record["placement"]
+    assert 0 < placed["hops"] <= 0.75 * placed["hops_in_order"]
+
+
+def test_it_is_mapped_and_the_checker_recounts_every_core(record: dict[str, Any]) -> None:
     limits = record["chip"]["limits"]
     assert set(limits) >= {"core.neurons", "core.in_axons", "core.synapse_memory"}
     for core in record["cores"]:

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from chip_texts import ON_A_MESH, small_chip, small_program
 from executions import ran
 from planted_faults import FAULTS, OF_PLACES, places_swapped
+from random_chips import outcome, read_changed
 
 from snncc.artifact import Program, program_digest, save_program
 from snncc.chips.activity import Activity, activity_of
@@ -234,3 +236,46 @@ def test_the_command_places_estimates_and_checks(
     assert "rejected: its cores were placed by a recording" in capsys.readouterr().out
     assert run([*call, "--seed", "3"]) == 2
     assert "--spikes" in capsys.readouterr().err
+
+
+def test_no_core_is_over_random_limits_and_changed_descriptions_are_one_code(
+    tmp_path: Path,
+) -> None:
+    """More with `python tests/helpers/random_chips.py --count 1000`."""
+    maps = Counter(outcome(seed, tmp_path) for seed in range(40))
+    assert set(maps) == {"mapped", "SNN131"}
+    assert maps["mapped"] >= 8
+    assert {read_changed(seed) for seed in range(150)} == {"read", "SNN130"}
+
+
+def test_a_report_shows_cores_that_were_recounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    monkeypatch.chdir(tmp_path)
+    graph = small_program()
+    save_program(tmp_path / "p.snncc", Program(graph, {}))
+    save_recording(tmp_path / "rec.npz", recording_of(graph))
+    (tmp_path / "small.toml").write_text(ON_A_MESH)
+    made = ["map", "p.snncc", "--chip", "small.toml", "--spikes", "rec.npz", "-o", "net.map.json"]
+    assert run(made) == 0
+    capsys.readouterr()
+    call = ["report", "p.snncc", "-o", "r.html", "--mapping", "net.map.json"]
+    whole = [*call, "--chip", "small.toml", "--spikes", "rec.npz"]
+    assert run([*whole, "--json"]) == 0
+    cores = json.loads(capsys.readouterr().out)["cores"]
+    record = json.loads((tmp_path / "net.map.json").read_text())
+    assert [core["slot"] for core in cores["cores"]] == [c["slot"] for c in record["cores"]]
+    assert dict(cores["placed"])["hops"] == record["placement"]["hops"]
+    assert all(0 < core["share"] <= 1 for core in cores["cores"])
+    page = (tmp_path / "r.html").read_text()
+    assert "Cores on a small chip" in page
+    assert "Placed by the spikes of 3 images" in page
+    for less, code in ((whole[:-2], 1), (call, 2)):
+        assert run(less) == code
+    record["cores"][0]["load"]["neurons"] += 1
+    (tmp_path / "net.map.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    assert run(whole) == 1
+    assert "error[SNN132]" in capsys.readouterr().err

@@ -60,7 +60,11 @@ MODES = {
         "check": "m.snncc --chip chip.toml --check net.map.json",
         "placed": "m.snncc --chip chip.toml --spikes m.npz",
     },
-    "report": {"program": "p.snncc -o r.html", "run": "p.snncc d.npz:x -o r.html"},
+    "report": {
+        "program": "p.snncc -o r.html",
+        "run": "p.snncc d.npz:x -o r.html",
+        "mapped": "m.snncc -o r.html --mapping net.map.json --chip chip.toml",
+    },
     "warm": {"all": "", "program": "p.snncc"},
     "export": {
         "there": "p.snncc --to lava -o bundle",
@@ -198,6 +202,9 @@ SAMPLES = {
         "limit": "--limit 3",
         "detail": "--detail 1",
         "register": "--register 24",
+        "mapping": "--mapping net.map.json",
+        "chip": "--chip chip.toml",
+        "spikes": "--spikes m.npz",
         "profile": "--profile",
         "threads": "--threads 99",
         "as_json": "--json",
@@ -286,6 +293,12 @@ VAIN = {
     ("map", "placed"): {"checked"},
     ("report", "program"): {
         *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
+        *("chip", "spikes"),
+    },
+    ("report", "run"): {"chip", "spikes"},
+    ("report", "mapped"): {
+        *("labels", "reference", "beside", "layers", "limit", "detail", "profile", "threads"),
+        "spikes",
     },
     ("export", "there"): {"form"},
     ("export", "nir"): {"form"},
@@ -340,6 +353,8 @@ UNSEEN = {
     ("compare", "programs", "executor_a"): "its default",
     ("map", "check", "checked"): "it is the mode",
     ("map", "placed", "spikes"): "it is the mode",
+    ("report", "mapped", "mapping"): "it is the mode",
+    ("report", "mapped", "chip"): "it is the mode",
     ("doctor", "made", "making"): "it is the mode",
 }
 """What shows no effect and is not refused, each with the reason."""

@@ -60,7 +60,7 @@ ALLOWED = {
     },
     "snncc.report": {
         *("snncc.execution", "snncc.data", "snncc.ir", "snncc.diagnostics", "snncc.artifact"),
-        *("snncc.mfi", "snncc.runtime", "snncc.report"),
+        *("snncc.mfi", "snncc.runtime", "snncc.report", "snncc.chips"),
     },
     "snncc.targets": {
         "snncc.execution",

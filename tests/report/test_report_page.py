@@ -22,7 +22,7 @@ from snncc.report.svg import NAMES
 
 SECTIONS = {
     *("verdict", "network", "answers", "rates", "raster", "membranes", "flips", "divergence"),
-    *("weights", "widths", "work", "not-judged"),
+    *("weights", "widths", "work", "cores", "not-judged"),
 }
 ADDRESSES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "formaction"}
 

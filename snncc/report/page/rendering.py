@@ -7,7 +7,7 @@ from pathlib import Path
 from snncc.artifact.writing import write_atomically
 from snncc.report.extras import library
 from snncc.report.facts import Facts
-from snncc.report.page import behaviour, program
+from snncc.report.page import behaviour, chips, program
 from snncc.report.page.drawing import drawing_of
 from snncc.report.page.sections import Section
 
@@ -28,6 +28,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
         program.weights(facts),
         program.widths(facts),
         program.work(facts),
+        chips.on_cores(facts),
         program.not_judged(facts),
     )
 
@@ -41,6 +42,8 @@ def missing_of(facts: Facts) -> tuple[tuple[str, str], ...]:
         found.append(("answers", "--labels KEY, --reference LOGITS"))
     if facts.difference is None:
         found.append(("divergence", "--beside OTHER.npz or OTHER.snncc"))
+    if facts.cores is None:
+        found.append(("cores", chips.NEEDS_MAPPING))
     return tuple(found)
 
 
