@@ -21,6 +21,7 @@ from snncc.quantize.units import (
     Units,
     choose_units,
     largest_weight,
+    row_place,
     rows_of,
 )
 from snncc.semantics.arrays import Real
@@ -158,14 +159,11 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
     op = node.op
     if not isinstance(op, Contract | Convolve):
         raise TypeError(op.mnemonic)
-    shape = graph.constants[op.weight.name].shape
-    if isinstance(op, Contract) and output_axis(node) is not None:
-        lead = len(op.shared)
-        moved = (shape[lead], *shape[:lead], *shape[lead + 1 :])
-        return np.moveaxis(rows.reshape(moved), 0, lead)
-    if isinstance(op, Convolve) and op.banks:
-        return np.moveaxis(rows.reshape(shape[1], shape[0], *shape[2:]), 0, 1)
-    return rows.reshape(shape)
+    shape, place = graph.constants[op.weight.name].shape, row_place(node)
+    if place is None:
+        return rows.reshape(shape)
+    moved = (shape[place], *shape[:place], *shape[place + 1 :])
+    return np.moveaxis(rows.reshape(moved), 0, place)
 
 
 def _compensated(rows: Real, grid: Real, largest: float, use: Use) -> tuple[Real, Real]:

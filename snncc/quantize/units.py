@@ -52,11 +52,25 @@ def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
     if not isinstance(op, Contract | Convolve):
         raise TypeRuleError(f"{node.name} is no projection")
     array = np.asarray(graph.constants[op.weight.name], np.float64)
-    if isinstance(op, Contract) and output_axis(node) is not None:
-        array = np.moveaxis(array, len(op.shared), 0)
-    if isinstance(op, Convolve) and op.banks:
-        array = np.moveaxis(array, 1, 0)
-    return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
+    place = row_place(node)
+    return array.reshape(1, -1) if place is None else by_row(array, place)
+
+
+def row_place(node: Node) -> int | None:
+    """Which axis of a projection's weight is that of its rows; None: all of it is one row."""
+    op, axis = node.op, output_axis(node)
+    match op:
+        case Contract() if axis is not None:
+            return len(op.shared) if op.out else op.shared.index(axis)
+        case Convolve():
+            return int(op.banks)
+        case _:
+            return None
+
+
+def by_row(array: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    """A weight as rows [output element, rest]."""
+    return np.moveaxis(array, place, 0).reshape(array.shape[place], -1)
 
 
 def largest_weight(bits: int) -> float:
