@@ -80,8 +80,7 @@ class TorchExecutor:
         size = self.images_at_once
         with exact_products(self._memory.device), out_of_memory(size):
             parts = [
-                self._run(some[start : start + size], wanted)
-                for start in range(0, len(some), size)
+                self._run(some[start : start + size], wanted) for start in range(0, len(some), size)
             ]
         return _together(parts, len(images))
 

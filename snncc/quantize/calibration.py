@@ -16,6 +16,7 @@ from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 from snncc.quantize.unit_rules import output_axis
 from snncc.quantize.units import (
+    LEAST_SHARE,
     Bits,
     Chooser,
     Units,
@@ -67,6 +68,7 @@ def round_with_images(
     images: NDArray[np.uint8],
     progress: Progress | None = None,
     choose: Chooser = choose_units,
+    least: float = LEAST_SHARE,
 ) -> Rounded:
     """Rounds weights so that currents stay as they are on calibration images.
 
@@ -84,6 +86,7 @@ def round_with_images(
         images: [n, *axes of the image].
         progress: called with the number of nodes done and their total.
         choose: chooses the units.
+        least: share of the largest weight, at least, as the end of a grid.
     """
     graph = arranged(graph)
     bits = every(graph, weight_bits)
@@ -96,7 +99,7 @@ def round_with_images(
             return np.zeros(len(rows))
         return _compensated(rows, grid, largest_weight(bits[node.name]), use)[1]
 
-    units = choose(graph, bits, loss)
+    units = choose(graph, bits, loss, least=least)
     integers: dict[str, NDArray[np.int64]] = {}
     once: dict[tuple[Copy, bytes], Real] = {}
     loops = {part.nodes[0].name: part for part in components(graph) if part.cyclic}
