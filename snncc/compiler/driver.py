@@ -33,6 +33,7 @@ from snncc.compiler.options import (
     without_images,
 )
 from snncc.compiler.sources import load_source
+from snncc.compiler.weight_rounding import HELD, Rounding, kept_and_held
 from snncc.compiler.whole_programs import whole_program
 from snncc.diagnostics import SnnccError
 from snncc.events.kept_framing import RECORD
@@ -50,8 +51,6 @@ from snncc.passes.pipeline import PassEvent, run_passes
 from snncc.quantize.calibration import (
     images_that_fit,
     places_that_fit,
-    round_plainly,
-    round_with_images,
 )
 from snncc.quantize.units import Bits
 from snncc.runtime.cross_check import CrossCheck, check_compiled
@@ -177,18 +176,25 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
+    apart = options.agreement is not None and evaluated is None and used is not None
+    if apart and used is not None and len(used) >= HELD:
+        kept, held = kept_and_held(len(used))
+        judged, used = some_images(spiking, used[held]), used[kept]
+        truth = None if given.labels is None else labels_for(given.labels, spiking)
+        if truth is not None and judged is not None:
+            truth = truth[places_that_fit(spiking, len(truth))][held][: len(judged)]
+        notes.append(f"{len(held)} calibration images are kept from rounding, to judge bits by")
+    rounding = Rounding(spiking, profile, used, given)
+
     def lowering(bits: Bits) -> LoweringPass:
-        if used is None:
-            rounded = round_plainly(spiking, bits, profile.choose_units)
-        else:
-            given.stage("calibration")
-            rounded = round_with_images(spiking, bits, used, given.progress, profile.choose_units)
+        rounded = rounding(bits)
         given.stage("rounding")
         return profile.lower(rounded, max(bits.values()))
 
     most = min(MOST, profile.most_bits)
     bits, trials = _choose_bits(options, spiking, judged, lowering, most)
     chosen = lowering(bits)
+    notes += rounding.notes
     integer = run_passes(spiking, [chosen], watch)
     if beyond := profile.limits(integer):
         raise SnnccError.of(beyond)

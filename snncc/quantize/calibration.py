@@ -16,11 +16,13 @@ from snncc.quantize.inputs import synapse_inputs
 from snncc.quantize.rounding import Use, round_to_nearest, round_with_compensation
 from snncc.quantize.unit_rules import output_axis
 from snncc.quantize.units import (
+    LEAST_SHARE,
     Bits,
     Chooser,
     Units,
     choose_units,
     largest_weight,
+    row_place,
     rows_of,
 )
 from snncc.semantics.arrays import Real
@@ -66,6 +68,7 @@ def round_with_images(
     images: NDArray[np.uint8],
     progress: Progress | None = None,
     choose: Chooser = choose_units,
+    least: float = LEAST_SHARE,
 ) -> Rounded:
     """Rounds weights so that currents stay as they are on calibration images.
 
@@ -83,6 +86,7 @@ def round_with_images(
         images: [n, *axes of the image].
         progress: called with the number of nodes done and their total.
         choose: chooses the units.
+        least: share of the largest weight, at least, as the end of a grid.
     """
     graph = arranged(graph)
     bits = every(graph, weight_bits)
@@ -95,7 +99,7 @@ def round_with_images(
             return np.zeros(len(rows))
         return _compensated(rows, grid, largest_weight(bits[node.name]), use)[1]
 
-    units = choose(graph, bits, loss)
+    units = choose(graph, bits, loss, least=least)
     integers: dict[str, NDArray[np.int64]] = {}
     once: dict[tuple[Copy, bytes], Real] = {}
     loops = {part.nodes[0].name: part for part in components(graph) if part.cyclic}
@@ -158,14 +162,11 @@ def shaped(graph: Graph, node: Node, rows: Real) -> Real:
     op = node.op
     if not isinstance(op, Contract | Convolve):
         raise TypeError(op.mnemonic)
-    shape = graph.constants[op.weight.name].shape
-    if isinstance(op, Contract) and output_axis(node) is not None:
-        lead = len(op.shared)
-        moved = (shape[lead], *shape[:lead], *shape[lead + 1 :])
-        return np.moveaxis(rows.reshape(moved), 0, lead)
-    if isinstance(op, Convolve) and op.banks:
-        return np.moveaxis(rows.reshape(shape[1], shape[0], *shape[2:]), 0, 1)
-    return rows.reshape(shape)
+    shape, place = graph.constants[op.weight.name].shape, row_place(node)
+    if place is None:
+        return rows.reshape(shape)
+    moved = (shape[place], *shape[:place], *shape[place + 1 :])
+    return np.moveaxis(rows.reshape(moved), 0, place)
 
 
 def _compensated(rows: Real, grid: Real, largest: float, use: Use) -> tuple[Real, Real]:

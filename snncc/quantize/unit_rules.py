@@ -29,8 +29,20 @@ def output_axis(node: Node) -> str | None:
             return axis
         case Convolve(out_channel=axis):
             return axis
+        case Contract(into=(), out=(), shared=shared):
+            return own_axis(shared)
         case _:
             return None
+
+
+def own_axis(shared: tuple[str, ...]) -> str | None:
+    """Of a map that only scales elements: the axis along which each row has one weight a step.
+
+    With a unit for each row one weight of it is a whole number of units at any width. None where
+    weights differ along several axes.
+    """
+    axes = [name for name in shared if name != TIME]
+    return axes[0] if len(axes) == 1 else None
 
 
 class Classes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,12 @@ from snncc.passes.named import Named
 from snncc.quantize.grid_units import Placed, grid_units
 from snncc.quantize.unit_rules import UNIT, Classes, Elements, Ids, output_axis
 
-CANDIDATES = np.linspace(0.7, 1.0, 16)
-"""Shares of the largest weight that are tried as the end of the grid."""
-FEW_CANDIDATES = CANDIDATES[3::4]
+LEAST_SHARE = 0.7
+"""Shares of the largest weight from here to 1 are tried as the end of the grid..."""
+LOWEST_SHARE = 0.3
+"""... and from here, where calibration says that it is better: with very few bits it can be."""
+CANDIDATES = 16
+"""So many of them, evenly."""
 PRODUCTS_FOR_FEW_CANDIDATES = 1 << 33
 """Beyond so many products of inputs with inputs fewer shares are tried: time grows with both."""
 
@@ -23,8 +27,15 @@ Bits = Mapping[str, int]
 """Bits of signed weights by projection."""
 Loss = Callable[[Node, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """What rounding rows [o, k] of a projection to steps [o, 1] loses, for each row."""
-Chooser = Callable[[Graph, Bits, Loss], "Units"]
-"""`choose_units` or another rule of a profile."""
+
+
+class Chooser(Protocol):
+    """`choose_units` or another rule of a profile."""
+
+    def __call__(
+        self, graph: Graph, bits: Bits, loss: Loss, *, least: float = LEAST_SHARE
+    ) -> "Units":
+        """See `choose_units`."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,25 @@ def rows_of(graph: Graph, node: Node) -> NDArray[np.float64]:
     if not isinstance(op, Contract | Convolve):
         raise TypeRuleError(f"{node.name} is no projection")
     array = np.asarray(graph.constants[op.weight.name], np.float64)
-    if isinstance(op, Contract) and output_axis(node) is not None:
-        array = np.moveaxis(array, len(op.shared), 0)
-    if isinstance(op, Convolve) and op.banks:
-        array = np.moveaxis(array, 1, 0)
-    return array.reshape(array.shape[0] if output_axis(node) else 1, -1)
+    place = row_place(node)
+    return array.reshape(1, -1) if place is None else by_row(array, place)
+
+
+def row_place(node: Node) -> int | None:
+    """Which axis of a projection's weight is that of its rows; None: all of it is one row."""
+    op, axis = node.op, output_axis(node)
+    match op:
+        case Contract() if axis is not None:
+            return len(op.shared) if op.out else op.shared.index(axis)
+        case Convolve():
+            return int(op.banks)
+        case _:
+            return None
+
+
+def by_row(array: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    """A weight as rows [output element, rest]."""
+    return np.moveaxis(array, place, 0).reshape(array.shape[place], -1)
 
 
 def largest_weight(bits: int) -> float:
@@ -64,7 +89,14 @@ def largest_weight(bits: int) -> float:
     return 2.0 ** (bits - 1) - 1
 
 
-def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) -> Units:
+def choose_units(
+    graph: Graph,
+    bits: Bits,
+    loss: Loss,
+    by_channel: bool = True,
+    *,
+    least: float = LEAST_SHARE,
+) -> Units:
     """Units such that every weight fits its bits and what is rounded away matters least.
 
     Currents that meet in a sum share a unit per channel (union-find over channels, through
@@ -78,6 +110,7 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
         bits: of every projection; one with fewer than the most gets a coarser grid.
         loss: judges a grid, see `Loss`.
         by_channel: whether channels of a population may have different units.
+        least: share of the largest weight, at least, as the end of the grid.
     """
     classes = Classes()
     ids, axes = _assign(graph, classes)
@@ -99,7 +132,7 @@ def choose_units(graph: Graph, bits: Bits, loss: Loss, by_channel: bool = True) 
         name: own - (most - bits[name])
         for name, own in _exponents(graph, projections, classes, ids, top).items()
     }
-    share = _best_shares(graph, projections, classes, ids, top, rounded, largest, loss)
+    share = _best_shares(graph, projections, classes, ids, top, rounded, largest, loss, least)
     roots = {name: classes.roots(elements) for name, elements in ids.items()}
     placed = Placed(
         {node.name: rows_of(graph, node) for node in projections},
@@ -197,10 +230,12 @@ def _best_shares(
     exponent: Mapping[str, int],
     largest: float,
     loss: Loss,
+    least: float,
 ) -> NDArray[np.float64]:
     """For every class the candidate that loses least, summed over its rows."""
     work = sum(rows_of(graph, n).size * rows_of(graph, n).shape[1] for n in projections)
-    candidates = CANDIDATES if work < PRODUCTS_FOR_FEW_CANDIDATES else FEW_CANDIDATES
+    candidates = np.linspace(least, 1.0, CANDIDATES)
+    candidates = candidates if work < PRODUCTS_FOR_FEW_CANDIDATES else candidates[3::4]
     total = np.zeros((len(candidates), len(top)))
     for node in projections:
         rows = rows_of(graph, node)

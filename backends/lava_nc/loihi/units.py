@@ -20,7 +20,7 @@ from snncc.ir.dialects.projections import Concat, Contract, Convolve, Sum
 from snncc.ir.dialects.spiking import Population
 from snncc.ir.types import BIT
 from snncc.passes.named import Named
-from snncc.quantize.units import Bits, Loss, Units, choose_units, rows_of
+from snncc.quantize.units import LEAST_SHARE, Bits, Loss, Units, choose_units, rows_of
 
 EXTRA_BITS = 3
 """A population's grid may be so much finer than its weights': units then fit thresholds better."""
@@ -44,7 +44,9 @@ class LoihiUnits(Units):
     extra: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
+def choose_loihi_units(
+    graph: Graph, bits: Bits, loss: Loss, *, least: float = LEAST_SHARE
+) -> LoihiUnits:
     """One unit for each population, chosen by what rounding loses, then fitted to the registers.
 
     A population's currents, with all of their weights, lie on grids unit * 2^-exponent; its
@@ -58,8 +60,9 @@ def choose_loihi_units(graph: Graph, bits: Bits, loss: Loss) -> LoihiUnits:
         graph: spiking graph in which no two populations share a current.
         bits: of every projection.
         loss: judges a grid.
+        least: share of the largest weight, at least, as the end of a grid.
     """
-    base, rounded = choose_units(graph, bits, loss, by_channel=False), set[str]()
+    base, rounded = choose_units(graph, bits, loss, False, least=least), set[str]()
     unit, exponent, extra = dict(base.unit), dict(base.exponent), dict[str, int]()
     for node in graph.select(Population):
         if isinstance(node.op, Population):

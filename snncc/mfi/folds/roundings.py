@@ -55,7 +55,7 @@ def prove_roundings(
         (axes, unit), exponent = scales.unit[node.name], scales.exponent[node.name]
         shape = [1] * weight.ndim
         if axes:
-            shape[len(op.shared) if isinstance(op, Contract) else int(op.banks)] = unit.size
+            shape[_place(op, axes[0])] = unit.size
         steps = weight / (np.asarray(unit).reshape(shape) * 2.0**-exponent)
         distance = np.abs(steps - integer.constants[op.weight.name])
         held = np.abs(np.clip(steps, -largest, largest) - integer.constants[op.weight.name])
@@ -70,6 +70,13 @@ def prove_roundings(
             )
         )
     return tuple(found)
+
+
+def _place(op: Contract | Convolve, axis: str) -> int:
+    """Which axis of a weight the units of a map differ along, and its outputs with them."""
+    if isinstance(op, Convolve):
+        return int(op.banks)
+    return len(op.shared) if op.out else op.shared.index(axis)
 
 
 def rounding_summary(found: Sequence[RoundedWeights]) -> dict[str, float]:
