@@ -141,5 +141,5 @@ def _engine(program: Program, ways: Ways, tell: Tell) -> Generator[Engine]:
     if ways.scheduler is not None:
         yield OnCluster(ways.scheduler, *rest)
         return
-    with local_cluster(ways.workers or 1) as address:
-        yield OnCluster(address, *rest)
+    with local_cluster(ways.workers or 1) as made:
+        yield OnCluster(str(made.scheduler_address), *rest)

@@ -149,7 +149,7 @@ sys.exit(run(sys.argv[1:]))
 def test_killed_at_any_shard_nothing_is_done_twice_or_lost(
     there: Path, called: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["folder", "--labels", "folders", "--shard-size", "9"]
+    words = ["images.npy", "--labels", "data.npz:y", "--shard-size", "9"]
     whole = called(*words, "-o", "whole.npz")
     for kept, after in ((0, "before"), (2, "after"), (1, "before")):
         call = ["evaluate", "p.snncc", *words, "--readers", "1", "--store", "s.sqlite"]
