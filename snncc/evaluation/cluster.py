@@ -20,7 +20,7 @@ from snncc.evaluation.shards import Shard
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at which workers there are."""
-FROZEN_AFTER = 30.0
+FROZEN_AFTER = 60.0
 """Seconds after which a worker of this machine that says nothing is started anew."""
 
 
@@ -62,6 +62,7 @@ def local_cluster(workers: int, frozen_after: float = FROZEN_AFTER) -> Generator
                 dashboard_address="127.0.0.1:0",
                 worker_dashboard_address="127.0.0.1:0",
                 memory_limit=0,
+                preload=["snncc.evaluation.cluster_worker"],  # before it has to be heard of
                 silence_logs=50,
             )
         except (RuntimeError, OSError, TimeoutError) as error:

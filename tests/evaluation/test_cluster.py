@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from snncc.artifact import Program, load_program
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
 from snncc.evaluation.cluster import OnCluster, local_cluster
-from snncc.evaluation.evaluating import evaluate_missing
+from snncc.evaluation.evaluating import evaluate_shards, missing_from
 from snncc.evaluation.figures import Evaluation, figures_of
 from snncc.evaluation.planning import Ways, evaluate, plan_of
 from snncc.evaluation.shards import Plan
@@ -24,6 +25,7 @@ from snncc.evaluation.store import open_store
 
 distributed = pytest.importorskip("distributed")
 SEED, COUNT = 5, 120
+SILENT = 5.0
 Seen = Callable[[int, int], None]
 
 
@@ -53,7 +55,7 @@ def alone(program: Program, data: Path) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with local_cluster(4, frozen_after=15.0) as made:
+    with local_cluster(4) as made:
         yield made
 
 
@@ -62,7 +64,8 @@ def on(address: str, program: Program, plan: Plan, seen: Seen, patience: float =
     told: list[str] = []
     engine = OnCluster(address, program, 1, 1, patience, told.append)
     with open_store(None, plan.facts) as store:
-        images = evaluate_missing(plan, store, engine, seen, told.append)
+        missing = missing_from(plan, store, told.append)
+        images = evaluate_shards(plan, store, missing, engine, seen)
         assert images == COUNT
         return figures_of(plan, program.graph, store), engine, told
 
@@ -72,6 +75,15 @@ def same(found: Evaluation, other: Evaluation) -> None:
     assert found.operations == other.operations
     assert (found.accuracy, found.top5) == (other.accuracy, other.top5)
     assert found.spike_rates == other.spike_rates
+
+
+def look_now(cluster: Any) -> None:
+    """Lets a scheduler find workers that have been silent for a few seconds, not for a minute."""
+    usual, cluster.scheduler.worker_ttl = cluster.scheduler.worker_ttl, SILENT
+    try:
+        cluster.sync(cluster.scheduler.check_worker_ttl)
+    finally:
+        cluster.scheduler.worker_ttl = usual
 
 
 def workers(cluster: Any) -> dict[str, int]:
@@ -98,6 +110,7 @@ def test_workers_give_the_bits_of_one_process_killed_frozen_or_fewer(
             asked.append(done)
             os.kill(first, signal.SIGKILL)
             os.kill(second, signal.SIGSTOP)
+            threading.Timer(SILENT + 1, look_now, [cluster]).start()
 
     found, engine, told = on(cluster.scheduler_address, program, planned(program, data, 2), harm)
     assert asked
@@ -134,7 +147,7 @@ def test_a_shard_that_ends_its_workers_is_named_and_the_others_kept(
         client.register_plugin(Poison(4), name="poison")
         with open_store(None, plan.facts) as store:
             with pytest.raises(SnnccError) as error:
-                evaluate_missing(plan, store, engine, lambda *_: None, told.append)
+                evaluate_shards(plan, store, [*range(6)], engine, lambda *_: None)
             assert {*store.stamps()} >= {0, 1, 2, 3}
             lost = {*range(6)} - {*store.stamps()}
         client.unregister_worker_plugin("poison")
