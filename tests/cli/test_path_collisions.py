@@ -89,7 +89,7 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
         "doctor",
         "report",
     }
-    assert len(PAIRS) == 35
+    assert len(PAIRS) == 45
 
 
 def words(param: click.Parameter, value: str) -> list[str]:
