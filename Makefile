@@ -94,6 +94,6 @@ $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
 
 # spikingjelly asks for torchvision and torchaudio, which it does not need here: --no-deps.
 $(DEV_STAMP): $(STAMP)
-	$(PIP) -e '.[compile,dense,onnx,events,report,dev]'
+	$(PIP) -e '.[compile,dense,onnx,events,report,cluster,dev]'
 	$(PIP) --no-deps spikingjelly
 	@touch $@

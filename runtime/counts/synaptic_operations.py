@@ -101,9 +101,13 @@ class OperationSums:
         return OperationSums(
             self.images + other.images,
             {**self.reached, **reached},
-            {name: self.spikes.get(name, 0) + n for name, n in other.spikes.items()},
-            {name: self.changes.get(name, 0) + n for name, n in other.changes.items()},
+            _added(self.spikes, other.spikes),
+            _added(self.changes, other.changes),
         )
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {**one, **{name: one.get(name, 0) + count for name, count in other.items()}}
 
 
 class OperationCounter:

@@ -1,6 +1,6 @@
 """Programs as Python callers hold them: run, verify, save, export."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
-from snncc.api.checks import choice, flag, mapping, path_of, several, whole
+from snncc.api.checks import choice, flag, mapping, path_of, real, several, whole
 from snncc.api.page import program_page
 from snncc.api.plots import ProgramPlots
 from snncc.api.reports import Report
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from snncc.backends.cpu.streams.stream import Stream
     from snncc.chips.verdicts import Fit
     from snncc.runtime.simulator import Simulator
+    from snncc.evaluation.figures import Evaluation
 
 LEVELS = ("strict", "shift-add", "bit-serial")
 EXECUTORS = ("simulator", "interpreter", "torch")
@@ -197,6 +198,59 @@ class Program:
             one = image[None] if hasattr(image, "shape") else [image]
             given = None if image is None else self._images(one)[0]
             return self._streaming[threads].stream(given, tuple(record))
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        labels: Any = None,
+        reference: str | Path | None = None,
+        store: str | Path | None = None,
+        restart: bool = False,
+        limit: int | None = None,
+        shard_size: int = 256,
+        operations: int | None = None,
+        threads: int | None = None,
+        readers: int | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        patience: float = 300.0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "Evaluation":
+        """Evaluates a whole data set, shard by shard.
+
+        Args:
+            data: path of a folder of image files, .tar files or recordings, of an .npy or an .npz.
+            labels: "folders", "cls" (in .tar files), a path with a key, or integers [n].
+            reference: path of logits of another network, with a key.
+            store: file that keeps results; what it holds is not done again.
+            restart: forgets what is in the store.
+            limit: only the first images.
+            shard_size: images that are kept, sent and lost as one.
+            operations: counts synaptic operations on every so many images.
+            threads: of each simulator.
+            readers: processes that decode, beside each simulator.
+            workers: processes of this machine that evaluate (`pip install 'snncc[cluster]'`).
+            scheduler: address of one of Dask, whose workers evaluate.
+            patience: seconds that may pass without scheduler or workers.
+            progress: called with the number of images that are done, and of all.
+
+        Raises:
+            SnnccError: SNN001 for an argument that there is not, SNN015 or SNN016 for data that do
+                not fit, SNN190 for the store, SNN191 for images that changed, SNN192 for images
+                that cannot be evaluated, SNN193 for the cluster, SNN050 without dask.
+        """
+        from snncc.api.evaluations import evaluation_of
+        from snncc.evaluation.planning import Ways
+
+        ways = Ways(threads, readers, workers, scheduler, real("patience", patience))
+        with in_words_of_python():
+            return evaluation_of(
+                self._program,
+                *(data, labels, reference, store, restart, limit, shard_size, operations),
+                ways,
+                progress,
+            )
 
     def verify(self, level: str = "shift-add", *, allow: Collection[str] = ()) -> Verdict:
         """Says whether every operation stays within a level of the ladder.

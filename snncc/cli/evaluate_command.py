@@ -9,6 +9,7 @@ from snncc.cli.command import Command, Rule, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, say
 from snncc.cli.path_types import DataPath, KeyOrDataPath, OutputFile, ProgramPath
 from snncc.cli.progress import progress
+from snncc.cli.run.rules import say_threads
 
 if TYPE_CHECKING:
     from snncc.evaluation.figures import Evaluation
@@ -129,6 +130,8 @@ def command(
     loaded = load_program(program)
     plan = plan_of(loaded, data, labels, reference, limit, shard_size, operations or 0)
     say_limit(limit, plan.source.count)
+    if workers is None and scheduler is None:
+        say_threads(threads)
     ways = Ways(threads, readers, workers, scheduler, patience)
     with progress("evaluating", quiet=as_json, left=True) as advance:
         done = evaluate(loaded, plan, store, restart, ways, advance, _note)

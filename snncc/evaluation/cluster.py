@@ -20,7 +20,7 @@ from snncc.evaluation.shards import Shard
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at which workers there are."""
-FROZEN_AFTER = 30.0
+FROZEN_AFTER = 60.0
 """Seconds after which a worker of this machine that says nothing is started anew."""
 
 
@@ -42,26 +42,39 @@ def require_dask() -> Any:
 
 
 @contextmanager
-def local_cluster(workers: int, frozen_after: float = FROZEN_AFTER) -> Generator[str]:
-    """Workers of this machine, each a process; the address of their scheduler.
+def local_cluster(workers: int, frozen_after: float = FROZEN_AFTER) -> Generator[Any]:
+    """Workers of this machine, each a process, at addresses that no other machine reaches.
 
     Args:
         workers: how many.
         frozen_after: seconds after which a worker that says nothing is started anew.
+
+    Raises:
+        SnnccError: SNN193 when they do not start.
     """
     distributed, dask = require_dask(), importlib.import_module("dask")
-    with (
-        dask.config.set({"distributed.scheduler.worker-ttl": f"{frozen_after} s"}),
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=2,  # one shard runs, the next is read
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=50,
-        ) as made,
-    ):
-        yield str(made.scheduler_address)
+    with dask.config.set({"distributed.scheduler.worker-ttl": f"{frozen_after} s"}):
+        try:
+            made = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=2,  # one shard runs, the next is read
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                preload=["snncc.evaluation.cluster_worker"],  # before it has to be heard of
+                silence_logs=50,
+            )
+        except (RuntimeError, OSError, TimeoutError) as error:
+            raise SnnccError(
+                "SNN193",
+                "workers of this machine do not start",
+                why=str(error),
+                help="in a script, evaluate under `if __name__ == '__main__':`, because every "
+                "worker imports it",
+            ) from error
+        with made:
+            yield made
 
 
 @dataclass
@@ -76,6 +89,7 @@ class OnCluster:
         patience: seconds that may pass without a scheduler, or without any worker.
         tell: takes sentences for the user.
         lost: addresses of workers that went away before the work was done.
+        known: addresses of those that are there.
     """
 
     address: str
@@ -85,6 +99,7 @@ class OnCluster:
     patience: float
     tell: Callable[[str], None]
     lost: list[str] = field(default_factory=list[str])
+    known: set[str] = field(default_factory=set[str])
 
     def run(self, shards: Iterable[Shard], deliver: Deliver) -> None:
         """See `Engine`; a scheduler that restarts is waited for."""
@@ -168,7 +183,6 @@ class _Session:
         self._flying: dict[str, tuple[Shard, Any]] = {}
         self._done: queue.Queue[Any] = queue.Queue()
         self._sent, self._all_out = 0, False
-        self._workers: set[str] = set()
         self._room = 0
         self._alive = self._looked = time.monotonic()
 
@@ -216,18 +230,19 @@ class _Session:
         if entry is None:
             return
         shard, _ = entry
-        if future.status in ("cancelled", "lost") or self.client.status != "running":
+        if future.status == "cancelled" or self.client.status != "running":
             raise _Disconnected
         del self._flying[future.key]
+        found: Any = None
         if future.status == "error":
-            found: Any = _failure(future.exception(), shard)
-        else:
-            try:
+            found = _failure(future.exception(), shard)
+        elif future.status == "finished":
+            with suppress(Exception):  # of many kinds: the worker that had it is gone
                 found = future.result(timeout=60)
-            except Exception:  # the worker that had it is gone; dask's own errors are of many kinds
-                self._again.append(shard)
-                return
         future.release()
+        if found is None:
+            self._again.append(shard)
+            return
         self.out.remove(shard)
         if isinstance(found, list):
             found = SnnccError.of(
@@ -244,10 +259,10 @@ class _Session:
             threads: dict[str, int] = self.client.nthreads()
         except (OSError, TimeoutError, RuntimeError) as error:
             raise _Disconnected from error
-        for address in sorted(self._workers - threads.keys()):
+        for address in sorted(self.engine.known - threads.keys()):
             self.engine.lost.append(address)
             self.engine.tell(f"the worker {address} is lost; its shards go to others")
-        self._workers = {*threads}
+        self.engine.known = {*threads}
         self._room = 2 * sum(threads.values())
         if threads:
             self._alive = now

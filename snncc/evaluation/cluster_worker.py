@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from distributed import WorkerPlugin  # type: ignore[import-not-found, unused-ignore]
+from distributed import WorkerPlugin
 
 from snncc import __version__
 from snncc.artifact import load_program
@@ -54,7 +54,7 @@ class Prepared:
 _PREPARED: dict[str, Prepared] = {}
 
 
-class ProgramPlugin(WorkerPlugin):  # type: ignore[misc, unused-ignore]
+class ProgramPlugin(WorkerPlugin):
     """Brings a program to every worker that there is, and to those that come later.
 
     Args:

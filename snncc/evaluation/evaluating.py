@@ -15,36 +15,49 @@ Tell = Callable[[str], None]
 SHOWN = 20
 
 
-def evaluate_missing(
-    plan: Plan,
-    store: Store,
-    engine: Engine,
-    progress: Callable[[int, int], None],
-    tell: Tell,
-) -> int:
-    """Evaluates the shards that a store does not hold.
+def missing_from(plan: Plan, store: Store, tell: Tell) -> list[int]:
+    """Numbers of the shards that a store does not hold; what it holds is looked at.
 
     Args:
         plan: what is evaluated.
         store: of this plan.
-        engine: what evaluates.
-        progress: called with the number of images that are done, and with all of them.
-        tell: of what was done again, and why.
-
-    Returns:
-        How many images were evaluated by this call.
+        tell: of rows that are damaged, and will be evaluated again.
 
     Raises:
-        SnnccError: SNN191 when files are not what they were; what was wrong with shards, each
-            named, after all others are done (SNN192); SNN193 of the engine.
+        SnnccError: SNN191 when files are not what they were.
     """
     if broken := store.damaged():
         store.drop(broken)
         tell(f"rows of {store.name} are damaged, and evaluated again: {_listed(plan, broken)}")
     require_unchanged(plan, store)
     there = store.stamps().keys()
-    missing = [number for number in range(plan.shards) if number not in there]
-    held = sum(b - a for a, b in map(plan.bounds, there))
+    return [number for number in range(plan.shards) if number not in there]
+
+
+def evaluate_shards(
+    plan: Plan,
+    store: Store,
+    missing: list[int],
+    engine: Engine,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Evaluates shards into a store.
+
+    Args:
+        plan: what is evaluated.
+        store: of this plan, which holds all others.
+        missing: numbers of the shards.
+        engine: what evaluates.
+        progress: called with the number of images that are done, and with all of them.
+
+    Returns:
+        How many images were evaluated.
+
+    Raises:
+        SnnccError: what was wrong with shards, each named (SNN191, SNN192), after all others are
+            done; SNN193 of the engine.
+    """
+    held = plan.count - sum(stop - start for start, stop in map(plan.bounds, missing))
     stamps: dict[int, str] = {}
     findings: list[Finding] = []
     done = 0
@@ -68,8 +81,7 @@ def evaluate_missing(
         done += shard.count
         progress(held + done, plan.count)
 
-    if missing:
-        engine.run(shards(), deliver)
+    engine.run(shards(), deliver)
     if findings:
         raise SnnccError.of(findings)
     return done

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from snncc.artifact import Program, computation_digest
 from snncc.evaluation.cluster import OnCluster, local_cluster
 from snncc.evaluation.engines import Engine, InProcess, usual_readers
-from snncc.evaluation.evaluating import Tell, evaluate_missing
+from snncc.evaluation.evaluating import Tell, evaluate_shards, missing_from
 from snncc.evaluation.evaluator import Evaluator
 from snncc.evaluation.expected import labels_of, reference_of
 from snncc.evaluation.figures import Evaluation, figures_of
@@ -120,14 +120,17 @@ def evaluate(
         tell: takes sentences for the user: workers that are lost, rows that are damaged.
 
     Raises:
-        SnnccError: SNN002 or SNN190 of the store; those of `evaluate_missing`; SNN050 without Dask.
+        SnnccError: SNN002 or SNN190 of the store; SNN191, SNN192, SNN193; SNN050 without Dask.
     """
     with open_store(store, plan.facts, restart) as kept:
+        missing, images = missing_from(plan, kept, tell), 0
+        lost: tuple[str, ...] = ()
         start = time.perf_counter()
-        with _engine(program, ways, tell) as engine:
-            images = evaluate_missing(plan, kept, engine, progress, tell)
-            seconds = time.perf_counter() - start
-        lost = tuple(engine.lost) if isinstance(engine, OnCluster) else ()
+        if missing:
+            with _engine(program, ways, tell) as engine:
+                images = evaluate_shards(plan, kept, missing, engine, progress)
+            lost = (*engine.lost,) if isinstance(engine, OnCluster) else ()
+        seconds = time.perf_counter() - start
         return Done(figures_of(plan, program.graph, kept), images, seconds, lost)
 
 
@@ -141,5 +144,5 @@ def _engine(program: Program, ways: Ways, tell: Tell) -> Generator[Engine]:
     if ways.scheduler is not None:
         yield OnCluster(ways.scheduler, *rest)
         return
-    with local_cluster(ways.workers or 1) as address:
-        yield OnCluster(address, *rest)
+    with local_cluster(ways.workers or 1) as made:
+        yield OnCluster(str(made.scheduler_address), *rest)

@@ -27,7 +27,7 @@ NO_PATHS = {
     *("model_arguments", "input_shape", "normalize", "weight_bits", "layer_bits", "profile"),
     "activation_bits",
     *("neuron", "record_only", "node", "axes", "weights", "domain", "sensor", "changes", "layers"),
-    *("convention", "answer", "frames"),
+    *("convention", "answer", "frames", "scheduler"),
 }
 """Parameters that take a text which is no path."""
 GO_WITH = {
@@ -77,18 +77,19 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
             plain = param.type is click.STRING
             assert not plain or param.name in NO_PATHS, (name, param.name, "a path or no path?")
         writing += [(name, param.name) for param in outputs(name)]
-    assert len(writing) == 10
+    assert len(writing) == 12
     assert {name for name, _ in writing} == {
         "compile",
         "verify",
         "run",
+        "evaluate",
         "frames",
         "export",
         "map",
         "doctor",
         "report",
     }
-    assert len(PAIRS) == 36
+    assert len(PAIRS) == 46
 
 
 def words(param: click.Parameter, value: str) -> list[str]:
