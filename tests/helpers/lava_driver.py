@@ -19,7 +19,7 @@ import lava.proc.dense.models
 import lava.proc.io.source
 import lava.proc.lif.models
 import lava.proc.sparse.models  # noqa: F401  # all before the forks: a second each
-from lava.proc.dense.process import Dense, DelayDense
+from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.io.sink import RingBuffer as Sink
 from lava.proc.io.source import RingBuffer as Source
 from lava.proc.lif.process import LIF, LIFReset
