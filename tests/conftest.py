@@ -1,8 +1,10 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from checked_plans import checked_plan
+from compiled_mixers import CompiledMixers
 from lava_environment import SKIPPED, lava_environment
 from shared_folder import shared_folder
 from slow_files import SLOW
@@ -31,6 +33,14 @@ def root() -> Path:
 def shared() -> Path:
     """The folder with a trained checkpoint, images and golden outputs; skips without it."""
     return shared_folder()
+
+
+@pytest.fixture(scope="session")
+def mixer(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> CompiledMixers:
+    """Programs of the trained checkpoint."""
+    base = tmp_path_factory.getbasetemp()
+    whole_run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return CompiledMixers(whole_run / "mixers", shared)
 
 
 @pytest.fixture(scope="session")

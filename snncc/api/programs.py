@@ -36,8 +36,8 @@ from snncc.runtime.recording import BATCH, run_recorded
 if TYPE_CHECKING:
     from snncc.backends.cpu.streams.stream import Stream
     from snncc.chips.verdicts import Fit
-    from snncc.runtime.simulator import Simulator
     from snncc.evaluation.figures import Evaluation
+    from snncc.runtime.simulator import Simulator
 
 LEVELS = ("strict", "shift-add", "bit-serial")
 EXECUTORS = ("simulator", "interpreter", "torch")

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from snncc.ir.fits import known_fit
 from snncc.ir.loc import Loc
 from snncc.ir.names import as_name, numbered
 from snncc.ir.op import Array, Context, Op, Param
@@ -154,7 +155,9 @@ class GraphBuilder:
         stem = as_name(name or op.word)
         name = self.fresh(stem)
         self._stems[name] = stem
-        result = op.infer(tuple(self._nodes[i].type for i in inputs), self.context)
+        types = tuple([self._nodes[i].type for i in inputs])
+        result = known_fit(self._dialect, op, params_of(op), types, self.context)
+        result = result or op.infer(types, self.context)
         self._nodes[name] = Node(name, op, inputs, result, locs)
         return name
 
@@ -206,25 +209,35 @@ class GraphBuilder:
                     raise ValueError(f"the delay {name} has no source")
                 pending.extend(node.inputs)
         plain: dict[str, str] = {}
+        given: set[str] = set()
         for name in (n for n in self._nodes if n in live):
             stem = self._stems[name]
-            free = stem not in live and stem not in plain.values()
-            plain[name] = stem if free else name
-        nodes = tuple(
-            replace(node, name=plain[node.name], inputs=tuple(plain[n] for n in node.inputs))
-            for node in self._nodes.values()
-            if node.name in live
-        )
+            plain[name] = stem if stem not in live and stem not in given else name
+            given.add(plain[name])
+        nodes = tuple(_renamed(node, plain) for node in self._nodes.values() if node.name in live)
         output = plain[output]
         used = {param.name for node in nodes for param in params_of(node.op)}
         constants = {key: self._constants[key] for key in self._constants if key in used}
         return Graph(self._dialect, self._steps, nodes, output, constants, self._profile)
 
 
+PARAMS = "_params"
+
+
 def params_of(op: Op) -> tuple[Param, ...]:
-    """The constants that an op names, in field order."""
-    values = (getattr(op, name) for name in op.__dataclass_fields__)
-    return tuple(value for value in values if isinstance(value, Param))
+    """The constants that an op names, in field order; kept with the op, which never changes."""
+    found: tuple[Param, ...] | None = op.__dict__.get(PARAMS)
+    if found is None:
+        values = [getattr(op, name) for name in op.__dataclass_fields__]
+        found = op.__dict__[PARAMS] = tuple(v for v in values if isinstance(v, Param))
+    return found
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    name, inputs = names[node.name], tuple([names[source] for source in node.inputs])
+    if name == node.name and inputs == node.inputs:
+        return node
+    return replace(node, name=name, inputs=inputs)
 
 
 def _fresh(stem: str, taken: Mapping[str, object]) -> str:

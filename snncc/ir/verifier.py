@@ -7,6 +7,7 @@ import numpy as np
 from snncc.ir.codec import shown
 from snncc.ir.cycles import loop_without_neurons
 from snncc.ir.dialects.dialect import DIALECTS, TRACED
+from snncc.ir.fits import keep_fit, known_fit
 from snncc.ir.graph import Graph, Node, params_of
 from snncc.ir.limits import Found, limit_problems
 from snncc.ir.names import is_name
@@ -139,9 +140,12 @@ def _loop_problems(graph: Graph) -> list[str]:
 
 def _node_problems(graph: Graph, node: Node) -> list[str]:
     dialect = DIALECTS[graph.dialect]
+    params, inputs = params_of(node.op), graph.input_types(node)
+    if node.type == known_fit(graph.dialect, node.op, params, inputs, graph.context):
+        return []
     place = _place(node)
     found = _op_problems(graph, node)
-    for param in params_of(node.op):
+    for param in params:
         array = graph.constants.get(param.name)
         if array is None:
             found.append(f"{place}: constant @{param.name} is missing")
@@ -151,7 +155,6 @@ def _node_problems(graph: Graph, node: Node) -> list[str]:
             found.append(f"{place}: @{param.name} holds a value that is not finite")
     if found:
         return found
-    inputs = graph.input_types(node)
     try:
         inferred = node.op.infer(inputs, graph.context)
         node.op.verify(inputs, graph.context)
@@ -161,6 +164,8 @@ def _node_problems(graph: Graph, node: Node) -> list[str]:
         found.append(f"{place}: the type says {node.type}, the type rule gives {inferred}")
     if inferred.range is not None and max(map(_bits, inferred.range)) > WIDEST:
         found.append(f"{place}: {inferred} needs more than {WIDEST} bits")
+    if not found:
+        keep_fit(graph.dialect, node.op, params, inputs, graph.context, inferred)
     return found
 
 

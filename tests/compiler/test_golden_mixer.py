@@ -1,5 +1,6 @@
 """The trained Mixer-SNN: golden logits and spikes, agreement at every width, equal executors."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_mixers import CompiledMixers
 
-from snncc.artifact import save_program
-from snncc.compiler.driver import Compiled, compile_checkpoint
 from snncc.compiler.folding import spiking_passes
-from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.frontends.checkpoint import load_checkpoint
 from snncc.frontends.mixer_snn.load import load_mixer, steps_of
@@ -121,39 +120,25 @@ def test_corrupting_any_constant_of_any_node_is_caught(
     assert len(missed) <= 6
 
 
-@pytest.fixture(scope="module")
-def programs(shared: Path, data: dict[str, np.ndarray]) -> dict[int, Compiled]:
-    return {
-        bits: compile_checkpoint(
-            shared / "data/mixer_spe_mnist.pth",
-            CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            Given(data["x_cal"]),
-        )
-        for bits in (4, 8, 16, 24)
-    }
-
-
 @pytest.mark.parametrize(("bits", "agreement"), [(4, 0.98), (8, 0.99), (16, 0.997), (24, 1.0)])
 def test_agreement_with_the_original(
-    programs: dict[int, Compiled], data: dict[str, np.ndarray], bits: int, agreement: float
+    mixer: CompiledMixers, data: dict[str, np.ndarray], bits: int, agreement: float
 ) -> None:
-    execution = Simulator(programs[bits].program.graph).run(data["x_test"])
+    execution = Simulator(mixer(bits).graph).run(data["x_test"])
     predictions = execution.logits.argmax(axis=1)
     assert np.mean(predictions == data["logits"].argmax(axis=1)) >= agreement
     if bits >= 8:
         assert abs(np.mean(predictions == data["y_test"]) - 0.975) <= 0.005
 
 
-def test_logits_are_in_real_units(
-    programs: dict[int, Compiled], data: dict[str, np.ndarray]
-) -> None:
-    execution = Simulator(programs[24].program.graph).run(data["x_test"][:100])
+def test_logits_are_in_real_units(mixer: CompiledMixers, data: dict[str, np.ndarray]) -> None:
+    execution = Simulator(mixer(24).graph).run(data["x_test"][:100])
     assert np.abs(execution.logits - data["logits"][:100]).mean() < 1e-3
 
 
-def test_weights_keep_to_their_bits(programs: dict[int, Compiled]) -> None:
-    for bits, compiled in programs.items():
-        graph = compiled.program.graph
+def test_weights_keep_to_their_bits(mixer: CompiledMixers) -> None:
+    for bits in (4, 8, 16, 24):
+        graph = mixer(bits).graph
         for node in graph.nodes:
             weight = getattr(node.op, "weight", None)
             if weight is not None:
@@ -162,9 +147,9 @@ def test_weights_keep_to_their_bits(programs: dict[int, Compiled]) -> None:
 
 
 def test_interpreter_and_simulator_agree_on_all_images(
-    programs: dict[int, Compiled], data: dict[str, np.ndarray]
+    mixer: CompiledMixers, data: dict[str, np.ndarray]
 ) -> None:
-    graph = programs[8].program.graph
+    graph = mixer(8).graph
     simulator = Simulator(graph)
     for start in range(0, 1000, 250):
         images = data["x_test"][start : start + 250]
@@ -176,29 +161,27 @@ def test_interpreter_and_simulator_agree_on_all_images(
             assert np.array_equal(slow.membranes[name], fast.membranes[name]), name
 
 
-def test_two_compiles_give_the_same_bytes(shared: Path, tmp_path: Path) -> None:
-    """In processes of their own, with different hash seeds."""
-    contents = []
-    for seed in ("1", "2"):
-        out = tmp_path / f"{seed}.snncc"
-        arguments = ["compile", str(shared / "data/mixer_spe_mnist.pth"), "-o", str(out)]
-        arguments += ["--normalize", "0.1307,0.3081", "--weight-bits", "6", "--calibrate"]
-        arguments += [f"{shared / 'data/mnist_32x32.npz'}:x_cal"]
-        subprocess.run(
-            [sys.executable, "-m", "snncc", *arguments],
-            check=True,
-            capture_output=True,
-            env={"PYTHONHASHSEED": seed, "PATH": ""},
-        )
-        contents.append(out.read_bytes())
-    assert contents[0] == contents[1]
-
-
-def test_running_imports_no_torch(
-    programs: dict[int, Compiled], shared: Path, tmp_path: Path
+def test_two_compiles_give_the_same_bytes(
+    mixer: CompiledMixers, shared: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "m.snncc"
-    save_program(path, programs[8].program)
+    """In processes of their own, with different hash seeds."""
+    there = tmp_path / "there.snncc"
+    arguments = ["compile", str(shared / "data/mixer_spe_mnist.pth"), "-o", str(there)]
+    arguments += ["--input-shape", "3,32,32", "--normalize", "0.1307,0.3081", "--calibrate"]
+    arguments += [f"{shared / 'data/mnist_32x32.npz'}:x_cal"]
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    threads = {k: v for k, v in os.environ.items() if k == "OMP_NUM_THREADS"}
+    subprocess.run(
+        [sys.executable, "-m", "snncc", *arguments],
+        check=True,
+        capture_output=True,
+        env={"PYTHONHASHSEED": seed, "PATH": "", **threads},
+    )
+    assert mixer.file(8).read_bytes() == there.read_bytes()
+
+
+def test_running_imports_no_torch(mixer: CompiledMixers, shared: Path) -> None:
+    path = mixer.file(8)
     code = (
         "import sys; from snncc.cli.main import run\n"
         f"code = run(['run', {str(path)!r}, {str(shared / 'data/mnist_32x32.npz:x_test')!r},"

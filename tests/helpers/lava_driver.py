@@ -19,7 +19,12 @@ import lava.proc.dense.models
 import lava.proc.io.source
 import lava.proc.lif.models
 import lava.proc.sparse.models  # noqa: F401  # all before the forks: a second each
-from lava_threads import use_threads
+from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.io.sink import RingBuffer as Sink
+from lava.proc.io.source import RingBuffer as Source
+from lava.proc.lif.process import LIF, LIFReset
+from lava.proc.sparse.process import DelaySparse, Sparse
+from lava_threads import search_once_a_class, use_threads
 
 
 def main() -> int:
@@ -27,6 +32,7 @@ def main() -> int:
     if folders[0] == "--threads":
         del folders[0]
         use_threads()
+        search_once_a_class(Dense, DelayDense, Sparse, DelaySparse, LIF, LIFReset, Source, Sink)
     for folder in map(Path, folders):
         child = os.fork()
         if child == 0:

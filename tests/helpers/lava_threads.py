@@ -23,11 +23,15 @@ def use_threads() -> None:
     infrastructure.SystemProcess = Actor
     infrastructure.SharedMemoryManager = NoMemory
     infrastructure.PyPyChannel = QueueChannel
-    _search_once_a_class(graphs.ProcGroupDiGraphs)
 
 
-def _search_once_a_class(compiler: Any) -> None:
-    """Lava runs every file beside a process's class to find its models, for each process anew."""
+def search_once_a_class(*classes: Any) -> None:
+    """Lava runs every file beside a process's class to find its models, for each process anew.
+
+    Args:
+        classes: those whose models are looked for now, before any process forks.
+    """
+    compiler = graphs.ProcGroupDiGraphs
     search, found = compiler._find_proc_models, {}
 
     def once(proc: Any) -> Any:
@@ -36,6 +40,8 @@ def _search_once_a_class(compiler: Any) -> None:
         return found[type(proc)]
 
     compiler._find_proc_models = staticmethod(once)
+    for each in classes:
+        once(object.__new__(each))  # it asks for nothing but the class
 
 
 class Actor(threading.Thread):

@@ -142,6 +142,25 @@ def test_all_problems_are_reported_at_once() -> None:
     assert len(caught.value.problems) >= 2
 
 
+def test_what_was_found_right_is_looked_at_again_when_anything_about_it_changes() -> None:
+    """Ops remember for which inputs and constants they fit; the same ops in another graph."""
+    graph = integer()
+    verify(graph)
+    with pytest.raises(VerifyError, match="the type says"):
+        verify(replace(graph, steps=2 * graph.steps))
+    population = first(graph, IntegerPopulation)
+    source = graph[population.inputs[0]]
+    wider = replace(source.type, range=(-(2**40), 2**40))
+    with pytest.raises(VerifyError, match="the membrane can reach"):
+        verify(changed(graph, source, type=wider))
+    name = first(graph, Contract, Convolve).op.weight.name
+    array = graph.constants[name]
+    array.setflags(write=True)
+    array[...] = -128
+    with pytest.raises(VerifyError, match="the type says"):
+        verify(replace(graph))
+
+
 def test_an_integer_map_of_currents_is_a_multiplication() -> None:
     graph = integer()
     node = first(graph, IntegerPopulation)

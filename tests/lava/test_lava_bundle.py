@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_mixers import CompiledMixers
 from lava_environment import lava_environment
 from lava_networks import by_hand
 from lava_runs import arrays_of, differences, export, networks, run_all, spikes_in
 from random_programs import program_images, random_program
 
-from snncc.compiler.driver import compile_checkpoint
-from snncc.compiler.given import Given
-from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.ir.dialects.projections import Frames
 from snncc.runtime import interpret
@@ -56,12 +54,8 @@ def test_random_networks(python: Path, tmp_path: Path, threads: bool) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(shared: Path) -> Graph:
-    with np.load(shared / "data/mnist_32x32.npz") as data:
-        images = data["x_cal"][:200]
-    options = CompileOptions((3, 32, 32), ((0.1307,), (0.3081,)))
-    checkpoint = shared / "data/mixer_spe_mnist.pth"
-    return compile_checkpoint(checkpoint, options, Given(images)).program.graph
+def trained(mixer: CompiledMixers) -> Graph:
+    return mixer().graph
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiled_mixers import CompiledMixers
 from lava_environment import lava_environment
 from lava_runs import arrays_of, differences, export, run_all, spikes_in
 from loihi_networks import that_fit
 
-from snncc.compiler.driver import compile_checkpoint
-from snncc.compiler.given import Given
-from snncc.compiler.options import CompileOptions
 from snncc.ir import Graph
 from snncc.runtime.simulator import Simulator
 
@@ -79,10 +77,8 @@ def digits(shared: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def trained(shared: Path, digits: dict[str, np.ndarray]) -> Graph:
-    options = CompileOptions(normalize=((0.1307,), (0.3081,)), profile="loihi-lava")
-    checkpoint = shared / "data/mixer_spe_mnist.pth"
-    return compile_checkpoint(checkpoint, options, Given(digits["x_cal"][:256])).program.graph
+def trained(mixer: CompiledMixers) -> Graph:
+    return mixer(images=256, profile="loihi-lava").graph
 
 
 def test_the_trained_mixer_on_20_images(

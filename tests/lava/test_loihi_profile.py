@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from certificates import certificate_of, file_of
+from compiled_mixers import CompiledMixers
 from loihi_networks import SCALE, lowered, spiking, that_fit
 from random_networks import random_images, random_network
 from test_executors import dense
@@ -19,7 +20,6 @@ from snncc.backends.lava_nc.target import STORAGE
 from snncc.checker.certificate import check
 from snncc.compiler.driver import compile_checkpoint, scales_of
 from snncc.compiler.folding import spiking_passes
-from snncc.compiler.given import Given
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph, GraphBuilder
@@ -383,18 +383,13 @@ def test_random_networks_reach_every_kind_of_limit_that_the_profile_leaves() -> 
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_the_trained_network(shared: Path, calibrated: bool) -> None:
+def test_the_trained_network(shared: Path, mixer: CompiledMixers, calibrated: bool) -> None:
     parts = ("mnist_32x32.npz", "mixer_spe_mnist_golden.npz")
     data = {k: a for part in parts for k, a in np.load(shared / "data" / part).items()}
-    options = CompileOptions(normalize=NORMALIZE, profile="loihi-lava")
-    compiled = compile_checkpoint(
-        shared / "data/mixer_spe_mnist.pth",
-        options,
-        Given(data["x_cal"][:256] if calibrated else None),
-    )
-    program = compiled.program.graph
+    compiled = mixer(images=256 if calibrated else 0, profile="loihi-lava")
+    program = compiled.graph
     assert prove(program).level.label == "strict"
-    assert compiled.report["fold_proof"]["plain"]["wrong"] == 0
+    assert compiled.provenance["fold_proof"]["plain"]["wrong"] == 0
     found = Simulator(program).run(data["x_test"]).readout.argmax(axis=1)
     original = (data["logits"].argmax(axis=1) == data["y_test"]).mean()
     accuracy = (found == data["y_test"]).mean()

@@ -1,6 +1,7 @@
 """ONNX graphs at the borders of types: every kind of neuron, 32 bits, digits, shifts."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def neurons(
     """A population whose membrane interval is what the current can do."""
     op = IntegerPopulation(b.constant("v", threshold, axes), **fields)  # type: ignore[arg-type]
     interval = op.membrane_range(b[current].type, b.context)
-    return b.add(type(op)(**{**vars(op), "membrane": interval}), [current])
+    return b.add(replace(op, membrane=interval), [current])
 
 
 def answered(b: GraphBuilder, spikes: str, weight: np.ndarray) -> Graph:

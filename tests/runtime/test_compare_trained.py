@@ -4,11 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_mixers import CompiledMixers
 from executions import check_place, populations, ran, with_constant
 
-from snncc.compiler.driver import compile_checkpoint
-from snncc.compiler.given import Given
-from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.runtime.compare.axis_orders import parse_order
@@ -25,17 +23,8 @@ NORMALIZE = ((0.1307,), (0.3081,))
 
 
 @pytest.fixture(scope="module")
-def trained(shared: Path) -> dict[int, Graph]:
-    with np.load(shared / "data/mnist_32x32.npz") as data:
-        images = data["x_cal"][:200]
-    return {
-        bits: compile_checkpoint(
-            shared / "data/mixer_spe_mnist.pth",
-            CompileOptions((3, 32, 32), NORMALIZE, weight_bits=bits),
-            Given(images),
-        ).program.graph
-        for bits in (8, 16)
-    }
+def trained(mixer: CompiledMixers) -> dict[int, Graph]:
+    return {bits: mixer(bits).graph for bits in (8, 16)}
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,8 @@ def check_constants(graph: Graph, node: Node, neuron: Row, constants: list[Row],
         ("threshold", "bias", "offset", "polarity"), tables, params, strict=True
     ):
         wanted = _wanted(graph, node, param, default, arrangement)
-        for step in range(graph.steps):
+        same_always = table[f.C_STEP] == 0 and len(wanted) == 1
+        for step in range(1 if same_always else graph.steps):
             found = block.constant(table, step, rows, lanes, size)
             same = bool((np.broadcast_to(found, (rows, lanes)) == wanted[step % len(wanted)]).all())
             require(same, f"the {what} of step {step} is not the program's")

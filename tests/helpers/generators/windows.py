@@ -1,5 +1,7 @@
 """Moves of currents and of spikes: the largest of windows, elements along axes, gates."""
 
+from dataclasses import replace
+
 from generators.draws import narrowest
 from generators.grown import Grown
 from snncc.ir import Kind
@@ -37,7 +39,7 @@ def largest_current(g: Grown) -> str | None:
         over = draw.some(list(axes), 0.6)
         top = draw.one([3, 200, 1 << 15, 1 << 20])
         array = draw.rng.integers(-top, top + 1, g.sizes(axes, *over))
-        op = Largest(**{**vars(op), "offset": g.param(narrowest(array), *over)})
+        op = replace(op, offset=g.param(narrowest(array), *over))
     return g.current(op, source)
 
 
