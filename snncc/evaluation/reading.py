@@ -87,20 +87,18 @@ def _of_tars(request: Request) -> NDArray[np.uint8]:
 
 
 def _of_events(request: Request) -> NDArray[np.uint8]:
-    from snncc.events.frames import make_frames
-    from snncc.events.programs import framing_for, reading_for
-    from snncc.events.reading import recordings
+    from snncc.events.formats import format_of
+    from snncc.events.kept_framing import framed, kept_framing
 
     shape, domain = tuple(request["shape"]), (request["domain"][0], request["domain"][1])
-    framing = framing_for(shape, domain)
+    how = kept_framing(request["framing"], "the program")
 
     def one(file: str) -> NDArray[np.uint8]:
-        found = list(recordings(file, reading_for(shape)))
+        found = framed(file, format_of(Path(file)), shape, how).values
         if len(found) != 1:
             reason = f"it holds {len(found)} recordings, and a file of a folder is one"
             raise unreadable(Path(file), reason, "make one array with `snncc frames`")
-        values = make_frames(found[0], framing).values
-        return images_for(values[None], shape, file, domain)[0]
+        return images_for(found, shape, file, domain)[0]
 
     return _each(request, request["files"], one)
 

@@ -84,7 +84,7 @@ class Plan:
     def facts(self) -> Mapping[str, str]:
         """What results depend on beside the images: of a store, these never change."""
         first = self.source.request(0, 1)
-        rest = {name: first.get(name) for name in ("kind", "shape", "domain", "preset")}
+        rest = {name: first.get(name) for name in ("kind", "shape", "domain", "preset", "framing")}
         return {
             "program": self.digest,
             "images": str(self.count),

@@ -18,6 +18,7 @@ from snncc.data.specs import split_spec
 from snncc.diagnostics import SnnccError
 from snncc.evaluation.reading import Request, open_array
 from snncc.evaluation.tar_index import LABEL, Member, index_of
+from snncc.events.kept_framing import framing_kept_in, require_alike, usual_framing
 from snncc.ir import TIME, Graph
 from snncc.ir.dialects.projections import Frames
 from snncc.ir.encodings import frames_of
@@ -50,13 +51,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A folder of images, or of recordings of events, one a file."""
+    """A folder of images, or of recordings of events, one a file, which are framed as `framing`."""
 
     folder: ImageFolder
     kind: str
     shape: tuple[int, ...]
     domain: tuple[int, int]
     preset: str | None
+    framing: Mapping[str, object] | None = None
 
     @property
     def count(self) -> int:
@@ -65,7 +67,7 @@ class FileSource:
     def request(self, start: int, stop: int) -> Request:
         files = [os.path.abspath(file) for file in self.folder.files[start:stop]]
         rest = {"shape": [*self.shape], "domain": [*self.domain], "preset": self.preset}
-        return {"kind": self.kind, "files": files, **rest}
+        return {"kind": self.kind, "files": files, "framing": self.framing, **rest}
 
     def stamp(self, start: int, stop: int) -> str:
         files = self.folder.files[start:stop]
@@ -144,7 +146,7 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
 
     Raises:
         SnnccError: SNN015 when it cannot be read; SNN016 when it holds nothing that the program
-            takes.
+            takes, or frames that are made otherwise than the program's.
     """
     frames, path = frames_of(graph), Path(spec)
     preset = preset_of(provenance)
@@ -167,7 +169,9 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
             raise unreadable(path, "it holds no images, no recordings of events and no .tar files")
         _require_frames(path, frames)
         folder = ImageFolder(path, files, classes)
-        return FileSource(folder, "events", frames.shape, frames.domain, None)
+        how = framing_kept_in(provenance) or usual_framing(frames.shape, frames.domain)
+        return FileSource(folder, "events", frames.shape, frames.domain, None, how.to_json())
+    require_alike(spec, provenance)
     array = open_array(spec)
     images_for(array, frames.shape, spec, frames.domain)
     if len(array) == 0:

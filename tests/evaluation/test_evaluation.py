@@ -23,6 +23,9 @@ from snncc.evaluation import readers
 from snncc.evaluation.evaluator import Evaluator
 from snncc.evaluation.planning import Done, Ways, evaluate, plan_of
 from snncc.evaluation.readers import Readers
+from snncc.events.framing import Framing
+from snncc.events.kept_framing import KeptFraming
+from snncc.events.spikingjelly_rules import ByTime
 from snncc.runtime.counts.synaptic_operations import count_operations
 from snncc.runtime.interpreter import interpret
 
@@ -42,6 +45,7 @@ def called(capsys: pytest.CaptureFixture[str]) -> Call:
     """What a call says as JSON; its exit code under "code"."""
 
     def call(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
         code = run(["evaluate", "p.snncc", *words, "--readers", "1", "--json"])
         said = capsys.readouterr()
         record: dict[str, Any] = json.loads(said.out) if said.out else {}
@@ -98,36 +102,34 @@ def test_figures_are_the_interpreters_whatever_the_source_and_the_split(
     assert record["operations"]["effective_acs"] == acs > 0
 
 
+@pytest.mark.parametrize("rule", ["number", "time"])
 def test_recordings_of_events_one_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: Call
+    rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: Call
 ) -> None:
+    """They are framed as the program keeps it, by number of events where it keeps nothing."""
     monkeypatch.chdir(tmp_path)
     graph = classifier(SEED, "tphw", (3, 2, 5, 5))
-    save_program(Path("p.snncc"), Program(graph, {}))
+    kept = {"framing": KeptFraming(Framing(ByTime(3), "bits")).to_json()}
+    save_program(Path("p.snncc"), Program(graph, kept if rule == "time" else {}))
     rng = np.random.default_rng(3)
     for number in range(9):
-        times = np.sort(rng.integers(0, 900, 40))
+        times = np.sort(rng.integers(0, 30, 40) ** 2)
         events = [(*(int(n) for n in rng.integers(0, 5, 2)), number % 2, int(t)) for t in times]
         Path("events").mkdir(exist_ok=True)
         Path(f"events/{number}.bin").write_bytes(event_files.atis(events))
     record = called("events", "--shard-size", "4", "-o", "a.npz")
     assert record["code"] == 0, record
-    files = [f"events/{number}.bin" for number in range(9)]
-    assert (
-        run(
-            [
-                "frames",
-                *files,
-                "-o",
-                "f.npz",
-                *["--steps", "3", "--sensor", "5x5", "--values", "bits"],
-            ]
-        )
-        == 0
-    )
-    assert run(["run", "p.snncc", "f.npz:x", "-o", "b.npz"]) == 0
-    one, other = np.load("a.npz")["predictions"], np.load("b.npz")["predictions"]
-    assert np.array_equal(one, other)
+    files = " ".join(f"events/{number}.bin" for number in range(9))
+    how = "--steps 3 --sensor 5x5 --values bits"
+    for by in ("number", "time"):
+        assert run(f"frames {files} -o {by}.npz {how} --by {by}".split()) == 0
+    assert not np.array_equal(np.load("number.npz")["x"], np.load("time.npz")["x"])
+    expected = interpret(graph, np.load(f"{rule}.npz")["x"])
+    rate = expected.spike_counts["spikes"] / (9 * graph.steps * 12)
+    assert record["spike_rates"] == {"spikes": rate}
+    assert np.array_equal(np.load("a.npz")["predictions"], expected.logits.argmax(1))
+    refused = called("number.npz:x", "-o", "c.npz")
+    assert (refused["code"] == 0) == (rule == "number"), refused
 
 
 DYING = """
