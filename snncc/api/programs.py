@@ -8,7 +8,8 @@ import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
-from snncc.api.checks import choice, flag, mapping, path_of, real, several, whole
+from snncc.api.checks import choice, flag, mapping, path_of, real, several
+from snncc.api.executors import Executors
 from snncc.api.page import program_page
 from snncc.api.plots import ProgramPlots
 from snncc.api.reports import Report
@@ -22,7 +23,7 @@ from snncc.data.preprocessing import preset_of
 from snncc.data.specs import check_no_key
 from snncc.diagnostics import SnnccError
 from snncc.events.kept_framing import require_alike
-from snncc.execution import Execute, Execution
+from snncc.execution import Execution
 from snncc.ir import Graph
 from snncc.ir.arrays import spread
 from snncc.ir.dialects.integer import IntegerPopulation
@@ -37,12 +38,8 @@ if TYPE_CHECKING:
     from snncc.backends.cpu.streams.stream import Stream
     from snncc.chips.verdicts import Fit
     from snncc.evaluation.figures import Evaluation
-    from snncc.runtime.simulator import Simulator
 
 LEVELS = ("strict", "shift-add", "bit-serial")
-EXECUTORS = ("simulator", "interpreter", "torch")
-DEVICES = ("cpu", "cuda")
-KERNELS = ("event", "dense", "auto")
 
 
 class Program:
@@ -63,8 +60,7 @@ class Program:
         self.graph: Graph = program.graph
         self.report = Report(program.provenance, program, self._images)
         self.notes: tuple[str, ...] = tuple(notes)
-        self._executors: dict[tuple[str, str, int | None, str | None], Execute] = {}
-        self._streaming: dict[int | None, Simulator] = {}
+        self._executors = Executors(self.graph, self.report)
 
     @property
     def digest(self) -> str:
@@ -142,7 +138,7 @@ class Program:
                 cannot be read or do not fit, SNN004 when memory does not suffice.
         """
         with in_words_of_python():
-            execute = self._executor(executor, kernels, threads, device)
+            execute = self._executors.of(executor, kernels, threads, device)
             taken = self._images(images)
             execution, _ = run_recorded(self.graph, taken, execute, frozenset())
         spikes: dict[str, Recorded] = {}
@@ -188,16 +184,11 @@ class Program:
             SnnccError: SNN001 for an argument that there is not, and without an image where the
                 program takes one for all steps; SNN016 for an image that does not fit.
         """
-        from snncc.runtime.simulator import Simulator
-
-        if threads is not None and whole("threads", threads) < 1:
-            raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
         with in_words_of_python():
-            if threads not in self._streaming:
-                self._streaming[threads] = Simulator(self.graph, threads)
+            simulator = self._executors.streaming(threads)
             one = image[None] if hasattr(image, "shape") else [image]
             given = None if image is None else self._images(one)[0]
-            return self._streaming[threads].stream(given, tuple(record))
+            return simulator.stream(given, tuple(record))
 
     def evaluate(
         self,
@@ -354,46 +345,6 @@ class Program:
         fitting = images_for(images, self.input_shape, "images", self._frames.domain)
         require_some(fitting, "images")
         return np.ascontiguousarray(fitting)
-
-    def _executor(
-        self, executor: str, kernels: str, threads: int | None, device: str | None
-    ) -> Execute:
-        """What runs the program, made once for each choice."""
-        from snncc.backends.cpu.dense.choice import known_rates
-        from snncc.runtime.executors import as_executor, executor_of
-        from snncc.runtime.simulator import Simulator
-
-        choice("executor", executor, EXECUTORS)
-        choice("kernels", kernels, KERNELS)
-        threads = None if threads is None else whole("threads", threads)
-        if threads is not None and threads < 1:
-            raise SnnccError("SNN001", f"threads={threads}", help="give at least 1")
-        if executor != "simulator" and (kernels != "event" or threads is not None):
-            raise SnnccError(
-                "SNN001",
-                f"kernels and threads do not go with executor={executor!r}",
-                why="they are the simulator's alone",
-                help="leave them out",
-            )
-        if device is not None and choice("device", device, DEVICES) and executor != "torch":
-            raise SnnccError(
-                "SNN001",
-                f"device does not go with executor={executor!r}",
-                why="it is where executor='torch' computes",
-                help="leave it out, or give executor='torch'",
-            )
-        key = (executor, kernels, threads, device)
-        if key not in self._executors:
-            if executor == "interpreter":
-                self._executors[key] = executor_of(self.graph, executor)
-            elif executor == "torch":
-                chosen: Any = device or "cpu"
-                self._executors[key] = executor_of(self.graph, executor, device=chosen)
-            else:
-                rates = known_rates(self.report)
-                known: Any = kernels
-                self._executors[key] = as_executor(Simulator(self.graph, threads, known, rates))
-        return self._executors[key]
 
     def _rates(self, execution: Execution, images: int) -> dict[str, float]:
         return {
