@@ -48,7 +48,9 @@ class Built:
     findings: tuple[Finding, ...]
 
 
-def build_graph(recorder: Recorder, dims: tuple[Dim, ...], result: Value, steps: int) -> Built:
+def build_graph(
+    recorder: Recorder, dims: tuple[Dim, ...], result: Value, steps: int, *, frames: bool = False
+) -> Built:
     """The graph with named axes.
 
     Args:
@@ -56,14 +58,15 @@ def build_graph(recorder: Recorder, dims: tuple[Dim, ...], result: Value, steps:
         dims: of the input.
         result: what the model answers.
         steps: T.
+        frames: whether every step of the input is a frame of its own.
     """
-    return _Builder(recorder, steps, dims).run(dims, result)
+    return _Builder(recorder, steps, dims, frames).run(dims, result)
 
 
 class _Builder:
-    def __init__(self, recorder: Recorder, steps: int, dims: tuple[Dim, ...]) -> None:
+    def __init__(self, recorder: Recorder, steps: int, dims: tuple[Dim, ...], frames: bool) -> None:
         self.recorder = recorder
-        self.steps = steps
+        self.steps, self.frames = steps, frames
         self.builder = GraphBuilder("traced", steps)
         recorder.twins.settle([dims, *(step.dims for step in recorder.steps)])
         self.names = recorder.solver.names()
@@ -72,7 +75,8 @@ class _Builder:
 
     def run(self, dims: tuple[Dim, ...], result: Value) -> Built:
         start = self.naming("input")
-        self.builder.add(Input(start.axes(*dims), start.shape(*dims)), name="input")
+        enters = Input(start.axes(*dims), start.shape(*dims), self.frames)
+        self.builder.add(enters, name="input")
         for step in self.recorder.steps:
             lost = self.unnamed | self.recorder.beyond
             follows = any(name in lost for name in step.inputs)

@@ -10,6 +10,7 @@ from torch import nn
 from snncc.diagnostics import SnnccError
 from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.answers import answer_of
+from snncc.frontends.torch_recorder.example import Takes
 from snncc.frontends.torch_recorder.neurons.known import handler_for
 from snncc.frontends.torch_recorder.neurons.state import Starts
 from snncc.frontends.torch_recorder.ties import RELATIVE, Ties
@@ -24,7 +25,7 @@ def replay(
     model: nn.Module,
     graph: Graph,
     input_shape: tuple[int, ...],
-    sequence: bool,
+    sequence: Takes,
     seed: int,
     starts: Starts,
     samples: Real | None = None,
@@ -35,11 +36,11 @@ def replay(
     Args:
         model: in float64.
         graph: in the traced dialect.
-        input_shape: of one image.
-        sequence: whether the model takes all steps at once.
+        input_shape: of one image or frame.
+        sequence: what the model takes.
         seed: of the samples.
         starts: of the neuron modules.
-        samples: [n, *image]; three drawn from a normal distribution if None.
+        samples: [n, *image], or [n, T, *frame]; three drawn from a normal distribution if None.
         fired: gets the names of neurons that fired before the last step.
 
     Returns:
@@ -52,9 +53,11 @@ def replay(
     """
     images = samples
     if images is None:
-        images = np.random.default_rng(seed).standard_normal((3, *input_shape))
-    time = sequence
-    inputs = np.repeat(images[:, None], graph.steps, axis=1) if time else images
+        images = np.random.default_rng(seed).standard_normal(
+            (3, *sequence.sample(input_shape, graph.steps))
+        )
+    repeated = sequence is Takes.SEQUENCE
+    inputs = np.repeat(images[:, None], graph.steps, axis=1) if repeated else images
     recorded, outputs = _run_model(model, torch.from_numpy(images), graph, sequence, starts)
     last = graph[graph.output]
     answer = np.zeros(0)
@@ -97,7 +100,7 @@ def _run_model(
     model: nn.Module,
     images: torch.Tensor,
     graph: Graph,
-    sequence: bool,
+    sequence: Takes,
     starts: Starts,
     inputs: bool = False,
 ) -> tuple[dict[str, NDArray[Any]], Real]:
@@ -123,7 +126,7 @@ def _run_model(
     try:
         with torch.no_grad():
             if sequence:
-                answers = [answer_of(model(torch.stack([images] * graph.steps)))]
+                answers = [answer_of(model(sequence.by_step(images, graph.steps)))]
             elif TIME in graph[graph.output].type.names and not _shows_time(model, images, graph):
                 starts.reset(model)
                 for found in parts.values():

@@ -13,7 +13,7 @@ from snncc.diagnostics import Finding, SnnccError
 from snncc.frontends.raised import reason_of
 from snncc.frontends.torch_recorder.answers import answering
 from snncc.frontends.torch_recorder.copying import copied
-from snncc.frontends.torch_recorder.example import example_of
+from snncc.frontends.torch_recorder.example import Takes, example_of
 from snncc.frontends.torch_recorder.graph_of_steps import Built, build_graph
 from snncc.frontends.torch_recorder.loops.findings import NOT_OF_LOOPS, NotFollowed, with_loop
 from snncc.frontends.torch_recorder.loops.trace import confirmed, follow
@@ -61,10 +61,11 @@ def trace_model(
 
     Args:
         model: any module; it is not changed.
-        input_shape: of one image, e.g. (3, 32, 32).
+        input_shape: of one sample: an image, e.g. (3, 32, 32), or T frames, e.g. (16, 2, 34, 34).
         steps: T, the number of time steps.
         layout: "sequence" when the model takes [T, B, *input_shape]; "frame" when it takes
-            [B, *input_shape] and is called once per step or repeats the frame inside; "auto".
+            [B, *input_shape] and is called once per step or repeats the frame inside; "auto" for
+            either of them; "frames" when samples are T frames and it takes [T, B, *frame].
         answer: the key, or the number from 0 on, of what is the answer where the model returns
             a dict or a tuple; None for its first element.
 
@@ -73,6 +74,9 @@ def trace_model(
             cannot be named (SNN029), the graph does not reproduce it (SNN027), or its example would
             be too large (SNN001).
     """
+    if layout == Takes.FRAMES.value:
+        _check_frames(input_shape, steps)
+        input_shape = input_shape[1:]
     _check_size(input_shape, steps)
     model = copied(model)
     if answer is not None:
@@ -82,7 +86,7 @@ def trace_model(
     failures: list[SnnccError] = []
     for choice in layouts:
         try:
-            first = _trace(model, input_shape, steps, choice == "sequence", starts)
+            first = _trace(model, input_shape, steps, Takes(choice), starts)
         except SnnccError as error:
             failures.append(error)
             if error.code == "SNN028":
@@ -113,7 +117,7 @@ def _with_loops(
         return findings
     refused: list[tuple[Finding, ...]] = []
     for choice in layouts:
-        sequence = choice == "sequence"
+        sequence = Takes(choice)
         loop = follow(model, input_shape, steps, sequence, starts)
         if loop is None and not sequence and any(f.code == "SNN026" for f in findings):
             loop = follow(model, input_shape, steps, sequence, starts, by_call=True)
@@ -125,6 +129,18 @@ def _with_loops(
             notes = confirmed(model, loop, input_shape, sequence, FRESH, starts)
             return Trace(loop.graphs[-1], (), notes)
     return refused[0] if refused else findings
+
+
+def _check_frames(input_shape: tuple[int, ...], steps: int) -> None:
+    if len(input_shape) > 1 and input_shape[0] == steps:
+        return
+    shape = ",".join(map(str, input_shape))
+    raise SnnccError(
+        "SNN001",
+        f"--layout frames with --input-shape {shape} and {steps} steps",
+        why="a sample is T frames, so its shape begins with T",
+        help="give --input-shape T,... (16,2,34,34: 16 frames of 2x34x34) and --steps T",
+    )
 
 
 def _check_size(input_shape: tuple[int, ...], steps: int) -> None:
@@ -152,10 +168,11 @@ def _trace(
     model: nn.Module,
     input_shape: tuple[int, ...],
     steps: int,
-    sequence: bool,
+    sequence: Takes,
     starts: Starts,
 ) -> Trace:
     given = example_of(input_shape, steps, sequence=sequence)
+    frames = sequence is Takes.FRAMES
     example, dims = given.tensor, given.dims
     recorder = Recorder(model, given.solver, given.time, given.batch, starts)
     recorder.bind(example, Value("input", dims))
@@ -175,9 +192,12 @@ def _trace(
         found = [*recorder.findings, _no_answer(model, output)]
         first = next((v for o in tree_flatten(output)[0] if (v := recorder.value_of(o))), None)
         if first is not None:
-            found = [*_findings(recorder, build_graph(recorder, dims, first, steps)), found[-1]]
+            found = [
+                *_findings(recorder, build_graph(recorder, dims, first, steps, frames=frames)),
+                found[-1],
+            ]
         raise SnnccError.of(found)
-    built = build_graph(recorder, dims, result, steps)
+    built = build_graph(recorder, dims, result, steps, frames=frames)
     findings = _findings(recorder, built)
     if built.graph is None:
         raise SnnccError.of(findings)
@@ -202,7 +222,7 @@ def _replay(
     model: nn.Module,
     graph: Graph,
     input_shape: tuple[int, ...],
-    sequence: bool,
+    sequence: Takes,
 ) -> tuple[str, ...]:
     """Raises SnnccError when the graph is not the model: for what was written in place, if any."""
     try:

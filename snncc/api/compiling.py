@@ -86,7 +86,8 @@ def compile(
         profile: integer semantics: "exact", or "loihi-lava" for Lava's own processes.
         gain: "shift-add" or "unshared": of a BatchNorm that cannot be folded.
         encoding: "bit-planes", or "host" to leave the first layer to the host.
-        layout: how the model takes its input: "auto", "sequence" [T, n, ...] or "frame" [n, ...].
+        layout: how the model takes its input: "auto", "sequence" [T, n, ...] or "frame" [n, ...];
+            "frames" [T, n, ...] where every step is a frame of its own: `input_shape` is [T, ...].
         answer: of a model that returns a dict or a tuple, the key or the number of its answer; None
             for the first element of a tuple.
         decay: "approximate" or "by-step": of membranes, where it is no 1/m.

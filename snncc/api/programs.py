@@ -8,7 +8,7 @@ import numpy as np
 
 from snncc import artifact
 from snncc.api.arguments import Images, images_of, in_words_of_python
-from snncc.api.checks import choice, flag, mapping, path_of, several, whole
+from snncc.api.checks import choice, flag, mapping, path_of, several, whole, wrong
 from snncc.api.page import program_page
 from snncc.api.plots import ProgramPlots
 from snncc.api.reports import Report
@@ -33,6 +33,7 @@ from snncc.runtime.answers import predictions_of
 from snncc.runtime.recording import BATCH, run_recorded
 
 if TYPE_CHECKING:
+    from snncc.backends.cpu.streams.stream import Stream
     from snncc.chips.verdicts import Fit
 
 LEVELS = ("strict", "shift-add", "bit-serial")
@@ -156,6 +157,31 @@ class Program:
             RecordedPopulations(self.populations, lambda name: record(name, membranes)),
         )
 
+    def stream(self, sample: Images, *, record: Collection[str] = ()) -> "Stream":
+        """Answers one image, or the frames of one sample, step by step.
+
+        Args:
+            sample: uint8 [*input_shape], without the axis of a batch.
+            record: populations whose spikes and membranes every answer has.
+
+        Returns:
+            What gives an answer for every step: `for answer in program.stream(image)`; the last one
+            has the readout and logits of `run`. `state()` is what the steps to come need.
+
+        Raises:
+            SnnccError: SNN016 for what is no sample, SNN001 for a name that no population has.
+        """
+        from snncc.runtime.simulator import Simulator
+
+        with in_words_of_python():
+            names = several("record", record, self.populations)
+            dtype = self._dtype
+            one = sample if isinstance(sample, str | Path) else images_of(sample, "sample", dtype)
+            if not isinstance(one, np.ndarray):
+                raise wrong("sample", sample, "give one image, or one sample's frames, as an array")
+            (taken,) = self._images(one[None])
+            return Simulator(self.graph).stream(taken, names)
+
     def verify(self, level: str = "shift-add", *, allow: Collection[str] = ()) -> Verdict:
         """Says whether every operation stays within a level of the ladder.
 
@@ -245,10 +271,14 @@ class Program:
     def _frames(self) -> Frames:
         return frames_of(self.graph)
 
+    @property
+    def _dtype(self) -> str:
+        """Of the numbers that enter."""
+        return next(node.type for node in self.graph.nodes if not node.inputs).dtype
+
     def _images(self, given: Images) -> Any:
         """An array [n, *input_shape] of 8-bit integers."""
-        kind = next(node.type for node in self.graph.nodes if not node.inputs)
-        images = images_of(given, "images", kind.dtype)
+        images = images_of(given, "images", self._dtype)
         if isinstance(images, ImageFolder):
             files = images.images(self.input_shape, preset_of(self.report))
             return files[0 : len(files)]

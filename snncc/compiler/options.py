@@ -26,7 +26,7 @@ def choices() -> dict[str, tuple[str, ...]]:
         "gain": ("shift-add", "unshared"),
         "encoding": ("bit-planes", "host"),
         "profile": tuple(PROFILES),
-        "layout": ("auto", "sequence", "frame"),
+        "layout": ("auto", "sequence", "frame", "frames"),
         "decay": ("approximate", "by-step"),
         "convention": CONVENTIONS,
     }

@@ -15,7 +15,7 @@ from torch import nn
 from snncc.diagnostics import Finding
 from snncc.frontends.raised import is_ours
 from snncc.frontends.torch_recorder.answers import CHOSEN
-from snncc.frontends.torch_recorder.example import example_of
+from snncc.frontends.torch_recorder.example import Takes, example_of
 from snncc.frontends.torch_recorder.graph_of_steps import build_graph
 from snncc.frontends.torch_recorder.loops.findings import NotFollowed, not_followed
 from snncc.frontends.torch_recorder.loops.forms import NO_FORM, Counted, forms_of, leaves
@@ -84,7 +84,7 @@ def follow(
     model: nn.Module,
     input_shape: tuple[int, ...],
     steps: int,
-    sequence: bool,
+    sequence: Takes,
     starts: Starts,
     *,
     by_call: bool = False,
@@ -93,9 +93,9 @@ def follow(
 
     Args:
         model: in float64.
-        input_shape: of one image.
+        input_shape: of one image or frame.
         steps: T.
-        sequence: whether it takes all steps at once.
+        sequence: what it takes.
         starts: of its neuron modules.
         by_call: whether the loop is not the model's: it is called once for every step.
 
@@ -142,7 +142,7 @@ class _Runs:
 
 
 def _runs(
-    model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: bool, starts: Starts
+    model: nn.Module, input_shape: tuple[int, ...], steps: int, sequence: Takes, starts: Starts
 ) -> Iterator[_Runs]:
     """Ways in which the number of steps can be changed, and at last none."""
     own = _tape(model, input_shape, steps, sequence, starts)
@@ -165,7 +165,8 @@ def _runs_by_call(
     model: nn.Module, input_shape: tuple[int, ...], steps: int, starts: Starts
 ) -> Iterator[_Runs]:
     """A model that is called once for every step may be called once more."""
-    both = [_tape(model, input_shape, n, False, starts, by_call=True) for n in (steps, steps + 1)]
+    takes, lengths = Takes.FRAME, (steps, steps + 1)
+    both = [_tape(model, input_shape, n, takes, starts, by_call=True) for n in lengths]
     if both[0] is not None and both[1] is not None and steps > 1:
         (tape, started), (longer, _) = both[0], both[1]
         yield _Runs(model, tape, longer, _lengthener([], steps), starts, started, by_call=True)
@@ -175,7 +176,7 @@ def _tape(
     model: nn.Module,
     input_shape: tuple[int, ...],
     steps: int,
-    sequence: bool,
+    sequence: Takes,
     starts: Starts,
     *,
     by_call: bool = False,
@@ -231,7 +232,7 @@ def _lengthener(names: list[tuple[nn.Module, str]], steps: int) -> Lengthen:
 
 
 def _followed(
-    run: _Runs, input_shape: tuple[int, ...], steps: int, sequence: bool, how: Mapping[str, bool]
+    run: _Runs, input_shape: tuple[int, ...], steps: int, sequence: Takes, how: Mapping[str, bool]
 ) -> Loop:
     pairs = [(run.tape, steps, run.longer, steps + 1)]
     if run.longer is not None:
@@ -271,13 +272,13 @@ def _takes_steps(loop: Rolled) -> bool:
 
 
 def _lifted(
-    run: _Runs, loop: Rolled, input_shape: tuple[int, ...], steps: int, sequence: bool
+    run: _Runs, loop: Rolled, input_shape: tuple[int, ...], steps: int, sequence: Takes
 ) -> tuple[Graph | None, tuple[Finding, ...]]:
     example = example_of(input_shape, steps, sequence=sequence)
     lift = LiftWithDelays(run.model, example.solver, example.time, example.batch, run.starts)
-    lift.begin(run.started, loop, Value("input", example.dims), sequence=sequence)
+    lift.begin(run.started, loop, Value("input", example.dims), sequence=bool(sequence))
     answer = lift.lifted(every_step=run.by_call)
-    built = build_graph(lift, example.dims, answer, steps)
+    built = build_graph(lift, example.dims, answer, steps, frames=sequence is Takes.FRAMES)
     rest: tuple[Finding, ...] = ()
     if built.graph is not None:
         rest = (*foreign_findings(built.graph, lift.consequences), *unusable_norms(built.graph))
@@ -288,7 +289,7 @@ def confirmed(
     model: nn.Module,
     loop: Loop,
     input_shape: tuple[int, ...],
-    sequence: bool,
+    sequence: Takes,
     seed: int,
     starts: Starts,
 ) -> tuple[str, ...]:
@@ -308,7 +309,8 @@ def confirmed(
         with loop.lengthen(graph.steps), in_double(), np.errstate(all="ignore"):
             for place, gain in enumerate(GAINS):
                 drawn = np.random.default_rng((seed, place)).standard_normal
-                some = drawn((2 * SAMPLES, *input_shape)) * gain
+                shape = sequence.sample(input_shape, graph.steps)
+                some = drawn((2 * SAMPLES, *shape)) * gain
                 some[:SAMPLES] = np.abs(some[:SAMPLES])
                 notes += replay(model, graph, input_shape, sequence, seed, starts, some, fired)
         silent = [name for name in neurons if name not in fired]

@@ -155,7 +155,10 @@ RULES = (
     "--encoding", type=click.Choice(["bit-planes", "host"]), default="bit-planes", show_default=True
 )
 @click.option(
-    "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+    "--layout",
+    type=click.Choice(["auto", "sequence", "frame", "frames"]),
+    default="auto",
+    show_default=True,
 )
 @click.option(
     "--answer",

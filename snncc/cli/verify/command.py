@@ -92,7 +92,10 @@ RULES = (
 )
 @click.option("--steps", type=click.IntRange(min=1), metavar="T", help="Time steps.")
 @click.option(
-    "--layout", type=click.Choice(["auto", "sequence", "frame"]), default="auto", show_default=True
+    "--layout",
+    type=click.Choice(["auto", "sequence", "frame", "frames"]),
+    default="auto",
+    show_default=True,
 )
 @click.option(
     "--answer",
