@@ -1,5 +1,10 @@
 """What the examples on small digits share: the images, a neuron, and a training loop.
 
+    python -m examples.small_digits
+
+writes examples/trained/small_digits.npz: `x_cal`, `y_cal` (500), `x_test`, `y_test` (500), uint8
+[n, 1, 8, 8], and `sequences_cal`, `sequences_test`, the same pixel by pixel, [n, 64, 1].
+
 The images are scikit-learn's handwritten digits as they are: 8x8 pixels, grey levels 0..16, stored
 as bytes. A network sees sixteenths of them; to the compiler that is `--normalize 0,0.0627450980392`
 (16/255), as its pixels are x/255.
@@ -129,3 +134,16 @@ def keep(net: nn.Module, name: str, logits: np.ndarray, labels: np.ndarray, out:
             held = dict(file)
     held[name] = logits.astype(np.float32)
     np.savez_compressed(path, **dict(sorted(held.items())))
+
+
+def main() -> None:
+    x_train, x_test, y_train, y_test = split()
+    held = {"x_cal": x_train[:500], "y_cal": y_train[:500], "x_test": x_test, "y_test": y_test}
+    for part in ("cal", "test"):
+        held[f"sequences_{part}"] = held[f"x_{part}"].reshape(500, 64, 1)
+    TRAINED.mkdir(exist_ok=True)
+    np.savez_compressed(TRAINED / "small_digits.npz", **held)
+
+
+if __name__ == "__main__":
+    main()
