@@ -1,7 +1,8 @@
 """What compiling a shipped network costs and what its program then gets right.
 
 Networks are examples/digits_mixer.pth and examples/variants/*.pth, calibrated on
-examples/digits.npz:x_cal and run on x_test.
+examples/digits.npz:x_cal and run on x_test; and those of `FACTORIES`, which are in
+examples/trained/ and see small_digits.npz.
 """
 
 import tempfile
@@ -28,7 +29,15 @@ from snncc.semantics.spiking import run_spiking
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 IMAGES = EXAMPLES / "digits.npz"
 VARIANTS = EXAMPLES / "variants"
+TRAINED = EXAMPLES / "trained"
+FACTORIES = {
+    "sew-resnet": "examples.spiking_images:sew_resnet",
+    "spikformer": "examples.spiking_images:spikformer",
+}
+"""Networks of users' own modules, by variant."""
 NORMALIZE = ((0.3,), (0.35,))
+SIXTEENTHS = ((0.0,), (16.0 / 255.0,))
+"""Of small digits, whose grey levels are 0..16."""
 CHUNK = 100
 """Images that the real-valued network takes at once; all of them would need gigabytes."""
 TIMES = ("compile_seconds", "run_seconds")
@@ -44,6 +53,8 @@ class Network:
     steps: int
     checkpoint: Path
     logits: np.ndarray
+    factory: str | None = None
+    """Of the module whose weights the checkpoint holds; None for a Mixer-SNN."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -58,12 +69,17 @@ def shipped() -> list[Network]:
         for path in VARIANTS.glob("*.pth"):
             variant, _, steps = path.stem.rpartition("-t")
             networks.append(Network(variant, int(steps), path, logits[path.stem]))
+    with np.load(TRAINED / "logits.npz") as logits:
+        for variant, factory in FACTORIES.items():
+            path = TRAINED / f"{variant}-t4.pth"
+            networks.append(Network(variant, 4, path, logits[path.stem], factory))
     return sorted(networks, key=lambda network: network.key)
 
 
 def row_of(network: Network, weight_bits: int) -> Row:
     """Compiles and runs one network: exact counts, and the CPU seconds that it took."""
-    with np.load(IMAGES) as file:
+    small = network.factory is not None
+    with np.load(TRAINED / "small_digits.npz" if small else IMAGES) as file:
         calibration, images, labels = file["x_cal"], file["x_test"], file["y_test"]
     real: list[Graph] = []
 
@@ -75,8 +91,14 @@ def row_of(network: Network, weight_bits: int) -> Row:
     start = time.process_time()
     compiled = compile_checkpoint(
         network.checkpoint,
-        CompileOptions(normalize=NORMALIZE, weight_bits=weight_bits),
+        CompileOptions(
+            input_shape=images.shape[1:] if small else None,
+            steps=network.steps if small else None,
+            normalize=SIXTEENTHS if small else NORMALIZE,
+            weight_bits=weight_bits,
+        ),
         Given(calibration, observe=keep_spiking),
+        model=network.factory,
     )
     compile_seconds = time.process_time() - start
     if compiled.report["steps"] != network.steps:

@@ -24,8 +24,8 @@ WEIGHT_BITS = (4, 8, 16)
 INTRODUCTION = """\
 # Every variant, compiled
 
-What each shipped Mixer-SNN loses and costs at 4, 8 and 16-bit weights, beside the network that
-was trained. `python benchmarks/variants_table.py` makes this page and `variants.json`; with
+What each shipped network of images loses and costs at 4, 8 and 16-bit weights, beside the network
+that was trained. `python benchmarks/variants_table.py` makes this page and `variants.json`; with
 `--check` it compares them with new runs.
 """
 
@@ -45,7 +45,8 @@ calibration images and run on {images} others.
 merge patches by a strided convolution, and `identity-norm` has a BatchNorm and neurons on the
 identity branch (the public `mixer_sparse`). `tdbn` is BatchNorm at inference: it differs in where
 training starts. The LayerNorm variant has no row: it divides by data, and the compiler refuses it
-(SNN020).
+(SNN020). `sew-resnet` (spikes added up at skips, max pooling) and `spikformer` (spiking attention)
+are modules in plain PyTorch on digits of 8x8.
 """
 
 
