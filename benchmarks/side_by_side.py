@@ -55,6 +55,8 @@ def main() -> int:
     import torch
     from recurrent_speed import placed
     from recurrent_speed import render as section
+    from state_space_speed import TITLE as STATE_SPACES
+    from state_space_speed import render as of_state_spaces
     from speed.machine import describe, limits
     from speed.page import render
     from speed.plots import plot
@@ -78,6 +80,9 @@ def main() -> int:
     if "recurrent" in before:  # what recurrent_speed.py has measured stays
         found["recurrent"] = before["recurrent"]
         page = placed(page, section(found["recurrent"]))
+    if "state_spaces" in before:
+        found["state_spaces"] = before["state_spaces"]
+        page = placed(page, of_state_spaces(found["state_spaces"]), STATE_SPACES)
     kept.write_text(json.dumps(found, indent=1) + "\n")
     (options.out / "speed.md").write_text(page)
     print(page)

@@ -94,6 +94,7 @@ SLOW = {
     "verdicts",
     "verifier",
     "weight_grids",
+    "wide_sums",
     "widths",
     "windows",
 }
