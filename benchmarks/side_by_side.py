@@ -55,11 +55,11 @@ def main() -> int:
     import torch
     from recurrent_speed import placed
     from recurrent_speed import render as section
-    from state_space_speed import TITLE as STATE_SPACES
-    from state_space_speed import render as of_state_spaces
     from speed.machine import describe, limits
     from speed.page import render
     from speed.plots import plot
+    from state_space_speed import TITLE as STATE_SPACES
+    from state_space_speed import render as of_state_spaces
 
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
