@@ -58,6 +58,8 @@ def main() -> int:
     from speed.machine import describe, limits
     from speed.page import render
     from speed.plots import plot
+    from state_space_speed import TITLE as STATE_SPACES
+    from state_space_speed import render as of_state_spaces
 
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
@@ -78,6 +80,9 @@ def main() -> int:
     if "recurrent" in before:  # what recurrent_speed.py has measured stays
         found["recurrent"] = before["recurrent"]
         page = placed(page, section(found["recurrent"]))
+    if "state_spaces" in before:
+        found["state_spaces"] = before["state_spaces"]
+        page = placed(page, of_state_spaces(found["state_spaces"]), STATE_SPACES)
     kept.write_text(json.dumps(found, indent=1) + "\n")
     (options.out / "speed.md").write_text(page)
     print(page)

@@ -98,6 +98,7 @@ SLOW = {
     "verdicts",
     "verifier",
     "weight_grids",
+    "wide_sums",
     "widths",
     "windows",
 }
