@@ -129,7 +129,7 @@ def memory_of(graph: Graph, plan: UnitPlan) -> MemoryUse:
         values=plan.memory + CELL * (1 + units),
         scratch=plan.scratch + CELL * units,
         answer=2 * CELL * count(graph[graph.output].type.shape),
-        recorded=recorded_bytes(graph, plan.records),
+        recorded=recorded_bytes(graph, (*plan.records, *plan.counted)),
         unpacking=max(sizes, default=0),
         hosting=max(on_host, default=0),
     )

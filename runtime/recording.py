@@ -5,6 +5,7 @@ The keys of the .npz are
     spikes/<name>     uint8, the bits of the 0/1 array packed by numpy.packbits, C order
     shape/<name>      int64, the shape of that array
     axes/<name>       names of its axes in order, "batch" and "t" among them
+    counts/<name>     whole numbers of neurons that fire several times a step, and of staircases
     membranes/<name>  smallest integer type, same shape: before the reset, at the comparison
     names             populations in the program's order
     program           sha256 of the program's content, as `snncc inspect` shows it
@@ -24,8 +25,15 @@ import numpy as np
 from snncc.data.arrays import require_room
 from snncc.data.files import read_arrays, write_arrays
 from snncc.diagnostics import SnnccError
-from snncc.execution import ALL, Execute, Execution, Images, recorded_names
-from snncc.ir import Array, Graph
+from snncc.execution import (
+    ALL,
+    Execute,
+    Execution,
+    Images,
+    counts_among,
+    recorded_names,
+)
+from snncc.ir import TIME, Array, Graph
 from snncc.ir.arrays import count, narrow
 from snncc.ir.populations import membrane_of
 from snncc.machine.memory import require_memory
@@ -33,6 +41,7 @@ from snncc.machine.memory import require_memory
 BATCH = "batch"
 NAMES, PROGRAM, IMAGES, READOUT = "names", "program", "images", "readout"
 SPIKES, SHAPE, AXES, MEMBRANES = "spikes/", "shape/", "axes/", "membranes/"
+COUNTS = "counts/"
 CHUNK_BYTES = 1 << 28
 """Recorded membranes of one chunk of images, before they are narrowed, take about so much."""
 
@@ -48,6 +57,7 @@ class Recording:
         program: sha256 of the program, "" when it is not known.
         images: what was run, or None.
         readout: the answers, or None.
+        counts: whole numbers by name, of what gives counts; their axes too have `BATCH`, and time.
     """
 
     spikes: Mapping[str, Array]
@@ -56,6 +66,7 @@ class Recording:
     program: str = ""
     images: Images | None = None
     readout: Array | None = None
+    counts: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
 
 def run_recorded(
@@ -78,11 +89,13 @@ def run_recorded(
             SNN004 when memory cannot hold what would be kept.
     """
     wanted = recorded_names(graph, record)
-    names = [node.name for node in graph.nodes if node.name in wanted]
+    numbers = counts_among(graph, wanted)
+    names = [node.name for node in graph.nodes if node.name in wanted - numbers]
     elements = sum(count(graph[name].type.shape) for name in names)
     step = max(1, CHUNK_BYTES // max(1, 8 * elements))
     _require_memory(graph, names, len(images), min(step, len(images)))
     parts: list[Execution] = []
+    counts: dict[str, list[Array]] = {name: [] for name in sorted(numbers)}
     spikes: dict[str, list[Array]] = {name: [] for name in names}
     membranes: dict[str, list[Array]] = {name: [] for name in names}
     for start in range(0, max(1, len(images)), step):
@@ -90,7 +103,9 @@ def run_recorded(
         for name in names:
             spikes[name].append(part.spikes[name])
             membranes[name].append(narrow(part.membranes[name]))
-        parts.append(replace(part, spikes={}, membranes={}))
+        for name, values in part.counts.items():
+            counts[name].append(_at_every_step(graph, name, values))
+        parts.append(replace(part, spikes={}, membranes={}, counts={}))
         del part  # its 64-bit membranes go before the next chunk's come
     execution = Execution(
         np.concatenate([p.readout for p in parts]),
@@ -99,11 +114,22 @@ def run_recorded(
         {},
         {n: sum(p.spike_counts[n] for p in parts) for n in parts[0].spike_counts},
     )
-    axes = {n: (BATCH, *graph[n].type.names) for n in names}
+    made = {n: np.concatenate(each) for n, each in counts.items() if each}
+    kinds = {n: graph[n].type.with_time(graph.steps) for n in (*names, *made)}
+    axes = {n: (BATCH, *kind.names) for n, kind in kinds.items()}
     whole = {name: np.concatenate(spikes.pop(name)) for name in names}
     levels = {name: np.concatenate(membranes.pop(name)) for name in names}
-    recording = Recording(whole, axes, levels, program, images, execution.readout)
+    recording = Recording(whole, axes, levels, program, images, execution.readout, made)
     return execution, recording
+
+
+def _at_every_step(graph: Graph, name: str, values: Array) -> Array:
+    """Counts with their time axis; those of an image are the same at all steps."""
+    kind = graph[name].type
+    if kind.temporal:
+        return values
+    place = 1 + kind.with_time(graph.steps).names.index(TIME)
+    return np.repeat(np.expand_dims(values, place), graph.steps, axis=place)
 
 
 def _require_memory(graph: Graph, names: Collection[str], images: int, chunk: int) -> None:
@@ -131,8 +157,9 @@ def only(recording: Recording, graph: Graph, names: Collection[str]) -> Recordin
     kept = [name for name in recording.spikes if name in wanted]
     spikes = {name: recording.spikes[name] for name in kept}
     membranes = {name: recording.membranes[name] for name in kept}
-    axes = {name: recording.axes[name] for name in kept}
-    return replace(recording, spikes=spikes, axes=axes, membranes=membranes)
+    counts = {name: values for name, values in recording.counts.items() if name in wanted}
+    axes = {name: recording.axes[name] for name in (*kept, *counts)}
+    return replace(recording, spikes=spikes, axes=axes, membranes=membranes, counts=counts)
 
 
 def save_recording(path: Path, recording: Recording) -> None:
@@ -142,7 +169,7 @@ def save_recording(path: Path, recording: Recording) -> None:
         SnnccError: SNN002 when the file cannot be written.
     """
     arrays: dict[str, Array] = {
-        NAMES: np.array(list(recording.spikes)),
+        NAMES: np.array([*recording.spikes], dtype=np.str_),
         PROGRAM: np.array(recording.program),
     }
     for name, spikes in recording.spikes.items():
@@ -150,6 +177,8 @@ def save_recording(path: Path, recording: Recording) -> None:
         arrays[SHAPE + name] = np.array(spikes.shape, np.int64)
         if recording.axes.get(name):
             arrays[AXES + name] = np.array(recording.axes[name])
+    arrays |= {COUNTS + name: narrow(v) for name, v in recording.counts.items()}
+    arrays |= {AXES + n: np.array(recording.axes[n]) for n in recording.counts}
     arrays |= {MEMBRANES + name: narrow(v) for name, v in recording.membranes.items()}
     if recording.images is not None:
         arrays[IMAGES] = recording.images
@@ -167,7 +196,8 @@ def load_recording(path: Path) -> Recording:
     """
     arrays = read_arrays(path)
     found = [key.removeprefix(SPIKES) for key in arrays if key.startswith(SPIKES)]
-    if not found:
+    counts = {k.removeprefix(COUNTS): v for k, v in arrays.items() if k.startswith(COUNTS)}
+    if not found and not counts:
         raise _wrong(path, "it has no array spikes/<name>")
     names = found
     if NAMES in arrays:
@@ -178,11 +208,15 @@ def load_recording(path: Path) -> Recording:
     spikes = {name: _unpacked(path, name, arrays) for name in names}
     axes = {
         name: tuple(_texts(path, AXES + name, arrays[AXES + name]))
-        for name in names
+        for name in (*names, *counts)
         if AXES + name in arrays
     }
+    for name, values in counts.items():
+        if not np.issubdtype(values.dtype, np.integer) or name not in axes or name in spikes:
+            raise _wrong(path, f"{COUNTS}{name} are not whole numbers with names of their axes")
+    recorded = {**spikes, **counts}
     for name, each in axes.items():
-        if len(each) != spikes[name].ndim or len(set(each)) != len(each) or BATCH not in each:
+        if len(each) != recorded[name].ndim or len(set(each)) != len(each) or BATCH not in each:
             raise _wrong(path, f"{AXES}{name} does not name each axis of the spikes once")
     membranes = {n: arrays[MEMBRANES + n] for n in names if MEMBRANES + n in arrays}
     for name, values in membranes.items():
@@ -195,9 +229,9 @@ def load_recording(path: Path) -> Recording:
         raise _wrong(path, "its images are not uint8 or int8")
     if readout is not None and not np.issubdtype(readout.dtype, np.integer):
         raise _wrong(path, "its readout are not integers")
-    _check_batch(path, spikes, axes, images, readout)
+    _check_batch(path, recorded, axes, images, readout)
     program = str(arrays[PROGRAM]) if PROGRAM in arrays else ""
-    return Recording(spikes, axes, membranes, program, images, readout)
+    return Recording(spikes, axes, membranes, program, images, readout, counts)
 
 
 def _check_batch(

@@ -1,9 +1,9 @@
 """What running a program gives, and what it takes."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.projections import Frames
-from snncc.ir.populations import population_nodes
+from snncc.ir.populations import count_nodes, population_nodes
 
 Ints = NDArray[np.int64]
 Images = NDArray[np.uint8]
@@ -32,6 +32,8 @@ class Execution:
         spikes: 0 or 1 by population, [batch, *axes of its type]; only what was recorded.
         membranes: Z of each recorded population at the comparison, before the reset; same shape.
         spike_counts: spikes of every population, over the whole batch.
+        counts: what recorded neurons that fire several times a step, and staircases, give: whole
+            numbers, [batch, *axes of the type].
     """
 
     readout: Ints
@@ -39,6 +41,7 @@ class Execution:
     spikes: Mapping[str, NDArray[np.uint8]]
     membranes: Mapping[str, Ints]
     spike_counts: Mapping[str, int]
+    counts: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
 
 
 Execute = Callable[[Images, Collection[str]], Execution]
@@ -74,13 +77,18 @@ def readout_of(graph: Graph) -> IntegerReadout:
     return op
 
 
+def counts_among(graph: Graph, names: Collection[str]) -> frozenset[str]:
+    """Those of the recorded that give counts, and no spikes."""
+    return frozenset(node.name for node in count_nodes(graph) if node.name in names)
+
+
 def recorded_names(graph: Graph, record: Collection[str] | None) -> frozenset[str]:
-    """Names of the populations to record.
+    """Names of the populations, and of the counts, to record.
 
     Raises:
-        SnnccError: SNN001 for a name that no population has.
+        SnnccError: SNN001 for a name that none has.
     """
-    names = [node.name for node in population_nodes(graph)]
+    names = [node.name for node in (*population_nodes(graph), *count_nodes(graph))]
     if record is None:
         return frozenset()
     if record is ALL:

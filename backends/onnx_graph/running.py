@@ -77,7 +77,7 @@ def onnx_executor(
     def run(images: Images, kept: Collection[str]) -> Execution:
         nonlocal done
         parts = list[Execution]()
-        wanted = recorded_names(graph, kept)
+        wanted = recorded_names(graph, kept) & {*names}
         for start in range(0, max(1, len(images)), most):
             part = images[start : start + most]
             parts.append(_executed(session, model, names, part, wanted, ends))

@@ -8,7 +8,7 @@ import numpy as np
 from snncc.diagnostics import SnnccError
 from snncc.execution import Images
 from snncc.ir import TIME, Array, Axis, Graph, Kind, ValueType
-from snncc.ir.populations import population_nodes
+from snncc.ir.populations import count_nodes, population_nodes
 from snncc.runtime.compare.axis_orders import AxisOrder, arranged
 from snncc.runtime.recording import BATCH, Recording
 
@@ -74,6 +74,7 @@ def pair(a: Side, b: Side, orders: Sequence[AxisOrder] = (), limit: int | None =
         SnnccError: SNN016 when they are not of one network, the same images or steps, or the axes
             of a recording cannot be told.
     """
+    a, b = (_with_counts(side) for side in (a, b))
     if a.graph is not None and b.graph is not None and a.graph.steps != b.graph.steps:
         raise SnnccError("SNN016", f"A runs {a.graph.steps} steps, B {b.graph.steps}")
     kinds = {name: _kind(a, b, name) for name in _names(a, b)}
@@ -88,12 +89,24 @@ def pair(a: Side, b: Side, orders: Sequence[AxisOrder] = (), limit: int | None =
     return Pair(one, two, kinds, _images(one, two))
 
 
+def _with_counts(side: Side) -> Side:
+    """Counts are layers as spikes are."""
+    recording = side.recording
+    spikes = {**recording.spikes, **recording.counts}
+    return replace(side, recording=replace(recording, spikes=spikes, counts={}))
+
+
+def _steps(side: Side) -> int:
+    return 1 if side.graph is None else side.graph.steps
+
+
 def _names(a: Side, b: Side) -> list[str]:
     both = set(a.recording.spikes) & set(b.recording.spikes)
     graph = a.graph or b.graph
     order: Iterable[str] = a.recording.spikes
     if graph is not None:
-        order = (node.name for node in population_nodes(graph))
+        every = {node.name for node in (*population_nodes(graph), *count_nodes(graph))}
+        order = (node.name for node in graph.nodes if node.name in every)
     names = [name for name in order if name in both]
     recorded = a.recording.spikes or b.recording.spikes
     silent = not recorded and graph is not None and not population_nodes(graph)
@@ -117,7 +130,11 @@ def _images(a: Side, b: Side) -> Images | None:
 
 def _kind(a: Side, b: Side, name: str) -> ValueType:
     """Type of a population's spikes: by a program, else by a recording that names its axes."""
-    types = [side.graph[name].type for side in (a, b) if side.graph and name in side.graph.by_name]
+    types = [
+        side.graph[name].type.with_time(side.graph.steps)
+        for side in (a, b)
+        if side.graph and name in side.graph.by_name
+    ]
     if len(types) == 2 and set(types[0].axes) != set(types[1].axes):
         raise SnnccError("SNN016", f"{name} is {types[0]} in A and {types[1]} in B")
     if types:
@@ -150,7 +167,7 @@ def _in_order(
     for name in recording.spikes:
         if name not in kinds and name not in own:
             continue
-        kind = kinds[name] if name in kinds else own[name].type
+        kind = kinds[name] if name in kinds else own[name].type.with_time(_steps(side))
         axes = recording.axes.get(name, ())
         if not axes and "axis2" in kind.names:
             axes = (TIME, BATCH, *(n for n in kind.names if n != TIME))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from snncc.execution import readout_of
 from snncc.ir import Array
-from snncc.ir.populations import population_nodes
+from snncc.ir.populations import count_nodes, population_nodes
 from snncc.runtime.answers import predictions_of
 from snncc.runtime.compare.axis_orders import AxisOrder
 from snncc.runtime.compare.causes import BUG, Cause, shift_of
@@ -89,12 +89,13 @@ def compare(
         shape = (len(answers), both.graph.steps)
     if first is None and answers is not None and answers.any():
         first = _readout_divergence(both, answers)
-    every = [] if both.graph is None else [n.name for n in population_nodes(both.graph)]
+    graph = both.graph
+    every = [] if graph is None else [*population_nodes(graph), *count_nodes(graph)]
     return Comparison(
         shape[0],
         shape[1],
         tuple(counts),
-        tuple(name for name in every if name not in both.kinds),
+        tuple(node.name for node in every if node.name not in both.kinds),
         None if answers is None else int(answers.sum()),
         first,
     )

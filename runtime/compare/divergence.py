@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snncc.ir import TIME, Array, Graph, Node
+from snncc.ir import TIME, Array, Graph, Kind, Node
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.projections import Frames
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.runtime.compare.causes import Cause, causes_of
 from snncc.runtime.compare.compared_layers import Pair, Side
 from snncc.runtime.compare.layer_evidence import LayerEvidence, LayerSide
@@ -104,7 +105,7 @@ def explain(both: Pair, name: str, differs: Array) -> Divergence:
     graph, axes = both.graph, [n for n in both.kinds[name].names if n != TIME]
     return Divergence(
         name,
-        "spike" if a.spikes[place] != b.spikes[place] else "membrane",
+        _what(both, name) if a.spikes[place] != b.spikes[place] else "membrane",
         place[0],
         place[1],
         dict(zip(axes, place[2:], strict=True)),
@@ -113,6 +114,10 @@ def explain(both: Pair, name: str, differs: Array) -> Divergence:
         causes_of(evidence),
         () if graph is None else _unseen(both, graph, graph[name]),
     )
+
+
+def _what(both: Pair, name: str) -> str:
+    return "count" if both.kinds[name].kind is Kind.COUNT else "spike"
 
 
 def _first(differs: Array) -> Place:
@@ -137,7 +142,7 @@ def _layer_side(both: Pair, side: Side, name: str) -> LayerSide:
     if graph is None:
         return LayerSide(side.label, recording.spikes[name], levels, None, None)
     node, inputs = graph[name], None
-    if isinstance(node.op, IntegerNeuron):  # no rule of one state explains it
+    if isinstance(node.op, IntegerNeuron | MultiThreshold):  # no rule of one state explains it
         return LayerSide(side.label, recording.spikes[name], levels, None, None)
     if not isinstance(node.op, IntegerPopulation):
         raise TypeError(f"{name} is no population")

@@ -9,6 +9,7 @@ from snncc.execution import (
     Images,
     Ints,
     check_images,
+    counts_among,
     readout_of,
     recorded_names,
 )
@@ -39,7 +40,11 @@ def interpret(graph: Graph, images: Images, record: Collection[str] | None = Non
     values, membranes, counts = run_nodes(graph, images, wanted)
     readout = values[graph.output]
     logits = readout.astype(np.float64) * unit
-    return Execution(readout, logits, {n: values[n] for n in sorted(wanted)}, membranes, counts)
+    numbers = counts_among(graph, wanted)
+    spikes = {n: values[n] for n in sorted(wanted - numbers)}
+    whole = {n: values[n].astype(graph[n].type.dtype) for n in sorted(numbers)}
+    levels = {n: levels for n, levels in membranes.items() if n not in numbers}
+    return Execution(readout, logits, spikes, levels, counts, whole)
 
 
 def run_nodes(

@@ -94,6 +94,7 @@ def _sides(
 ) -> tuple[list["Side"], list[str]]:
     """Both sides, run or read, and what each is called."""
     from snncc.artifact import load_program, program_digest
+    from snncc.execution import ALL
     from snncc.runtime.compare.comparison import Side
     from snncc.runtime.executors import executor_of
     from snncc.runtime.recording import load_recording, run_recorded
@@ -112,8 +113,8 @@ def _sides(
         if one is not None:
             name = executors[i] or defaults[i]
             images = _images(one, data, given)[:limit]
-            execute, every = executor_of(one.graph, name), _populations(one)
-            _, done = run_recorded(one.graph, images, execute, every, program_digest(one))
+            execute = executor_of(one.graph, name)
+            _, done = run_recorded(one.graph, images, execute, ALL, program_digest(one))
             sides.append(Side(label, done, one.graph))
             names.append(f"{paths[i]} ({name})")
         elif recording is not None:
@@ -144,12 +145,6 @@ def _images(program: "Program", data: str | None, recorded: Any) -> Any:
     if len(images) == 0:
         raise SnnccError("SNN016", f"{data or 'what was recorded'} holds no images")
     return images
-
-
-def _populations(program: "Program") -> list[str]:
-    from snncc.ir.populations import population_nodes
-
-    return [node.name for node in population_nodes(program.graph)]
 
 
 def _of_another(path: Path, program: Path | None) -> SnnccError:

@@ -2,6 +2,7 @@
 
 from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
+from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.graph import Graph, Node
 from snncc.ir.op import Context, Op
 
@@ -21,6 +22,16 @@ def is_neuron(op: Op) -> bool:
 def population_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes whose neurons fire, in order."""
     return tuple(node for node in graph.nodes if is_population(node.op))
+
+
+def count_nodes(graph: Graph) -> tuple[Node, ...]:
+    """The nodes that give counts by comparing: neurons that fire several times, staircases."""
+    return tuple(
+        node
+        for node in graph.nodes
+        if isinstance(node.op, MultiThreshold)
+        or (isinstance(node.op, IntegerNeuron) and node.op.fires and not node.op.gives_bits)
+    )
 
 
 def neuron_nodes(graph: Graph) -> tuple[Node, ...]:

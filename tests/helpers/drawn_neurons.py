@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from snncc.ir import Graph, GraphBuilder, Param, verify
+from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
 from snncc.ir.dialects.delays import Delay
 from snncc.ir.dialects.integer import IntegerReadout
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
@@ -85,7 +85,7 @@ def network(seed: int) -> Graph:
     while True:
         try:
             return _network(rng)
-        except TooWide:  # of more than 62 bits: another one
+        except (TooWide, VerifyError):  # of more than 62 bits: another one
             continue
 
 

@@ -33,7 +33,7 @@ from snncc.backends.cpu.checking.sums import Tapped, projected
 from snncc.backends.cpu.checking.wide_sums import masked
 from snncc.backends.cpu.checking.wrong import PlanFault, Wrong, require
 from snncc.backends.cpu.plan.host import HostUnit, LoopUnit
-from snncc.backends.cpu.plan.places import Place
+from snncc.backends.cpu.plan.places import Form, Place
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
 from snncc.ir import Graph
 from snncc.ir.dialects.delays import Delay
@@ -147,6 +147,16 @@ class _Walk(FiringWalk):
             size = 8 * own.words * own.row_count * self.plan.steps
             self.shadow.require_bits(spikes.at, size, f"recorded spikes of {name}")
             self._keep(f"record {name}", name, self.plan.records[name], self.plan.steps)
+        for name, place in self.plan.counted.items():
+            what = f"recorded counts of {name}"
+            if place.form is Form.INTEGERS:
+                held = loaded(place, self.shadow, self.span, what)
+                require_equal(held, self.meaning.values[name], self.span.first, what)
+                continue
+            own, steps = place.arrangement, self.plan.steps if place.type.temporal else 1
+            for plane in range(place.planes):
+                size = 8 * own.words * own.row_count * steps
+                self.shadow.require_bits(place.at + plane * size, size, what)
         for name, place in self.plan.states.items():
             self._keep(f"state {name}", name, place, 1)
 

@@ -112,6 +112,7 @@ class _Encoder:
             values=self.values,
             populations=self.placed.populations,
             readout=self.values[self.readout.name],
+            counted=self.placed.counted,
             steps=self.steps,
             dense={number: self._dense(unit, unit.dense)
                    for number, unit in enumerate(self.units.units) if unit.dense is not None},

@@ -43,6 +43,7 @@ class Placed:
         pasts: what delays keep between calls, by delay: the last values that it read.
         silent: what is kept of neurons that never fire: their states between calls.
         memory: bytes in all.
+        counted: recorded counts, which stay to the end.
     """
 
     values: dict[str, Place]
@@ -50,6 +51,7 @@ class Placed:
     pasts: dict[str, Place]
     silent: dict[str, Place]
     memory: int
+    counted: dict[str, Place]
 
 
 def place_values(
@@ -67,6 +69,9 @@ def place_values(
     populations = {node.name: units.spikes[node.name] for node in population_nodes(graph)}
     buffers = _Buffers(graph, units, steps)
     stepped = {unit.name for unit in units.units if unit.group}
+    counted = [name for name in sorted(record) if name not in populations]
+    for name in counted:
+        buffers.fixed.append(buffers.named(name))
     for name, lay in populations.items():
         if name in record:
             buffers.keep(f"record {name}", steps * _lanes(graph, name, lay))
@@ -103,7 +108,7 @@ def place_values(
         kept[name] = Population(numbers[name], values[name], levels, state)
     pasts = {name: replace(past, at=places[f"past {name}"]) for name, past in pasts.items()}
     silent = {name: place for name, place in states.items() if name not in populations}
-    return Placed(values, kept, pasts, silent, memory)
+    return Placed(values, kept, pasts, silent, memory, {name: values[name] for name in counted})
 
 
 def _values(
@@ -184,16 +189,21 @@ class _Buffers:
 
     def _touch(self, name: str, at: int) -> None:
         """A unit reads or writes a value."""
-        if name in self.units.spikes:
-            buffer = f"spikes {name}"
-        elif name in self.units.made:
-            buffer = f"rows {name}"
-        elif name in self.units.stored:
-            buffer = f"current {root_of(self.graph, self.units, name)[0]}"
-        else:
+        buffer = self.named(name)
+        if not buffer:
             return  # the image
         first, last = self.lives.get(buffer, (at, at))
         self.lives[buffer] = (min(first, at), max(last, at))
+
+    def named(self, value: str) -> str:
+        """The buffer of a value; "" of the image."""
+        if value in self.units.spikes:
+            return f"spikes {value}"
+        if value in self.units.made:
+            return f"rows {value}"
+        if value in self.units.stored:
+            return f"current {root_of(self.graph, self.units, value)[0]}"
+        return ""
 
     def keep(self, name: str, size: int) -> None:
         """Takes a buffer that lives all the time."""

@@ -63,6 +63,7 @@ class UnitPlan:
     pasts: dict[str, Place] = field(default_factory=dict[str, Place])
     silent: dict[str, Place] = field(default_factory=dict[str, Place])
     laid: dict[str, Arrangement] = field(default_factory=dict[str, Arrangement])
+    counted: dict[str, Place] = field(default_factory=dict[str, Place])
 
     @property
     def reasons(self) -> dict[str, str]:

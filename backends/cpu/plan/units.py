@@ -27,7 +27,7 @@ from snncc.ir.dialects.integer import Gain
 from snncc.ir.dialects.integer_neurons import IntegerNeuron
 from snncc.ir.dialects.products import Product
 from snncc.ir.dialects.projections import Concat, Contract, Convolve, Frames, Sum
-from snncc.ir.populations import is_population
+from snncc.ir.populations import count_nodes, is_population
 
 MOST_TRIES = 3
 """How often the lanes of a loop's delay are chosen anew."""
@@ -163,7 +163,7 @@ class _Splitter(SteppedUnits):
 
     def _loop(self, nodes: tuple[Node, ...]) -> None:
         """The interpreter computes a loop step by step; every population counts in its own unit."""
-        own = {node.name for node in nodes}
+        own, counted = {node.name for node in nodes}, count_nodes(self.graph)
         fires = [node for node in nodes if is_population(node.op)]
         if fires[0].name in self.types:
             return
@@ -172,7 +172,7 @@ class _Splitter(SteppedUnits):
                 self._need_number(self.graph[name])
         for node in nodes:
             outside = any(each.name not in own for each in self.graph.readers[node.name])
-            if outside or node in fires:
+            if outside or node in fires or node in counted:
                 lies = self.spikes if node.type.kind is Kind.SPIKE else self.stored
                 names = [name for name in node.type.names if name != TIME]
                 lies[node.name] = arrange(node.type, names[-1] if names else "")

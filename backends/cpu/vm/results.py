@@ -21,6 +21,10 @@ class BatchResults:
         self._readout = np.empty((images, *graph[graph.output].type.shape), np.int64)
         self._spikes = {n: np.empty((images, *graph[n].type.shape), np.uint8) for n in names}
         self._membranes = {n: np.empty((images, *graph[n].type.shape), np.int64) for n in names}
+        self._numbers = {
+            n: np.empty((images, *graph[n].type.shape), graph[n].type.dtype)
+            for n in sorted(runner.plan.counted)
+        }
         self._counts = np.zeros(len(runner.plan.units), np.int64)
 
     def put(self, place: int, memory: Memory) -> None:
@@ -30,6 +34,8 @@ class BatchResults:
         for name in self._spikes:
             self._spikes[name][place] = runner.spikes(memory, name)
             self._membranes[name][place] = runner.membranes(memory, name)
+        for name, numbers in self._numbers.items():
+            numbers[place] = runner.number(memory, name)
 
     def count(self, memory: Memory) -> None:
         """Adds the spikes of all that ran in a working memory. Not for two threads at once."""
@@ -44,4 +50,4 @@ class BatchResults:
         logits = readout.astype(np.float64)
         logits *= op.unit
         counts = {name: int(self._counts[kept.unit]) for name, kept in plan.populations.items()}
-        return Execution(readout, logits, self._spikes, self._membranes, counts)
+        return Execution(readout, logits, self._spikes, self._membranes, counts, self._numbers)

@@ -172,6 +172,10 @@ class Runner:
         place = self.plan.populations[name].spikes
         return place.read(memory.values, NO_IMAGE, 0, self.plan.steps)
 
+    def number(self, memory: Memory, name: str) -> Array:
+        """Recorded counts, [*axes of their type]."""
+        return self.plan.counted[name].read(memory.values, NO_IMAGE, 0, self.plan.steps)
+
     def membranes(self, memory: Memory, name: str) -> Array:
         """A view of recorded membranes of a population, [*axes of its type]."""
         return self.plan.records[name].view(memory.values, 0, self.plan.steps)

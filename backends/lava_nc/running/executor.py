@@ -84,8 +84,8 @@ def _execution(graph: Graph, out: Path, images: int, record: Collection[str]) ->
     return Execution(
         readout,
         readout.astype(np.float64) * readout_of(graph).unit,
-        {name: spikes[name] for name in record},
-        {name: membranes[name] for name in record},
+        {name: spikes[name] for name in record if name in spikes},
+        {name: membranes[name] for name in record if name in spikes},
         {name: int(array.sum(dtype=np.int64)) for name, array in spikes.items()},
     )
 
