@@ -8,6 +8,7 @@ as other numbers.
 """
 
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ import safetensors
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
+from snncc.artifact.packing import FEWEST, MOST, pack, packed_bits, packed_bytes, unpack
 from snncc.artifact.program import (
     Program,
     canonical,
@@ -34,11 +36,14 @@ from snncc.ir.codec import CodecError, shown
 _deserialize: Any = getattr(safetensors, "deserialize")  # noqa: B009  # it is not typed
 METADATA, METADATA_KEY = "__metadata__", "snncc"
 LARGEST_HEADER = 1 << 26
-LARGEST_FILE = (1 << 31) + LARGEST_HEADER + 8
+LARGEST_CONSTANTS = 1 << 31
+"""Bytes, those that are packed as they are in memory."""
+LARGEST_FILE = LARGEST_CONSTANTS + LARGEST_HEADER + 8
 DEEPEST_JSON = 32
 """Of the manifest: what is recorded about a program's origin may be nested, in reason."""
 ENTRY = {"dtype", "shape", "data_offsets"}
-DTYPES = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
+SEALED, PACKED = {"manifest", "sha256"}, "packed"
+DTYPES = {"U8": np.uint8, "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
 
 
 def save_program(path: Path, program: Program) -> str:
@@ -53,8 +58,12 @@ def save_program(path: Path, program: Program) -> str:
     manifest = canonical(to_manifest(program))
     arrays = {n: a.copy(order="C") for n, a in sorted(program.graph.constants.items())}
     sha = digest(manifest, arrays)
-    sealed = canonical({"manifest": to_manifest(program), "sha256": sha})
-    content = save(arrays, metadata={METADATA_KEY: sealed})
+    sealed = {"manifest": to_manifest(program), "sha256": sha}
+    bits = packed_bits(arrays)
+    if bits:
+        sealed[PACKED] = {name: [bits[name], list(arrays[name].shape)] for name in bits}
+        arrays |= {name: pack(arrays[name], bits[name]) for name in bits}
+    content = save(arrays, metadata={METADATA_KEY: canonical(sealed)})
     write_atomically(path, lambda file: file.write(content))
     return sha
 
@@ -105,10 +114,11 @@ def _parse(path: Path, content: bytes) -> Program:
         if not _is_shallow(sealed, DEEPEST_JSON):
             raise CodecError(f"its manifest is nested deeper than {DEEPEST_JSON}")
         json.dumps(sealed, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-        if canonical(sealed) != text or set(sealed) != {"manifest", "sha256"}:
+        if canonical(sealed) != text or set(sealed) - {PACKED} != SEALED:
             raise CodecError("its manifest is not canonical")
         found = _arrays(content)
-        arrays = {name: found[name] for name in header if name != METADATA}
+        stored = {name: found[name] for name in header if name != METADATA}
+        arrays = _inflated(stored, sealed[PACKED]) if PACKED in sealed else _unpacked(stored)
         if digest(canonical(sealed["manifest"]), arrays) != sealed["sha256"]:
             raise CodecError("its content does not match its sha256")
         return from_manifest(sealed["manifest"], arrays)
@@ -163,6 +173,49 @@ def _arrays(content: bytes) -> dict[str, Array]:
         array.setflags(write=False)
         found[name] = array
     return found
+
+
+def _unpacked(stored: dict[str, Array]) -> dict[str, Array]:
+    """The constants of a file that packs none of them."""
+    if any(array.dtype == np.uint8 for array in stored.values()):
+        raise CodecError("a constant is packed, and the file does not say how")
+    return stored
+
+
+def _inflated(stored: dict[str, Array], packed: Any) -> dict[str, Array]:
+    """The constants as they are in memory; raises CodecError for what no program packs so."""
+    bits = {name: entry[0] for name, entry in packed.items()}
+    sizes = {name: _elements(entry[1]) for name, entry in packed.items()}
+    bare = {name for name, array in stored.items() if array.dtype == np.uint8}
+    if bare != set(packed) or any(
+        type(n) is not int or not FEWEST <= n <= MOST for n in bits.values()
+    ):
+        raise CodecError("what is packed is not what its manifest says")
+    total = sum(sizes.values()) + sum(stored[n].nbytes for n in stored if n not in packed)
+    if total > LARGEST_CONSTANTS:
+        raise CodecError(f"its constants are {total} bytes")
+    found = dict(stored)
+    for name, (width, shape) in packed.items():
+        content = stored[name]
+        if content.shape != (packed_bytes(sizes[name], width),):
+            raise CodecError(f"constant {shown(name)} has another size than its shape")
+        used = sizes[name] * width % 8
+        if used and int(content[-1]) >> used:
+            raise CodecError(f"constant {shown(name)} has bits behind its integers")
+        array = unpack(content, width, sizes[name]).reshape(shape)
+        array.setflags(write=False)
+        found[name] = array
+    if packed_bits(found) != bits:
+        raise CodecError("its constants are not packed as snncc packs them")
+    return found
+
+
+def _elements(shape: Any) -> int:
+    """How many integers; raises CodecError for what is no shape."""
+    sizes = _inside(shape)
+    if not isinstance(shape, list) or any(type(n) is not int or not n > 0 for n in sizes):
+        raise CodecError("a packed constant has no shape")
+    return math.prod(sizes)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

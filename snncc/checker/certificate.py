@@ -11,11 +11,11 @@ from snncc.checker.program_file import (
     Rejected,
     canonical,
     no_duplicates,
-    read_program,
     require,
     short,
 )
 from snncc.checker.rules import OPS
+from snncc.checker.sealed_program import read_program
 from snncc.checker.values import LEVELS, NodeRecord, Value
 
 

@@ -1,9 +1,7 @@
-"""Reads a program file: 8 bytes length of the header, the header in JSON, the constants' bytes."""
+"""Parts of a program file: JSON as it must be, and constants that lie one after another."""
 
-import hashlib
 import json
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 Json = Any
 Array = NDArray[Any]
 
-DTYPES = {"I8": "|i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+DTYPES = {"U8": "|u1", "I8": "|i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
 ENTRY = {"dtype", "shape", "data_offsets"}
 LONGEST_HEADER = 2**26
 MOST_CONSTANT_BYTES = 2**31
@@ -50,34 +48,6 @@ def short(value: Json) -> str:
 
 def canonical(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def read_program(content: bytes) -> tuple[Json, dict[str, Array], str]:
-    """Manifest, constants and sha256 of a program file."""
-    length = int.from_bytes(content[:8], "little")
-    require(length <= min(LONGEST_HEADER, len(content) - 8), "the header does not fit the file")
-    head = content[8 : 8 + length].decode()
-    header = json.loads(head, object_pairs_hook=no_duplicates)
-    compact = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
-    padded = compact.encode().ljust(-(-len(compact.encode()) // 8) * 8)
-    require(
-        head.encode() == padded and next(iter(header)) == "__metadata__", "unknown form of header"
-    )
-    metadata = header.pop("__metadata__")
-    require(set(metadata) == {"snncc"}, "the header holds other metadata")
-    sealed = json.loads(metadata["snncc"], object_pairs_hook=no_duplicates)
-    require(set(sealed) == {"manifest", "sha256"}, "the metadata is no sealed manifest")
-    require(height(sealed, DEEPEST_JSON) <= DEEPEST_JSON, "the manifest is nested too deep")
-    require(canonical(sealed) == metadata["snncc"], "the manifest is not in canonical form")
-    text = json.dumps(sealed, ensure_ascii=False)
-    require(not re.search("[\ud800-\udfff]", text), "half of a surrogate pair is no text")
-    constants = read_constants(header, content[8 + length :])
-    state = hashlib.sha256(canonical(sealed["manifest"]).encode())
-    for name, array in sorted(constants.items()):
-        state.update(canonical([name, array.dtype.str, list(array.shape)]).encode())
-        state.update(array.tobytes())
-    require(state.hexdigest() == sealed["sha256"], "the program does not match its own sha256")
-    return sealed["manifest"], constants, state.hexdigest()
 
 
 def read_constants(header: Json, data: bytes) -> dict[str, Array]:

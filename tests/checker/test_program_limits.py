@@ -11,7 +11,15 @@ from lying_programs import honest
 from structure_fuzzer import sealed
 
 from snncc.artifact import files, load_program
-from snncc.checker import Rejected, form, moves, program_file, projections, windows
+from snncc.checker import (
+    Rejected,
+    form,
+    moves,
+    packed_constants,
+    program_file,
+    projections,
+    windows,
+)
 from snncc.checker.certificate import expected
 from snncc.checker.selections import row_ends
 from snncc.checker.values import digits
@@ -55,6 +63,8 @@ def test_the_text_the_loader_and_the_checker_state_one_limit(what: str, root: Pa
     number = stated.split("=")[0].strip().replace(",", "")
     value = 2 ** int(number[2:]) if number.startswith("2^") else int(number)
     assert SAME[what] == (value, value)
+    inflated = packed_constants.MOST_INFLATED_BYTES
+    assert inflated == files.LARGEST_CONSTANTS == limits.MOST_CONSTANT_BYTES
     assert projections.MOST_PADDED == form.MOST_ELEMENTS
     assert ir_windows.MOST_GEOMETRY == windows.MOST_GEOMETRY == limits.LARGEST_GEOMETRY
 
