@@ -30,6 +30,8 @@ from snncc.frontends.mixer_snn.config import MixerConfig
 from snncc.frontends.mixer_snn.model import MixerSNN
 from snncc.ir import Graph
 from snncc.runtime.compare.comparison import compare
+from snncc.runtime.proofs import kernel_inspection
+from snncc.runtime.proofs.kernel_inspection import KernelProof
 
 FACTORY = """
 import torch
@@ -157,7 +159,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch, bundles: object) -> None:  # noqa: F811
-    """No search for Lava; one thread more than there is, so that asking for it shows."""
+    """No search for Lava; one thread more than there is, so that asking for it shows.
+
+    No kernel is compiled to be looked at, half a minute: `test_kernel_inspection` does that.
+    """
+    proof = KernelProof("run_units", "int64", 9000, 200, ())
+    monkeypatch.setattr(kernel_inspection, "inspect_kernels", lambda: (proof,))
     none = environment.Search(None, (environment.Refused(Path("/no"), "test", "it is not"),))
     monkeypatch.setattr(environment, "find_lava", lambda given=None: none)
     monkeypatch.setattr(environment, "find_python", lambda: None)
