@@ -115,11 +115,11 @@ def wide_sum(
             return all(add(source, shift + own) for source, own in each.op.terms(each.inputs))
         source = graph[each.inputs[0]] if len(each.inputs) == 1 else each
         narrow = source.type.kind is Kind.CURRENT and not is_wide(source)
-        if here and narrow and isinstance(each.op, Gain | IntegerNeuron):
-            if linear_of(graph, each) is not None:
-                terms.append(WideTerm(name, source.name, shift))
-                inner.append(name)
-                return shift <= MOST_POWER
+        turns = here and narrow and isinstance(each.op, Gain | IntegerNeuron)
+        if turns and linear_of(graph, each) is not None:
+            terms.append(WideTerm(name, source.name, shift))
+            inner.append(name)
+            return shift <= MOST_POWER
         plain = each.type.kind is Kind.CURRENT and not isinstance(each.op, Frames)
         terms.append(WideTerm(name, name, shift))
         return plain and not is_wide(each) and shift <= MOST_POWER

@@ -59,8 +59,9 @@ def terms_at(linear: Any, column: Any, constants: Any, row: Any, lane: Any) -> A
 
 
 @compiled
-def widen(linear: Any, tables: Any, constants: Any, memory: Any, steps: Any, goes_on: Any,
-           row: Any, first: Any, lanes: Any, source: Any, wide: Any, adds: Any) -> None:  # fmt: skip
+def widen(linear: Any, tables: Any, constants: Any, memory: Any, steps: Any,
+          goes_on: Any, row: Any, first: Any, lanes: Any, source: Any, wide: Any,
+          adds: Any) -> None:  # fmt: skip
     """The wide sum (+)= what a linear system makes of a register.
 
     Three states: x, y turn as (p x - q y + u, q x + p y), each shifted right; before them stands
