@@ -156,7 +156,8 @@ class Simulator:
 
     def _checked(self, image: Images) -> Images:
         """A copy of an image that the program takes."""
-        return check_images(self.graph, image[None])[0].copy()
+        own: Images = check_images(self.graph, image[None])[0].copy()
+        return own
 
     def _engine(self, image: Images, record: Collection[str] | None) -> UnitEngine:
         wanted = recorded_names(self.graph, record)

@@ -72,15 +72,20 @@ class _Step:
         leak, gain, form = (at.constant(p, (STATE, *names)) for p in (op.leak, op.gain, op.form))
         return cls(
             op,
-            len(leak),
-            leak,
-            gain,
-            form,
-            table(op.reads),
-            *map(row, (op.late, op.floor, op.high, op.keep)),
-            table(op.takes),
-            *map(row, (op.amount, op.low, op.read)),
-            _maybe(at, op.step, names),
+            states=len(leak),
+            leak=leak,
+            gain=gain,
+            form=form,
+            reads=table(op.reads),
+            late=row(op.late),
+            floor=row(op.floor),
+            high=row(op.high),
+            keep=row(op.keep),
+            takes=table(op.takes),
+            amount=row(op.amount),
+            low=row(op.low),
+            read=row(op.read),
+            step=_maybe(at, op.step, names),
         )
 
     def levels(

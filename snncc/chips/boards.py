@@ -63,8 +63,10 @@ class Board:
             raise SnnccError.of(
                 [
                     Finding(
-                        *("SNN131", f"{chip.title}: {key} is unknown: cores have no places"),
-                        *(None, chip.fact(key).source, help_),
+                        "SNN131",
+                        f"{chip.title}: {key} is unknown: cores have no places",
+                        why=chip.fact(key).source,
+                        help=help_,
                     )
                     for key in unknown
                 ]

@@ -90,7 +90,8 @@ def _greedy(board: Board, both: Ints) -> Ints:
 def _far(board: Board, slots: Ints, slot: int) -> Ints:
     """Hops between some slots and one."""
     far: Ints = np.abs(board.apart[slots] - board.apart[slot])
-    return far + np.abs(board.y[slots] - board.y[slot])
+    down: Ints = np.abs(board.y[slots] - board.y[slot])
+    return far + down
 
 
 def _exchanged(board: Board, both: Ints, start: Ints, seed: int) -> Ints:

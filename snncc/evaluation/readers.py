@@ -134,7 +134,7 @@ def _asked(process: "subprocess.Popen[bytes]", request: Request) -> Batch | None
     if "findings" in head:
         raise SnnccError.of(Finding(**{**f, "details": (*f["details"],)}) for f in head["findings"])
     images = np.empty(head["shape"], head["dtype"])
-    if cast("Any", answers).readinto(memoryview(images).cast("B")) != images.nbytes:
+    if cast("Any", answers).readinto(images.data.cast("B")) != images.nbytes:
         return None
     return Batch(images, head["sha256"])
 

@@ -98,7 +98,8 @@ def _of_events(request: Request) -> NDArray[np.uint8]:
         if len(found) != 1:
             reason = f"it holds {len(found)} recordings, and a file of a folder is one"
             raise unreadable(Path(file), reason, "make one array with `snncc frames`")
-        return images_for(found, shape, file, domain)[0]
+        image: NDArray[np.uint8] = images_for(found, shape, file, domain)[0]
+        return image
 
     return _each(request, request["files"], one)
 

@@ -217,10 +217,10 @@ def _turns(
         return False
     if op.shift[1] != op.shift[2] or carry[1] != carry[2]:
         return False
-    zeros = (of(op.leak, 0), of(op.gain, 0), of(op.gain, 2), of(op.form, 0))
-    zeros += (of(op.reads, 0, 2), of(op.reads, 1, 0), of(op.reads, 2, 1))
+    zeros = [of(op.leak, 0), of(op.gain, 0), of(op.gain, 2), of(op.form, 0)]
+    zeros += [of(op.reads, 0, 2), of(op.reads, 1, 0), of(op.reads, 2, 1)]
     if op.bias is not None:
-        zeros += (of(op.bias, 0), of(op.bias, 2))
+        zeros += [of(op.bias, 0), of(op.bias, 2)]
     silent = not any(array.any() for array, _ in zeros)
     late, back = of(op.reads, 0, 1)[0], of(op.reads, 1, 2)[0]
     alike = np.array_equal(of(op.leak, 2)[0], p[0]) and np.array_equal(back, -q[0])
