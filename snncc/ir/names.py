@@ -1,5 +1,7 @@
 """What nodes, constants and axes can be called."""
 
+from functools import lru_cache
+
 LONGEST_NAME = 512
 
 
@@ -31,6 +33,7 @@ def numbered(stem: str, number: int) -> str:
     return stem[: LONGEST_NAME - len(end)] + end
 
 
+@lru_cache(maxsize=1 << 12)
 def _can_stand(text: str) -> bool:
     """Whether every character may stand in a name."""
     return text.isprintable() and "[" not in text and "]" not in text

@@ -105,10 +105,11 @@ def require_room(condition: bool, message: str) -> None:
         raise TooWide(message)
 
 
-def require_narrow(what: str, *ends: int) -> None:
+def require_narrow(what: object, *ends: int) -> None:
     """Raises TooWide where a number of an interval needs more than `WIDEST` bits."""
-    widest = max((n if n >= 0 else ~n).bit_length() + 1 for n in ends)
-    require_room(widest <= WIDEST, f"{what} can need {widest} bits, more than {WIDEST}")
+    widest = max([(n if n >= 0 else ~n).bit_length() + 1 for n in ends])
+    if widest > WIDEST:  # `what` is a text when it is needed, which takes longer than to compare
+        raise TooWide(f"{what} can need {widest} bits, more than {WIDEST}")
 
 
 def require_axes(param: Param, target: ValueType, context: Context) -> Array:

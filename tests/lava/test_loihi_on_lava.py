@@ -73,7 +73,7 @@ def test_random_networks(python: Path, tmp_path: Path, encoding: str) -> None:
 @pytest.fixture(scope="module")
 def digits(shared: Path) -> dict[str, np.ndarray]:
     with np.load(shared / "data/mnist_32x32.npz") as data:
-        return {key: data[key] for key in ("x_cal", "x_test", "y_test")}
+        return {key: data[key] for key in ("x_test", "y_test")}
 
 
 @pytest.fixture(scope="module")

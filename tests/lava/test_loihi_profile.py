@@ -39,8 +39,6 @@ from snncc.runtime import ALL, interpret
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.spiking import run_spiking
 
-NORMALIZE = ((0.1307,), (0.3081,))
-
 
 @pytest.mark.parametrize("seed", range(60))
 def test_copies_and_unshared_weights_keep_every_spike(seed: int) -> None:

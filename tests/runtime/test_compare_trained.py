@@ -19,8 +19,6 @@ from snncc.runtime.recording import (
     load_recording,
 )
 
-NORMALIZE = ((0.1307,), (0.3081,))
-
 
 @pytest.fixture(scope="module")
 def trained(mixer: CompiledMixers) -> dict[int, Graph]:

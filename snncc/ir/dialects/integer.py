@@ -15,6 +15,7 @@ from snncc.ir.op import (
     Context,
     Op,
     Param,
+    TypeRuleError,
     is_integer,
     require,
     require_axes,
@@ -114,13 +115,14 @@ class IntegerPopulation(Op):
 
     def infer(self, inputs: tuple[ValueType, ...], context: Context) -> ValueType:
         (current,) = inputs
-        require(current.kind is Kind.CURRENT, f"a population integrates a current, not {current}")
-        require(current.range is not None, f"{current} has no integer range")
+        if current.kind is not Kind.CURRENT:
+            raise TypeRuleError(f"a population integrates a current, not {current}")
+        if current.range is None:
+            raise TypeRuleError(f"{current} has no integer range")
         result = current.with_time(context.steps).with_kind(Kind.SPIKE, (0, 1))
         for param in (self.threshold, self.bias, self.polarity, self.offset):
-            if param is not None:
-                array = require_axes(param, result, context)
-                require(is_integer(array), f"{param} must be integer")
+            if param is not None and not is_integer(require_axes(param, result, context)):
+                raise TypeRuleError(f"{param} must be integer")
         if self.polarity is not None:
             values = set(np.unique(context.array(self.polarity)).tolist())
             require(values <= {-1, 0, 1}, f"polarity has values {sorted(values)}")
@@ -159,10 +161,11 @@ class IntegerPopulation(Op):
 
     def membrane_range(self, current: ValueType, context: Context) -> tuple[int, int]:
         """Interval of Z and V over T steps from V = 0, for any current within its range."""
-        require(current.range is not None, f"{current} has no integer range")
-        low, high = current.range or (0, 0)
+        if current.range is None:
+            raise TypeRuleError(f"{current} has no integer range")
+        low, high = current.range
         names = tuple(n for n in current.names if n != TIME)
-        require_narrow(f"{current}", low, high)
+        require_narrow(current, low, high)
         least, most = (np.full([1] * (1 + len(names)), end, np.int64) for end in (low, high))
         found = [
             membranes.bounds(self.rule, piece, context.steps)

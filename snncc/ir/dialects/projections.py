@@ -63,20 +63,20 @@ class Contract(Op):
             source = source.with_time(context.steps)
         weight = context.array(self.weight)
         roles = (*self.shared, *self.out, *self.into)
-        require(
-            self.weight.axes == roles, f"weight lies over {self.weight.axes}, roles say {roles}"
-        )
+        if self.weight.axes != roles:
+            raise TypeRuleError(f"weight lies over {self.weight.axes}, roles say {roles}")
         sizes = dict(zip(self.out, weight.shape[len(self.shared) :], strict=False))
         for name, size in (
             *zip(self.shared, weight.shape, strict=False),
             *zip(self.into, weight.shape[len(self.shared) + len(self.out) :], strict=True),
         ):
-            require(name in source.names, f"source {source} has no axis {name!r}")
-            require(
-                source.size(name) == size,
-                f"weight has {size} elements on axis {name!r}, the source {source.size(name)}",
-            )
-        require(set(self.summed) <= set(source.names), f"{source} lacks one of {self.summed}")
+            if name not in source.names:
+                raise TypeRuleError(f"source {source} has no axis {name!r}")
+            if source.size(name) != size:
+                sizes_differ = f"weight has {size} elements on axis {name!r}, the source "
+                raise TypeRuleError(sizes_differ + str(source.size(name)))
+        if not set(self.summed) <= set(source.names):
+            raise TypeRuleError(f"{source} lacks one of {self.summed}")
         gone = {*self.into, *self.summed}
         require(len(gone) == len(self.into) + len(self.summed), "an axis is contracted twice")
         taken = len(gone) + len(self.shared)
@@ -144,7 +144,8 @@ class Convolve(Op):
         require(TIME not in self.weight.axes[-4:], "only banks lie over the time axis")
         self._require_geometry()
         for name in (self.channel, self.height, self.width):
-            require(name in source.names, f"source {source} has no axis {name!r}")
+            if name not in source.names:
+                raise TypeRuleError(f"source {source} has no axis {name!r}")
         channels = source.size(self.channel)
         require(
             weight.shape[1] * self.groups == channels and weight.shape[0] % self.groups == 0,
