@@ -144,9 +144,9 @@ def neuron(source: Value = CURRENT, **fields: Any) -> Break:
     return ruled("integer_neuron", source, **{**own, **within, "threshold": ((), 5), **fields})
 
 
-def windows(source: Value, size: int, out: str = "b") -> Break:
+def windows(source: Value, size: int, out: str = "b", **more: Any) -> Break:
     lists = {"kernel": [2], "stride": [1], "padding": [0], "dilation": [1]}
-    return ruled("largest", source, axes=["a"], out=[out], size=[size], **lists)
+    return ruled("largest", source, axes=["a"], out=[out], size=[size], **lists, **more)
 
 
 def of_the_manifest(**changes: Any) -> Break:
@@ -360,3 +360,43 @@ def test_every_part_of_every_rule_rejects_something(
     assert len(every) == len({*every}) > 200
     if missing := [part for part in every if part not in met]:
         pytest.fail("nothing is rejected by\n" + "\n".join(missing))
+
+
+BYTES = Value("pixel", SPIKES.axes, (0, 255)), Value("count", SPIKES.axes, (-3, 5))
+PAIR = Value("current", (("a", 4),), (-1, 2))
+AT_BORDERS: dict[str, tuple[Break, Value]] = {
+    "every axis of an image is summed": (
+        ruled("contract", PICTURE, weight=(("k",), [1, 2]), out=["k"], summed=["a"]),
+        Value("current", (("k", 2),), (0, 2 * 2 * 255)),
+    ),
+    "counts beside what has a pixel's interval": (
+        ruled("concat", *BYTES, along=["a", "a"], out="a"),
+        Value("count", (("a", 4), ("b", 2)), (-3, 255)),
+    ),
+    "offsets move both ends of what is compared": (
+        windows(PAIR, 2, offset=(("a",), [10, 20, 30, 40])),
+        Value("current", (("b", 2),), (9, 42)),
+    ),
+    "300 spikes a step, each of one step of thresholds": (
+        neuron(
+            **{"most": 300, "step": ((), 1), "amount": ((STATE,), [1]), "keep": ((STATE,), [1])}
+        ),
+        Value("count", (("t", 3), ("k", 2)), (0, 300)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_BORDERS)
+def test_what_is_at_a_border_is_accepted_with_its_ends(name: str) -> None:
+    rule, value = AT_BORDERS[name]
+    assert rule()[0] == value  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("current", "reached"), [((-5, -1), [-15, 0]), ((1, 2), [0, 4])])
+def test_membranes_reach_from_zero_as_far_as_three_steps_go(
+    current: tuple[int, int], reached: list[int]
+) -> None:
+    """Down without an end; up to the threshold, which 3 is, and what is left above it: 2 + 2."""
+    fields = {"threshold": ((), 3), "decay": [1, 0], "reset": "soft", "membrane": [-15, 6]}
+    rule = ruled("integer_population", Value("current", (("k", 1),), current), **fields)
+    assert rule()[1]["membrane"]["reached"] == reached  # type: ignore[index]
