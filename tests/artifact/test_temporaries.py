@@ -268,7 +268,7 @@ def test_force_spares_the_folders_of_people(
 def test_kills_harm_nothing(root: Path) -> None:
     """At every change to the disk, and at some random moments; more of them by hand."""
     script = [sys.executable, "-W", "error", str(root / "benchmarks/kill_commands.py")]
-    commands = ["run", "verify", "export", "compile"]
+    commands = ["run", "verify", "export", "compile", "c", "map"]
     start = time.monotonic()
     done = subprocess.run(
         [*script, "--kills", "1", "--next-calls", "4", "--commands", *commands],
