@@ -14,7 +14,6 @@ Makes a folder of small JPEG files in class folders, and a program with the geom
 import argparse
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -82,32 +81,37 @@ def call(program: Path, folder: Path, *words: str) -> list[str]:
 
 
 def ran(words: list[str]) -> tuple[dict[str, Any], float, float]:
-    """What a call says, seconds of the CPU of it and its readers, and its memory in MB."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """What a call says, seconds of the CPU of it without its readers, and its memory in MB."""
     code = (
         "import resource, sys; from snncc.cli.main import run; code = run(sys.argv[1:]); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+        "used = resource.getrusage(resource.RUSAGE_SELF); "
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *words[3:]], capture_output=True, text=True, check=True
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return json.loads(done.stdout), cpu, int(done.stderr.split()[-1]) / 1024
+    cpu, memory = done.stderr.split()[-2:]
+    return json.loads(done.stdout), float(cpu), int(memory) / 1024
 
 
-def killed(words: list[str], kills: int, seed: int) -> int:
-    """Kills a call at random moments; gives how many kills came before its end."""
+def killed(words: list[str], store: Path, kills: int, seed: int) -> int:
+    """Kills a call at random moments after it has kept a shard; gives how many there were."""
     rng, died = np.random.default_rng(seed), 0
     for _ in range(kills):
+        before = written(store)
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(rng.uniform(1.0, 9.0))
-        except subprocess.TimeoutExpired:
+        while written(store) <= before and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0.0, 0.6))
+        if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
-            process.wait()
             died += 1
+        process.wait()
     return died
+
+
+def written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def alone(program: Path, folder: Path) -> tuple[float, float]:
@@ -139,19 +143,19 @@ def main() -> None:
         save_program(program, Program(network(given.channels), {"preprocess": PRESET.name}))
         rate, each = alone(program, folder)
         print(f"simulator alone: {rate:.1f} images a second, {1e3 * each:.1f} ms of the CPU each")
-        part, _, small = ran(call(program, folder, "--limit", str(given.images // 4)))
+        part, less, small = ran(call(program, folder, "--limit", str(given.images // 4)))
         whole, cpu, large = ran(call(program, folder, "-o", str(work / "whole.npz")))
-        own = whole["this_call"]
-        inside = whole["images"] / whole["seconds"]
+        slope = (cpu - less) / (whole["images"] - part["images"])
         share = whole["waited"] / (whole["waited"] + whole["seconds"])
+        inside = whole["images"] / (whole["seconds"] + whole["waited"])
         print(
-            f"evaluate: {own['images'] / own['seconds']:.1f} images a second, {inside:.1f} while "
-            f"it runs the program; {share:.1%} of its time waits for images; {cpu:.0f} s of CPU"
+            f"evaluate: {inside:.1f} images a second, {1e3 * slope:.1f} ms of the CPU for each "
+            f"image beside its readers; {share:.1%} of its time waits for images"
         )
         print(f"memory: {small:.0f} MB for {part['images']} images, {large:.0f} for all")
         store = ["--store", str(work / "s.sqlite"), "-o", str(work / "resumed.npz")]
-        words = call(program, folder, *store, "--shard-size", "32")
-        died = killed(words, given.kills, 0)
+        words = call(program, folder, *store, "--shard-size", "8")
+        died = killed(words, work / "s.sqlite", given.kills, 0)
         last, _, _ = ran(words)
         same = (work / "whole.npz").read_bytes() == (work / "resumed.npz").read_bytes()
         if not same or last["results_sha256"] != whole["results_sha256"]:

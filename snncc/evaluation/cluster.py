@@ -4,6 +4,7 @@ import importlib
 import queue
 import tempfile
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -105,17 +106,20 @@ class OnCluster:
         """See `Engine`; a scheduler that restarts is waited for."""
         require_dask()
         todo, out = iter(shards), deque[Shard]()
-        digest, content = computation_digest(self.program), _content(self.program)
+        name = f"snncc-{computation_digest(self.program)[:16]}-{uuid.uuid4().hex}"
+        content = _content(self.program)
         while True:
-            with self._connected(digest, content) as client:
+            with self._connected(name, content) as client:
                 try:
-                    _Session(self, client, digest, todo, out, deliver).work()
+                    _Session(self, client, name, todo, out, deliver).work()
+                    with suppress(Exception):  # of what is with workers the results are here
+                        client.unregister_worker_plugin(name)
                     return
                 except _Disconnected:
                     self.tell(f"the scheduler {self.address} is gone; waiting for it")
 
     @contextmanager
-    def _connected(self, digest: str, content: bytes) -> Generator[Any]:
+    def _connected(self, name: str, content: bytes) -> Generator[Any]:
         """A client whose workers have the program."""
         distributed = require_dask()
         from snncc.evaluation.cluster_worker import ProgramPlugin
@@ -126,8 +130,8 @@ class OnCluster:
             client = None
             try:
                 client = distributed.Client(self.address, timeout=max(1.0, min(10.0, left)))
-                plugin = ProgramPlugin(digest, content, self.threads, self.readers)
-                client.register_plugin(plugin, name=f"snncc-{digest}")
+                plugin = ProgramPlugin(name, content, self.threads, self.readers)
+                client.register_plugin(plugin, name=name)
                 break
             except (OSError, TimeoutError, RuntimeError) as error:
                 _closed(client)
@@ -162,7 +166,7 @@ class _Session:
     Args:
         engine: whose work it is.
         client: connected.
-        digest: of the program.
+        name: of the evaluation.
         todo: shards that nobody has had.
         out: shards that are with the scheduler; of a former connection, that were.
         deliver: takes results.
@@ -172,12 +176,12 @@ class _Session:
         self,
         engine: OnCluster,
         client: Any,
-        digest: str,
+        name: str,
         todo: Iterator[Shard],
         out: deque[Shard],
         deliver: Deliver,
     ) -> None:
-        self.engine, self.client, self.digest = engine, client, digest
+        self.engine, self.client, self.name = engine, client, name
         self.todo, self.out, self.deliver = todo, out, deliver
         self._again = deque(out)
         self._flying: dict[str, tuple[Shard, Any]] = {}
@@ -218,9 +222,9 @@ class _Session:
         from snncc.evaluation.cluster_worker import evaluate_here
 
         self._sent += 1
-        key = f"snncc-{self.digest[:16]}-{id(self)}-{shard.number}-{self._sent}"
+        key = f"{self.name}-{id(self)}-{shard.number}-{self._sent}"
         future = self.client.submit(
-            evaluate_here, self.digest, __version__, shard, key=key, pure=False
+            evaluate_here, self.name, __version__, shard, key=key, pure=False
         )
         self._flying[key] = (shard, future)
         future.add_done_callback(self._done.put)

@@ -58,32 +58,32 @@ class ProgramPlugin(WorkerPlugin):
     """Brings a program to every worker that there is, and to those that come later.
 
     Args:
-        digest: of the program.
-        content: of its file.
+        run: name of the evaluation: several may share a worker.
+        content: of the program's file.
         threads: of each simulator.
         readers: processes that read, of each worker.
     """
 
-    def __init__(self, digest: str, content: bytes, threads: int, readers: int) -> None:
-        self.digest, self.content = digest, content
+    def __init__(self, run: str, content: bytes, threads: int, readers: int) -> None:
+        self.run, self.content = run, content
         self.threads, self.readers = threads, readers
 
     def setup(self, worker: Any) -> None:
         """Keeps the program; one that is there already stays."""
-        _PREPARED.setdefault(self.digest, Prepared(self.content, self.threads, self.readers))
+        _PREPARED.setdefault(self.run, Prepared(self.content, self.threads, self.readers))
 
     def teardown(self, worker: Any) -> None:
-        """Ends the processes that read."""
-        kept = _PREPARED.pop(self.digest, None)
+        """Forgets the program, and ends the processes that read."""
+        kept = _PREPARED.pop(self.run, None)
         if kept is not None and "pool" in kept.__dict__:
             kept.pool.close()
 
 
-def evaluate_here(digest: str, version: str, shard: Shard) -> ShardResult | Findings:
+def evaluate_here(run: str, version: str, shard: Shard) -> ShardResult | Findings:
     """The results of a shard, or what was wrong with it.
 
     Args:
-        digest: of the program.
+        run: name of the evaluation.
         version: of snncc where the results go.
         shard: to evaluate.
     """
@@ -91,7 +91,7 @@ def evaluate_here(digest: str, version: str, shard: Shard) -> ShardResult | Find
         message = f"a worker has snncc {__version__}, and results go to snncc {version}"
         help_ = "install the same version on every worker"
         return [{**asdict(Finding("SNN193", message, help=help_))}]
-    prepared = _PREPARED[digest]
+    prepared = _PREPARED[run]
     try:
         with prepared.reading:
             batches = prepared.pool.ahead(shard.requests)

@@ -65,8 +65,12 @@ def evaluate_shards(
 
     def shards() -> Iterator[Shard]:
         for number in missing:
-            stamps[number] = plan.stamp(number)
-            yield plan.shard(number)
+            try:
+                stamps[number] = plan.stamp(number)
+            except SnnccError as error:  # a file that is no longer there
+                findings.extend((_failed(plan, number), *error.findings))
+            else:
+                yield plan.shard(number)
 
     def deliver(shard: Shard, found: ShardResult | SnnccError) -> None:
         nonlocal done
@@ -74,7 +78,7 @@ def evaluate_shards(
             findings.extend((_failed(plan, shard.number), *found.findings))
             return
         stamp = stamps.pop(shard.number)
-        if plan.stamp(shard.number) != stamp:
+        if not _is_as_before(plan, shard.number, stamp):
             findings.append(_changed(plan, shard.number, "while they were evaluated"))
             return
         store.put(found, stamp)
@@ -95,26 +99,35 @@ def require_unchanged(plan: Plan, store: Store) -> None:
     Raises:
         SnnccError: SNN191 naming the shards.
     """
-    other = [number for number, (stamp, _) in store.stamps().items() if plan.stamp(number) != stamp]
+    known = store.stamps()
+    other = [n for n, (stamp, _) in known.items() if not _is_as_before(plan, n, stamp)]
     if not other:
         return
     findings: list[Finding] = []
-    contents = store.stamps()
     with readers(1) as pool:
         for number in other:
-            stamp, content = plan.stamp(number), hashlib.sha256()
+            content = hashlib.sha256()
             try:
+                stamp = plan.stamp(number)
                 for batch in pool.ahead(plan.shard(number).requests):
                     content.update(batch.result().sha256.encode())
             except SnnccError as error:
                 findings += [_changed(plan, number, "since they were evaluated"), *error.findings]
                 continue
-            if content.hexdigest() != contents[number][1]:
+            if content.hexdigest() != known[number][1]:
                 findings.append(_changed(plan, number, "since they were evaluated"))
             else:
                 store.restamp(number, stamp)
     if findings:
         raise SnnccError.of(findings)
+
+
+def _is_as_before(plan: Plan, number: int, stamp: str) -> bool:
+    """Whether the files of a shard look as they did; one that is gone does not."""
+    try:
+        return plan.stamp(number) == stamp
+    except SnnccError:
+        return False
 
 
 def _changed(plan: Plan, number: int, when: str) -> Finding:

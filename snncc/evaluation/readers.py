@@ -45,7 +45,7 @@ class Readers:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count, self._closed = count, False
         self._own = threading.local()
         self._all: list[subprocess.Popen[bytes]] = []
         self._pool = ThreadPoolExecutor(count)
@@ -61,6 +61,7 @@ class Readers:
 
     def close(self) -> None:
         """Ends the processes; what they still read is lost."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in self._all:
             process.kill()
@@ -85,6 +86,8 @@ class Readers:
             if found is not None:
                 return found
             process.wait()
+            if self._closed:
+                break
         raise SnnccError(
             "SNN192",
             "a process that reads files ended twice at the same images",

@@ -6,7 +6,7 @@ these know nothing else of the data.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,28 @@ def open_array(spec: str) -> Array:
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return read_array(spec)  # it says what is wrong
-    return array
+    whole = getattr(array, "offset", 0) + array.nbytes == path.stat().st_size
+    return array if whole else read_array(spec)
 
 
-@cache
-def _kept(spec: str) -> Array:
+@lru_cache(maxsize=2)
+def _kept(spec: str, state: tuple[int, int, int]) -> Array:
+    """An array as the file is now: a worker outlives many a file."""
     return open_array(spec)
+
+
+def _state(spec: str) -> tuple[int, int, int]:
+    path = split_spec(spec)[0]
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error.strerror or str(error)) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _of_array(request: Request) -> NDArray[np.uint8]:
     spec, domain = request["spec"], request["domain"]
-    part = _kept(spec)[request["start"] : request["stop"]]
+    part = _kept(spec, _state(spec))[request["start"] : request["stop"]]
     if len(part) != request["stop"] - request["start"]:
         raise SnnccError("SNN016", f"{spec} is shorter than it was")
     return images_for(np.array(part), tuple(request["shape"]), spec, (domain[0], domain[1]))

@@ -25,6 +25,13 @@ MADE = (
 )
 
 
+UNWRITABLE = (
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+    *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH),
+)
+"""Errors of SQLite that are of the disk, not of what is in the file."""
+
+
 class Store:
     """Results of one evaluation.
 
@@ -111,10 +118,10 @@ def open_store(
         raise _unwritable(name, str(error)) from error
     try:
         yield _opened(database, name, {"schema": SCHEMA, **facts}, restart)
-    except sqlite3.OperationalError as error:
-        raise _operational(name, str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise _refused(name, str(error), "give another file, or remove this one") from error
+    except sqlite3.Error as error:
+        raise _failed(name, error) from error
+    except UnicodeDecodeError as error:  # of a name in it, which SQLite tells as it stands there
+        raise _damaged(name, str(error)) from error
     finally:
         with suppress(sqlite3.Error):
             database.close()
@@ -123,6 +130,7 @@ def open_store(
 def _opened(
     database: sqlite3.Connection, name: str, facts: Mapping[str, str], restart: bool
 ) -> Store:
+    database.text_factory = _text
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA synchronous = FULL")
     with database:
@@ -144,7 +152,7 @@ def _opened(
         _require_same(name, known, facts)
     ((verdict,),) = database.execute("PRAGMA quick_check(1)")
     if verdict != "ok":
-        raise _refused(name, str(verdict), "give another file, or remove this one")
+        raise _damaged(name, str(verdict))
     return Store(database, name)
 
 
@@ -156,10 +164,22 @@ def _require_same(name: str, known: Mapping[str, str], facts: Mapping[str, str])
         raise _refused(name, reason, help_, "is of another evaluation")
 
 
-def _operational(name: str, reason: str) -> SnnccError:
-    if "locked" in reason:
+def _text(data: bytes) -> str:
+    """Text of a cell; what is no text has no longer its checksum, and need not end the call."""
+    return data.decode("utf-8", "replace")
+
+
+def _failed(name: str, error: sqlite3.Error) -> SnnccError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _refused(name, "another evaluation writes it now", "wait for it, or end it")
-    return _unwritable(name, reason)
+    if code in UNWRITABLE:
+        return _unwritable(name, str(error))
+    return _damaged(name, str(error))
+
+
+def _damaged(name: str, why: str) -> SnnccError:
+    return _refused(name, why, "give another file, or remove this one")
 
 
 def _refused(name: str, why: str, help: str, what: str = "cannot be used") -> SnnccError:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from evaluated_programs import CLASSES, classifier, pixels, write_all, write_tar
 
+import snncc
 from snncc.artifact import Program, load_program, save_program
 from snncc.cli.main import run
 from snncc.diagnostics import SnnccError
@@ -320,6 +321,72 @@ def test_reading_goes_on_beside_the_work_and_no_further_than_two_batches(there: 
     pool.close()
     assert len(asked) == plan.shards
     assert most == 3  # four are read or wait, of which this loop holds one
+
+
+def test_a_flipped_byte_of_a_store_is_refused_or_evaluated_again(there: Path, called: Call) -> None:
+    words = ["images.npy", "--shard-size", "40", "--store", "s.sqlite"]
+    whole = without_times(called(*words))
+    store, rng = Path("s.sqlite"), np.random.default_rng(2)
+    content, again, refused = store.read_bytes(), 0, 0
+    used = [place for place in range(len(content)) if content[place]]
+    names = [place for place in used if content[place : place + 1].isalpha() and place < 4096]
+    for place in [*rng.choice(used, 30, replace=False), *rng.choice(names, 30, replace=False)]:
+        other = bytearray(content)
+        other[place] ^= 1 << int(rng.integers(8))
+        store.write_bytes(other)
+        record = called(*words)
+        if record["code"]:
+            assert record["errors"][0]["code"] in ("SNN190", "SNN002"), (place, record)
+            refused += 1
+        else:
+            assert without_times(record) == whole, place
+            again += record["this_call"]["images"] > 0
+    assert again
+    assert refused
+
+
+def test_files_that_go_while_an_evaluation_runs_are_named(there: Path) -> None:
+    program = load_program(Path("p.snncc"))
+    plan = plan_of(program, "folder", "folders", size=9)
+    files = sorted(Path("folder").rglob("*.png"))
+    gone = iter((files[80], files[3]))  # of a shard that is to come, and of one that is done
+
+    def seen(done: int, _total: int) -> None:
+        if done in (9, 18):
+            next(gone).unlink()
+
+    with pytest.raises(SnnccError) as error:
+        evaluate(program, plan, Path("s.sqlite"), False, Ways(1, 1), seen, print)
+    found = [(f.code, f.message) for f in error.value.findings]
+    assert [code for code, _ in found] == ["SNN192", "SNN015"]
+    assert found[0][1].startswith("shard 8 (")
+    with pytest.raises(SnnccError, match=r"shard 0 .* changed since") as error:
+        evaluate(program, plan, Path("s.sqlite"), False, Ways(1, 1), seen, print)
+    assert error.value.code == "SNN191"
+
+
+def test_an_array_that_was_replaced_is_read_anew(there: Path, called: Call) -> None:
+    once, other = called("data.npz:x"), np.load("data.npz")
+    np.savez("data.npz", x=255 - other["x"])
+    assert called("data.npz:x")["results_sha256"] != once["results_sha256"]
+    np.savez("data.npz", x=other["x"])
+    assert called("data.npz:x")["results_sha256"] == once["results_sha256"]
+    with Path("images.npy").open("ab") as file:
+        file.write(b"more")
+    assert called("images.npy")["errors"][0]["code"] == "SNN015"
+
+
+def test_python_evaluates_as_the_command_does(there: Path, called: Call) -> None:
+    record = called("images.npy", "--labels", "data.npz:y", "--operations", "5")
+    program = snncc.load("p.snncc")
+    labels = np.load("data.npz")["y"]
+    found = program.evaluate("images.npy", labels=labels, operations=5, shard_size=11)
+    assert found.digest == record["results_sha256"]
+    assert json.loads(json.dumps(found.record()))["operations"] == record["operations"]
+    for wrong in ({"workers": 1, "scheduler": "tcp://a:1"}, {"restart": True}, {"limit": 0}):
+        with pytest.raises(SnnccError) as error:
+            program.evaluate("images.npy", **wrong)
+        assert error.value.code == "SNN001"
 
 
 @pytest.mark.parametrize("damage", ["cut", "middle", "twice", "lonely", "packed", "class"])
