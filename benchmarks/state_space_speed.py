@@ -12,10 +12,12 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "## State spaces"
@@ -37,7 +39,8 @@ def main() -> int:
     from speed.machine import describe
 
     torch.set_num_threads(THREADS)
-    found = {"machine": describe(THREADS), "rounds": options.rounds} | measured(options)
+    found: dict[str, Any] = {"machine": describe(THREADS), "rounds": options.rounds}
+    found |= measured(options)
     path = options.out / "speed.json"
     facts = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps(facts | {"state_spaces": found}, indent=1) + "\n")
@@ -63,7 +66,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for count in options.sequences:
         frames = nets.sequences(count, options.steps)
-        ways = {"ours": lambda f=frames: simulator.run(f).logits,
+        ways: dict[str, Callable[[], NDArray[Any]]] = {"ours": lambda f=frames: simulator.run(f).logits,
                 "PyTorch": nets.answered(net, frames)}  # fmt: skip
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         answers: dict[str, Any] = {}
@@ -107,7 +110,8 @@ def render(found: dict[str, Any]) -> str:
         f"{found['rounds']} rounds; on {machine['cpu']} at a load of {machine['load']:g}: other "
         "work ran beside it, so read the seconds of the processor. PyTorch runs the step form in "
         f"complex float32, without gradients. {found['host']} nodes are the host's, answers of "
-        f"{SHORT} steps are {exact}; PyTorch's differ by rounding. Made by `python benchmarks/state_space_speed.py`.",
+        f"{SHORT} steps are {exact}; PyTorch's differ by rounding. Made by "
+        "`python benchmarks/state_space_speed.py`.",
         "",
         "| sequences | contender | clock, s | processor, s | processor, times ours | answers |",
         "| ---: | --- | ---: | ---: | ---: | --- |",
