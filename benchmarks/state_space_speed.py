@@ -66,8 +66,10 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for count in options.sequences:
         frames = nets.sequences(count, options.steps)
-        ways: dict[str, Callable[[], NDArray[Any]]] = {"ours": lambda f=frames: simulator.run(f).logits,
-                "PyTorch": nets.answered(net, frames)}  # fmt: skip
+        ways: dict[str, Callable[[], NDArray[Any]]] = {
+            "ours": lambda frames=frames: simulator.run(frames).logits,
+            "PyTorch": nets.answered(net, frames),
+        }
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         answers: dict[str, Any] = {}
         for _ in range(options.rounds):
