@@ -43,6 +43,10 @@ class Neurons(nn.Module):
 class StateSpace(nn.Module):
     """x' = A x + u, y = Re(C x) + D u, for every channel."""
 
+    a: torch.Tensor
+    c: torch.Tensor
+    d: torch.Tensor
+
     def __init__(self, width: int, states: int) -> None:
         super().__init__()
         dt = torch.exp(math.log(1e-3) + math.log(1e2) * torch.rand(width, 1))
@@ -96,7 +100,7 @@ def network(width: int, states: int, blocks: int) -> Net:
     torch.manual_seed(SEED)
     net = Net(width, states, blocks)
     nn.init.normal_(net.encoder.weight, 0.0, 2.0)
-    for block in net.blocks:
+    for block in [each for each in net.blocks if isinstance(each, Block)]:
         nn.init.normal_(block.linear.weight, 0.0, 2.0 / math.sqrt(width))
     return net.eval()
 

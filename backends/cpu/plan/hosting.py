@@ -68,7 +68,7 @@ def of_wide_sums(graph: Graph, host: Mapping[str, str]) -> dict[str, WideSum]:
         op = node.op
         if node.name not in host and isinstance(op, IntegerPopulation):
             wide = is_wide(graph[node.inputs[0]]) or bool(_against_neurons(graph, op))
-            made = wide_sum(graph, node, op, is_wide) if wide else None
+            made = wide_sum(graph, node, op, is_wide, host) if wide else None
             if made is not None:
                 found[node.name] = made
     return found

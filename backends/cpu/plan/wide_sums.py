@@ -108,7 +108,7 @@ def wide_sum(
     def add(name: str, shift: int) -> bool:
         """Whether a node has a form among these; its terms."""
         each = graph[name]
-        alone = graph.readers[name] == (node,) or len(graph.readers[name]) == 1
+        alone = len(graph.readers[name]) == 1 and graph.readers[name][0].inputs.count(name) == 1
         here = alone and set(each.type.names) == set(node.type.names) and name not in apart
         if here and isinstance(each.op, Sum) and is_wide(each):
             inner.append(name)
@@ -145,7 +145,7 @@ def wide_sums(
 
 def linear_of(graph: Graph, node: Node) -> Linear | None:
     """A gain, a pole or a plain current as a linear system; None where it is none of 62 bits."""
-    low, high = graph[node.inputs[0]].type.range if node.inputs else (0, 0)  # type: ignore[misc]
+    low, high = (graph[node.inputs[0]].type.range or (0, 0)) if node.inputs else (0, 0)
     reach = max(-low, high)
     if isinstance(node.op, Gain):
         op = node.op
@@ -184,10 +184,9 @@ def _pole(graph: Graph, op: IntegerNeuron, reach: int) -> Linear | None:
     main = n >> 1
     gain = of(op.gain, main)[0]
     factor = int(gain.flat[0])
-    biases = (None, ()) if op.bias is None else (op.bias, op.bias.axes)
     if (gain != factor).any() or factor < 1 or factor & (factor - 1):
         return None
-    if biases[1] and biases[1][0] != STATE:  # it differs from step to step
+    if op.bias is not None and op.bias.axes[0] != STATE:  # it differs from step to step
         return None
     carry = op.carry or (0,) * n
     p, c, bias = of(op.leak, main), of(op.form, main), of(op.bias, main)
