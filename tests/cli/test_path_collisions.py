@@ -33,6 +33,8 @@ NO_PATHS = {
 GO_WITH = {
     ("run", "lava_python"): ["--on", "lava"],
     ("compile", "labels"): ["--evaluate", "other-evaluate"],
+    ("report", "chip"): ["--mapping", "other-mapping"],
+    ("report", "spikes"): ["--mapping", "other-mapping"],
 }
 EXCLUDE_EACH_OTHER = {
     ("verify", "certificate", "checked"),
@@ -88,7 +90,7 @@ def test_every_parameter_says_whether_it_is_a_path() -> None:
         "doctor",
         "report",
     }
-    assert len(PAIRS) == 36
+    assert len(PAIRS) == 39
 
 
 def words(param: click.Parameter, value: str) -> list[str]:
