@@ -60,16 +60,11 @@ class Board:
         if cores is None or len(mesh) != 2 or per_tile is None:
             unknown = [key for key in PLACES if chip.fact(key).value is None]
             help_ = "give it with --set, or map without --spikes: slots are then only numbered"
+            said = [
+                (key, f"{chip.title}: {key} is unknown: cores have no places") for key in unknown
+            ]
             raise SnnccError.of(
-                [
-                    Finding(
-                        "SNN131",
-                        f"{chip.title}: {key} is unknown: cores have no places",
-                        why=chip.fact(key).source,
-                        help=help_,
-                    )
-                    for key in unknown
-                ]
+                [Finding("SNN131", text, None, chip.fact(key).source, help_) for key, text in said]
             )
         columns, rows = mesh
         slot = np.arange(cores * chips, dtype=np.int64)

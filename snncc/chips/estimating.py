@@ -119,10 +119,16 @@ def estimate(chip: Chip, board: Board, run: Run) -> Estimate:
     events = sum(row.events["synapse"] for row in rows)
     pairs = sum(len(lists.parts) for each in run.layers for lists in each.lists)
     return Estimate(
-        *(LABEL, run.steps + run.depth, rows, total),
-        *(None if late else _time(chip, run), missing, late),
+        LABEL,
+        run.steps + run.depth,
+        rows,
+        total,
+        None if late else _time(chip, run),
+        missing,
+        late,
         {k: chip.fact(k).source for k in sorted(energies | times) if chip.amount(k) is not None},
-        *(events * ac, pairs * run.steps * mac),
+        events * ac,
+        pairs * run.steps * mac,
     )
 
 

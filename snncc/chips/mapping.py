@@ -129,8 +129,14 @@ def estimate_of(program: Program, chip: Chip, found: Mapped) -> Estimate | None:
     """Energy and time of an image of the recording; None where there is no recording."""
     if found.placement is None or found.traffic is None or found.activity is None:
         return None
-    parts = found.layers, found.traffic, found.placement, found.activity
-    run = Run(*parts, program.graph.steps, found.depth)
+    run = Run(
+        found.layers,
+        found.traffic,
+        found.placement,
+        found.activity,
+        program.graph.steps,
+        found.depth,
+    )
     return estimate(chip, Board.of(chip, found.record["chips"]), run)
 
 

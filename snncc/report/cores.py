@@ -85,8 +85,10 @@ def cores_of(program: Program, chip: Chip, record: object, seen: Activity | None
     traffic = {} if placed is None else {**placed, "images": placed["activity"]["images"]}
     traffic.pop("activity", None)
     return CoreFacts(
-        *(chip.title, chips),
-        *((0, 0) if board is None else (board.columns, board.rows)),
+        chip.title,
+        chips,
+        0 if board is None else board.columns,
+        0 if board is None else board.rows,
         per_tile,
         tuple(_core(chip, board, per_tile, core) for core in given["cores"]),
         given["messages"],
@@ -102,10 +104,13 @@ def _core(chip: Chip, board: Board | None, per_tile: int, core: dict[str, Any]) 
         if (limit := chip.whole(key)) is not None
     }
     fullest = max(shares, key=lambda name: shares[name], default="")
-    at = (-1, -1) if board is None else (int(board.x[slot]), int(board.y[slot]))
     return CoreFact(
-        *(slot, *at, slot % (chip.whole("chip.cores") or slot + 1) % per_tile),
+        slot,
+        -1 if board is None else int(board.x[slot]),
+        -1 if board is None else int(board.y[slot]),
+        slot % (chip.whole("chip.cores") or slot + 1) % per_tile,
         tuple(dict.fromkeys(piece["layer"] for piece in core["pieces"])),
         tuple(load[name] for name in RESOURCES),
-        *(shares.get(fullest, 0.0), fullest),
+        shares.get(fullest, 0.0),
+        fullest,
     )

@@ -58,6 +58,7 @@ SLOW = {
     "onnx_borders",
     "onnx_files",
     "onnx_programs",
+    "placement",
     "operation_counts",
     "options",
     "options_in_vain",
