@@ -36,6 +36,7 @@ from neuron_programs import spiking  # noqa: E402
 from random_neurons import counting_model, random_model  # noqa: E402
 
 from snncc.artifact import Program, save_program  # noqa: E402
+from snncc.diagnostics import SnnccError  # noqa: E402
 from snncc.ir import Graph  # noqa: E402
 from snncc.ir.dialects.projections import Frames  # noqa: E402
 from snncc.runtime import simulator  # noqa: E402
@@ -48,8 +49,12 @@ EVERY = 20
 
 def stateful(seed: int) -> Graph:
     """General neurons of a random model; of every other seed they fire several times a step."""
-    model = counting_model(seed) if seed // len(KINDS) % 2 else random_model(seed)
-    return compiled_neurons(spiking(model, 5, 8))[0]
+    while True:
+        model = counting_model(seed) if seed // len(KINDS) % 2 else random_model(seed)
+        try:
+            return compiled_neurons(spiking(model, 5, 8))[0]
+        except SnnccError:  # of numbers beyond what a program holds: another one
+            seed += len(KINDS) << 32
 
 
 DRAWN: dict[str, Callable[[int], Graph]] = {
