@@ -20,7 +20,7 @@ from snncc.api.arguments import (
     shape_of,
     texts_of,
 )
-from snncc.api.checks import choice, mapping, path_of, real, text, whole
+from snncc.api.checks import choice, flag, mapping, path_of, real, text, whole
 from snncc.api.programs import Program
 from snncc.artifact.paths import is_there
 from snncc.compiler.driver import Compiled, compile_checkpoint, compile_module
@@ -51,6 +51,7 @@ def compile(
     layer_bits: Mapping[str, int] | None = None,
     activation_bits: int | Mapping[str, int] | None = None,
     agreement: float | None = None,
+    tune: bool = False,
     calibrate: Images | None = None,
     evaluate: Images | None = None,
     profile: str = "exact",
@@ -84,6 +85,8 @@ def compile(
         activation_bits: of ReLUs and clamps, 1 to 8, or by pattern of names: they become counts
             in steps that `calibrate` chooses; None to refuse them.
         agreement: with "auto": share of images answered as by the network; None for 0.99.
+        tune: whether units of channels are learned from `calibrate`, without labels, by torch;
+            for 2 and 3 bits.
         calibrate: images that rounding may look at, uint8 [n, *input_shape], or a path.
         evaluate: images that the program is judged by; None for some of `calibrate`.
         profile: integer semantics: "exact", or "loihi-lava" for Lava's own processes.
@@ -139,6 +142,7 @@ def compile(
             dt=None if dt is None else real("dt", dt),
             answer=_answer(answer),
             frames=None if frames is None else domain_of(frames),
+            tune=flag("tune", tune),
         )
         check_options(options)
         calibration, one = _data(calibrate, "calibrate", options)

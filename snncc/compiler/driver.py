@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snncc import __version__
 from snncc.artifact import Program
 from snncc.compiler.activations import quantised
@@ -30,6 +33,7 @@ from snncc.compiler.options import (
     DEFAULT_WEIGHT_BITS,
     CompileOptions,
     check_options,
+    untuned,
     without_images,
 )
 from snncc.compiler.sources import load_source
@@ -126,6 +130,8 @@ def compile_module(source: Source, options: CompileOptions, given: Given = NOTHI
 
 
 def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled:
+    if options.tune and (given.calibration is None or source.whole):
+        raise untuned("it learns from calibration images what rounding left free")
     profile = profile_named(options.profile)
     shape, steps = shape_and_steps(source, options)
     notes = [*source.notes]
@@ -176,24 +182,29 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
-    apart = options.agreement is not None and evaluated is None and used is not None
-    if apart and used is not None and len(used) >= HELD:
+    rest = None
+    by_rest = evaluated is None and (options.agreement is not None or options.tune)
+    if used is not None and len(used) >= HELD and (by_rest or options.tune):
         kept, held = kept_and_held(len(used))
-        judged, used = some_images(spiking, used[held]), used[kept]
+        rest, used = used[held], used[kept]
+        notes.append(f"{len(held)} calibration images are kept from rounding, to judge by")
+    if by_rest and rest is not None:
+        judged = some_images(spiking, rest)
         truth = None if given.labels is None else labels_for(given.labels, spiking)
         if truth is not None and judged is not None:
             truth = truth[places_that_fit(spiking, len(truth))][held][: len(judged)]
-        notes.append(f"{len(held)} calibration images are kept from rounding, to judge bits by")
+    if options.tune and rest is None:
+        raise untuned(f"it learns from calibration images, and needs at least {HELD}")
     rounding = Rounding(spiking, profile, used, given)
 
-    def lowering(bits: Bits) -> LoweringPass:
-        rounded = rounding(bits)
+    def lowering(bits: Bits, tuned_by: NDArray[np.uint8] | None = None) -> LoweringPass:
+        rounded = rounding(bits, tuned_by)
         given.stage("rounding")
         return profile.lower(rounded, max(bits.values()))
 
     most = min(MOST, profile.most_bits)
     bits, trials = _choose_bits(options, spiking, judged, lowering, most)
-    chosen = lowering(bits)
+    chosen = lowering(bits, rest if options.tune else None)
     notes += rounding.notes
     integer = run_passes(spiking, [chosen], watch)
     if beyond := profile.limits(integer):

@@ -60,6 +60,8 @@ class CompileOptions:
         dt: seconds of one time step of a .nir file; None where the convention or the file says it.
         activation_bits: (pattern, bits) for the activations of real numbers whose names fit, the
             last one deciding; they become counts. None of them may be left.
+        tune: whether the units of channels are learned after rounding, with torch, from calibration
+            images without labels.
         answer: of a module that returns a dict or a tuple, the key or the number of its answer.
         frames: the least and the largest number of a frame, where every step has a frame of its
             own, whole numbers as they are; None for one 8-bit image at all steps.
@@ -84,6 +86,7 @@ class CompileOptions:
     activation_bits: tuple[tuple[str, int], ...] = ()
     answer: str | None = None
     frames: tuple[int, int] | None = None
+    tune: bool = False
 
     @property
     def given_bits(self) -> list[int]:
@@ -160,6 +163,16 @@ def without_images() -> SnnccError:
         "SNN001",
         "the fewest bits cannot be searched without images",
         help="give --calibrate, and --evaluate for images that rounding has not seen",
+    )
+
+
+def untuned(why: str) -> SnnccError:
+    """Tuning was asked for and cannot be."""
+    return SnnccError(
+        "SNN001",
+        "--tune has no effect here",
+        why=why,
+        help="give --calibrate with more images, and --profile exact; or leave --tune out",
     )
 
 

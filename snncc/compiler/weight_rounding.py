@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from snncc.compiler.fidelity import some_images
 from snncc.compiler.given import Given
+from snncc.compiler.options import untuned
 from snncc.ir import Graph
 from snncc.passes.pipeline import run_passes
 from snncc.quantize.calibration import Rounded, round_plainly, round_with_images
-from snncc.quantize.units import LOWEST_SHARE, Bits
+from snncc.quantize.units import LOWEST_SHARE, Bits, Units
 from snncc.runtime.simulator import Simulator
 from snncc.semantics.arrays import Real
 from snncc.semantics.spiking import run_spiking
@@ -42,9 +43,21 @@ class Rounding:
     given: Given
     notes: list[str] = field(default_factory=list[str])
 
-    def __call__(self, bits: Bits) -> Rounded:
-        """Integers of every map, with these bits."""
+    def __call__(self, bits: Bits, tuned_by: NDArray[np.uint8] | None = None) -> Rounded:
+        """Integers of every map, with these bits.
+
+        Args:
+            bits: of every map's weights.
+            tuned_by: images that rounding does not see, by which units are tuned; None not to.
+
+        Raises:
+            SnnccError: SNN001 or SNN040 where units cannot be tuned.
+        """
         self.notes = []
+        rounded = self._rounded(bits)
+        return rounded if tuned_by is None else self._tuned(rounded, bits, tuned_by)
+
+    def _rounded(self, bits: Bits) -> Rounded:
         if self.used is None:
             return round_plainly(self.graph, bits, self.profile.choose_units)
         self.given.stage("calibration")
@@ -64,6 +77,23 @@ class Rounding:
             f"{lost[1]:.4f}, with the usual ones by {lost[0]:.4f} (calibration images)"
         )
         return wide if chosen else usual
+
+    def _tuned(self, start: Rounded, bits: Bits, held: NDArray[np.uint8]) -> Rounded:
+        """With units that are learned; the start, where the program is no better on held images."""
+        from snncc.compiler.tuning.tune import tune  # here: it imports torch
+
+        if self.used is None or type(start.units) is not Units:
+            raise untuned("units of this profile are chosen to fit registers")
+        found = tune(self.graph, start, self.used, held, progress=self.given.progress)
+        wanted = answers_of(self.graph, held)
+        lost = [self.divergence(each, bits, held, wanted) for each in (start, found.rounded)]
+        better = lost[1] < lost[0]
+        self.notes.append(
+            f"tuning {'is kept' if better else 'changes nothing'}: after {found.best} of "
+            f"{found.steps} steps answers diverge by {lost[1]:.4f}, before it by {lost[0]:.4f}, on "
+            f"{len(held)} images that it did not learn from"
+        )
+        return found.rounded if better else start
 
     def _with_images(self, bits: Bits, images: NDArray[np.uint8], *least: float) -> Rounded:
         choose, progress = self.profile.choose_units, self.given.progress

@@ -154,6 +154,17 @@ def choose_units(
     return Units(unit, exponent, frozenset(whole))
 
 
+def unit_classes(graph: Graph) -> tuple[dict[str, Ids], dict[str, str | None]]:
+    """For every current: along its unit axis numbers that are equal where units must be; that axis.
+
+    One number and None where the whole current has one unit.
+    """
+    classes = Classes()
+    ids, axes = _assign(graph, classes)
+    _unite_where_thresholds_differ(graph, classes, ids)
+    return {name: classes.roots(elements) for name, elements in ids.items()}, axes
+
+
 def same_unit(graph: Graph) -> frozenset[str]:
     """Names of the affines that lead from a current into one of the same unit, however chosen.
 

@@ -91,6 +91,7 @@ SAMPLES = {
         "layer_bits": "--layer-bits *=5",
         "activation_bits": "--activation-bits 4",
         "agreement": "--agreement 0.5",
+        "tune": "--tune",
         "calibrate": "--calibrate images.npz:y",
         "evaluate": "--evaluate images.npz:y",
         "profile": "--profile loihi-lava",
@@ -248,11 +249,18 @@ OF_RUNS = {
 ON_LAVA = {"lava_python", "timeout"}
 OF_TAILS = {"overlap", "incomplete"}
 VAIN = {
-    ("compile", "checkpoint"): {"answer", "model_arguments", "agreement", "labels", *OF_NIR},
+    ("compile", "checkpoint"): {
+        *("answer", "model_arguments", "agreement", "labels", "tune"),
+        *OF_NIR,
+    },
     ("compile", "images"): {"answer", "model_arguments", "agreement", *OF_NIR},
-    ("compile", "factory"): {"answer", "neuron", "agreement", "labels", "weights", *OF_NIR},
+    ("compile", "factory"): {
+        *("answer", "neuron", "agreement", "labels", "weights", "tune"),
+        *OF_NIR,
+    },
     ("compile", "nir"): {
         "answer",
+        "tune",
         "model_arguments",
         "agreement",
         "labels",

@@ -123,6 +123,11 @@ RULES = (
     help="For --weight-bits auto: of images answered as by the network.  [default: 0.99]",
 )
 @click.option(
+    "--tune",
+    is_flag=True,
+    help="Learn the units of channels from the images of --calibrate (2 and 3 bits).",
+)
+@click.option(
     "--calibrate",
     type=DataPath(),
     metavar="NPZ[:KEY]|FOLDER",
@@ -206,6 +211,7 @@ def command(
     layer_bits: tuple[tuple[str, int], ...],
     activation_bits: tuple[tuple[str, int], ...],
     agreement: float | None,
+    tune: bool,
     calibrate: str | None,
     evaluate: str | None,
     labels: str | None,
@@ -264,6 +270,7 @@ def command(
         activation_bits,
         answer,
         frames,
+        tune,
     )
     check_options(options)
     there = calibrate is not None or evaluate is not None

@@ -1,9 +1,12 @@
-"""Moves weights to other integers of their grid, so that answers stay those of the network.
+"""Learns the units of currents, so that a program's answers stay those of the network.
 
-The start is the rounded program. Each weight has a real number beside its integer; what the network
-computes with is that number rounded (straight-through gradient). Only integers change: units,
-thresholds and biases stay, and with them what is proved of folds. The target are the answers and
-spikes of the network in real numbers on the same images; labels are not needed.
+The start is the rounded program. Its integers stay as they are; what changes is in which real unit
+each channel's currents are counted, and so where its thresholds lie between the sums of its
+weights. Thresholds and biases of the network stay, and with them what is proved of folds. The
+target are answers and spikes of the network in real numbers on the same images: no labels.
+
+Learning integers too was tried and is worse: they make up for one another's rounding, and a few
+that move together undo it.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,17 +21,18 @@ from torch.nn.functional import kl_div, log_softmax
 from snncc.compiler.tuning.network import answers
 from snncc.ir import Graph, Node
 from snncc.ir.dialects.projections import Contract, Convolve
+from snncc.passes.named import Named
 from snncc.quantize.calibration import Rounded
-from snncc.quantize.units import Bits, Units, largest_weight, row_place
+from snncc.quantize.units import Units, row_place, unit_classes
 
-STEPS = 160
+STEPS = 100
 """Of learning, at most."""
 BATCH = 40
 RATE = 0.01
-"""Of learning, in mean sizes of a map's weights."""
+"""Of learning the logarithms of units."""
 MATCH = 0.1
 """How much differing spikes count beside differing answers."""
-LOOK = 20
+LOOK = 10
 """Steps between two looks at images that are held back..."""
 PATIENCE = 4
 """... of which so many in a row may be no better than the best."""
@@ -42,33 +46,29 @@ class Tuned:
     """What tuning found.
 
     Attributes:
-        rounded: the start with other integers.
+        rounded: the start with other units.
         steps: of learning.
         best: step of the best divergence on images that were held back; 0: the start.
-        moved: share of weights with another integer.
     """
 
     rounded: Rounded
     steps: int
     best: int
-    moved: float
 
 
 def tune(
     graph: Graph,
-    bits: Bits,
     start: Rounded,
     images: NDArray[np.uint8],
     held: NDArray[np.uint8],
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Tuned:
-    """Learns integers.
+    """Learns units.
 
     Args:
         graph: spiking dialect, folded.
-        bits: of every map's weights.
-        start: what rounding found.
+        start: what rounding found, in units of `choose_units`.
         images: to learn from.
         held: others, which decide what is best and when it is enough.
         seed: of the order in which images are looked at; the same seed gives the same program.
@@ -80,36 +80,33 @@ def tune(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums are split by threads: their number would change bits
     try:
-        return _Tuning(graph, bits, start).learn(images, held, seed, progress)
+        return _Tuning(graph, start).learn(images, held, seed, progress)
     finally:
         torch.set_num_threads(threads)
 
 
 class _Tuning:
-    """Latent numbers of all weights, in steps of their grids."""
+    """Logarithms of by how much units change, one for each class of currents that share one."""
 
-    def __init__(self, graph: Graph, bits: Bits, start: Rounded) -> None:
+    def __init__(self, graph: Graph, start: Rounded) -> None:
         self.graph, self.start = graph, start
         self.real = {
             name: torch.from_numpy(np.asarray(array, np.float32).copy())
             for name, array in graph.constants.items()
         }
-        self.rounded = dict(self.real)
-        self.steps: dict[str, Tensor] = {}
-        self.latent: dict[str, Tensor] = {}
-        self.largest: dict[str, float] = {}
-        self.weights: dict[str, str] = {}
+        classes, self.axes = unit_classes(graph)
+        self.classes = {name: torch.from_numpy(ids) for name, ids in classes.items()}
+        count = 1 + max(int(ids.max()) for ids in classes.values())
+        self.units = torch.zeros(count, requires_grad=True)
+        self.free = torch.ones(count)
+        for name in start.units.on_grid:  # of these nothing is rounded
+            self.free[self.classes[name]] = 0.0
+        self.rounded: dict[str, tuple[str, Tensor, list[int]]] = {}
         for node in graph.select(Contract, Convolve):
-            if not isinstance(node.op, Contract | Convolve):
-                continue
-            name, integers = node.name, start.integers[node.name]
-            step = _steps(start.units, node, integers.ndim)
-            whole = torch.tensor(integers, dtype=torch.float32)
-            self.rounded[node.op.weight.name] = whole * step
-            if name not in start.units.on_grid and integers.any():
-                self.weights[name], self.steps[name] = node.op.weight.name, step
-                self.latent[name] = whole.requires_grad_()
-                self.largest[name] = largest_weight(bits[name])
+            if isinstance(node.op, Contract | Convolve):
+                weight = _weight(start, node)
+                shape = _by_row(node, weight.dim())
+                self.rounded[node.name] = node.op.weight.name, weight, shape
 
     def learn(
         self,
@@ -120,47 +117,37 @@ class _Tuning:
     ) -> Tuned:
         rng = np.random.default_rng(seed)
         shown, judging = (torch.from_numpy(each.astype(np.float32)) for each in (images, held))
-        targets, wanted = self._targets(shown), self._targets(judging)
-        groups = [
-            {"params": [x], "base": RATE * float(x.detach().abs().mean())}
-            for x in self.latent.values()
-        ]
-        optimizer = torch.optim.Adam(groups, lr=0.0)
-        best, at, kept = self._judge(judging, wanted[0]), 0, self._integers()
+        targets, (wanted, _) = self._targets(shown), self._targets(judging)
+        optimizer = torch.optim.Adam([self.units], lr=0.0)
+        best, at, kept = self._judge(judging, wanted), 0, self.units.detach().clone()
         order, step = np.zeros(0, np.int64), 0
         for step in range(1, STEPS + 1):
             if len(order) < min(BATCH, len(shown)):
                 order = rng.permutation(len(shown))
             chosen, order = order[:BATCH], order[BATCH:]
-            factor = min(1.0, step / WARM) * 0.5 * (1.0 + np.cos(np.pi * (step - 1) / STEPS))
+            falling = 0.5 * (1.0 + float(np.cos(np.pi * (step - 1) / STEPS)))
             for group in optimizer.param_groups:
-                group["lr"] = group["base"] * factor
+                group["lr"] = RATE * min(1.0, step / WARM) * falling
             loss = self._loss(shown[chosen], chosen, targets)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            if step % LOOK == 0:
-                found = self._judge(judging, wanted[0])
-                if found < best:
-                    best, at, kept = found, step, self._integers()
-                elif step - at >= LOOK * PATIENCE:
-                    break
             if progress is not None:
                 progress(step, STEPS)
-        before = self.start.integers
-        moved = sum(int((kept[n] != before[n]).sum()) for n in kept)
-        total = sum(each.size for each in before.values())
-        rounded = replace(self.start, integers={**before, **kept})
-        return Tuned(rounded, step, at, moved / max(1, total))
+            if step % LOOK == 0:
+                found = self._judge(judging, wanted)
+                if found < best:
+                    best, at, kept = found, step, self.units.detach().clone()
+                elif step - at >= LOOK * PATIENCE:
+                    break
+        units = self._changed((kept * self.free).numpy().astype(np.float64))
+        return Tuned(replace(self.start, units=units), step, at)
 
     def _constants(self) -> Mapping[str, Tensor]:
-        """Those of the network whose weights are rounded."""
-        found = dict(self.rounded)
-        for name, latent in self.latent.items():
-            most = self.largest[name]
-            inside = torch.clamp(latent, -most, most)
-            whole = inside + (torch.round(inside) - inside).detach()
-            found[self.weights[name]] = whole * self.steps[name]
+        """Those of the network with rounded weights, in the units as they are now."""
+        found, scale = dict(self.real), torch.exp(self.units * self.free)
+        for name, (weight, rounded, shape) in self.rounded.items():
+            found[weight] = rounded * scale[self.classes[name]].reshape(shape)
         return found
 
     def _targets(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -191,25 +178,35 @@ class _Tuning:
             parts = [answers(self.graph, p, constants)[0].flatten(1) for p in images.split(BATCH)]
             return float(_divergence(torch.cat(parts), wanted))
 
-    def _integers(self) -> dict[str, NDArray[np.int64]]:
-        found: dict[str, NDArray[np.int64]] = {}
-        for name, latent in self.latent.items():
-            most = self.largest[name]
-            whole = torch.round(torch.clamp(latent.detach(), -most, most))
-            found[name] = whole.numpy().astype(np.int64)
-        return found
+    def _changed(self, logarithms: NDArray[np.float64]) -> Units:
+        """The start's units, each times what was learned of its class."""
+        unit: dict[str, Named] = {}
+        for name, own in self.start.units.unit.items():
+            factor = np.exp(logarithms[self.classes[name].numpy()])
+            if len(factor) == 1 or (factor == factor[0]).all():
+                unit[name] = own * Named.scalar(float(factor[0]))
+            else:
+                unit[name] = own * Named((self.axes[name] or "",), factor)
+        return replace(self.start.units, unit=unit)
+
+
+def _weight(start: Rounded, node: Node) -> Tensor:
+    """A map's weight as rounded, in real numbers."""
+    integers = start.integers[node.name]
+    grid = np.asarray(start.units.grid(node.name).array)
+    grid = grid.reshape(_by_row(node, integers.ndim)) if grid.size > 1 else grid.reshape(())
+    return torch.from_numpy(np.asarray(integers * grid, np.float32))
+
+
+def _by_row(node: Node, dimensions: int) -> list[int]:
+    """Shape of what has a number for each row of a map, over the axes of its weight."""
+    shape, place = [1] * dimensions, row_place(node)
+    if place is not None:
+        shape[place] = -1
+    return shape
 
 
 def _divergence(own: Tensor, wanted: Tensor) -> Tensor:
     """The mean over images of sum p log(p / q), p the softmax of what is wanted, q of the own."""
     ours, others = log_softmax(own, -1), log_softmax(wanted, -1)
     return kl_div(ours, others, log_target=True, reduction="batchmean")
-
-
-def _steps(units: Units, node: Node, dimensions: int) -> Tensor:
-    """The step of a map's grid over the axes of its weight."""
-    grid, place = units.grid(node.name).array, row_place(node)
-    shape = [1] * dimensions
-    if place is not None:
-        shape[place] = grid.size
-    return torch.from_numpy(np.asarray(grid, np.float32).reshape(shape).copy())
