@@ -31,6 +31,7 @@ from snncc.passes.report_foreign_ops import foreign_findings
 
 FRESH = 1
 """Seed of what the replay is given; the example's is another."""
+PERHAPS = "if a sample is T frames, one for every step, give --layout frames"
 MOST_VALUES = 1 << 28
 """Of one image over all time steps."""
 
@@ -76,7 +77,28 @@ def trace_model(
     """
     if layout == Takes.FRAMES.value:
         _check_frames(input_shape, steps)
-        input_shape = input_shape[1:]
+        return _trace_model(model, input_shape[1:], steps, layout, answer)
+    if layout != "auto" or len(input_shape) < 2 or input_shape[0] != steps:
+        return _trace_model(model, input_shape, steps, layout, answer)
+    try:
+        found = _trace_model(model, input_shape, steps, layout, answer)
+    except SnnccError as error:
+        raise SnnccError.of(_perhaps_frames(error.findings)) from error
+    return replace(found, findings=_perhaps_frames(found.findings))
+
+
+def _perhaps_frames(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What is said where a shape that begins with T may have been meant for T frames."""
+    return tuple(
+        finding if i else replace(finding, help=f"{finding.help}; {PERHAPS}".removeprefix("; "))
+        for i, finding in enumerate(findings)
+    )
+
+
+def _trace_model(
+    model: nn.Module, input_shape: tuple[int, ...], steps: int, layout: str, answer: str | None
+) -> Trace:
+    """See `trace_model`; the shape is that of an image, or of a frame."""
     _check_size(input_shape, steps)
     model = copied(model)
     if answer is not None:

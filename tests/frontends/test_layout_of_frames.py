@@ -14,6 +14,7 @@ from torch import nn
 
 import snncc
 from snncc.diagnostics import SnnccError
+from snncc.frontends.torch_recorder import trace_model
 from snncc.frontends.torch_recorder.precision import in_double
 
 BODIES: tuple[Body, ...] = (
@@ -76,6 +77,18 @@ def test_a_sample_begins_with_its_steps(shape: tuple[int, ...]) -> None:
     with pytest.raises(SnnccError, match="SNN001") as caught:
         snncc.compile(Looped(nets.over_frames), input_shape=shape, steps=STEPS, **EXACT)
     assert "begins with T" in (caught.value.findings[0].why or "")
+
+
+@pytest.mark.parametrize("body", [nets.over_frames, recurrent.own_spikes])
+def test_frames_without_their_layout_are_told_of_it(body: Body) -> None:
+    """What is found of a model that sees frames as images is not why it is refused."""
+    shape = (STEPS, FEATURES)
+    try:
+        findings = trace_model(Looped(body), shape, STEPS).findings
+    except SnnccError as error:
+        findings = error.findings
+    assert "--layout frames" in (findings[0].help or "")
+    assert trace_model(Looped(body), shape, STEPS, "frames").findings == ()
 
 
 def test_a_stream_takes_one_sample() -> None:
