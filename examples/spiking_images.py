@@ -1,9 +1,9 @@
 """A SEW-ResNet with max pooling and a Spikformer, small, in plain PyTorch; T = 4.
 
-    python -m examples.spiking_images sew-resnet
+    python -m examples.spiking_images sew-resnet --epochs 40
     python -m examples.spiking_images spikformer
 
-train them (three minutes each on one CPU core) and write their weights to examples/trained/.
+train them (two to four minutes each on one CPU core) and write their weights to examples/trained/.
 
 Sources: Fang et al. 2021, "Deep Residual Learning in Spiking Neural Networks"; Zhou et al. 2023,
 "Spikformer: When Spiking Neural Network Meets Transformer".

@@ -86,6 +86,7 @@ SLOW = {
     "temporaries",
     "torch_executor",
     "train_digits",
+    "trained_examples",
     "trained_state_spaces",
     "trained_networks",
     "trust",
