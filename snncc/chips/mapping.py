@@ -158,7 +158,9 @@ def require_right(
 ) -> None:
     """Raises SnnccError: SNN132, with everything that the checker finds wrong."""
     values = {key: fact.value for key, fact in chip.facts.items()}
-    seen = activity and Seen(activity.digest, activity.images, activity.spikes)
+    seen = None
+    if activity is not None:
+        seen = Seen(activity.digest, activity.images, activity.spikes)
     faults = check_map(program.graph, program_digest(program), values, chip.digest, record, seen)
     if faults:
         help_ = "snncc map -o writes one that is right for this program and this chip"
