@@ -89,9 +89,9 @@ def _greedy(board: Board, both: Ints) -> Ints:
 
 def _far(board: Board, slots: Ints, slot: int) -> Ints:
     """Hops between some slots and one."""
-    far: Ints = np.abs(board.apart[slots] - board.apart[slot])
-    down: Ints = np.abs(board.y[slots] - board.y[slot])
-    return far + down
+    across, along = board.apart[slots] - board.apart[slot], board.y[slots] - board.y[slot]
+    far: Ints = np.abs(across) + np.abs(along)
+    return far
 
 
 def _exchanged(board: Board, both: Ints, start: Ints, seed: int) -> Ints:
