@@ -23,14 +23,13 @@ from snncc.frontends.torch_recorder.calls.functions import (
     DRAWS,
     DROPOUTS,
     DROPS,
-    HANDLERS,
     PARTS,
     RANDOM,
     READS,
     READS_DATA,
     dropout_is_on,
+    handler_of,
 )
-from snncc.frontends.torch_recorder.calls.logic import logic_of
 from snncc.frontends.torch_recorder.calls.reading import reads_data
 from snncc.frontends.torch_recorder.neurons.known import (
     Handler,
@@ -283,7 +282,6 @@ class Recorder(TorchFunctionMode):
         place: tuple[int, int],
     ) -> None:
         sole = place[1] == 1 or name in PARTS
-        handler = HANDLERS.get(name) if sole else None
         call = Call(
             self.solver,
             self.value_of,
@@ -302,10 +300,8 @@ class Recorder(TorchFunctionMode):
             self._know(out)  # a constant as data is: constant.to(data)
             return
         follows = any(value.step in self.beyond for value in self._sources(args, kwargs))
-        compared = logic_of(name, call) if sole else None
-        handler = compared or handler
-        number = out.is_floating_point() or compared is not None
-        if handler is None or not number or is_complex(call):
+        handler = handler_of(name, call) if sole else None
+        if handler is None or is_complex(call):
             self._foreign(name, call, note_of(call, name))
             return
         self.solver.here = lambda: self.place(self._called(raw))

@@ -133,9 +133,10 @@ def shape_of(given: object) -> tuple[int, ...] | None:
 def domain_of(given: object) -> tuple[int, int]:
     """Least and largest number of a frame. Raises SnnccError (SNN001) for anything else."""
     help_ = "give two whole numbers, such as (0, 15)"
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) != 2:
+    ends = list(cast("list[object]", given)) if isinstance(given, list | tuple) else []
+    if len(ends) != 2:
         raise wrong("frames", given, help_)
-    low, high = cast("Sequence[object]", given)
+    low, high = ends
     return whole("frames", low, help_), whole("frames", high, help_)
 
 

@@ -101,6 +101,12 @@ DROPOUTS = frozenset(
 """Functions that leave a value as it is, unless they are in training."""
 
 
+def handler_of(name: str, call: Call) -> Callable[[Call], Plan] | None:
+    """The handler of a call: of logic where it is of spikes, else by its name; None for none."""
+    found = logic.logic_of(name, call)
+    return HANDLERS.get(name) if found is None and call.out.is_floating_point() else found
+
+
 def dropout_is_on(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a dropout drops; called without a flag, those of torch.nn.functional differ."""
     chance = kwargs.get("p", args[1] if len(args) > 1 else 0.5)

@@ -85,9 +85,8 @@ class Cycle:
             )
         if name in _JOINS:
             raise self.refused(
-                f"{name} in it joins two comparisons, and a neuron has one: steps that are counted "
-                "while a membrane is held, as in a refractory period, have no form; let a spike "
-                "lower a state that leaks and adds to the membrane instead"
+                f"{name} in it joins two comparisons, a neuron has one: counted steps of a "
+                "refractory period have no form; let a spike lower a state that leaks, and add it"
             )
         if rule is None or len(call.entry.outs) != 1:
             raise self.refused(f"{name} in it is no part of a neuron that is known")
