@@ -48,9 +48,13 @@ def evaluation_of(
     plan = plan_of(
         program, str(path_of("data", data)), given, other, limit, shard_size, operations or 0
     )
-    seen = progress_of(progress) or (lambda _done, _total: None)
+    seen = progress_of(progress)
+
+    def look(done: int, total: int) -> None:
+        if seen is not None:
+            seen(done, total)
 
     def tell(sentence: str) -> None:
         warn(sentence, Notice, stacklevel=5)
 
-    return evaluate(program, plan, where, restart, ways, seen, tell).evaluation
+    return evaluate(program, plan, where, restart, ways, look, tell).evaluation

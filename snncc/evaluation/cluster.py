@@ -10,12 +10,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snncc import __version__
 from snncc.artifact import Program, computation_digest, save_program
-from snncc.diagnostics import Finding, SnnccError
+from snncc.diagnostics import SnnccError
 from snncc.evaluation.engines import Deliver
+from snncc.evaluation.failures import from_records
 from snncc.evaluation.results import ShardResult
 from snncc.evaluation.shards import Shard
 
@@ -249,9 +250,7 @@ class _Session:
             return
         self.out.remove(shard)
         if isinstance(found, list):
-            found = SnnccError.of(
-                Finding(**{**each, "details": (*each["details"],)}) for each in found
-            )
+            found = from_records(cast("object", found))
         self.deliver(shard, found)
 
     def _look(self) -> None:

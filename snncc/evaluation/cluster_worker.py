@@ -2,7 +2,7 @@
 
 import tempfile
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from snncc import __version__
 from snncc.artifact import load_program
 from snncc.diagnostics import Finding, SnnccError
 from snncc.evaluation.evaluator import Evaluator
+from snncc.evaluation.failures import as_records
 from snncc.evaluation.readers import Readers
 from snncc.evaluation.results import ShardResult
 from snncc.evaluation.shards import Shard
@@ -98,4 +99,4 @@ def evaluate_here(run: str, version: str, shard: Shard) -> ShardResult | Finding
         with prepared.running:
             return prepared.evaluator.evaluate(shard, batches)
     except SnnccError as error:
-        return [{**asdict(finding), "loc": None} for finding in error.findings]
+        return as_records(error)

@@ -7,12 +7,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from snncc.diagnostics import SnnccError
+from snncc.evaluation.failures import as_records
 from snncc.evaluation.reading import checksum, read
 
 
@@ -30,8 +30,7 @@ def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
     try:
         images = np.ascontiguousarray(read(request))
     except SnnccError as error:
-        plain = [{**asdict(finding), "loc": None} for finding in error.findings]
-        _put(answers, {"findings": plain})
+        _put(answers, {"findings": as_records(error)})
         return
     told = {"shape": images.shape, "dtype": str(images.dtype), "sha256": checksum(images)}
     _put(answers, {**told, "seconds": time.perf_counter() - start})

@@ -15,7 +15,8 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from snncc.diagnostics import Finding, SnnccError
+from snncc.diagnostics import SnnccError
+from snncc.evaluation.failures import from_records
 from snncc.evaluation.reading import Request, checksum, read
 
 PROGRAM = (
@@ -80,18 +81,19 @@ class Readers:
         if request["kind"] == "array":
             images = read(request)
             return Batch(images, checksum(images))
+        status = 0
         for _ in range(2):
             process = self._process()
             found = _asked(process, request)
             if found is not None:
                 return found
-            process.wait()
+            status = process.wait()
             if self._closed:
                 break
         raise SnnccError(
             "SNN192",
             "a process that reads files ended twice at the same images",
-            why=f"its exit status was {process.returncode}",
+            why=f"its exit status was {status}",
             help="look for files that take all memory: decode them by themselves",
             details=(f"from {_first(request)} on",),
         )
@@ -135,8 +137,8 @@ def _asked(process: "subprocess.Popen[bytes]", request: Request) -> Batch | None
         return None
     head: dict[str, Any] = json.loads(line)
     if "findings" in head:
-        raise SnnccError.of(Finding(**{**f, "details": (*f["details"],)}) for f in head["findings"])
-    images = np.empty(head["shape"], head["dtype"])
+        raise from_records(head["findings"])
+    images: NDArray[np.uint8] = np.empty(head["shape"], head["dtype"])
     if cast("Any", answers).readinto(images.data.cast("B")) != images.nbytes:
         return None
     return Batch(images, head["sha256"])

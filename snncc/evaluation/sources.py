@@ -152,6 +152,8 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
     preset = preset_of(provenance)
     name = None if preset is None else preset.name
     tars = [path] if path.suffix.lower() == ".tar" and path.is_file() else []
+    found: Sequence[Path] = ()
+    classes: Sequence[str] = ()
     if path.is_dir():
         found, classes = files_in(path)
         tars = [file for file in found if file.suffix.lower() == ".tar"]

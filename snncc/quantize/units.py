@@ -36,6 +36,7 @@ class Chooser(Protocol):
         self, graph: Graph, bits: Bits, loss: Loss, *, least: float = LEAST_SHARE
     ) -> "Units":
         """See `choose_units`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Pairs:
         if cores > MOST_CORES:
             raise ValueError(f"{cores} cores have places: more than {MOST_CORES}")
         self.counts: Ints = np.zeros((cores, cores), np.int64)
-        self._spikes = {} if seen is None else seen.spikes
+        self._spikes: Mapping[str, Ints] = {} if seen is None else seen.spikes
 
     def add(
         self, source: str, start: int, senders: Ints, receivers: Ints, reach: NDArray[np.bool_]
