@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from certificates import RARE
+from drawn_neurons import network
 from generators.products import PRODUCTS
 from generators.programs import program
 from generators.staircases import STAIRCASES
 from generators.windows import WINDOWS
+from looped_programs import looped
 from programs import lowered_from_unit_pixels as lowered
 from random_programs import random_program
 from safetensors.numpy import save
@@ -68,6 +70,7 @@ def bases(count: int) -> list[tuple[Json, Arrays]]:
     graphs += [program(seed, WINDOWS) for seed in range(4)]
     graphs += [program(seed, PRODUCTS) for seed in SMALL_PRODUCTS]
     graphs += [program(seed, STAIRCASES) for seed in SMALL_STAIRCASES]
+    graphs += [network(seed) for seed in (0, 3)] + [looped(seed) for seed in (1, 2)]
     return [(to_manifest(Program(g, {"of": "fuzz"})), dict(g.constants)) for g in graphs]
 
 
