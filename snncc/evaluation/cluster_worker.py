@@ -55,7 +55,7 @@ class Prepared:
 _PREPARED: dict[str, Prepared] = {}
 
 
-class ProgramPlugin(WorkerPlugin):
+class ProgramPlugin(WorkerPlugin):  # type: ignore[misc, unused-ignore]
     """Brings a program to every worker that there is, and to those that come later.
 
     Args:

@@ -154,8 +154,8 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
     tars = [path] if path.suffix.lower() == ".tar" and path.is_file() else []
     found: Sequence[Path] = ()
     classes: Sequence[str] = ()
+    found, classes = files_in(path) if path.is_dir() else ([], ())
     if path.is_dir():
-        found, classes = files_in(path)
         tars = [file for file in found if file.suffix.lower() == ".tar"]
     if tars:
         images = ImageFolder(path, tuple(tars), ()).images(frames.shape, preset)  # checks the shape
