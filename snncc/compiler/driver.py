@@ -181,17 +181,17 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         if evaluated is None:
             truth = truth[places_that_fit(spiking, len(truth))][: len(judged)]
 
-    rest = None
+    rest: NDArray[np.uint8] | None = None
     by_rest = evaluated is None and (options.agreement is not None or options.tune)
     if used is not None and len(used) >= HELD and (by_rest or options.tune):
         kept, held = kept_and_held(len(used))
         rest, used = used[held], used[kept]
         notes.append(f"{len(held)} calibration images are kept from rounding, to judge by")
-    if by_rest and rest is not None:
-        judged = some_images(spiking, rest)
-        truth = None if given.labels is None else labels_for(given.labels, spiking)
-        if truth is not None and judged is not None:
-            truth = truth[places_that_fit(spiking, len(truth))][held][: len(judged)]
+        if by_rest:
+            judged = some_images(spiking, rest)
+            if given.labels is not None and judged is not None:
+                truth = labels_for(given.labels, spiking)
+                truth = truth[places_that_fit(spiking, len(truth))][held][: len(judged)]
     if options.tune and rest is None:
         raise untuned(f"it learns from calibration images, and needs at least {HELD}")
     rounding = Rounding(spiking, profile, used, given)
