@@ -86,7 +86,7 @@ class TorchExecutor:
 
     def _run(self, images: Images, wanted: frozenset[str]) -> Execution:
         graph, values = self.graph, dict[str, Tensor]()
-        given = torch.from_numpy(np.ascontiguousarray(images)).to(self._memory.device)
+        given = torch.from_numpy(np.array(images)).to(self._memory.device)
         spikes, membranes, counts = dict[str, Tensor](), dict[str, Tensor](), dict[str, int]()
         for part in self._parts:
             if isinstance(part, Loop):

@@ -133,7 +133,8 @@ def shape_of(given: object) -> tuple[int, ...] | None:
 def domain_of(given: object) -> tuple[int, int]:
     """Least and largest number of a frame. Raises SnnccError (SNN001) for anything else."""
     help_ = "give two whole numbers, such as (0, 15)"
-    ends = [*cast("Sequence[object]", given)] if isinstance(given, list | tuple) else []
+    value: Any = given
+    ends = [*cast("Sequence[object]", value)] if isinstance(value, list | tuple) else []
     if len(ends) != 2:
         raise wrong("frames", given, help_)
     low, high = ends

@@ -11,7 +11,7 @@ from distributed import WorkerPlugin
 
 from snncc import __version__
 from snncc.artifact import load_program
-from snncc.diagnostics import Finding, SnnccError
+from snncc.diagnostics import SnnccError
 from snncc.evaluation.evaluator import Evaluator
 from snncc.evaluation.failures import as_records
 from snncc.evaluation.readers import Readers
@@ -91,7 +91,7 @@ def evaluate_here(run: str, version: str, shard: Shard) -> ShardResult | Finding
     if version != __version__:
         message = f"a worker has snncc {__version__}, and results go to snncc {version}"
         help_ = "install the same version on every worker"
-        return [{**asdict(Finding("SNN193", message, help=help_))}]
+        return as_records(SnnccError("SNN193", message, help=help_))
     prepared = _PREPARED[run]
     try:
         with prepared.reading:

@@ -128,6 +128,6 @@ def _ranks(logits: NDArray[np.float64], labels: tuple[int, ...] | None) -> NDArr
         return np.full(len(logits), NO_RANK, np.int32)
     place = np.array(labels, np.int64)[:, None]
     own = np.take_along_axis(logits, place, axis=1)
-    before = np.less(np.arange(logits.shape[1])[None], place)
+    before = np.less(np.arange(logits.shape[1], dtype=np.int64)[None], place)
     ahead = np.greater(logits, own) | (np.equal(logits, own) & before)
     return np.asarray(np.count_nonzero(ahead, axis=1), np.int32)

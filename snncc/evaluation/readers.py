@@ -138,7 +138,7 @@ def _asked(process: "subprocess.Popen[bytes]", request: Request) -> Batch | None
     head: dict[str, Any] = json.loads(line)
     if "findings" in head:
         raise from_records(head["findings"])
-    images: NDArray[np.uint8] = np.empty(head["shape"], head["dtype"])
+    images = np.empty(tuple(map(int, head["shape"])), np.dtype(f"{head['dtype']}"))
     if cast("Any", answers).readinto(images.data.cast("B")) != images.nbytes:
         return None
     return Batch(images, head["sha256"])

@@ -153,7 +153,7 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
     name = None if preset is None else preset.name
     tars = [path] if path.suffix.lower() == ".tar" and path.is_file() else []
     found: Sequence[Path] = ()
-    classes: Sequence[str] = ()
+    classes: tuple[str, ...] = ()
     found, classes = files_in(path) if path.is_dir() else ([], ())
     if path.is_dir():
         tars = [file for file in found if file.suffix.lower() == ".tar"]
