@@ -24,7 +24,7 @@ from snncc.checker import Rejected, check
 from snncc.checker.windows import _every_window_meets
 from snncc.compiler.options import CompileOptions
 from snncc.diagnostics import SnnccError
-from snncc.ir import Graph, GraphBuilder, Param, VerifyError, verify
+from snncc.ir import Graph, GraphBuilder, Kind, Param, VerifyError, verify
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.moves import Take, runs_of
@@ -62,8 +62,12 @@ def test_every_way_to_run_gives_the_interpreters_bits(
                 patch.setattr("snncc.runtime.simulator.plan_units", checked_plan)
             became = tried(graph, images(graph, seed, 3), seed)
         assert became.differences == (), seed
-        for node in graph.select(Largest, Take, Gate):
+        for node in graph.select(Largest, Take):
             assert became.host[node.name] == f"compiled units have no {node.op.mnemonic}"
+        for node in graph.select(Gate):  # compiled: of currents with the axes of their gates
+            axes = {frozenset(graph[name].type.names) for name in node.inputs}
+            alike = node.type.kind is Kind.CURRENT and len(axes) == 1
+            assert alike or node.name in became.host
 
 
 def test_programs_have_all_of_them() -> None:

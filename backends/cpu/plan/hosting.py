@@ -193,8 +193,10 @@ def _reason_against(graph: Graph, node: Node) -> str:
 def _against_gate(graph: Graph, node: Node) -> str:
     """Masks are compiled: of stored spikes, which let currents of the same axes pass."""
     gate, x = (graph[name] for name in node.inputs)
-    if node.type.kind is not Kind.CURRENT or isinstance(gate.op, Frames):
-        return f"it lets {node.type.kind.value}s pass, or what enters is its gate"
+    if node.type.kind is not Kind.CURRENT:
+        return f"it lets {node.type.kind.value}s pass"
+    if isinstance(gate.op, Frames):
+        return "its gate is what enters"
     if any(set(each.type.names) != set(node.type.names) for each in (gate, x)):
         return "its sources have other axes than it"
     return "its numbers need more than 32 bits" if is_wide(node) else ""
