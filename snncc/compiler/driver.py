@@ -40,7 +40,8 @@ from snncc.compiler.sources import load_source
 from snncc.compiler.weight_rounding import HELD, Rounding, kept_and_held
 from snncc.compiler.whole_programs import whole_program
 from snncc.diagnostics import SnnccError
-from snncc.frontends.frontend import Source, Traced
+from snncc.events.kept_framing import RECORD
+from snncc.frontends.frontend import FRAMES, Source, Traced
 from snncc.ir import Graph
 from snncc.ir.images import ImageSource
 from snncc.mfi.folds.proof import Scales, fold_summary, prove_folds
@@ -140,15 +141,15 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
         trace = source.trace(shape, steps, options.layout)
         program = whole_program(source, trace, options, given, shape)
         return Compiled(program, program.provenance, (*notes, *trace.notes))
-    if options.normalize is None and options.preset is None:
+    if options.normalize is None and options.preset is None and options.frames is None:
         notes.append("no --normalize: pixels enter as x/255")
     notes += normalisation_notes(options.normalization)
     called = given.called
-    images = images_of(given.calibration, shape, options.preset, called[0] or "calibration images")
-    evaluated = images_of(given.evaluation, shape, options.preset, called[1] or "evaluation images")
+    images = images_of(given.calibration, shape, steps, options, called[0] or "calibration images")
+    evaluated = images_of(given.evaluation, shape, steps, options, called[1] or "evaluation images")
     check_labels(given.labels, images if evaluated is None else evaluated)
     given.stage("trace")
-    trace = source.trace(shape, steps, options.layout)
+    trace = source.trace(shape, steps, FRAMES if options.frames else options.layout)
     notes += (*trace.notes, *doubtful_constants(trace.graph))
     events: list[PassEvent] = []
 
@@ -211,6 +212,10 @@ def _compiled(source: Source, options: CompileOptions, given: Given) -> Compiled
     notes += inexact_neurons(events)
     report = _report(source, options, shape, steps, trace.graph, integer, events)
     report["weight_bits"] = max(bits.values())
+    if options.frames is not None:
+        report["frames"] = list(options.frames)
+    if given.framing is not None:
+        report[RECORD] = given.framing.to_json()
     report["activation_bits"] = {name: code.bits for name, code in counted.codes.items()}
     report["layer_bits"] = bits if len(set(bits.values())) > 1 else {}
     if options.agreement is not None:
