@@ -124,8 +124,9 @@ def _each(
     request: Request, places: list[Any], one: Callable[[Any], NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
     """Images of all places; what is wrong with any of them is told of all."""
-    dtype: Any = np.int8 if request.get("domain", (0, 0))[0] < 0 else np.uint8
-    images: NDArray[np.uint8] = np.empty((len(places), *request["shape"]), dtype)
+    kind = "int8" if request.get("domain", (0, 0))[0] < 0 else "uint8"
+    shape = (len(places), *map(int, request["shape"]))
+    images: NDArray[Any] = np.empty(shape, np.dtype(kind))
     findings: list[Finding] = []
     for number, place in enumerate(places):
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -62,15 +63,16 @@ class Spike(torch.autograd.Function):
     """1 where a distance from the threshold is not negative; its gradient is a triangle's."""
 
     @staticmethod
-    def forward(ctx, distance: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx: Any, distance: Tensor) -> Tensor:
         """Whether neurons fire."""
         ctx.save_for_backward(distance)
         return (distance >= 0).to(distance.dtype)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def backward(ctx: Any, *grad_outputs: Any) -> Tensor:
         """The gradient times the triangle's height."""
-        (distance,) = ctx.saved_tensors
+        distance: Tensor = ctx.saved_tensors[0]
+        gradient: Tensor = grad_outputs[0]
         return gradient * torch.clamp(1 - distance.abs() / WIDTH, min=0) / WIDTH
 
 
@@ -185,11 +187,11 @@ def population(at: At, op: Population) -> Tensor:
     x = x if op.polarity is None else x * at.over(op.polarity, names)
     x = x if op.bias is None else x + at.over(op.bias, names)
     thresholds, found = at.over(op.threshold, names), list[Tensor]()
-    state = torch.zeros_like(x[:, 0])
+    state, fires = torch.zeros_like(x[:, 0]), cast("Any", Spike)
     for t in range(at.graph.steps):
-        threshold, level = at_step(thresholds, t), op.decay * state + x[:, t]
-        distance = (level - threshold) / threshold.abs().clamp(min=1e-6)
-        spike = Spike.apply(distance)
+        threshold: Tensor = at_step(thresholds, t)
+        level: Tensor = op.decay * state + x[:, t]
+        spike: Tensor = fires.apply((level - threshold) / threshold.abs().clamp(min=1e-6))
         state = level * (1 - spike.detach()) if op.reset == "hard" else level - spike * threshold
         found.append(spike)
     return ordered(torch.stack(found, 1), names, at.node.type.names)

@@ -11,6 +11,7 @@ that move together undo it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -91,11 +92,11 @@ class _Tuning:
     def __init__(self, graph: Graph, start: Rounded) -> None:
         self.graph, self.start = graph, start
         self.real = {
-            name: torch.from_numpy(np.asarray(array, np.float32).copy())
+            name: torch.as_tensor(np.asarray(array, np.float32).copy())
             for name, array in graph.constants.items()
         }
         classes, self.axes = unit_classes(graph)
-        self.classes = {name: torch.from_numpy(ids) for name, ids in classes.items()}
+        self.classes = {name: torch.as_tensor(ids) for name, ids in classes.items()}
         count = 1 + max(int(ids.max()) for ids in classes.values())
         self.units = torch.zeros(count, requires_grad=True)
         self.free = torch.ones(count)
@@ -116,9 +117,9 @@ class _Tuning:
         progress: Progress | None,
     ) -> Tuned:
         rng = np.random.default_rng(seed)
-        shown, judging = (torch.from_numpy(each.astype(np.float32)) for each in (images, held))
+        shown, judging = (torch.as_tensor(each.astype(np.float32)) for each in (images, held))
         targets, (wanted, _) = self._targets(shown), self._targets(judging)
-        optimizer = torch.optim.Adam([self.units], lr=0.0)
+        optimizer: Any = torch.optim.Adam([self.units], lr=0.0)
         best, at, kept = self._judge(judging, wanted), 0, self.units.detach().clone()
         order, step = np.zeros(0, np.int64), 0
         for step in range(1, STEPS + 1):
@@ -130,7 +131,7 @@ class _Tuning:
                 group["lr"] = RATE * min(1.0, step / WARM) * falling
             loss = self._loss(shown[chosen], chosen, targets)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            cast("Any", loss).backward()
             optimizer.step()
             if progress is not None:
                 progress(step, STEPS)
@@ -154,7 +155,7 @@ class _Tuning:
         """Answers and spikes of the network in real numbers."""
         logits, spikes = list[Tensor](), dict[str, list[Tensor]]()
         with torch.no_grad():
-            for part in images.split(BATCH):
+            for part in torch.split(images, BATCH):
                 own, fired = answers(self.graph, part, self.real)
                 logits.append(own.flatten(1))
                 for name, each in fired.items():
@@ -175,7 +176,8 @@ class _Tuning:
     def _judge(self, images: Tensor, wanted: Tensor) -> float:
         with torch.no_grad():
             constants = self._constants()
-            parts = [answers(self.graph, p, constants)[0].flatten(1) for p in images.split(BATCH)]
+            batches = torch.split(images, BATCH)
+            parts = [answers(self.graph, p, constants)[0].flatten(1) for p in batches]
             return float(_divergence(torch.cat(parts), wanted))
 
     def _changed(self, logarithms: NDArray[np.float64]) -> Units:
@@ -195,7 +197,7 @@ def _weight(start: Rounded, node: Node) -> Tensor:
     integers = start.integers[node.name]
     grid = np.asarray(start.units.grid(node.name).array)
     grid = grid.reshape(_by_row(node, integers.ndim)) if grid.size > 1 else grid.reshape(())
-    return torch.from_numpy(np.asarray(integers * grid, np.float32))
+    return torch.as_tensor(np.asarray(integers * grid, np.float32))
 
 
 def _by_row(node: Node, dimensions: int) -> list[int]:
