@@ -78,7 +78,7 @@ def test_a_sample_begins_with_its_steps(shape: tuple[int, ...]) -> None:
 
 def test_frames_without_their_layout_are_told_of_it() -> None:
     """What is found of a model that sees frames as images is not why it is refused."""
-    net, shape = Looped(nets.over_frames), (STEPS, FEATURES)
+    net, shape = Looped(recurrent.own_spikes), (STEPS, FEATURES)
     try:
         findings = trace_model(net, shape, STEPS).findings
     except SnnccError as error:
