@@ -55,6 +55,10 @@ CASES = {
         "run in/p.snncc in/d.npz:x -o out/o.npz --record out/r.npz",
         "run in/p.snncc in/d.npz:y -o out/o.npz --record out/r.npz",
     ),
+    "evaluate": Case(
+        "evaluate in/p.snncc in/d.npz:x -o out/e.npz",
+        "evaluate in/p.snncc in/d.npz:y -o out/e.npz",
+    ),
     "export": Case(
         "export in/p.snncc --to lava -o out/bundle --force",
         "export in/q.snncc --to lava -o out/bundle",
