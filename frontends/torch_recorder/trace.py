@@ -86,10 +86,26 @@ def trace_model(
     if answer is not None:
         answering(model, answer)
     starts = Starts(model)
-    found = _traced(model, input_shape, steps, layout, starts)
-    if layout != FRAMES or found.findings:
+    perhaps = layout == "auto" and len(input_shape) > 1 and input_shape[0] == steps
+    try:
+        found = _traced(model, input_shape, steps, layout, starts)
+    except SnnccError as error:
+        if not perhaps:
+            raise
+        raise SnnccError.of(_told_of_frames(error.findings)) from error
+    if found.findings:
+        return replace(found, findings=_told_of_frames(found.findings)) if perhaps else found
+    if layout != FRAMES:
         return found
     return replace(found, graph=with_frames(model, found.graph, input_shape, starts, FRESH))
+
+
+def _told_of_frames(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Adds what else a shape may mean that begins with T: the first finding says it."""
+    hint = "if every step gets a frame of its own, give --frames LOW..HIGH and one frame's shape"
+    first, *rest = findings
+    told = replace(first, help=f"{first.help}; {hint}" if first.help else hint)
+    return (told, *rest)
 
 
 def _traced(

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import loop_networks as loops
 import numpy as np
 import pytest
+import recurrent_networks as recurrent
 import torch
+from loop_networks import Looped
 from spikingjelly.activation_based import layer, neuron
 from torch import nn
 
@@ -203,3 +206,15 @@ def test_recordings_calibrate_and_evaluate(
             frames=(-1, 1),
             calibrate="one.npz",
         )
+
+
+def test_a_refused_shape_that_begins_with_T_is_told_of_frames() -> None:
+    """What is found of a model that sees frames as images is not why it is refused."""
+    net = Looped(recurrent.own_spikes)
+    with pytest.raises(SnnccError) as caught:
+        snncc.compile(net, input_shape=(loops.STEPS, loops.FEATURES), steps=loops.STEPS)
+    assert "frames LOW..HIGH" in caught.value.findings[0].help
+    program = snncc.compile(
+        net, input_shape=(loops.FEATURES,), steps=loops.STEPS, frames=(0, 255), weight_bits=8
+    )
+    assert program.input_shape == (loops.STEPS, loops.FEATURES)
