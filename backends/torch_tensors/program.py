@@ -18,10 +18,17 @@ from snncc.backends.torch_tensors.device import (
 from snncc.backends.torch_tensors.forms import BY_DEVICE, Form, forms_of
 from snncc.backends.torch_tensors.loops import Loop
 from snncc.backends.torch_tensors.table import VALUE, At, Memory
-from snncc.execution import Execution, Images, check_images, readout_of, recorded_names
+from snncc.execution import (
+    Execution,
+    Images,
+    check_images,
+    counts_among,
+    readout_of,
+    recorded_names,
+)
 from snncc.ir import Graph
 from snncc.ir.cycles import arranged, components
-from snncc.ir.populations import is_population, population_nodes
+from snncc.ir.populations import is_population
 
 Device = Literal["cpu", "cuda"]
 
@@ -112,13 +119,15 @@ class TorchExecutor:
                     del values[name]
         readout = values[graph.output].cpu().numpy()
         logits = readout.astype(np.float64) * readout_of(graph).unit
-        names = [node.name for node in population_nodes(graph) if node.name in wanted]
+        numbers = counts_among(graph, wanted)
+        names = sorted(wanted - numbers)
         return Execution(
             readout,
             logits,
             {name: spikes[name].cpu().numpy() for name in names},
             {name: membranes[name].cpu().numpy() for name in names},
             counts,
+            {n: spikes[n].cpu().numpy().astype(graph[n].type.dtype) for n in sorted(numbers)},
         )
 
 
@@ -130,4 +139,5 @@ def _together(parts: list[Execution], count: int) -> Execution:
         {n: np.concatenate([part.spikes[n] for part in parts])[:count] for n in first.spikes},
         {n: np.concatenate([part.membranes[n] for part in parts])[:count] for n in first.membranes},
         {n: sum(part.spike_counts[n] for part in parts) * (count > 0) for n in first.spike_counts},
+        {n: np.concatenate([part.counts[n] for part in parts])[:count] for n in first.counts},
     )

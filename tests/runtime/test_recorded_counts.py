@@ -44,11 +44,14 @@ def test_counts_are_the_same_in_every_executor_and_in_files(
     assert names
     given = images(graph, seed, 3)
     wanted, simulator = interpret(graph, given, ALL), Simulator(graph, 1)
-    found = simulator.run(given, ALL)
-    assert {*wanted.counts} == {*found.counts} == {*names}
-    for name in names:
-        assert wanted.counts[name].dtype == found.counts[name].dtype
-        assert np.array_equal(wanted.counts[name], found.counts[name])
+    tensors = executor_of(graph, "torch")(given, ALL)
+    for found in (simulator.run(given, ALL), tensors):
+        assert {*wanted.counts} == {*found.counts} == {*names}
+        assert {*wanted.spikes} == {*found.spikes}
+        assert {*wanted.membranes} == {*found.membranes}
+        for name in names:
+            assert wanted.counts[name].dtype == found.counts[name].dtype
+            assert np.array_equal(wanted.counts[name], found.counts[name])
     _, kept = run_recorded(graph, given, executor_of(graph, "interpreter"), ALL, "p")
     save_recording(tmp_path / "kept.npz", kept)
     one = load_recording(tmp_path / "kept.npz")
