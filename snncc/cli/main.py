@@ -50,7 +50,7 @@ SUMMARIES = {
     "map": "Put the neurons of a program on the cores of a chip.",
     "report": "Write one page with pictures: verdict, network, spikes, widths, work.",
     "warm": "Make the simulator's machine code now, so that the first run need not.",
-    "export": "Emit a program for another system: Lava.",
+    "export": "Emit a program for another system: Lava, ONNX, C, NIR.",
     "targets": "List all targets, and what this machine can do for each.",
     "doctor": "Say what this machine has, and make a Lava environment.",
     "explain": "Say what the code of an error means, and what to do.",
