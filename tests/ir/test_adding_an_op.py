@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from c_runs import COMPILERS, needs_compiler, same
 from test_meanings import TABLES, fires, table
+from torch import maximum
 
 from snncc.artifact import Program, load_program, program_digest, save_program
 from snncc.artifact.program import canonical
@@ -30,6 +32,8 @@ from snncc.backends.onnx_graph import FORM
 from snncc.backends.onnx_graph import table as onnx_table
 from snncc.backends.onnx_graph.running import onnx_executor
 from snncc.backends.onnx_graph.value import Value
+from snncc.backends.torch_tensors import forms
+from snncc.backends.torch_tensors import table as tensors
 from snncc.checker import check, currents, rules, values
 from snncc.chips import unrolling
 from snncc.diagnostics import SnnccError
@@ -47,6 +51,7 @@ from snncc.mfi.widths.proof import prove_widths
 from snncc.runtime import ALL, interpret
 from snncc.runtime.compare import layer_inputs
 from snncc.runtime.counts import fan_out, synaptic_operations
+from snncc.runtime.executors import executor_of
 from snncc.runtime.interpreter import VALUE, At, Computed
 from snncc.runtime.proofs.dynamic_proof import prove_by_running
 
@@ -98,6 +103,10 @@ def in_onnx(at: onnx_table.At, op: AnyOf) -> Value:
     return at.w.where(at.w.cast(one, np.bool_), one, other)
 
 
+def on_tensors(at: tensors.At, op: AnyOf) -> tensors.Computed:
+    return tensors.Computed(reduce(maximum, at.sources))
+
+
 def in_c(at: c_table.At, op: AnyOf) -> None:
     def either() -> Term:
         one, other = at.sources
@@ -134,6 +143,8 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         nir_table.FORM.refuses(AnyOf, why="NIR has no OR of spikes", help="`snncc run`")
         FORM.of(AnyOf)(in_onnx)
         c99.FORM.of(AnyOf)(in_c)
+        tensors.VALUE.of(AnyOf)(on_tensors)
+        forms.BOUND.refuses(AnyOf, why="it is no matrix product", help="nothing: it is exact")
         yield
 
 
@@ -210,6 +221,14 @@ def test_it_is_text_a_file_and_a_proof(tmp_path: Path) -> None:
     said = (canonical(record) + "\n").encode()
     assert check(content, said) == json.loads(said)
     assert all(width.holds for width in prove_widths(loaded.graph))
+
+
+@pytest.mark.usefixtures("added")
+def test_tensors_give_its_bits() -> None:
+    graph, given = program(), images()
+    wanted, found = interpret(graph, given, ALL), executor_of(graph, "torch")(given, ALL)
+    assert np.array_equal(found.readout, wanted.readout)
+    assert all(np.array_equal(found.spikes[name], wanted.spikes[name]) for name in wanted.spikes)
 
 
 @pytest.mark.usefixtures("added")
