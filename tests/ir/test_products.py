@@ -216,7 +216,7 @@ def plain(**changes: object) -> Graph:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"summed": ()}, "a product without a sum is a gate"),
+        ({"summed": (), "second": "first"}, "a product without a sum is a gate"),
         ({"summed": ("h", "h")}, "an axis is summed twice"),
         ({"summed": ("t",)}, "a step never reads another"),
         ({"summed": ("c",)}, "not both sources have 'c'"),
