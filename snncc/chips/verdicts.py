@@ -49,7 +49,7 @@ class Unsaid:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """The answer for one chip.
 
@@ -75,6 +75,10 @@ class Fit:
     def answer(self) -> str:
         """One of the three."""
         return DOES_NOT if self.violations else UNSAID if self.unsaid else FITS
+
+    def __repr__(self) -> str:
+        what = f"{len(self.violations)} limits broken, {len(self.unsaid)} things unknown"
+        return f"<Fit {self.chip.name}: {self.answer}; {what}>"
 
 
 @dataclass

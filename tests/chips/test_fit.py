@@ -35,6 +35,7 @@ def fitter() -> Fitter:
 
 def test_a_program_fits_and_says_how(fitter: Fitter, tmp_path: Path) -> None:
     fit = fitter.fit(small_chip(tmp_path))
+    assert repr(fit) == f"<Fit {fit.chip.name}: fits; 0 limits broken, 0 things unknown>"
     assert fit.answer == "fits"
     assert fit.violations == fit.unsaid == fit.leaning == ()
     assert fit.cores is not None
