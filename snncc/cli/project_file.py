@@ -24,8 +24,8 @@ from snncc.diagnostics import Finding, SnnccError
 
 FILE = Path("snncc.toml")
 CODE = "SNN006"
-ONLY_BY_HAND = frozenset({"arg", "force"})
-"""Options beside those whose types say so."""
+ONLY_BY_HAND = frozenset({"arg", "force", "restart", "scheduler"})
+"""Options beside those whose types say so: a scheduler's answers are pickles, which run code."""
 MOST = 1 << 20
 """Bytes of the file."""
 

@@ -173,6 +173,7 @@ def test_what_runs_code_or_writes_is_given_by_hand() -> None:
         *("verify --model", "verify --arg", "verify --certificate"),
         *("run --output", "run --record", "run --lava-python", "frames --output", "map --output"),
         *("report --output", "export --output", "export --force"),
+        *("evaluate --output", "evaluate --store", "evaluate --restart", "evaluate --scheduler"),
         *("doctor --make-lava", "doctor --lava-python"),
     }
 
