@@ -124,7 +124,14 @@ def _parse(path: Path, content: bytes) -> Program:
         return from_manifest(sealed["manifest"], arrays)
     except (CodecError, SafetensorError) as error:
         raise damaged(path, str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise damaged(path, "it is not a .snncc file") from error
 
 

@@ -169,7 +169,8 @@ def framed(spec: str, kind: str, shape: tuple[int, ...], how: KeptFraming) -> St
         SnnccError: those of framing, such as SNN081.
     """
     chip = how.chip if FORMATS[kind].takes_chip else None
-    reading = Reading(kind, (shape[3], shape[2]), chip, how.moves, how.sort)
+    sensor = (shape[3], shape[2]) if how.moves.count("swap") % 2 == 0 else (shape[2], shape[3])
+    reading = Reading(kind, sensor, chip, how.moves, how.sort, must=True)
     return frame_files([spec], how.framing, reading)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snncc.events.chips import CHIPS_OF_AEDAT2
-from snncc.events.errors import unreadable, wrong_option
+from snncc.events.errors import not_framed, unreadable, wrong_option
 from snncc.events.formats import FORMATS, format_of
 from snncc.events.orientation import check_moves, orient
 from snncc.events.record import Events, Sensor, check_sensor, is_sensor
@@ -27,6 +27,7 @@ class Reading:
     Attributes:
         format: one of `FORMATS`, or None: by the first bytes of the file.
         sensor: (width, height) in pixels; stands before what the file says. None: the file's.
+        must: whether a file that says another sensor is refused.
         chip: camera by whose layout AEDAT 2.0 is read, where the header does not name it.
         moves: of `orientation.MOVES`, in order.
         sort: whether events are put in the order of their times; else the file must have it.
@@ -40,6 +41,7 @@ class Reading:
     chip: str | None = None
     moves: tuple[str, ...] = ()
     sort: bool = False
+    must: bool = False
 
     def __post_init__(self) -> None:
         check_moves(self.moves)
@@ -57,7 +59,9 @@ class Reading:
 
     def to_json(self) -> dict[str, Any]:
         """For an artefact: what was done to the events before they became frames."""
-        return asdict(self)
+        told = asdict(self)
+        del told["must"]  # nothing was done for it
+        return told
 
 
 def recordings(path: str | PathLike[str], reading: Reading | None = None) -> Iterator[Events]:
@@ -113,6 +117,9 @@ def _events(source: str, decoded: Decoded, how: Reading) -> Events:
     sensor = decoded.sensor if how.sensor is None else Sensor(*how.sensor)
     if sensor is None:
         raise _no_sensor(source, decoded)
+    if how.must and decoded.sensor not in (None, sensor):
+        reason = f"it is of a sensor of {decoded.sensor} pixels, and the program sees {sensor}"
+        raise not_framed(source, reason, "give recordings of the camera that the network is for")
     if how.sensor is None and not is_sensor(sensor):
         reason = f"its header says a sensor of {sensor} pixels"
         raise unreadable(source, reason, "fetch it again, or give --sensor WIDTHxHEIGHT")

@@ -126,6 +126,9 @@ FAULTS: list[Callable[[Json, Json], None]] = [
     lambda told, arrays: told["a.w"].__setitem__(1, [-41, -29]),
     lambda told, arrays: told["a.w"].__setitem__(1, "xx"),
     lambda told, arrays: told["a.w"].append(1),
+    lambda told, arrays: told["a.w"].pop(),
+    lambda told, arrays: told["a.w"].clear(),
+    lambda told, arrays: told["a.w"].__setitem__(1, [10**400]),
     lambda told, arrays: told.__setitem__("a.w", None),
     lambda told, arrays: told.__setitem__("a.w", 7),
 ]

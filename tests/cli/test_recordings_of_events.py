@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import event_files
 import numpy as np
 import pytest
 
 from snncc.artifact import Program, save_program
 from snncc.cli.main import run
+from snncc.events.framing import Framing
+from snncc.events.kept_framing import KeptFraming
+from snncc.events.spikingjelly_rules import ByNumber
 from snncc.ir import Graph, GraphBuilder, verify
 from snncc.ir.dialects.integer import IntegerPopulation, IntegerReadout
 from snncc.ir.dialects.projections import Contract, Frames
@@ -14,12 +18,14 @@ from snncc.ir.dialects.projections import Contract, Frames
 STEPS, SIZE = 3, 4
 
 
-def watching(domain: tuple[int, int]) -> Graph:
+def watching(domain: tuple[int, int], height: int = SIZE) -> Graph:
     """Neurons that see both polarities of a small sensor, step by step."""
     b = GraphBuilder("integer", STEPS, "exact")
-    image = b.add(Frames(("t", "c", "h", "w"), (STEPS, 2, SIZE, SIZE), domain=domain), name="image")
+    image = b.add(
+        Frames(("t", "c", "h", "w"), (STEPS, 2, height, SIZE), domain=domain), name="image"
+    )
     rng = np.random.default_rng(3)
-    weight = b.constant("w", rng.integers(-3, 9, (5, 2, SIZE, SIZE)), ("n", "c", "h", "w"))
+    weight = b.constant("w", rng.integers(-3, 9, (5, 2, height, SIZE)), ("n", "c", "h", "w"))
     current = b.add(Contract(weight, ("c", "h", "w"), ("n",)), [image], name="current")
     op = IntegerPopulation(b.constant("k", np.array(20)), decay=(1, 1))
     low, high = op.membrane_range(b[current].type, b.context)
@@ -92,3 +98,29 @@ def test_values_beyond_the_domain_are_told(
     text = capsys.readouterr().err
     assert "error[SNN" in text
     assert "20" in text
+
+
+@pytest.mark.parametrize(
+    ("sensor", "moves", "taken"),
+    [
+        ((4, 3), (), True),
+        ((3, 4), (), False),
+        ((3, 4), ("swap",), True),
+        ((4, 3), ("swap",), False),
+    ],
+)
+def test_a_file_that_names_another_sensor_is_refused(
+    sensor: tuple[int, int],
+    moves: tuple[str, ...],
+    taken: bool,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A program of frames 4 wide and 3 high; events of a smaller sensor would lie in a corner."""
+    kept = {"framing": KeptFraming(Framing(ByNumber(STEPS), "bits"), moves).to_json()}
+    save_program(Path("p.snncc"), Program(watching((0, 1), 3), kept))
+    header = f"% Version 2\n% Width {sensor[0]}\n% Height {sensor[1]}\n"
+    Path("events.dat").write_bytes(event_files.dat([(2, 2, 1, t) for t in range(9)], header))
+    assert run(["run", "p.snncc", "events.dat"]) == (0 if taken else 3)
+    if not taken:
+        assert f"of a sensor of {sensor[0]}x{sensor[1]} pixels" in capsys.readouterr().err
