@@ -198,7 +198,7 @@ def print_comparison(result: "Comparison", names: list[str]) -> None:
 
 def _beyond(result: "Comparison") -> str:
     parts: list[str] = []
-    if all(layer.membranes is not None for layer in result.layers):
+    if any(layer.membranes is not None for layer in result.layers):  # counts have none
         parts.append("spikes and membranes")
     else:
         parts.append("spikes only")

@@ -70,5 +70,5 @@ def test_every_program_can_be_piped_and_nothing_else() -> None:
         for param in cli.get_command(context, name).params  # type: ignore[union-attr]
         if getattr(param.type, "piped", False)
     }
-    names = ("verify", "run", "inspect", "count", "fit", "map", "report", "warm", "export")
-    assert piped == {(name, "program") for name in names}
+    names = ("verify", "run", "evaluate", "inspect", "count", "fit", "map", "report", "warm")
+    assert piped == {(name, "program") for name in (*names, "export")}
