@@ -80,6 +80,8 @@ def test_frames_that_do_not_fit_are_refused_and_the_stream_goes_on() -> None:
         (frame[:2], "SNN016", r"not int8 [2]"),
         (frame.astype(np.int64), "SNN016", "not int64"),
         (frame / 2, "SNN016", "not float64"),
+        ([[1], [2, 3]], "SNN016", "ValueError"),
+        ([1, 2, 300], "SNN016", "not int64"),
         (outside, "SNN016", "holds 8"),
     ):
         error = refusal(lambda given=wrong: fed.step(given))
@@ -87,7 +89,8 @@ def test_frames_that_do_not_fit_are_refused_and_the_stream_goes_on() -> None:
         assert word in str(error)
     assert refusal(lambda: whole.step(frame)).code == "SNN001"
     for t in range(program.steps):
-        assert np.array_equal(fed.step(image[:, t]).readout, whole.step().readout)
+        given = image[:, t].tolist() if t % 2 else image[:, t]
+        assert np.array_equal(fed.step(given).readout, whole.step().readout)
     assert "computed" in str(refusal(lambda: fed.step(frame)))
 
 

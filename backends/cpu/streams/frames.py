@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snncc.data.image_arrays import require_domain
 from snncc.diagnostics import SnnccError
@@ -30,14 +29,15 @@ def no_frames_yet(graph: Graph) -> Images:
     return np.zeros(op.shape, np.dtype(kind.dtype))
 
 
-def put_frame(graph: Graph, image: Images, t: int, frame: NDArray[Any]) -> None:
+def put_frame(graph: Graph, image: Images, t: int, frame: Any) -> None:
     """Puts the frame of step t into an image.
 
     Args:
         graph: integer dialect.
         image: [*axes of the image]; changed.
         t: the step.
-        frame: what enters then, of the image's type, [*axes of the image but time].
+        frame: what enters then, of the image's type, [*axes of the image but time]; whole numbers
+            in lists become that type.
 
     Raises:
         SnnccError: SNN016 for a frame of another type or shape, or with a number that the program
@@ -47,13 +47,22 @@ def put_frame(graph: Graph, image: Images, t: int, frame: NDArray[Any]) -> None:
     axis = op.axes.index(TIME)
     axes = tuple(name for name in op.axes if name != TIME)
     shape = tuple(size for name, size in zip(op.axes, op.shape, strict=True) if name != TIME)
-    found = np.asarray(frame)
+    wanted = f"step {t} takes a frame {image.dtype} {list(shape)} ({', '.join(axes)})"
+    try:
+        found = np.asarray(frame)
+    except Exception as error:  # what turns itself into an array may raise any
+        why = f"{type(error).__name__}: {error}"
+        raise SnnccError("SNN016", wanted, why=why, help="give an array") from error
+    held = np.iinfo(image.dtype)
+    listed = isinstance(frame, list | tuple) and found.dtype.kind in "iu" and found.size > 0
+    if listed and held.min <= found.min() and found.max() <= held.max:
+        found = found.astype(image.dtype)
     if found.dtype != image.dtype or found.shape != shape:
-        wanted = f"{image.dtype} {list(shape)} ({', '.join(axes)})"
         raise SnnccError(
             "SNN016",
-            f"step {t} takes a frame {wanted}, not {found.dtype} {list(found.shape)}",
-            help="give whole numbers as they were counted, in the order of these axes",
+            f"{wanted}, not {found.dtype} {list(found.shape)}",
+            help=f"give whole numbers as they were counted, as {image.dtype} (`.astype`), in the "
+            "order of these axes",
         )
     require_domain(found[None], axes, op.domain)
     np.moveaxis(image, axis, 0)[t] = found

@@ -125,7 +125,7 @@ class Stream:
     def finished(self) -> bool:
         return self.done == self.graph.steps
 
-    def step(self, frame: NDArray[Any] | None = None) -> Answer:
+    def step(self, frame: Any = None) -> Answer:
         """Computes the next time step.
 
         Args:
@@ -161,7 +161,7 @@ class Stream:
         image = self._image.copy() if self.fed else self._image
         return StreamState(self._digest, self.done, image, membranes, self._sum, delays, self.fed)
 
-    def _take(self, frame: NDArray[Any] | None) -> None:
+    def _take(self, frame: Any) -> None:
         """Puts the frame of the next step where the engine reads it."""
         if frame is None and not self.fed:
             return
