@@ -255,4 +255,4 @@ def test_the_profile_of_lava_searches_the_bits_that_it_has(root: Path) -> None:
     assert report["weight_bits"] < 8
     hard = CompileOptions(profile=LOIHI, agreement=1.0)
     with pytest.raises(SnnccError, match="no width up to 8 bits"):
-        compile_checkpoint(checkpoint, hard, Given(images))
+        compile_checkpoint(checkpoint, hard, Given(images, images))  # judged by all 40

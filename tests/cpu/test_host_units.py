@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from generators.executors import tried
 from random_programs import program_images, random_program
 from test_executors import wide
@@ -19,6 +21,7 @@ from snncc.backends.cpu.plan import hosting, units
 from snncc.backends.cpu.plan.encoding import plan_units
 from snncc.backends.cpu.plan.places import Form
 from snncc.backends.cpu.plan.unit_plan import UnitPlan
+from snncc.backends.torch_tensors import table as tensors
 from snncc.cli.main import run
 from snncc.ir import TIME, Array, Context, Graph, GraphBuilder, Kind, Node, Op, ValueType
 from snncc.ir.dialects.integer import Gain, IntegerPopulation, IntegerReadout
@@ -239,12 +242,17 @@ class AnyOf(Op):
 
 @pytest.fixture
 def taught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interpreter knows it; the units do not, nor the checker, which would refuse the plan."""
+    """Interpreter and tensors know it; the units do not, nor the checker, which would refuse the
+    plan."""
 
     def any_of(at: At, op: AnyOf) -> Computed:
         return Computed(np.maximum.reduce(at.sources))
 
+    def of_tensors(at: tensors.At, op: AnyOf) -> tensors.Computed:
+        return tensors.Computed(reduce(torch.maximum, at.sources))
+
     monkeypatch.setitem(VALUE._known, AnyOf, any_of)
+    monkeypatch.setitem(tensors.VALUE._known, AnyOf, of_tensors)
     monkeypatch.setattr("snncc.runtime.simulator.plan_units", plan_units)
 
 
