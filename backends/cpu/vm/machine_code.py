@@ -22,7 +22,10 @@ from snncc.machine.trust import read_trusted
 from snncc.machine.user_cache import cache_folder, keep
 
 llvm: Any = binding  # it comes without types
-SOURCES = ("compiler", "kernels", "delays", "neurons", "state_neurons", "sums", "vectors")
+SOURCES = (
+    *("compiler", "kernels", "delays", "neurons", "state_neurons", "sums", "vectors"),
+    "wide_sums",
+)
 SETTINGS = tuple(
     f"NUMBA_{name}"
     for name in ("CPU_NAME", "CPU_FEATURES", "ENABLE_AVX", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
