@@ -1,5 +1,6 @@
 """What `Program.evaluate` is given, as evaluations take it."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def evaluation_of(
     for name, value in counts.items():
         if value is not None and whole(name, value) < 1:
             raise wrong(name, value, "give at least 1")
+    if not (math.isfinite(ways.patience) and ways.patience > 0):
+        raise wrong("patience", ways.patience, "give seconds, more than 0")
     if ways.workers is not None and ways.scheduler is not None:
         raise SnnccError("SNN001", "workers and scheduler are given", help="leave one out")
     where = None if store is None else path_of("store", store)

@@ -7,7 +7,8 @@ import click
 
 from snncc.cli.command import Command, Rule, say_limit
 from snncc.cli.output import print_facts, print_json, print_table, say
-from snncc.cli.path_types import DataPath, KeyOrDataPath, OutputFile, ProgramPath
+from snncc.cli.parameters import Seconds
+from snncc.cli.path_types import DataPath, KeyOrDataPath, OutputFile, ProgramPath, StoreFile
 from snncc.cli.progress import progress
 from snncc.cli.run.rules import say_threads
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from snncc.evaluation.planning import Done
 
 RESULTS = OutputFile("an archive of arrays", ".npz")
-STORE = OutputFile("a store of results", ".sqlite")
+STORE = StoreFile("a store of results", ".sqlite")
 RULES = (
     Rule(
         ("restart",),
@@ -86,7 +87,7 @@ RULES = (
 @click.option("--scheduler", metavar="ADDRESS", help="Evaluate on the workers of this scheduler.")
 @click.option(
     "--patience",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=300.0,
     show_default=True,
     metavar="S",

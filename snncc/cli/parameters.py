@@ -1,9 +1,23 @@
 """Option values that several commands take."""
 
+import math
 import re
 from typing import Any
 
 import click
+
+
+class Seconds(click.FloatRange):
+    """How long something may take: more than nothing, and an end; NaN is within no range."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no length of time: give seconds", param, ctx)
+        return seconds
 
 
 def parse_shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:

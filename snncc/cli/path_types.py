@@ -139,6 +139,16 @@ class OutputFile(PathType):
         return [Place(option, value, True, False)]
 
 
+class StoreFile(OutputFile):
+    """A file of SQLite, which writes and deletes others beside it."""
+
+    def places(self, value: Any, option: str, given: Given) -> list[Place]:
+        from snncc.evaluation.store_files import companions
+
+        every = (value, *companions(value))
+        return [Place(option, path, True, False) for path in every]
+
+
 class OutputFolder(PathType):
     """A folder in which files are written, or which is replaced."""
 

@@ -44,16 +44,15 @@ def check_places(command: click.Command, given: Mapping[str, Any]) -> None:
         SnnccError: SNN002, naming both; also for names that belong to other kinds of files.
     """
     found = places_of(command, given)
-    findings = [
-        _refused(*pair, why)
-        for number, place in enumerate(found)
-        for other in found[:number]
-        if place.writes or other.writes
-        for pair in [(place, other) if place.writes else (other, place)]
-        if (why := _why_not_apart(*pair))
-    ]
+    findings: dict[tuple[str, Path], Finding] = {}  # of a store, not of each file beside it
+    for number, place in enumerate(found):
+        for other in found[:number]:
+            output, second = (place, other) if place.writes else (other, place)
+            if output.writes and (why := _why_not_apart(output, second)):
+                finding = _refused(output, second, why)
+                findings.setdefault((output.option, second.path), finding)
     if findings:
-        raise SnnccError.of(findings)
+        raise SnnccError.of(findings.values())
     for place in found:
         if place.writes:
             check_no_key(place.option, place.path)

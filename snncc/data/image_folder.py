@@ -1,6 +1,7 @@
 """Folders of image files, with the order and the classes of torchvision's ImageFolder."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def files_in(path: Path) -> tuple[list[Path], tuple[str, ...]]:
     """The files in a folder and below in the order of `ImageFolder`, and its class folders.
 
     Raises:
-        SnnccError: SNN015 when a folder cannot be read.
+        SnnccError: SNN015 when a folder cannot be read, or holds pipes, devices or sockets: who
+            opens a pipe waits for somebody who writes.
     """
     found: list[Path] = []
     classes: list[str] = []
@@ -129,11 +131,24 @@ def files_in(path: Path) -> tuple[list[Path], tuple[str, ...]]:
             classes = sorted(folders)
         found += [here / name for name in names if not name.startswith(".")]
 
+    others = [str(file.relative_to(path)) for file in found if _is_no_file(file)]
+    if others:
+        reason = f"it holds pipes, devices or sockets: {some_of(others)}"
+        raise unreadable(path, reason, "remove them, or give a folder of files")
+
     def order(file: Path) -> tuple[str, str, str]:
         inner = file.relative_to(path)
         return inner.parts[0] if len(inner.parts) > 1 else "", str(inner.parent), inner.name
 
     return sorted(found, key=order), tuple(classes)
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether something is there that is no file; of a link to nothing its reader tells."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _refuse(error: OSError) -> None:

@@ -54,18 +54,18 @@ def open_array(spec: str) -> Array:
 
 
 @lru_cache(maxsize=2)
-def _kept(spec: str, state: tuple[int, int, int]) -> Array:
+def _kept(spec: str, state: tuple[int, ...]) -> Array:
     """An array as the file is now: a worker outlives many a file."""
     return open_array(spec)
 
 
-def _state(spec: str) -> tuple[int, int, int]:
+def _state(spec: str) -> tuple[int, ...]:
     path = split_spec(spec)[0]
     try:
         found = path.stat()
     except OSError as error:
         raise unreadable(path, error.strerror or str(error)) from error
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _of_array(request: Request) -> NDArray[np.uint8]:

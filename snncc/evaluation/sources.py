@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from snncc.data.image_arrays import images_for
 from snncc.data.image_files import some_of, unreadable
-from snncc.data.image_folder import ImageFolder, files_in, find_images
+from snncc.data.image_folder import FOREIGN, SUFFIXES, ImageFolder, files_in, find_images
 from snncc.data.preprocessing import preset_of
 from snncc.data.specs import split_spec
 from snncc.diagnostics import SnnccError
@@ -25,6 +25,11 @@ from snncc.ir.encodings import frames_of
 
 EVENTS = frozenset({".bin", ".dat", ".raw", ".aedat", ".aedat4", ".npz"})
 """Endings of files that hold one recording each."""
+PACKED = (
+    *(".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tlz"),
+    *(f".tar.{how}" for how in ("gz", "bz2", "xz", "zst", "lz", "lz4", "lzma", "br", "z")),
+)
+"""Endings of .tar files in which no image can be found without unpacking all."""
 FOLDERS = "folders"
 
 
@@ -111,6 +116,10 @@ class TarSource:
         without = [f"{m.tar}/{m.name}" for m in self.members if m.label is None]
         if without:
             raise SnnccError("SNN016", f"no .cls beside {some_of(without)}")
+        beyond = [f"{m.tar}/{m.name}: {m.label}" for m in self.members if _is_beyond(m.label)]
+        if beyond:
+            reason = f"the program has classes 0..{classes - 1}"
+            raise SnnccError("SNN016", f"classes beyond the program: {some_of(beyond)}", why=reason)
         return np.array([m.label for m in self.members], np.int64)
 
 
@@ -157,6 +166,7 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
     found, classes = files_in(path) if path.is_dir() else ([], ())
     if path.is_dir():
         tars = [file for file in found if file.suffix.lower() == ".tar"]
+        _require_one_kind(path, found, bool(tars))
     if tars:
         images = ImageFolder(path, tuple(tars), ()).images(frames.shape, preset)  # checks the shape
         members = [member for tar in images.files for member in index_of(tar)]
@@ -181,6 +191,19 @@ def open_source(graph: Graph, provenance: Mapping[str, object], spec: str) -> So
     return ArraySource(spec, len(array), frames.shape, frames.domain)
 
 
+def _require_one_kind(path: Path, found: Sequence[Path], tars: bool) -> None:
+    """Raises SnnccError (SNN015) for a folder of which only a part would be evaluated."""
+    packed = [str(f.relative_to(path)) for f in found if f.name.lower().endswith(PACKED)]
+    if packed:
+        raise unreadable(path, f"it holds packed files: {some_of(packed)}", "unpack them to .tar")
+    images = [
+        str(file.relative_to(path)) for file in found if file.suffix.lower() in SUFFIXES | FOREIGN
+    ]
+    if tars and images:
+        reason = f"beside .tar files it holds images: {some_of(images)}"
+        raise unreadable(path, reason, "give a folder of the one or of the other")
+
+
 def _require_frames(path: Path, frames: Frames) -> None:
     if frames.axes[:1] != (TIME,) or len(frames.axes) != 4:
         sizes = zip(frames.axes, frames.shape, strict=True)
@@ -193,13 +216,24 @@ def _require_frames(path: Path, frames: Frames) -> None:
         )
 
 
-def _state(path: Path) -> tuple[int, int]:
-    """Size and time of the last change; raises SnnccError (SNN015) when it is not there."""
+def _is_beyond(label: int | None) -> bool:
+    return label is not None and label > np.iinfo(np.int64).max
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What another file of this name differs in, also one of the same size and time.
+
+    The last two change with a file's links and rights as well: then it is read again, and found
+    to hold what it held.
+
+    Raises:
+        SnnccError: SNN015 when it is not there.
+    """
     try:
         found = path.stat()
     except OSError as error:
         raise unreadable(path, error.strerror or str(error)) from error
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
 
 
 def _stamp(rows: Sequence[tuple[object, ...]]) -> str:

@@ -4,6 +4,7 @@ A process that is killed leaves what it had written, and the next one goes on fr
 process writes at a time; SQLite holds the lock, which ends with the process.
 """
 
+import os
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any
 
 from snncc.diagnostics import SnnccError
 from snncc.evaluation.results import ShardResult, result_of
+from snncc.evaluation.store_files import require_own
 
 APPLICATION = 0x534E4345
 SCHEMA = "1"
@@ -109,11 +111,15 @@ def open_store(
 
     Raises:
         SnnccError: SNN190 when it is no store, damaged, in use, or of another evaluation; SNN002
-            when it cannot be written.
+            when it cannot be written, or what lies beside it is not SQLite's.
     """
     name = ":memory:" if path is None else str(path)
+    # The whole path: SQLite has words of its own, such as ":memory:".
+    place = name if path is None else os.path.abspath(path)
+    if path is not None:
+        require_own(path)
     try:
-        database = sqlite3.connect(name, timeout=1.0, isolation_level=None)
+        database = sqlite3.connect(place, timeout=1.0, isolation_level=None)
     except sqlite3.Error as error:
         raise _unwritable(name, str(error)) from error
     try:

@@ -12,6 +12,7 @@ import click
 from snncc.cli.command import Command, say_fewer, say_limit
 from snncc.cli.given_frames import open_given
 from snncc.cli.output import print_json
+from snncc.cli.parameters import Seconds
 from snncc.cli.path_types import DataPath, InterpreterPath, KeyOrDataPath, OutputFile, ProgramPath
 from snncc.cli.progress import progress
 from snncc.cli.registered import Registered
@@ -71,7 +72,7 @@ RECORDING = OutputFile("a recording", ".npz")
 @click.option("--lava-python", type=InterpreterPath(), help="An interpreter with Lava.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=3600.0,
     show_default=True,
     metavar="S",
