@@ -101,7 +101,8 @@ def placed_row(network: Network, program: snncc.Program) -> str:
         *(f"{before:,.0f}", f"{after:,.0f}", f"{1 - after / before:.0%}"),
         f"{placed['worst_link'] / IMAGES:,.0f}",
         f"{placed['between_chips'] / IMAGES:,.0f}",
-        shown(estimate.picojoules, 1e-6) + ("*" if estimate.energy_unknown else ""),
+        ("cannot be said; known: " if estimate.energy_unknown else "")
+        + shown(estimate.picojoules, 1e-6),
         "cannot be said" if time is None else shown(time, 1),
     )
     return f"| {' | '.join(cells)} |"
@@ -134,8 +135,10 @@ def main() -> None:
     notes = (
         "\n## On Loihi 1\n\nAn image. Hops are links that messages cross; in order: core n in slot "
         "n. Energy and time are ESTIMATES from published figures, with the range of their sources, "
-        "which `snncc map` names; the image, static power and the host are not in them. A star: "
-        "links between chips, of which no energy is published, are not in it either.\n\n"
+        "which `snncc map` names; what brings the image, static power and the host are not in "
+        "them. Cannot be said: the image enters as bits that spike, whose synaptic events a "
+        "recording does not hold, and of links between chips no energy is published; what is known "
+        "is the sum of the rest.\n\n"
     )
     lines = "\n".join(fits) + "\n" + notes + "\n".join(placed) + "\n"
     PAGE.write_text(INTRODUCTION + lines)

@@ -27,6 +27,8 @@ CONVENTION = (
 )
 KINDS = ("synapse", "update", "spike", "message", "hop_horizontal", "hop_vertical")
 LINKS = "links between chips"
+IMAGE = "synaptic events of the image"
+NOT_RECORDED = "the recording does not hold them"
 Range = tuple[float, float, float]
 """Least, usual, most."""
 
@@ -37,14 +39,16 @@ class LayerEstimate:
 
     Attributes:
         layer: its name.
-        events: means over the images, by kind: synaptic events that it receives, updates of its
-            neurons, spikes, messages and hops of what it sends.
-        picojoules: of the kinds whose energy is known, together.
+        events: means over the images, by kind: synaptic events that it receives from populations,
+            updates of its neurons, spikes, messages and hops of what it sends.
+        picojoules: of these, of the kinds whose energy is known, together.
+        image: whether bits of an image spike into it too, whose synaptic events are in neither.
     """
 
     layer: str
     events: Mapping[str, float]
     picojoules: Range
+    image: bool
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,15 @@ class Estimate:
         steps: that every core makes: T, and one for each layer on the way to the answer.
         layers: one by one.
         picojoules: of all layers, of the kinds that are known.
-        microseconds: of one image alone on the chip; None where a time is unknown.
-        energy_unknown: what has no known energy, with the reason.
+        microseconds: of one image alone on the chip; None where a time is unknown, or how often
+            something happens.
+        energy_unknown: what has no known energy, or was not counted, with the reason.
         time_unknown: likewise of times.
         sources: of every fact that was used.
-        accumulates: synaptic events of an image, times the convention's accumulate: picojoules.
-        multiplies: every synapse at each of T steps, times its multiply-accumulate: picojoules.
+        accumulates: spikes of populations over all connections of theirs, an image, times the
+            convention's accumulate: picojoules. A wide weight is one connection.
+        multiplies: the same connections at each of T steps, times its multiply-accumulate:
+            picojoules.
     """
 
     label: str
@@ -106,7 +113,7 @@ def estimate(chip: Chip, board: Board, run: Run) -> Estimate:
         run: what is estimated.
     """
     costs = {kind: chip.amount(f"energy.{kind}") for kind in KINDS}
-    rows = tuple(_layer(board, run, each.layer.name, costs) for each in run.layers)
+    rows = tuple(_layer(board, run, each, costs) for each in run.layers)
     total = _sum([row.picojoules for row in rows])
     used = {kind for row in rows for kind in KINDS if row.events[kind] > 0}
     energies = {f"energy.{kind}" for kind in used}
@@ -115,9 +122,10 @@ def estimate(chip: Chip, board: Board, run: Run) -> Estimate:
     if run.placement.load.between_chips:
         missing[LINKS] = "descriptions have no energy for them"
     late = {key: chip.fact(key).source for key in sorted(times) if chip.amount(key) is None}
+    if any(row.image for row in rows):
+        missing[IMAGE] = late[IMAGE] = NOT_RECORDED
     mac, ac = PICOJOULES["float32"]
-    events = sum(row.events["synapse"] for row in rows)
-    pairs = sum(len(lists.parts) for each in run.layers for lists in each.lists)
+    pairs, events = _connections(run)
     return Estimate(
         LABEL,
         run.steps + run.depth,
@@ -127,12 +135,24 @@ def estimate(chip: Chip, board: Board, run: Run) -> Estimate:
         missing,
         late,
         {k: chip.fact(k).source for k in sorted(energies | times) if chip.amount(k) is not None},
-        events * ac,
+        events / run.activity.images * ac,
         pairs * run.steps * mac,
     )
 
 
-def _layer(board: Board, run: Run, name: str, costs: Mapping[str, Range | None]) -> LayerEstimate:
+def _connections(run: Run) -> tuple[int, int]:
+    """Connections whose events the recording holds, and these over all images."""
+    lists = [each for layer in run.layers for each in layer.lists]
+    held = [each for each in lists if each.source in run.activity.spikes]
+    events = sum(int(run.activity.spikes[each.source][each.sources].sum()) for each in held)
+    return sum(len(each.parts) for each in held), events
+
+
+def _layer(
+    board: Board, run: Run, stored: Stored, costs: Mapping[str, Range | None]
+) -> LayerEstimate:
+    name, held = stored.layer.name, run.activity.spikes
+    image = any(len(each.parts) and each.source not in held for each in stored.lists)
     images, slots = run.activity.images, run.placement.slots
     messages = run.traffic.messages.get(name)
     sent, across, along = 0, 0, 0
@@ -148,7 +168,7 @@ def _layer(board: Board, run: Run, name: str, costs: Mapping[str, Range | None])
     events = {kind: count / images for kind, count in zip(KINDS, over, strict=True)}
     events["update"] = float(neurons * (run.steps + run.depth))
     known = [_times(cost, events[kind]) for kind, cost in costs.items() if cost is not None]
-    return LayerEstimate(name, events, _sum(known))
+    return LayerEstimate(name, events, _sum(known), image)
 
 
 def _time(chip: Chip, run: Run) -> Range:

@@ -11,6 +11,7 @@ from snncc.chips.activity import Activity
 from snncc.chips.boards import Board, side_by_side
 from snncc.chips.checking.map_checker import check_map
 from snncc.chips.checking.mesh import MOST_CORES, Seen
+from snncc.chips.checking.structure import Described
 from snncc.chips.cutting import LIMITS, Piece, limits_of
 from snncc.chips.estimating import Estimate, Run, estimate
 from snncc.chips.facts import Chip
@@ -76,7 +77,7 @@ def mapped(
         program: that is to be mapped.
         chip: to which.
         prefer: `MESSAGES` or `CORES`: what is to be few.
-        chips: so many of them, side by side.
+        chips: at most so many of them, side by side; the record names those that get cores.
         activity: spikes by which cores get places on the mesh; None leaves them in order.
         seed: of the search for places.
 
@@ -115,6 +116,8 @@ def mapped(
         placement = place(board, traffic.volume, seed)
         slots = [int(slot) for slot in placement.slots]
     record = _record(program, chip, layers, found, prefer, slots)
+    each = chip.whole("chip.cores")
+    chips = 1 if each is None else 1 + max(slots) // each
     if chips > 1 or placement is not None:
         placed = None
         if placement is not None and activity is not None:
@@ -161,7 +164,8 @@ def require_right(
     seen = None
     if activity is not None:
         seen = Seen(activity.digest, activity.images, activity.spikes)
-    faults = check_map(program.graph, program_digest(program), values, chip.digest, record, seen)
+    described = Described(chip.name, chip.title, chip.digest, values)
+    faults = check_map(program.graph, program_digest(program), described, record, seen)
     if faults:
         help_ = "snncc map -o writes one that is right for this program and this chip"
         shown = [Finding(WRONG, fault) for fault in faults[:19]]

@@ -158,7 +158,7 @@ def _make(
         record = {"file": None if output is None else str(output), "mapping": found.record}
         print_json(record | ({} if estimate is None else {"estimate": asdict(estimate)}))
         return 0
-    _print(side_by_side(chip, asked.chips), found.record, output)
+    _print(side_by_side(chip, found.record.get("chips", 1)), found.record, output)
     if estimate is not None:
         print_estimate(found.record["placement"], estimate)
     return 0

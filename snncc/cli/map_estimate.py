@@ -37,9 +37,10 @@ def print_estimate(placed: Mapping[str, Any], estimate: "Estimate") -> None:
     rows = [
         (
             row.layer,
-            *(f"{row.events[kind]:,.1f}" for kind in EVENTS),
+            f"{row.events['synapse']:,.1f}" + (_IMAGE if row.image else ""),
+            *(f"{row.events[kind]:,.1f}" for kind in EVENTS if kind != "synapse"),
             f"{row.events['hop_horizontal'] + row.events['hop_vertical']:,.1f}",
-            _shown(row.picojoules, 1e-6),
+            _shown(row.picojoules, 1e-6) + (_IMAGE if row.image else ""),
         )
         for row in estimate.layers
     ]
@@ -62,11 +63,14 @@ def print_estimate(placed: Mapping[str, Any], estimate: "Estimate") -> None:
     say(f"  = {estimate.label}")
     say(
         f"beside it: {estimate.accumulates * 1e-6:.4g} uJ with an accumulate for each synaptic "
-        f"event, {estimate.multiplies * 1e-6:.4g} uJ with all synapses at every step as MACs"
+        f"event, {estimate.multiplies * 1e-6:.4g} uJ with all synapses at every step as MACs, "
+        "both of what populations send, without the image"
     )
     say(f"  = {CONVENTION}")
 
 
+_IMAGE = " + image"
+"""Behind figures in which synaptic events of an image are missing."""
 _STEPS = "one image alone, the busiest core works and the others wait"
 
 

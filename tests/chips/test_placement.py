@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chip_texts import ON_A_MESH, small_chip, small_program
+from chip_texts import ON_A_MESH, described, small_chip, small_program
 from executions import ran
 from planted_faults import FAULTS, OF_PLACES, places_swapped
 from random_chips import outcome, read_changed
@@ -43,10 +43,9 @@ def seen_in(graph: Graph) -> Activity:
 
 
 def faults_of(graph: Graph, chip: Chip, record: object, seen: Activity | None) -> list[str]:
-    values = {key: fact.value for key, fact in chip.facts.items()}
     given = None if seen is None else Seen(seen.digest, seen.images, seen.spikes)
     digest = program_digest(Program(graph, {}))
-    return check_map(graph, digest, values, chip.digest, record, given)
+    return check_map(graph, digest, described(chip), record, given)
 
 
 def by_links(board: Board, slots: np.ndarray, volume: np.ndarray) -> tuple[int, int, int]:
@@ -150,8 +149,8 @@ def _says_right(record: Json, board: Board, volume: np.ndarray) -> bool:
     return (load.hops, load.worst_link) == (said["hops"], said["worst_link"])
 
 
-def test_events_are_those_of_spikes_and_the_energy_their_sum(tmp_path: Path) -> None:
-    """Synaptic events against spikes that are sent one by one; energies by hand."""
+def with_costs() -> str:
+    """The chip on a mesh, all of whose energies and times are known."""
     text = ON_A_MESH + "[energy]\n"
     for kind, cost in {"synapse": 2, "update": 3, "spike": 5, "message": 7}.items():
         text += f'{kind} = {{ value = {cost}, range = [1, 9], unit = "pJ", source = "a test" }}\n'
@@ -159,7 +158,13 @@ def test_events_are_those_of_spikes_and_the_energy_their_sum(tmp_path: Path) -> 
     text += 'hop_horizontal = { value = 11, unit = "pJ", source = "a test" }\n[time]\n'
     for kind, cost in {"synapse": 1, "update": 2, "spike": 3, "message": 4, "step": 1000}.items():
         text += f'{kind} = {{ value = {cost}, unit = "ns", source = "a test" }}\n'
+    return text
+
+
+def test_events_are_those_of_spikes_and_the_energy_their_sum(tmp_path: Path) -> None:
+    """Synaptic events against spikes that are sent one by one; energies by hand."""
     changes = ("weight_bits=12", "synapse_memory=90000", "bias_bits=30")
+    text = with_costs()
     chip, graph = small_chip(tmp_path, *changes, text=text), small_program()
     seen, program = seen_in(graph), Program(graph, {})
     found = mapped(program, chip, "messages", 1, seen)
@@ -190,6 +195,42 @@ def test_events_are_those_of_spikes_and_the_energy_their_sum(tmp_path: Path) -> 
     assert [*partial.time_unknown] == ["time.step"]
     assert partial.microseconds is None
     assert partial.picojoules[1] == pytest.approx(by_hand / images)
+
+
+def test_what_an_image_does_as_bits_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    """The image as a bias, and as bits that spike, which no recording holds."""
+    graph, text = small_program(), with_costs()
+    seen, program = seen_in(graph), Program(graph, {})
+    roomy = ("weight_bits=12", "synapse_memory=90000")
+    bits = small_chip(tmp_path, *roomy, "bias_bits=15", text=text)
+    found = mapped(program, bits, "messages", 1, seen)
+    assert found.record["layers"]["first"]["image"] == "planes"
+    unsaid = estimate_of(program, bits, found)
+    bias = small_chip(tmp_path, *roomy, "bias_bits=30", text=text)
+    said = estimate_of(program, bias, mapped(program, bias, "messages", 1, seen))
+    assert unsaid is not None
+    assert said is not None
+    why = {"synaptic events of the image": "the recording does not hold them"}
+    assert unsaid.energy_unknown == unsaid.time_unknown == why
+    assert unsaid.microseconds is None
+    assert said.energy_unknown == said.time_unknown == {}
+    assert [row.layer for row in unsaid.layers if row.image] == ["first"]
+    assert not any(row.image for row in said.layers)
+    connections = sum(
+        np.count_nonzero(weights)
+        for name in seen.spikes
+        for _, _, weights in responses(graph, graph[name])
+    )
+    for each in (said, unsaid):
+        assert each.accumulates == said.accumulates
+        assert each.multiplies == pytest.approx(4.6 * connections * graph.steps)
+    narrow = small_chip(tmp_path, text=text)  # wide weights as several synapses: one connection
+    several = estimate_of(program, narrow, mapped(program, narrow, "messages", 1, seen))
+    assert several is not None
+    assert sum(row.events["synapse"] for row in several.layers) > sum(
+        row.events["synapse"] for row in said.layers
+    )
+    assert (several.accumulates, several.multiplies) == (said.accumulates, said.multiplies)
 
 
 def test_recordings_that_are_not_of_the_program_are_refused() -> None:
@@ -229,7 +270,13 @@ def test_the_command_places_estimates_and_checks(
     call = ["map", "p.snncc", "--chip", "small.toml"]
     assert run([*call, "--spikes", "rec.npz", "-o", "net.map.json"]) == 0
     shown = capsys.readouterr().out
-    for part in ("fewer than with cores in order", "ESTIMATE", "cannot be said", "energy.synapse"):
+    for part in (
+        "fewer than with cores in order",
+        "ESTIMATE",
+        "cannot be said",
+        "energy.synapse",
+        "+ image",
+    ):
         assert part in shown
     assert run([*call, "--spikes", "rec.npz", "--check", "net.map.json"]) == 0
     assert run([*call, "--check", "net.map.json"]) == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from snncc.chips.checking.structure import Described
 from snncc.chips.facts import Chip
 from snncc.chips.reading import chip_named
 from snncc.ir import Graph, GraphBuilder
@@ -57,6 +58,12 @@ def small_chip(folder: Path, *changes: str, text: str = SMALL) -> Chip:
     path = folder / "small.toml"
     path.write_text(text)
     return chip_named(str(path), changes)
+
+
+def described(chip: Chip) -> Described:
+    """The chip as the checker of mappings sees it."""
+    values = {key: fact.value for key, fact in chip.facts.items()}
+    return Described(chip.name, chip.title, chip.digest, values)
 
 
 def small_program(seed: int = 0, width: int = 7) -> Graph:

@@ -13,12 +13,13 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from chip_texts import ON_A_MESH, small_chip, small_program
+from chip_texts import ON_A_MESH, described, small_chip, small_program
 
 from snncc.artifact import Program, program_digest
 from snncc.chips.activity import Activity
-from snncc.chips.checking.map_checker import FIELDS, check_map
+from snncc.chips.checking.map_checker import check_map
 from snncc.chips.checking.mesh import Seen
+from snncc.chips.checking.structure import FIELDS
 from snncc.chips.mapping import mapped
 from snncc.chips.reading import parsed, shipped
 from snncc.diagnostics import SnnccError
@@ -56,9 +57,8 @@ def outcome(seed: int, folder: Path) -> str:
         record = mapped(program, chip, prefer, chips, seen, seed).record
     except SnnccError as error:
         return ",".join(sorted({finding.code for finding in error.findings}))
-    facts = {key: fact.value for key, fact in chip.facts.items()}
     given = None if seen is None else Seen(seen.digest, seen.images, seen.spikes)
-    faults = check_map(graph, program_digest(program), facts, chip.digest, record, given)
+    faults = check_map(graph, program_digest(program), described(chip), record, given)
     over = [
         (core["slot"], name)
         for core in record["cores"]

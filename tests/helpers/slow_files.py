@@ -34,6 +34,7 @@ SLOW = {
     "lava_environment",
     "lava_processes",
     "lava_schedule",
+    "leaves_of_mappings",
     "logic_of_spikes",
     "loihi_profile",
     "looped_plans",

@@ -9,36 +9,34 @@ from numpy.typing import NDArray
 from snncc.chips.checking.impulses import LEAVES, layers_of, responses
 from snncc.chips.checking.mesh import Pairs, Seen, placement_faults
 from snncc.chips.checking.ranges import Layer, layer_faults
-from snncc.chips.checking.structure import LOADS, Placed, form_faults
+from snncc.chips.checking.structure import (
+    FIELDS,
+    LOADS,
+    Described,
+    Placed,
+    chips_faults,
+    form_faults,
+)
 from snncc.ir import Graph, Node
 
-FIELDS = {
-    "neurons": "core.neurons",
-    "in_axons": "core.in_axons",
-    "out_axons": "core.out_axons",
-    "synapse_bits": "core.synapse_memory",
-    "thresholds": "core.thresholds",
-    "formats": "core.synapse_formats",
-}
 Ints = NDArray[np.int64]
 Facts = Mapping[str, Any]
 
 
 def check_map(
-    graph: Graph, program: str, facts: Facts, chip: str, record: object, seen: Seen | None = None
+    graph: Graph, program: str, chip: Described, record: object, seen: Seen | None = None
 ) -> list[str]:
     """What is wrong with a mapping; nothing where it is right.
 
     Args:
         graph: the program.
         program: its digest.
-        facts: of the chip by field, in base units; None where unknown.
-        chip: the digest of these facts.
+        chip: that it must be for.
         record: the mapping, as JSON gives it.
         seen: the spikes that its cores were placed by; None where it is not at hand, and a mapping
             with places is then refused.
     """
-    faults = form_faults(record, program, chip)
+    facts, faults = chip.facts, form_faults(record, program, chip)
     if faults:
         return faults
     given = cast("Mapping[str, Any]", record)
@@ -49,6 +47,7 @@ def check_map(
         layers, wrong = _layers(graph, facts, given["layers"])
         if placed.faults or wrong:
             return [*placed.faults, *wrong]
+        faults += chips_faults(given, there)
         by_pair = None if given.get("placement") is None else Pairs(seen, len(given["cores"]))
         loads, messages = _loads(graph, facts, placed, layers, by_pair)
     except ValueError as error:

@@ -58,6 +58,8 @@ def layer_faults(
     images = [source for source in reads if graph[source].op.mnemonic == "frames"]
     if said["image"] not in (("bias", "planes") if images else ("",)):
         faults.append(f"{name}: an image enters as bias or planes, and only where one does")
+    if said["image"] == "bias" and set(images) & set(exponents):
+        faults.append(f"{name}: an image that enters as a bias has no exponent")
     waits = [depths[name] - depths[s] - 1 for s in reads if s not in images]
     longest = max(waits, default=0)
     limit = facts.get("neuron.delay_steps")

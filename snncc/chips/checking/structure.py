@@ -1,6 +1,7 @@
 """What a mapping's file must look like, and where it says that every neuron is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -16,11 +17,38 @@ PLACED = {
     *("activity", "seed", "messages", "hops", "hops_in_order", "between_chips", "worst_link"),
 }
 MOST_CHIPS = 1024
-LOADS = ("neurons", "in_axons", "out_axons", "synapse_bits", "thresholds", "formats")
+MOST_SEED = 1 << 31
+OF_CHIP = {"name", "title", "digest", "limits"}
+FIELDS = {
+    "neurons": "core.neurons",
+    "in_axons": "core.in_axons",
+    "out_axons": "core.out_axons",
+    "synapse_bits": "core.synapse_memory",
+    "thresholds": "core.thresholds",
+    "formats": "core.synapse_formats",
+}
+LOADS = tuple(FIELDS)
 MOST_CORES = 1 << 16
 MOST_PIECES = 1 << 20
 Homes = dict[str, NDArray[np.int64]]
 """For each layer the number of the piece that holds each neuron."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """The chip that a mapping must be for.
+
+    Attributes:
+        name: what its description is called.
+        title: its name in sentences.
+        digest: of its facts.
+        facts: by field, in base units; None where unknown.
+    """
+
+    name: str
+    title: str
+    digest: str
+    facts: Mapping[str, Any]
 
 
 class Placed:
@@ -95,7 +123,7 @@ class Placed:
         self.core_of.append(core)
 
 
-def form_faults(record: object, program: str, chip: str) -> list[str]:
+def form_faults(record: object, program: str, chip: Described) -> list[str]:
     """What is wrong with a file before its cores are looked at."""
     given = _record(record)
     if given is None or given.get("kind") != "snncc mapping" or not _is(given.get("schema"), 1, 2):
@@ -106,12 +134,45 @@ def form_faults(record: object, program: str, chip: str) -> list[str]:
     faults = _placement_faults(given)
     if given["program"] != program:
         faults.append("made for another program")
-    of = _record(given["chip"])
-    if of is None or of.get("digest") != chip:
-        faults.append("made for another chip, or other facts of it")
+    faults += _chip_faults(_record(given["chip"]), chip)
     if not _whole(given["messages"]) or given["prefer"] not in ("cores", "messages"):
         faults.append("messages is a whole number, prefer is cores or messages")
     return faults
+
+
+def _chip_faults(given: Mapping[str, Any] | None, chip: Described) -> list[str]:
+    """What a file says of its chip that is not so: also what nothing is computed from."""
+    if given is None or set(given) != OF_CHIP:
+        return [f"the keys of chip are not {', '.join(sorted(OF_CHIP))}"]
+    if given["digest"] != chip.digest:
+        return ["made for another chip, or other facts of it"]
+    faults = [
+        f"chip: its {key} is {right!r}, the file says {given[key]!r:.80}"
+        for key, right in (("name", chip.name), ("title", chip.title))
+        if given[key] != right
+    ]
+    known = {key: chip.facts[key] for key in FIELDS.values() if chip.facts.get(key) is not None}
+    limits = _record(given["limits"])
+    if limits is None or set(limits) != set(known):
+        return [*faults, f"chip: the keys of limits are not {', '.join(sorted(known))}"]
+    return faults + [
+        f"chip: {key} is {right}, the file says {limits[key]!r:.80}"
+        for key, right in known.items()
+        if not _is(limits[key], right, right)
+    ]
+
+
+def chips_faults(record: Mapping[str, Any], there: int | None) -> list[str]:
+    """Whether a file names as many chips as hold its cores, the last of them included.
+
+    Args:
+        record: a mapping whose slots are whole numbers.
+        there: cores of one chip.
+    """
+    last = max(core["slot"] for core in record["cores"])
+    needed = 1 if there is None else 1 + last // there
+    said = record.get("chips", 1)
+    return [] if said == needed else [f"its cores are on {needed} chips, the file says {said}"]
 
 
 def _placement_faults(given: Mapping[str, Any]) -> list[str]:
@@ -129,6 +190,10 @@ def _placement_faults(given: Mapping[str, Any]) -> list[str]:
         return [*faults, f"the keys of placement are not {', '.join(sorted(PLACED))}"]
     if not all(_is(placed[key], 0, 1 << 62) for key in PLACED - {"activity"}):
         faults.append("placement: whole numbers beside the activity")
+    elif placed["seed"] > MOST_SEED:
+        faults.append(f"placement: seed is a whole number up to {MOST_SEED}")
+    if not _is(of["images"], 1, 1 << 62):
+        faults.append("placement: images is a whole number above 0")
     return faults
 
 
