@@ -12,6 +12,8 @@ HEADS = {
     "-shm": (b"\x18\xe2\x2d\x00", b"\x00\x2d\xe2\x18"),
 }
 """First bytes of SQLite's own files by the ending that it adds to a name."""
+SECTOR_SIZE, PAGE_SIZE = slice(20, 24), slice(24, 28)
+"""Where the header of a rollback journal has them."""
 
 
 def companions(store: Path) -> tuple[Path, ...]:
@@ -49,9 +51,20 @@ def _begins(path: Path, heads: tuple[bytes, ...]) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            head = file.read(len(heads[0]))
+            head = file.read(PAGE_SIZE.stop)
     except FileNotFoundError:  # its process has just ended
         return True
     except OSError:
         return False
-    return head in (b"", *heads)
+    return head[: len(heads[0])] in (b"", *heads) or _unsynced(head)
+
+
+def _unsynced(head: bytes) -> bool:
+    """Whether a rollback journal begins so whose process ended before it was on the disk.
+
+    SQLite writes the first 12 bytes, of zeros until then, last; sizes of sectors and pages, powers
+    of two, are there before (https://sqlite.org/fileformat2.html, section 3).
+    """
+    sizes = [int.from_bytes(head[place], "big") for place in (SECTOR_SIZE, PAGE_SIZE)]
+    known = len(head) == PAGE_SIZE.stop and all(n >= 32 and n & (n - 1) == 0 for n in sizes)
+    return not any(head[:12]) and (known or not any(head))
