@@ -87,3 +87,10 @@ def test_neither_frames_nor_counts_are_delayed(kind: str, domain: tuple[int, int
     assert finding.code == "SNN121"
     assert finding.loc is not None
     assert finding.help == "delay what the first map makes of it"
+
+
+def test_logic_of_other_operands_is_told() -> None:
+    """Of functions that are known of spikes it is the operands that are refused."""
+    (finding,) = refused(Moved(torch.abs), (2, 4, 4), (-2, 3)).findings
+    assert finding.code == "SNN021"
+    assert "of two spikes, not of these" in finding.why
