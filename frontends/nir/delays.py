@@ -34,7 +34,7 @@ def delayed(steps: Steps, node: NirNode, x: Value, dt: float | None) -> Value:
         raise Refused(node.finding(OPEN, told, why, "give the --dt that the network was made for"))
     if x.step in steps.pictures and waits.any():
         told = f"{node.title} delays the Input"
-        why = "an image is the same at every step"
+        why = "what enters is read by linear maps and convolutions alone, at its own step"
         raise Refused(node.finding(NO_FORM, told, why, "delay what the first map makes of it"))
     if waits.max() > MOST_STEPS:
         told = f"{node.title} waits for {int(waits.max()):,} steps"

@@ -21,7 +21,9 @@ from snncc.ir.dialects.thresholds import MultiThreshold
 from snncc.ir.dialects.windows import Largest
 from snncc.ir.types import BYTE
 from snncc.passes.answers import several_axes
+from snncc.passes.input_readers import refused_delay, refused_reading
 from snncc.passes.named import Named
+from snncc.passes.normalization import normalization
 from snncc.passes.pipeline import Note, PassResult
 from snncc.passes.report_foreign_ops import foreign_findings, real_activation
 from snncc.passes.rewriter import Rewriter
@@ -63,6 +65,7 @@ class ConvertModulesIntoPopulations:
         work = _Conversion(self, Rewriter(graph, "spiking"))
         for node in graph.nodes:
             work.convert(node)
+        work.delay()
         work.rewriter.close_delays()  # they may read the answer, which a readout takes over now
         work.close()
         refusals = (*foreign_findings(graph), *work.findings)
@@ -104,6 +107,9 @@ class _Conversion:
 
     def lower(self, node: Node, sources: tuple[str, ...], averaged: bool) -> str:
         """The new name of a node's value."""
+        refused = refused_reading(self.rewriter.new, node, sources)
+        if refused is not None:
+            return self.told(node, refused)
         match node.op:
             case traced.Input():
                 return self.image(node, node.op)
@@ -128,7 +134,7 @@ class _Conversion:
             case traced.TracedConcat(along=along, out=out):
                 return self.rewriter.emit(node, Concat(along, out), *self.alike(node, sources))
             case Gate():
-                return self.gate(node, node.op, sources)
+                return self.rewriter.emit(node, node.op, *sources)
             case Product():
                 return self.product(node, node.op, sources)
             case MultiThreshold():
@@ -138,6 +144,9 @@ class _Conversion:
             case Take():
                 return self.rewriter.emit(node, node.op, sources[0])
             case Delay():
+                refused = refused_delay(self.rewriter, node)
+                if refused is not None:
+                    return self.told(node, refused)
                 kind = Kind.SPIKE if node.type.kind is Kind.SPIKE else Kind.CURRENT
                 return self.rewriter.emit(node, replace(node.op, kind=kind.value))
             case Largest():
@@ -150,6 +159,17 @@ class _Conversion:
                 return self.reduce(node, sources[0], axes, window, mean=False, averaged=averaged)
             case _:
                 return self.refuse(node, f"{node.op.mnemonic} has no form as populations", "SNN021")
+
+    def delay(self) -> None:
+        """What is delayed is spikes or a current, a count as the current it makes."""
+        old, value = self.rewriter.old, self.rewriter.value
+        for node in old.select(Delay):
+            source = value[node.inputs[0]]
+            kinds = {node.type.kind, self.rewriter.new[source].type.kind}
+            if kinds != {Kind.SPIKE} and not isinstance(
+                self.rewriter.new[value[node.name]].op, Opaque
+            ):
+                value[node.inputs[0]] = self.current(node, source)
 
     def close(self) -> None:
         """Ends the program in a readout: the mean over time of what the model returns."""
@@ -187,25 +207,9 @@ class _Conversion:
         pixels = self.rewriter.emit(node, frames, name="frames" if op.frames else "image")
         if domain is not None:
             return pixels
-        for what, values in (("means", self.options.means), ("stds", self.options.stds)):
-            if len(values) not in (1, channels):
-                raise SnnccError(
-                    "SNN001",
-                    f"{len(values)} {what} were given for an image with {channels} channels",
-                    help="give one value for all channels or one for each",
-                )
-        if min(self.options.stds) <= 0.0:
-            raise SnnccError("SNN001", "a standard deviation must be positive")
-        stds = self.per_channel(self.options.stds, axes[0][0], channels)
-        means = self.per_channel(self.options.means, axes[0][0], channels)
-        scale = Named.scalar(1.0 / 255.0) / stds
-        offset = Named.scalar(-1.0) * means / stds
+        means, stds = self.options.means, self.options.stds
+        scale, offset = normalization(means, stds, axes[0][0], channels)
         return self.affine(node, pixels, scale, offset, False)
-
-    @staticmethod
-    def per_channel(values: tuple[float, ...], axis: str, size: int) -> Named:
-        full = values * size if len(values) == 1 else values
-        return Named((axis,), np.array(full, np.float64)).compact()
 
     def batchnorm(self, node: Node, op: traced.BatchNorm, source: str, averaged: bool) -> str:
         named = self.rewriter.named
@@ -314,18 +318,9 @@ class _Conversion:
             self.findings.append(real_activation(node, op))
         return self.opaque(node)
 
-    def gate(self, node: Node, op: Gate, sources: tuple[str, ...]) -> str:
-        """What passes is spikes or a current."""
-        if self.rewriter.new[sources[1]].type.kind is Kind.REAL:
-            return self.refuse(node, "spikes gate the image, before any layer", "SNN021")
-        return self.rewriter.emit(node, op, *sources)
-
     def product(self, node: Node, op: Product, sources: tuple[str, ...]) -> str:
         """A constant factor of a count stands behind the sum of what is selected: c (a b)."""
         gate, x = sources
-        new = self.rewriter.new
-        if new[x].type.kind is Kind.REAL:
-            return self.refuse(node, "spikes select from the image, before any layer", "SNN021")
         scaled = behind_factor(self.rewriter, x)
         if scaled is None or scaled[1].axes:
             return self.rewriter.emit(node, op, gate, x)
@@ -334,18 +329,21 @@ class _Conversion:
 
     def largest(self, node: Node, op: Largest, source: str, averaged: bool) -> str:
         """Windows of spikes or currents; a maximum of images or of means has no integers yet."""
-        kind = self.rewriter.new[source].type.kind
         if averaged:
             return self.refuse(node, "a maximum reads a value averaged over time", "SNN031")
-        if kind not in (Kind.SPIKE, Kind.COUNT, Kind.CURRENT):
-            return self.refuse(node, "a maximum reads the image, before any layer", "SNN021")
         counts = largest_count(self.rewriter, node, op, source)
         return counts or self.rewriter.emit(node, op, source)
 
     def alike(self, node: Node, sources: tuple[str, ...]) -> tuple[str, ...]:
-        """Sources of one concat: spikes stay spikes only if all are."""
-        kinds = {self.rewriter.new[s].type.kind for s in sources}
-        return sources if len(kinds) == 1 else tuple(self.current(node, s) for s in sources)
+        """Sources of one concat: spikes stay spikes only if all are; maps alone read frames."""
+        new = self.rewriter.new
+        frames = any(isinstance(new[s].op, Frames) for s in sources)
+        kinds = {new[s].type.kind for s in sources}
+        return (
+            sources
+            if len(kinds) == 1 and not frames
+            else tuple(self.current(node, s) for s in sources)
+        )
 
     def current(self, node: Node, source: str) -> str:
         """The value as a current: a spike arrives through a synapse of weight one."""
@@ -383,9 +381,11 @@ class _Conversion:
 
     def refuse(self, node: Node, message: str, code: str) -> str:
         """Notes a finding; what reads the value goes on with one of which nothing is known."""
-        loc = node.loc
-        self.findings.append(Finding(code, message, loc))
-        self.notes.append(Note(node.name, False, message, refused=True))
+        return self.told(node, Finding(code, message, node.loc))
+
+    def told(self, node: Node, finding: Finding) -> str:
+        self.findings.append(finding)
+        self.notes.append(Note(node.name, False, finding.message, refused=True))
         return self.opaque(node)
 
     def opaque(self, node: Node) -> str:

@@ -54,7 +54,15 @@ class RecogniseStaircases:
 
     def run(self, graph: Graph) -> PassResult:
         """Recognises; what is none stays, with a note that says why."""
-        return rewrite(graph, self._visit) if graph.select(Pointwise) else PassResult(graph)
+        return rewrite(graph, self._kept) if graph.select(Pointwise) else PassResult(graph)
+
+    def _kept(self, rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
+        """A delay has the kind that it was declared with: a count that it reads is a number."""
+        name = self._visit(rewriter, node, notes)
+        delayed = any(r.op.looks_back for r in rewriter.old.readers.get(node.name, ()))
+        if not delayed or rewriter.new[name].type.kind is node.type.kind:
+            return name
+        return rewriter.emit(node, Scale(), name, name=f"{node.name}.kept")
 
     def _visit(self, rewriter: Rewriter, node: Node, notes: list[Note]) -> str:
         if isinstance(node.op, Add):

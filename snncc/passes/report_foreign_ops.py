@@ -78,6 +78,14 @@ _LARGEST = frozenset(
     )
 )
 _PRODUCTS = frozenset(("mul", "imul", "rmul", "multiply", "matmul", "rmatmul", "mm", "bmm"))
+_LOGIC = frozenset(
+    (
+        *("eq", "ne", "abs", "absolute", "pow", "square", "minimum"),
+        *("and", "or", "xor", "iand", "ior", "ixor", "rand", "ror", "rxor"),
+        *("bitwise_and", "bitwise_or", "bitwise_xor"),
+        *("logical_and", "logical_or", "logical_xor"),
+    )
+)
 _USUAL = "write it with linear maps, convolutions, BatchNorm, adds and spiking neurons"
 UNNAMED = "unnamed"
 """Function of what stands for a value whose axes have no names; the frontend reports it."""
@@ -131,6 +139,10 @@ def _told(graph: Graph, node: Node, function: str, reason: str) -> tuple[str, st
         return _largest(all(spikes))
     if function in _PRODUCTS and len(node.inputs) > 1:
         return _product(spikes)
+    if function in _LOGIC and not reason:
+        why = "the compiler knows this function of other operands: of two spikes, not of these"
+        help_ = "give it two spikes, or one and the constant 0 or 1; put a neuron behind the rest"
+        return "SNN021", "{} has no form as populations and projections", why, help_
     if function in KNOWN:
         return KNOWN[function]
     why = reason or "the compiler does not know this function"
