@@ -6,6 +6,8 @@ import pytest
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
 from snncc.quantize.decays import division
+from snncc.quantize.leak_bits import leak_bits
+from snncc.quantize.poles import TARGET, response_error
 from snncc.quantize.whole_levels import separate
 
 
@@ -67,3 +69,14 @@ def test_biases_by_channel_and_by_token_come_apart() -> None:
     other = Named(bias.axes, bias.array + 1e-6 * rng.normal(size=bias.array.shape))
     assert separate(other, polarity, "c")[1] is other
     assert separate(bias, polarity, None)[1] is bias
+
+
+@pytest.mark.parametrize("steps", [1, 40, 2000])
+def test_leaks_near_1_stay_below_it_with_the_response_of_complex_poles(steps: int) -> None:
+    for leak in (0.9999, 0.9995, -0.9999, 0.9, 0.99997):
+        bits, told = leak_bits([Named.scalar(leak)], steps, range(12, 25))
+        kept = np.rint(leak * 2.0**bits)
+        assert abs(kept) < 2**bits
+        near, real = (np.array([each + 0j]) for each in (kept * 2.0**-bits, leak))
+        assert told == float(response_error(near, real, steps)[0]) <= TARGET
+    assert leak_bits([Named.scalar(0.9)], steps, range(12, 25))[0] == 12
