@@ -91,5 +91,5 @@ def test_a_decay_below_1_is_not_1_in_silence(decay: float) -> None:
     made, text = with_decay(op, decay, current, GraphBuilder("integer", 4).context)
     factor, bits = made.decay
     assert (factor == 1 << bits) == ("no longer forgets" in text) == (decay == 1.0 - 1e-9)
-    assert (bits == 12) == (decay <= 1.0 - 2.0**-12)
+    assert (bits == 12) == (decay < 1.0 - 2.0**-13)
     assert is_near(made, decay) == (factor != decay * 2**bits)
