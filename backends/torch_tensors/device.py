@@ -9,6 +9,7 @@ import torch
 
 from snncc.backends.torch_tensors.forms import Form
 from snncc.backends.torch_tensors.matrices import product
+from snncc.backends.torch_tensors.precision import float32_whole
 from snncc.diagnostics import SnnccError
 from snncc.ir import Graph
 from snncc.ir.dialects.projections import Convolve
@@ -49,13 +50,12 @@ def exact_products(device: torch.device) -> Generator[None]:
     A caller's settings may let torch multiply float32 in fewer bits (TF32, bfloat16): they are put
     back afterwards.
     """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    with (
+        float32_whole(),
+        torch.inference_mode(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
 
 
 def _require_exact(device: torch.device, form: Form) -> None:

@@ -18,6 +18,7 @@ from snncc.passes.named import Named
 from snncc.passes.neuron_constants import stacked
 from snncc.passes.pipeline import Note
 from snncc.quantize.decays import division
+from snncc.quantize.leak_bits import leak_bits
 from snncc.quantize.lower_poles import is_pole, lower_pole
 from snncc.quantize.neuron_bits import (
     Rounded,
@@ -153,18 +154,23 @@ class _Made:
 
     def _nearest(self, constants: int) -> tuple[IntegerNeuron, Grid, str]:
         """What is not exact, as fine as fits, and by how much it can be off."""
-        coarse = self.on(Grid(0))
+        least, _ = leak_bits(
+            self.neuron.leak,
+            self.lowering.rewriter.old.steps,
+            range(LEAST_COEFFICIENT_BITS, MOST_COEFFICIENT_BITS + 1),
+        )
+        coarse = self.on(Grid(0, least))
         reach = max(abs(end) for pair in coarse.states_within for end in pair).bit_length()
         for fraction in sorted({*FEWER, min(constants, FEWER[0]), self._fine()}, reverse=True):
-            bits = min(MOST_COEFFICIENT_BITS, max(LEAST_COEFFICIENT_BITS, reach + fraction))
-            for coefficients in dict.fromkeys((bits, LEAST_COEFFICIENT_BITS)):
+            bits = min(MOST_COEFFICIENT_BITS, max(least, reach + fraction))
+            for coefficients in dict.fromkeys((bits, least)):
                 grid = Grid(fraction, coefficients)
                 try:
                     made = self.on(grid)
                 except TooWide:
                     continue
                 return made, grid, self._told(made, grid)
-        return coarse, Grid(0), self._told(coarse, Grid(0))
+        return coarse, Grid(0, least), self._told(coarse, Grid(0, least))
 
     def _fine(self) -> int:
         """Fraction bits of a current of few levels."""
@@ -184,6 +190,10 @@ class _Made:
             leak = float(leaks[0].array.reshape(-1)[0])
             kept = round(leak * 2**grid.coefficients)
             what = f"leak {leak:.6g} is {kept}/2^{grid.coefficients}"
+            if self.neuron.threshold is None and len(self.neuron.leak) == 1:
+                steps, bits = self.lowering.rewriter.old.steps, grid.coefficients
+                _, worst = leak_bits(leaks, steps, range(bits, bits + 1))
+                what += f" (responses over {steps} steps are off by at most {worst:.2%})"
         off = off / 2**grid.fraction
         text = f"{what}, {grid.fraction} fraction bits: until a spike differs, what is compared is "
         text += f"off by at most {off:.3g} steps of its current"

@@ -47,6 +47,10 @@ LARGEST = 2**48
 OUT_OF_REACH = 2.0**40
 
 
+class TooLarge(Exception):
+    """A constant is beyond `LARGEST`, or not finite."""
+
+
 @dataclass(frozen=True)
 class LowerToIntegers:
     """Writes every number of the network as an integer of its unit.
@@ -117,6 +121,10 @@ class Lowering:
         for node in graph.nodes:
             try:
                 self.lower(node)
+            except TooLarge as error:
+                why = f"constants have at most {LARGEST.bit_length() - 1} bits, for membranes of 62"
+                help = "give fewer --weight-bits or fewer --steps"
+                raise SnnccError("SNN033", str(error), node.loc, why, help) from error
             except TooWide as error:
                 loc = node.loc
                 help = "give fewer --weight-bits or fewer --steps"
@@ -302,10 +310,10 @@ class Lowering:
         """Stores integers in the smallest type that holds them.
 
         Raises:
-            SnnccError: SNN033 when one is too large to be exact.
+            TooLarge: one is too large to be exact.
         """
         if not np.isfinite(values).all() or float(np.abs(values).max(initial=0.0)) > LARGEST:
-            raise SnnccError("SNN033", f"{like.name} holds a number beyond {LARGEST}")
+            raise TooLarge(f"{like.name} holds a number beyond {LARGEST}")
         return self.rewriter.new.constant(like.name, narrow(values.astype(np.int64)), like.axes)
 
 

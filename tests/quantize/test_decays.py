@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from snncc.ir import GraphBuilder, Kind, Param, ValueType
+from snncc.ir.dialects.integer import IntegerPopulation
 from snncc.passes.measure_decays_by_step import is_exact_in_integers
 from snncc.passes.named import Named
-from snncc.quantize.decays import division
+from snncc.quantize.decays import division, is_near, with_decay
+from snncc.quantize.leak_bits import leak_bits
+from snncc.quantize.poles import TARGET, response_error
 from snncc.quantize.whole_levels import separate
 
 
@@ -67,3 +71,25 @@ def test_biases_by_channel_and_by_token_come_apart() -> None:
     other = Named(bias.axes, bias.array + 1e-6 * rng.normal(size=bias.array.shape))
     assert separate(other, polarity, "c")[1] is other
     assert separate(bias, polarity, None)[1] is bias
+
+
+@pytest.mark.parametrize("steps", [1, 40, 2000])
+def test_leaks_near_1_stay_below_it_with_the_response_of_complex_poles(steps: int) -> None:
+    for leak in (0.9999, 0.9995, -0.9999, 0.9, 0.99997):
+        bits, told = leak_bits([Named.scalar(leak)], steps, range(12, 25))
+        kept = np.rint(leak * 2.0**bits)
+        assert abs(kept) < 2**bits
+        near, real = (np.array([each + 0j]) for each in (kept * 2.0**-bits, leak))
+        assert told == float(response_error(near, real, steps)[0]) <= TARGET
+    assert leak_bits([Named.scalar(0.9)], steps, range(12, 25))[0] == 12
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.999, 0.9998, 0.9999, 0.99999, 1.0 - 2.0**-23, 1.0 - 1e-9])
+def test_a_decay_below_1_is_not_1_in_silence(decay: float) -> None:
+    current = ValueType(Kind.CURRENT, (), (-5, 5))
+    op = IntegerPopulation(threshold=Param("threshold", ()))
+    made, text = with_decay(op, decay, current, GraphBuilder("integer", 4).context)
+    factor, bits = made.decay
+    assert (factor == 1 << bits) == ("no longer forgets" in text) == (decay == 1.0 - 1e-9)
+    assert (bits == 12) == (decay < 1.0 - 2.0**-13)
+    assert is_near(made, decay) == (factor != decay * 2**bits)

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,16 +158,65 @@ def test_a_sum_beyond_the_border_is_rounded() -> None:
     assert matrices.product(x, weight, Form.FLOAT64).item() == (1 << 24) + 1
 
 
-def test_settings_of_the_caller_change_no_bit_and_come_back() -> None:
+PLACES = ["", "cudnn", "cudnn.conv", "cudnn.rnn", "cuda.matmul"]
+PLACES += ["mkldnn", "mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn"]
+
+
+def place(name: str) -> Any:
+    return attrgetter(f"backends.{name}" if name else "backends")(torch)
+
+
+def settings() -> dict[str, str]:
+    """Every setting of precision, also while another is set for all: what inherits shows."""
+    found: dict[str, str] = {}
+    own = torch.backends.fp32_precision
+    for above in (own, "none", "ieee", "tf32"):
+        torch.backends.fp32_precision = above
+        found |= {f"{each}, {above}": place(each).fp32_precision for each in PLACES}
+    torch.backends.fp32_precision = own
+    return found
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch has none of them")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("", "none"),
+        ("", "tf32"),
+        ("", "ieee"),
+        ("cudnn", "tf32"),
+        ("cuda.matmul", "tf32"),
+        ("cuda.matmul", "ieee"),
+        ("mkldnn.matmul", "bf16"),
+        ("mkldnn.matmul", "tf32"),
+        ("cudnn.conv", "ieee"),
+        ("legacy", "high"),
+        ("legacy", "medium"),
+    ],
+)
+def test_settings_of_the_caller_change_no_bit_and_come_back(name: str, value: str) -> None:
     graph, given = drawn(0)
     wanted = interpret(graph, given, ALL)
-    torch.set_float32_matmul_precision("medium")
+    before = {each: place(each).fp32_precision for each in ("cuda.matmul", "mkldnn.matmul")}
+    own = "" if name == "legacy" else place(name).fp32_precision
     try:
+        if name == "legacy":
+            torch.set_float32_matmul_precision(value)
+        else:
+            place(name).fp32_precision = value
+        found = settings()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert in_torch(graph, wanted, given) == []
-        assert torch.get_float32_matmul_precision() == "medium"
+        assert settings() == found
+        if name == "legacy":
+            assert torch.get_float32_matmul_precision() == value
     finally:
-        torch.set_float32_matmul_precision("highest")
+        if name == "legacy":
+            torch.set_float32_matmul_precision("highest")
+        else:
+            place(name).fp32_precision = own
+        for each, old in before.items():
+            place(each).fp32_precision = old
 
 
 @pytest.mark.parametrize("form", [Form.INT8, Form.FLOAT32, Form.FLOAT64])
