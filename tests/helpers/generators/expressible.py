@@ -41,11 +41,13 @@ def _before(graph: Graph, node: Node) -> int:
 
 def _wide(graph: Graph, op: IntegerPopulation) -> bool:
     low, high = op.membrane
-    factor, shift = op.decay
+    (factor, shift), carry = op.decay, op.decay_offset
+    while shift and factor % 2 == 0:  # units multiply by no power of two
+        factor, shift, carry = factor // 2, shift - 1, carry // 2
     params = (op.threshold, op.bias, op.offset)
     arrays = [graph.constants[p.name] for p in params if p is not None]
     constants = [abs(int(end)) for a in arrays for end in (a.min(initial=0), a.max(initial=0))]
-    leak = max(-low, high) * max(1, factor) + op.decay_offset
+    leak = max(-low, high) * max(1, factor) + carry
     return max(leak, *constants) > INT32 or shift > 31
 
 
