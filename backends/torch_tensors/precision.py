@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -31,7 +32,7 @@ def float32_whole() -> Generator[None]:
 
 def _places() -> list[object]:
     """What holds a setting that products obey: two from above, and those of products themselves."""
-    backends = torch.backends
+    backends: Any = torch.backends  # types know no mkldnn.matmul
     if not hasattr(backends, OWN):
         return []
     return [backends, backends.cudnn, backends.cuda.matmul, backends.mkldnn.matmul]

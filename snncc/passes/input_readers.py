@@ -1,7 +1,9 @@
 """What reads the input before any map: maps alone do in a program, so the rest is refused."""
 
+from collections.abc import Mapping
+
 from snncc.diagnostics import Finding
-from snncc.ir import GraphBuilder, Kind, Node
+from snncc.ir import GraphBuilder, Kind, Node, Op
 from snncc.ir.dialects.gates import Gate
 from snncc.ir.dialects.moves import Take
 from snncc.ir.dialects.products import Product
@@ -11,7 +13,7 @@ from snncc.ir.dialects.traced import Rearrange, Repeat, Scale
 from snncc.ir.dialects.windows import Largest
 from snncc.passes.rewriter import Rewriter
 
-_TOLD = {
+_TOLD: Mapping[type[Op], str] = {
     Gate: "spikes gate the image, before any layer",
     Product: "spikes select from the image, before any layer",
     Largest: "a maximum reads the image, before any layer",

@@ -33,5 +33,6 @@ def leak_bits(leaks: Sequence[Named], steps: int, tried: range) -> tuple[int, fl
 
 def _errors(values: Real, bits: int, steps: int) -> Real:
     kept = np.rint(values * 2.0**bits)
-    found = response_error(kept * 2.0**-bits + 0j, values + 0j, steps)
+    near, wanted = (np.asarray(each, np.complex128) for each in (kept * 2.0**-bits, values))
+    found = response_error(near, wanted, steps)
     return np.where(np.abs(kept) < 2.0**bits, found, np.inf)
