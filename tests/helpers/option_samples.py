@@ -380,6 +380,8 @@ UNSEEN = {
     ("compare", "programs", "executor_a"): "its default",
     ("map", "check", "checked"): "it is the mode",
     ("map", "placed", "spikes"): "it is the mode",
+    ("map", "made", "chips"): "the most that there are, and one is enough",
+    ("map", "shown", "chips"): "the most that there are, and one is enough",
     ("report", "mapped", "mapping"): "it is the mode",
     ("report", "mapped", "chip"): "it is the mode",
     ("doctor", "made", "making"): "it is the mode",
