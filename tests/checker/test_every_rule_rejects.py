@@ -36,8 +36,10 @@ from snncc.checker import Rejected, check
 from snncc.checker.certificate import expected, judge
 from snncc.checker.delays import check_delays
 from snncc.checker.form import bounded, check_manifest, check_record
-from snncc.checker.program_file import no_duplicates, read_constants, read_program
+from snncc.checker.packed_constants import inflated
+from snncc.checker.program_file import Array, no_duplicates, read_constants
 from snncc.checker.rules import OPS
+from snncc.checker.sealed_program import read_program
 from snncc.checker.state_fields import STATE
 from snncc.checker.thresholds import LEVEL
 from snncc.checker.values import NodeRecord, Value
@@ -172,6 +174,29 @@ def with_constant(op: str, count: int, *shape: int) -> dict[str, Any]:
 def delayed(*nodes: tuple[str, str, list[str]], **values: Value) -> Break:
     records = [{"name": n, "op": op, "inputs": inputs, "fields": {}} for n, op, inputs in nodes]
     return lambda: check_delays(records, values)
+
+
+def of_packed() -> Iterator[Break]:
+    """Constants in fewer bits than bytes."""
+    a = np.resize(np.arange(-4, 4, dtype=np.int8), (25, 41))
+
+    def packed(bits: int) -> Array:
+        flat = (a.reshape(-1, 1).view(np.uint8) >> np.arange(bits, dtype=np.uint8)) & 1
+        return np.packbits(flat, bitorder="little")
+
+    good, told = packed(3), {"w": [3, [25, 41]]}
+    behind = good.copy()
+    behind[-1] |= 0x80
+    full = np.arange(20_000).astype(np.int8)
+    wrong: list[tuple[dict[str, Array], Json]] = [
+        *(({"w": good}, None), ({"w": good}, [1]), ({"w": good}, {"v": [3, [25, 41]]}), ({}, {})),
+        *(({"w": good}, {"w": [3, [2**32]]}), ({"w": good, "v": a}, told)),
+        *(({"w": good, "v": full}, told), ({"w": good}, {"w": 7}), ({"w": good}, {"w": [3]})),
+        *(({"w": good}, {"w": [3, "xx"]}), ({"w": np.append(good, good[:1])}, told)),
+        *(({"w": behind}, told), ({"w": packed(4)}, {"w": [4, [25, 41]]})),
+    ]
+    assert np.array_equal(inflated({"w": good}, told)["w"], a)
+    yield from (lambda each=each: inflated(*each) for each in wrong)
 
 
 def of_the_file() -> Iterator[Break]:
@@ -353,7 +378,9 @@ def test_every_part_of_every_rule_rejects_something(
     for lie in LIES.values():
         with pytest.raises(Rejected):
             expected(sealed(*lie()))
-    for number, wrong in enumerate([*alone(), *of_the_file(), *of_the_certificate(tmp_path)]):
+    for number, wrong in enumerate(
+        [*alone(), *of_packed(), *of_the_file(), *of_the_certificate(tmp_path)]
+    ):
         with pytest.raises(Rejected):
             print(number, wrong())
     every, met = parts
