@@ -10,7 +10,7 @@ from snncc.ir.dialects.traced import BatchNorm, Lif
 from snncc.passes.named import Named
 
 SLOW_TAU = 4096.0
-"""A decay of 1 - 1/tau is not told from 1 in the 12 bits that decays have beyond this."""
+"""Beyond this a decay of 1 - 1/tau is at most a last step of 12 bits away from 1."""
 
 
 def check_finite(graph: Graph) -> None:
@@ -87,7 +87,9 @@ def doubtful_constants(graph: Graph) -> tuple[str, ...]:
     for node in graph.select(Lif):
         if isinstance(node.op, Lif) and node.op.tau is not None and node.op.tau > SLOW_TAU:
             slow = "; an input counts 1/tau, so they hardly ever fire" * node.op.decay_input
-            notes.append(f"{node.name}: tau {node.op.tau:g}, so its membranes do not decay{slow}")
+            lost = ", and in the 12 bits of Loihi not at all" * (node.op.tau > 2 * SLOW_TAU)
+            told = f"tau {node.op.tau:g}, so its membranes hardly decay"
+            notes.append(f"{node.name}: {told}{lost}{slow}")
     return tuple(notes)
 
 

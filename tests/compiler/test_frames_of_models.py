@@ -218,3 +218,25 @@ def test_a_refused_shape_that_begins_with_T_is_told_of_frames() -> None:
         net, input_shape=(loops.FEATURES,), steps=loops.STEPS, frames=(0, 255), weight_bits=8
     )
     assert program.input_shape == (loops.STEPS, loops.FEATURES)
+
+
+def test_a_membrane_that_still_forgets_is_not_said_to_keep_all() -> None:
+    """What is told of the model and what is told of its integers do not contradict each other."""
+
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            v, total = torch.zeros(x.shape[1], 3, dtype=x.dtype), 0
+            for frame in x:
+                v = 0.9999 * v + self.first(frame)
+                spikes = (v >= 0.3).to(x.dtype)
+                v, total = v * (1 - spikes), total + self.last(spikes)
+            return total
+
+    program = snncc.compile(Slow().eval(), input_shape=(4,), steps=3, frames=(0, 1))
+    told = [note for note in program.notes if "tau" in note or "decay 0.9999" in note]
+    assert len(told) == 2
+    assert not [note for note in told if "do not decay" in note or "no longer forgets" in note]
