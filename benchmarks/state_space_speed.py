@@ -111,8 +111,8 @@ def render(found: dict[str, Any]) -> str:
         "",
         f"{found['steps']:,} steps, {width} channels of {states} complex poles, {blocks} blocks "
         f"with spike gates, weights of 12 bits; {THREADS} threads each, in turn in one process, "
-        f"{found['rounds']} rounds; on {machine['cpu']} at a load of {machine['load']:g}: other "
-        "work ran beside it, so read the seconds of the processor. PyTorch runs the step form in "
+        f"{found['rounds']} rounds; on {machine['cpu']} at a load of {machine['load']:g}: beyond 2 "
+        "other work ran beside it. PyTorch runs the step form in "
         f"complex float32, without gradients. {found['host']} nodes are the host's, answers of "
         f"{SHORT} steps are {exact}; PyTorch's differ by rounding. Made by "
         "`python benchmarks/state_space_speed.py`.",
